@@ -1,0 +1,218 @@
+//! What to do next: pure decisions that take `now`.
+
+use crate::credential::{AccessToken, Record, SecretPart};
+use crate::sealed::{FailedAttempt, Sealed};
+use crate::secret::Secret;
+use jiff::{SignedDuration, Timestamp};
+use std::time::Duration;
+
+/// What the caller needs.
+#[derive(Clone, Debug)]
+pub struct Wanted {
+    /// The token should live at least this long.
+    pub min_ttl: Duration,
+    /// A new one, whatever is cached.
+    pub force: bool,
+    /// A narrower scope than was granted, sorted; empty for all of it.
+    pub scope: Vec<String>,
+    /// A resource (RFC 8707).
+    pub resource: Option<String>,
+}
+
+impl Default for Wanted {
+    fn default() -> Self {
+        Self { min_ttl: Duration::from_secs(60), force: false, scope: Vec::new(), resource: None }
+    }
+}
+
+/// What a login needs now.
+#[derive(Debug)]
+pub enum Step {
+    /// Nothing: this token does.
+    Use(AccessToken),
+    /// A refresh.
+    Refresh,
+    /// The answer that somebody else just got; asking again would only add to the trouble.
+    Repeat(FailedAttempt),
+    /// A new login: there is no refresh token.
+    LogIn,
+}
+
+/// How long a kept failure can hold anybody back, whatever clock or server said so.
+const LONGEST_RETRY: SignedDuration = SignedDuration::from_hours(1);
+
+/// A remaining life of `min_ttl` is enough, and so is a quarter of the whole life, so that five-second tokens work too.
+pub fn is_usable(token: &AccessToken, min_ttl: Duration, now: Timestamp) -> bool {
+    // A clock behind the receipt has jumped: nothing counted from the receipt means anything.
+    if now < token.received_at {
+        return false;
+    }
+    let Some(expires_at) = token.expires_at else { return true };
+    let remaining = expires_at.duration_since(now);
+    let quarter = expires_at.duration_since(token.received_at) / 4;
+    let wanted = SignedDuration::try_from(min_ttl).unwrap_or(SignedDuration::MAX);
+    remaining > SignedDuration::ZERO && remaining >= wanted.min(quarter)
+}
+
+/// Before the lock: with what is cached.
+pub fn first_step(record: &Record, sealed: &Sealed, wanted: &Wanted, now: Timestamp) -> Step {
+    if let Some(token) = cached(record, sealed, wanted)
+        && !wanted.force
+        && is_usable(token, wanted.min_ttl, now)
+    {
+        return Step::Use(token.clone());
+    }
+    needs_network(record, sealed, now, now)
+}
+
+/// Under the lock, with everything read again: `seen` is the token that the first look saw, `began` when the wait began.
+pub fn step_under_lock(record: &Record, sealed: &Sealed, wanted: &Wanted, seen: Option<&Secret>, began: Timestamp, now: Timestamp) -> Step {
+    if let Some(token) = cached(record, sealed, wanted) {
+        let is_new = seen.is_none_or(|seen| !seen.same_as(token.token.expose()));
+        // Somebody else has refreshed meanwhile; that is as good as doing it, even when it was forced.
+        if is_new && is_usable(token, Duration::ZERO, now) && (seen.is_some() || !wanted.force) {
+            return Step::Use(token.clone());
+        }
+        if !wanted.force && is_usable(token, wanted.min_ttl, now) {
+            return Step::Use(token.clone());
+        }
+    }
+    needs_network(record, sealed, began, now)
+}
+
+fn needs_network(record: &Record, sealed: &Sealed, began: Timestamp, now: Timestamp) -> Step {
+    if refresh_token(record).is_none() {
+        return Step::LogIn;
+    }
+    match &sealed.failure {
+        Some(failure) if counts(failure, began, now) => Step::Repeat(failure.clone()),
+        _ => Step::Refresh,
+    }
+}
+
+/// A failure is the answer for those who were waiting when it happened and those who come before `retry_after`.
+fn counts(failure: &FailedAttempt, began: Timestamp, now: Timestamp) -> bool {
+    let age = now.duration_since(failure.at);
+    let sane = age >= SignedDuration::ZERO && age <= LONGEST_RETRY;
+    sane && (failure.at > began || now < failure.retry_after)
+}
+
+/// The cached token for what is wanted. Without a refresh token, the record's own is the one there is.
+fn cached<'a>(record: &'a Record, sealed: &'a Sealed, wanted: &Wanted) -> Option<&'a AccessToken> {
+    match &record.secret {
+        Some(SecretPart::Login { refresh_token: None, access }) => access.as_ref(),
+        _ => sealed.token(&wanted.scope, wanted.resource.as_deref()),
+    }
+}
+
+/// The refresh token of a login.
+pub fn refresh_token(record: &Record) -> Option<&Secret> {
+    match &record.secret {
+        Some(SecretPart::Login { refresh_token, .. }) => refresh_token.as_ref(),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::credential::Bound;
+    use crate::sealed::FailureKind;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_second(1_000_000 + seconds).unwrap()
+    }
+
+    fn token(text: &str, received: i64, lives: Option<i64>) -> AccessToken {
+        AccessToken {
+            token: Secret::new(text),
+            received_at: at(received),
+            expires_at: lives.map(|lives| at(received + lives)),
+            scope: Vec::new(),
+            resource: None,
+        }
+    }
+
+    fn login(refresh: Option<&str>, access: Option<AccessToken>) -> Record {
+        let secret = SecretPart::Login { refresh_token: refresh.map(Secret::new), access };
+        Record::new("acme".parse().unwrap(), Bound::default(), secret).unwrap()
+    }
+
+    fn sealed(token: Option<AccessToken>, failure: Option<FailedAttempt>) -> Sealed {
+        Sealed { record: None, access: token.into_iter().collect(), failure }
+    }
+
+    fn failed(seconds: i64, retry: i64) -> FailedAttempt {
+        FailedAttempt { at: at(seconds), kind: FailureKind::Unreachable, reason: "503".into(), retry_after: at(retry) }
+    }
+
+    const MINUTE: Duration = Duration::from_secs(60);
+
+    #[test]
+    fn a_token_is_usable_for_the_wanted_time_or_a_quarter_of_its_life() {
+        for (lives, age, usable) in [
+            (3600, 0, true),
+            (3600, 3540, true),
+            (3600, 3541, false),
+            (5, 3, true),
+            (5, 4, false),
+            (100, 75, true),
+            (100, 76, false),
+            (100, 100, false),
+            (100, -1, false),
+        ] {
+            assert_eq!(is_usable(&token("a", 0, Some(lives)), MINUTE, at(age)), usable, "{lives} {age}");
+        }
+        assert!(is_usable(&token("a", 0, None), MINUTE, at(1_000_000)));
+        assert!(!is_usable(&token("a", 0, None), MINUTE, at(-1)), "a clock behind the receipt makes a token stale");
+        assert!(!is_usable(&token("a", 0, Some(10)), Duration::ZERO, at(10)));
+    }
+
+    #[test]
+    fn the_first_look_uses_what_is_good_and_asks_for_the_rest() {
+        let record = login(Some("r"), None);
+        let wanted = Wanted::default();
+        let step = |token, failure| first_step(&record, &sealed(token, failure), &wanted, at(10));
+        assert!(matches!(step(Some(token("a", 0, Some(3600))), None), Step::Use(_)));
+        assert!(matches!(step(Some(token("a", 0, Some(10))), None), Step::Refresh));
+        assert!(matches!(step(None, None), Step::Refresh));
+        assert!(matches!(step(None, Some(failed(5, 15))), Step::Repeat(_)), "before retry_after");
+        assert!(matches!(step(None, Some(failed(5, 10))), Step::Refresh), "after it");
+        assert!(matches!(step(None, Some(failed(20, 30))), Step::Refresh), "a failure from the future is a clock's");
+        let force = Wanted { force: true, ..Wanted::default() };
+        assert!(matches!(first_step(&record, &sealed(Some(token("a", 0, Some(3600))), None), &force, at(1)), Step::Refresh));
+    }
+
+    #[test]
+    fn under_the_lock_another_token_than_seen_ends_the_wait() {
+        let record = login(Some("r"), None);
+        let old = Secret::new("old");
+        let step = |wanted: &Wanted, token, failure| step_under_lock(&record, &sealed(token, failure), wanted, Some(&old), at(0), at(10));
+        let force = Wanted { force: true, ..Wanted::default() };
+        for wanted in [Wanted::default(), force.clone()] {
+            assert!(matches!(step(&wanted, Some(token("new", 5, Some(6))), None), Step::Use(_)), "not expired is enough");
+            assert!(matches!(step(&wanted, Some(token("new", 5, Some(5))), None), Step::Refresh));
+            assert!(matches!(step(&wanted, Some(token("old", 0, Some(11))), None), Step::Refresh));
+        }
+        assert!(matches!(step(&Wanted::default(), None, Some(failed(5, 6))), Step::Repeat(_)), "whoever was waiting then");
+        assert!(matches!(step(&Wanted::default(), None, Some(failed(-5, 6))), Step::Refresh));
+        let unseen = step_under_lock(&record, &sealed(Some(token("x", 0, Some(3600))), None), &force, None, at(0), at(10));
+        assert!(matches!(unseen, Step::Refresh), "forced: a token nobody saw before is no answer");
+    }
+
+    #[test]
+    fn without_a_refresh_token_the_access_token_is_the_secret() {
+        let wanted = Wanted::default();
+        let record = login(None, Some(token("gho", 0, None)));
+        assert!(matches!(first_step(&record, &Sealed::default(), &wanted, at(9)), Step::Use(_)));
+        let record = login(None, Some(token("gho", 0, Some(5))));
+        assert!(matches!(first_step(&record, &Sealed::default(), &wanted, at(9)), Step::LogIn));
+    }
+
+    #[test]
+    fn a_kept_failure_cannot_hold_anybody_back_for_ever() {
+        let record = login(Some("r"), None);
+        let far = first_step(&record, &sealed(None, Some(failed(0, 1_000_000))), &Wanted::default(), at(3601));
+        assert!(matches!(far, Step::Refresh));
+    }
+}

@@ -1,0 +1,106 @@
+//! Why there is no token. A caller branches on the variants; each has its own exit code.
+
+use crate::config;
+use crate::credential::{IndexError, Name};
+use crate::disk;
+use crate::http::TransportError;
+use crate::provider::ProviderError;
+use crate::secret::SealError;
+use crate::store;
+use jiff::Timestamp;
+use std::time::Duration;
+
+/// Everything that can go wrong between a name and its token.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// No such credential.
+    #[error("no credential is called `{0}`")]
+    NotFound(Name),
+    /// There is one, and only a new login helps.
+    #[error("no valid login for `{name}`: {why}")]
+    LoginRequired {
+        /// Which.
+        name: Name,
+        /// Why the old one is over.
+        why: String,
+    },
+    /// The store cannot say.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// The provider cannot be reached or is not well; everything is kept.
+    #[error("cannot refresh `{name}`: {reason}")]
+    Unreachable {
+        /// Which.
+        name: Name,
+        /// Why.
+        reason: String,
+        /// Nobody asks again before this.
+        retry_after: Option<Timestamp>,
+    },
+    /// Another process holds the lock.
+    #[error("`{name}`: another authctl is still busy with it after {} seconds", waited.as_secs())]
+    Busy {
+        /// Which.
+        name: Name,
+        /// How long this process waited.
+        waited: Duration,
+    },
+    /// A secret would have gone where it does not belong.
+    #[error("`{name}` is refused: {reason}")]
+    Refused {
+        /// Which.
+        name: Name,
+        /// What does not fit.
+        reason: String,
+    },
+    /// The provider answered, and not with a token.
+    #[error("cannot refresh `{name}`: {reason}")]
+    Provider {
+        /// Which.
+        name: Name,
+        /// Its reason.
+        reason: String,
+    },
+    /// Stopped by a signal; what had arrived is saved.
+    #[error("interrupted")]
+    Interrupted,
+    /// The record is not what it should be.
+    #[error("the record of `{name}` cannot be used: {reason}")]
+    Damaged {
+        /// Which.
+        name: Name,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Neither the sealed file nor the store took a record.
+    #[error("`{name}` could not be saved: {sealed}; {store}")]
+    NotSaved {
+        /// Which.
+        name: Name,
+        /// The sealed file's reason.
+        sealed: String,
+        /// The store's reason.
+        store: String,
+    },
+    /// The question does not fit the credential.
+    #[error("{0}")]
+    Unsuitable(String),
+    /// An index file.
+    #[error(transparent)]
+    Index(#[from] IndexError),
+    /// A file of the user's.
+    #[error(transparent)]
+    Config(#[from] config::Error),
+    /// A row.
+    #[error(transparent)]
+    Provide(#[from] ProviderError),
+    /// Another file, or the lock.
+    #[error(transparent)]
+    Disk(#[from] disk::Error),
+    /// The random generator.
+    #[error(transparent)]
+    Seal(#[from] SealError),
+    /// The runtime could not start.
+    #[error(transparent)]
+    Transport(#[from] TransportError),
+}

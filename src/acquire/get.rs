@@ -1,0 +1,164 @@
+//! From a name to a token, and to the parts that headers are made of.
+
+use super::decide::{self, Step, Wanted};
+use super::{Error, Keeper, Look, look, now, refresh, settle};
+use crate::credential::{AccessToken, Bound, Kind, Name, SecretPart};
+use crate::provider::Template;
+use crate::sealed::{FailedAttempt, FailureKind};
+use crate::secret::Secret;
+use jiff::Timestamp;
+use std::collections::BTreeMap;
+
+/// What a caller is handed.
+pub struct Handed {
+    /// Key or login.
+    pub kind: Kind,
+    /// Named parts: `token` for a login, the key's own for a key.
+    pub parts: BTreeMap<String, Secret>,
+    /// The headers they go in.
+    pub templates: Vec<Template>,
+    /// What the credential is bound to.
+    pub bound: Bound,
+    /// When the access token ends.
+    pub expires_at: Option<Timestamp>,
+    /// What a person should know.
+    pub warnings: Vec<String>,
+}
+
+/// A fresh access token and what to know about it.
+pub struct Fresh {
+    pub(super) token: AccessToken,
+    pub(super) warnings: Vec<String>,
+}
+
+/// A usable access token of a login, or the parts of a key.
+///
+/// # Errors
+/// See [`Error`]; nothing that was stored is lost by any of them.
+pub fn parts(keeper: &Keeper<'_>, name: &Name, wanted: &Wanted) -> Result<Handed, Error> {
+    let found = match look(keeper, name)? {
+        Look::Nothing => return Err(Error::NotFound(name.clone())),
+        // A half-done removal or addition; or an item that another process is just replacing.
+        Look::Unsettled | Look::Absent(_) => return locked_parts(keeper, name, wanted),
+        Look::Found(found) => found,
+    };
+    match &found.record.secret {
+        Some(SecretPart::Key { active }) => {
+            check_key_question(name, wanted)?;
+            hand(keeper, name, Kind::Key, active.clone(), found.record.bound.clone(), None, found.warnings)
+        }
+        _ => {
+            let bound = found.record.bound.clone();
+            let fresh = fresh(keeper, name, wanted, &found)?;
+            hand_token(keeper, name, bound, fresh)
+        }
+    }
+}
+
+/// A fresh access token of a login.
+///
+/// # Errors
+/// As for [`parts`]; also when the name is that of a key.
+pub fn token(keeper: &Keeper<'_>, name: &Name, wanted: &Wanted) -> Result<Handed, Error> {
+    let handed = parts(keeper, name, wanted)?;
+    if handed.kind == Kind::Key {
+        return Err(Error::Unsuitable(format!("`{name}` is an API key, which cannot be refreshed")));
+    }
+    Ok(handed)
+}
+
+fn fresh(keeper: &Keeper<'_>, name: &Name, wanted: &Wanted, found: &super::Found) -> Result<Fresh, Error> {
+    check_scope(name, &found.record.bound, wanted)?;
+    let began = now();
+    match decide::first_step(&found.record, &found.sealed, wanted, began) {
+        Step::Use(token) => Ok(Fresh { token, warnings: found.warnings.clone() }),
+        Step::Repeat(failure) => Err(repeated(name, failure)),
+        Step::LogIn => Err(over(name, &found.record.bound)),
+        Step::Refresh => {
+            let seen = found.sealed.token(&wanted.scope, wanted.resource.as_deref()).map(|token| token.token.clone());
+            let lock = keeper.lock(name)?;
+            refresh::under_lock(keeper, name, wanted, &lock, seen.as_ref(), began)
+        }
+    }
+}
+
+/// For what the first look could not settle.
+fn locked_parts(keeper: &Keeper<'_>, name: &Name, wanted: &Wanted) -> Result<Handed, Error> {
+    let lock = keeper.lock(name)?;
+    settle(keeper, &lock, name)?;
+    match look(keeper, name)? {
+        Look::Nothing | Look::Unsettled => Err(Error::NotFound(name.clone())),
+        Look::Absent(index) => Err(Error::LoginRequired { name: name.clone(), why: format!("the {} no longer holds it", index.store) }),
+        Look::Found(found) => match &found.record.secret {
+            Some(SecretPart::Key { active }) => {
+                check_key_question(name, wanted)?;
+                hand(keeper, name, Kind::Key, active.clone(), found.record.bound.clone(), None, found.warnings)
+            }
+            _ => {
+                check_scope(name, &found.record.bound, wanted)?;
+                let fresh = refresh::under_lock(keeper, name, wanted, &lock, None, now())?;
+                hand_token(keeper, name, found.record.bound, fresh)
+            }
+        },
+    }
+}
+
+fn hand_token(keeper: &Keeper<'_>, name: &Name, bound: Bound, fresh: Fresh) -> Result<Handed, Error> {
+    let parts = BTreeMap::from([("token".to_owned(), fresh.token.token)]);
+    hand(keeper, name, Kind::Login, parts, bound, fresh.token.expires_at, fresh.warnings)
+}
+
+fn hand(
+    keeper: &Keeper<'_>,
+    name: &Name,
+    kind: Kind,
+    parts: BTreeMap<String, Secret>,
+    bound: Bound,
+    expires_at: Option<Timestamp>,
+    warnings: Vec<String>,
+) -> Result<Handed, Error> {
+    let templates = if bound.headers.is_empty() {
+        let row = keeper.row(name, &bound)?;
+        match kind {
+            Kind::Login => row.map_or_else(|| vec![Template::bearer()], |row| row.login_headers()),
+            Kind::Key => row.and_then(|row| row.key).map(|key| key.headers).unwrap_or_default(),
+        }
+    } else {
+        bound.headers.iter().map(Template::new).collect()
+    };
+    Ok(Handed { kind, parts, templates, bound, expires_at, warnings })
+}
+
+/// A refresh asks for no wider scope than was granted (RFC 6749 section 6).
+fn check_scope(name: &Name, bound: &Bound, wanted: &Wanted) -> Result<(), Error> {
+    match wanted.scope.iter().find(|word| !bound.scopes.contains(word)) {
+        Some(word) => Err(Error::Refused { name: name.clone(), reason: format!("the scope `{word}` was not granted at the login") }),
+        None => Ok(()),
+    }
+}
+
+fn check_key_question(name: &Name, wanted: &Wanted) -> Result<(), Error> {
+    if !wanted.scope.is_empty() || wanted.resource.is_some() || wanted.force {
+        return Err(Error::Unsuitable(format!("`{name}` is an API key: it has no scope, no resource and no refresh")));
+    }
+    Ok(())
+}
+
+/// The answer that another process got.
+pub(super) fn repeated(name: &Name, failure: FailedAttempt) -> Error {
+    match failure.kind {
+        FailureKind::LoginRequired => Error::LoginRequired { name: name.clone(), why: failure.reason },
+        FailureKind::Unreachable => {
+            Error::Unreachable { name: name.clone(), reason: failure.reason, retry_after: Some(failure.retry_after) }
+        }
+    }
+}
+
+pub(super) fn over(name: &Name, bound: &Bound) -> Error {
+    let why = if bound.token_endpoint.is_some() {
+        "the access token has ended and there is no refresh token"
+    } else {
+        "it names no token endpoint"
+    };
+    Error::LoginRequired { name: name.clone(), why: why.into() }
+}

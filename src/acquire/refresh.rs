@@ -1,0 +1,271 @@
+//! A refresh, under the lock. The order of the steps is what keeps a login alive through crashes, lost answers and
+//! stores that fail: see section 5 of the design before changing any of it.
+
+use super::decide::{self, Step, Wanted, refresh_token};
+use super::get::{Fresh, over, repeated};
+use super::{Error, Found, Keeper, Look, bound_url, look, now, save};
+use crate::credential::{AccessToken, Index, Name, SecretPart};
+use crate::disk::{Lock, Reserved};
+use crate::http::interruption;
+use crate::oauth::{self, Client, Grant, TokenError, TokenReply};
+use crate::sealed::{FailedAttempt, FailureKind, Sealed};
+use crate::secret::Secret;
+use crate::store::Slot;
+use jiff::{SignedDuration, Timestamp};
+use std::time::{Duration, Instant};
+use url::Url;
+
+/// The whole budget of the exchanges with the token endpoint, repetitions included.
+const BUDGET: Duration = Duration::from_secs(45);
+
+/// The first attempt may take this much of it: a slow answer is better than a second request with a spent token.
+const FIRST_ATTEMPT: Duration = Duration::from_secs(30);
+
+/// How often a lost answer is asked for again.
+const REPETITIONS: usize = 2;
+
+/// After a signal, an answer that may be on its way is waited for this long: without it the login would be lost.
+const LAST_WAIT: Duration = Duration::from_secs(10);
+
+/// How long others repeat a failure instead of the request: a server that is not well.
+const RETRY_BUSY: SignedDuration = SignedDuration::from_secs(10);
+
+/// The same for a network that is not there, which comes back without notice.
+const RETRY_NETWORK: SignedDuration = SignedDuration::from_secs(3);
+
+/// The longest wait a server may ask for.
+const RETRY_LONGEST: SignedDuration = SignedDuration::from_mins(15);
+
+/// Gets a fresh token: another's, if somebody was quicker, or a refreshed one.
+pub(super) fn under_lock(
+    keeper: &Keeper<'_>,
+    name: &Name,
+    wanted: &Wanted,
+    lock: &Lock,
+    seen: Option<&Secret>,
+    began: Timestamp,
+) -> Result<Fresh, Error> {
+    let mut second_round = false;
+    loop {
+        let mut found = match look(keeper, name)? {
+            Look::Found(found) => found,
+            Look::Nothing | Look::Unsettled => return Err(Error::NotFound(name.clone())),
+            Look::Absent(index) => {
+                return Err(Error::LoginRequired { name: name.clone(), why: format!("the {} no longer holds it", index.store) });
+            }
+        };
+        bring_store_up(keeper, &mut found)?;
+        match decide::step_under_lock(&found.record, &found.sealed, wanted, seen, began, now()) {
+            Step::Use(token) => return Ok(Fresh { token, warnings: found.warnings }),
+            Step::Repeat(failure) => return Err(repeated(name, failure)),
+            Step::LogIn => return Err(over(name, &found.record.bound)),
+            Step::Refresh => {}
+        }
+        match refresh(keeper, lock, &found, wanted) {
+            Err(Refusal::Over(reason)) => {
+                // The token may have been replaced in a store that others write to (two machines, one keychain).
+                let changed = matches!(look(keeper, name)?, Look::Found(again) if again.record.generation != found.record.generation);
+                if changed && !second_round {
+                    second_round = true;
+                    continue;
+                }
+                if changed {
+                    return Err(Error::Unreachable { name: name.clone(), reason, retry_after: None });
+                }
+                keep_failure(keeper, &found, FailureKind::LoginRequired, &reason, now() + RETRY_BUSY);
+                return Err(Error::LoginRequired { name: name.clone(), why: reason });
+            }
+            Err(Refusal::Later { reason, wait }) => {
+                let retry_after = now() + wait;
+                keep_failure(keeper, &found, FailureKind::Unreachable, &reason, retry_after);
+                return Err(Error::Unreachable { name: name.clone(), reason, retry_after: Some(retry_after) });
+            }
+            Err(Refusal::Other(error)) => return Err(error),
+            Ok(fresh) => return Ok(fresh),
+        }
+    }
+}
+
+/// The sealed file knows a newer record than the store: a process died between the two writes, or the store refused.
+/// Synced first, since nobody knows whether its writer lived to do that; then one write to the store, and whatever
+/// becomes of that stops nothing.
+fn bring_store_up(keeper: &Keeper<'_>, found: &mut Found) -> Result<(), Error> {
+    if !found.store_is_behind {
+        return Ok(());
+    }
+    let index = &found.index;
+    Sealed::sync(&keeper.paths.sealed(), &index.id)
+        .map_err(|error| Error::Damaged { name: index.name.clone(), reason: error.to_string() })?;
+    let slot = Slot::record(&index.name, &index.id);
+    let text = save::store_text(&found.record, index.store);
+    if let Err(error) = keeper.stores.write(index.store, &slot, &text) {
+        found.warnings.push(format!("`{}` is kept in its sealed file for now: {error}", index.name));
+    }
+    Ok(())
+}
+
+enum Refusal {
+    /// The login is over, says the provider.
+    Over(String),
+    /// Not now.
+    Later { reason: String, wait: SignedDuration },
+    /// Anything else.
+    Other(Error),
+}
+
+impl<E: Into<Error>> From<E> for Refusal {
+    fn from(error: E) -> Self {
+        Self::Other(error.into())
+    }
+}
+
+fn refresh(keeper: &Keeper<'_>, lock: &Lock, found: &Found, wanted: &Wanted) -> Result<Fresh, Refusal> {
+    let (name, record) = (&found.index.name, &found.record);
+    let endpoint = bound_url(name, "token endpoint", record.bound.token_endpoint.as_ref())?;
+    let Some(spent) = refresh_token(record) else { return Err(over(name, &record.bound).into()) };
+    let client = keeper.client(name, &record.bound)?;
+    let row = keeper.row(name, &record.bound)?;
+    let oauth = row.as_ref().and_then(|row| row.oauth.as_ref());
+
+    let mut grant = Grant::refresh(spent);
+    let separator = oauth.map_or(" ", |oauth| oauth.scope_separator.as_str());
+    let scope =
+        if wanted.scope.is_empty() && oauth.is_some_and(|oauth| oauth.refresh.send_scope) { &record.bound.scopes } else { &wanted.scope };
+    grant.add("scope", (!scope.is_empty()).then(|| Secret::new(scope.join(separator))));
+    grant.add("resource", wanted.resource.clone().map(Secret::new));
+    if oauth.is_some_and(|oauth| oauth.refresh.send_redirect_uri) {
+        grant.add("redirect_uri", record.bound.redirect_uri.clone().map(Secret::new));
+    }
+
+    // From the moment of the request the old token may be spent: the room for the new one is taken before.
+    let room = Sealed::reserve(&keeper.paths.sealed(), &record.id, found.sealed.size() + record.room()).map_err(|error| {
+        Refusal::Other(Error::Unsuitable(format!("`{name}` is not refreshed, since the result could not be kept: {error}")))
+    })?;
+    let (answer, interrupted) = keeper.network.run(exchange(keeper, &endpoint, &client, &grant))?;
+    let reply = answer.map_err(|error| judge(name, error, oauth.map(|oauth| oauth.refresh.over_errors.as_slice()).unwrap_or_default()))?;
+    tracing::info!(%name, "the token endpoint gave a new access token");
+
+    let received_at = now();
+    let life = reply.expires_in.or_else(|| oauth.and_then(|oauth| oauth.assumed_lifetime));
+    let token = AccessToken {
+        token: reply.access_token.clone(),
+        received_at,
+        expires_at: life.map(|life| received_at + SignedDuration::from_secs(life.into())),
+        scope: wanted.scope.clone(),
+        resource: wanted.resource.clone(),
+    };
+    let warnings = keep(keeper, lock, found, &reply, token.clone(), room)?;
+    if interrupted { Err(Refusal::Other(Error::Interrupted)) } else { Ok(Fresh { token, warnings }) }
+}
+
+/// Sends the grant, and again when the answer is lost: the token in hand is the only one left, and a server with a
+/// grace period still takes it. A signal does not tear the exchange apart; it only ends the patience.
+async fn exchange(keeper: &Keeper<'_>, endpoint: &Url, client: &Client, grant: &Grant) -> (Result<TokenReply, TokenError>, bool) {
+    let began = Instant::now();
+    let mut attempt = 0;
+    let mut interrupted = false;
+    loop {
+        let left = BUDGET.saturating_sub(began.elapsed());
+        let time = if attempt == 0 { FIRST_ATTEMPT } else { left };
+        let mut request = std::pin::pin!(oauth::request(keeper.network, endpoint, client, grant, time));
+        let answer = tokio::select! {
+            answer = &mut request => answer,
+            () = interruption() => {
+                interrupted = true;
+                tokio::time::timeout(LAST_WAIT, request).await.unwrap_or_else(|_| Err(TokenError::Lost("interrupted".into())))
+            }
+        };
+        match answer {
+            Err(TokenError::Lost(reason)) if attempt < REPETITIONS && !interrupted && began.elapsed() < BUDGET => {
+                tracing::info!(reason, "the answer was lost, asking again with the same token");
+                attempt += 1;
+            }
+            answer => return (answer, interrupted),
+        }
+    }
+}
+
+/// What an answer without a token means.
+fn judge(name: &Name, error: TokenError, over_errors: &[String]) -> Refusal {
+    let reason = error.to_string();
+    match error {
+        TokenError::NotSent(_) => Refusal::Later { reason, wait: RETRY_NETWORK },
+        TokenError::Lost(_) => Refusal::Later { reason: format!("the answer was lost: {reason}"), wait: RETRY_NETWORK },
+        TokenError::Busy { retry_after, .. } => {
+            let asked = retry_after.and_then(|seconds| i64::try_from(seconds).ok()).map(SignedDuration::from_secs);
+            Refusal::Later { reason, wait: asked.unwrap_or(RETRY_BUSY).min(RETRY_LONGEST) }
+        }
+        TokenError::Denied { ref code, .. } if code == "invalid_grant" || over_errors.contains(code) => Refusal::Over(reason),
+        TokenError::Denied { .. } | TokenError::Hostile { .. } => Refusal::Other(Error::Provider { name: name.clone(), reason }),
+    }
+}
+
+/// The answer is in hand: it is on the disk before anybody uses or sees it.
+fn keep(
+    keeper: &Keeper<'_>,
+    lock: &Lock,
+    found: &Found,
+    reply: &TokenReply,
+    token: AccessToken,
+    room: Reserved,
+) -> Result<Vec<String>, Error> {
+    let record = &found.record;
+    let mut warnings = found.warnings.clone();
+    let mut sealed = found.sealed.clone();
+    sealed.keep(token.clone());
+    let spent = refresh_token(record);
+    let successor = reply.refresh_token.as_ref().filter(|new| spent.is_none_or(|old| !old.same_as(new.expose())));
+    if let Some(successor) = successor {
+        let next = record.next(record.bound.clone(), SecretPart::Login { refresh_token: Some(successor.clone()), access: None });
+        let saved = save(keeper, lock, &found.index, next, sealed, Some(room))?;
+        warnings.extend(saved.warnings);
+        return Ok(warnings);
+    }
+    // The same refresh token, or none: the record does not change, so the store need not be written.
+    if let Err(error) = sealed.write_into(room, &record.id, &record.seal_key()?) {
+        warnings.push(format!("the access token of `{}` is not cached: {error}", record.name));
+    }
+    let mut index = Index { access_expires_at: token.expires_at, ..found.index.clone() };
+    if found.index.generation < record.generation {
+        index = index.following(record, now());
+    }
+    if let Err(error) = index.write(&keeper.paths.credentials()) {
+        tracing::info!(%error, "the index is not up to date");
+    }
+    Ok(warnings)
+}
+
+/// Keeps a failure for those who wait for the same. Best effort: without it they ask themselves.
+fn keep_failure(keeper: &Keeper<'_>, found: &Found, kind: FailureKind, reason: &str, retry_after: Timestamp) {
+    let failure = FailedAttempt { at: now(), kind, reason: reason.to_owned(), retry_after };
+    let sealed = Sealed { failure: Some(failure), ..found.sealed.clone() };
+    let key = found.record.seal_key();
+    let written = key.map_err(Into::into).and_then(|key| sealed.write(&keeper.paths.sealed(), &found.record.id, &key));
+    if let Err(error) = written {
+        tracing::info!(%error, "the failure is not kept");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn judged(error: TokenError) -> &'static str {
+        match judge(&"acme".parse().unwrap(), error, &["bad_refresh_token".to_owned()]) {
+            Refusal::Over(_) => "over",
+            Refusal::Later { .. } => "later",
+            Refusal::Other(_) => "other",
+        }
+    }
+
+    #[test]
+    fn promise_05_trouble_has_a_name() {
+        let denied = |code: &str| TokenError::Denied { code: code.into(), description: None };
+        assert_eq!(judged(denied("invalid_grant")), "over");
+        assert_eq!(judged(denied("bad_refresh_token")), "over");
+        assert_eq!(judged(denied("invalid_client")), "other");
+        assert_eq!(judged(TokenError::NotSent(String::new())), "later");
+        assert_eq!(judged(TokenError::Lost(String::new())), "later");
+        assert_eq!(judged(TokenError::Busy { status: 503, code: None, retry_after: Some(u64::MAX) }), "later");
+    }
+}

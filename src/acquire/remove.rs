@@ -1,0 +1,86 @@
+//! A credential's end: the index says so first and goes last, so that a crash leaves nothing invisible.
+
+use super::{Error, Keeper, bound_url, look};
+use crate::credential::{Index, Record, SecretPart, State};
+use crate::disk::Lock;
+use crate::oauth::{self, RevokeError};
+use crate::provider::RevokeStyle;
+use crate::sealed::Sealed;
+use crate::store::Slot;
+
+/// What became of the credential at the provider.
+#[derive(Debug)]
+pub enum Revocation {
+    /// It is worthless there, too.
+    Done,
+    /// It was not asked for.
+    Skipped,
+    /// It may still be good there.
+    Failed {
+        /// Why.
+        reason: String,
+        /// Where a person can revoke it.
+        page: Option<String>,
+    },
+}
+
+/// Removes a credential, in this order: index marked, newest token revoked (if `revoke`), item, sealed file, index.
+/// May be repeated after any interruption.
+///
+/// # Errors
+/// The store or the disk refused; the next command that meets the name goes on with it.
+pub fn remove(keeper: &Keeper<'_>, _lock: &Lock, index: Index, revoke: bool) -> Result<Revocation, Error> {
+    let credentials = keeper.paths.credentials();
+    // The store is asked before anything is changed: a locked one keeps everything as it is.
+    let found = look::read_record(keeper, index.clone());
+    let record = match found {
+        Ok(found) => found.map(|found| found.record),
+        Err(error @ Error::Store(_)) => return Err(error),
+        // A record that cannot be read can still be thrown away.
+        Err(error) => {
+            tracing::info!(%error, "the record cannot be read");
+            None
+        }
+    };
+    if index.state != State::Removing {
+        Index { state: State::Removing, ..index.clone() }.write(&credentials)?;
+    }
+    let revocation = match (&record, revoke) {
+        (Some(record), true) => revoke_newest(keeper, record)?,
+        _ => Revocation::Skipped,
+    };
+    keeper.stores.delete(index.store, &Slot::record(&index.name, &index.id))?;
+    Sealed::delete(&keeper.paths.sealed(), &index.id).map_err(|error| Error::Unsuitable(error.to_string()))?;
+    Index::delete(&credentials, &index.name)?;
+    Ok(revocation)
+}
+
+fn revoke_newest(keeper: &Keeper<'_>, record: &Record) -> Result<Revocation, Error> {
+    let (token, is_refresh) = match &record.secret {
+        Some(SecretPart::Login { refresh_token: Some(token), .. }) => (token, true),
+        Some(SecretPart::Login { access: Some(access), .. }) => (&access.token, false),
+        _ => return Ok(Revocation::Skipped),
+    };
+    let name = &record.name;
+    let failed = |reason: String, page: Option<String>| Ok(Revocation::Failed { reason, page });
+    // Whatever is wrong with the row, the login can be removed; it is only not revoked.
+    let spec = keeper.row(name, &record.bound).ok().flatten().and_then(|row| row.oauth).and_then(|oauth| oauth.revoke);
+    let page = spec.as_ref().and_then(|spec| spec.page.clone());
+    let style = spec.map_or(RevokeStyle::Rfc7009, |spec| spec.style);
+    if style == RevokeStyle::None || record.bound.revocation_endpoint.is_none() {
+        return failed(RevokeError::Unsupported.to_string(), page);
+    }
+    let endpoint = match bound_url(name, "revocation endpoint", record.bound.revocation_endpoint.as_ref()) {
+        Ok(endpoint) => endpoint,
+        Err(error) => return failed(error.to_string(), page),
+    };
+    let client = match keeper.client(name, &record.bound) {
+        Ok(client) => client,
+        Err(error @ Error::Store(_)) => return Err(error),
+        Err(error) => return failed(error.to_string(), page),
+    };
+    match keeper.network.run(oauth::revoke(keeper.network, style, &endpoint, &client, token, is_refresh))? {
+        Ok(()) => Ok(Revocation::Done),
+        Err(error) => failed(error.to_string(), page),
+    }
+}

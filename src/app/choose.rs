@@ -1,0 +1,63 @@
+//! Where a new credential goes. Decided once, before anything is asked of a browser, by trying.
+
+use super::App;
+use crate::credential::StoreKind;
+use crate::failure::{Code, Failure};
+use crate::secret::Secret;
+use crate::store::{Protection, SHORTEST_PASSPHRASE, Vault};
+
+/// The store for a new credential: the one that was named, else the keychain if it works, else a vault that exists,
+/// else (with a person there) a new vault. Never a weaker one in silence: each step is told with `-v`.
+///
+/// # Errors
+/// The named store does not work, or there is none; both ways out are named.
+pub fn new_store(app: &App) -> Result<StoreKind, Failure> {
+    if let Some(choice) = app.choice {
+        tracing::info!("new credentials go to the {}: {}", choice.store, choice.because);
+        app.stores.probe(choice.store)?;
+        return Ok(choice.store);
+    }
+    let trouble = match app.stores.probe(StoreKind::Keychain) {
+        Ok(()) => {
+            tracing::info!("new credentials go to the keychain: a set, a get and a delete worked");
+            return Ok(StoreKind::Keychain);
+        }
+        Err(error) => error,
+    };
+    tracing::info!("the keychain cannot be used: {trouble}");
+    if app.stores.vault().exists() {
+        tracing::info!("new credentials go to the vault: there is one");
+        app.stores.probe(StoreKind::Vault)?;
+        return Ok(StoreKind::Vault);
+    }
+    if app.ui.can_ask() {
+        app.ui.say(&format!("{trouble}; a vault protected by a passphrase will be used instead"));
+        app.stores.vault().init(&Protection::Passphrase(new_passphrase(app)?))?;
+        return Ok(StoreKind::Vault);
+    }
+    Err(Failure::from(trouble).hint("unlock or start the keychain, or run `authctl vault init` (`--unattended` on a server)"))
+}
+
+/// Asks for a new passphrase, twice. Says first when it will be asked for again and again.
+///
+/// # Errors
+/// Nobody can be asked, or what they typed cannot be used.
+pub fn new_passphrase(app: &App) -> Result<Secret, Failure> {
+    if !app.ui.can_ask() {
+        return Err(Failure::new(Code::Usage, "a passphrase must be typed at a terminal")
+            .hint("run it in a terminal, or use `authctl vault init --unattended`"));
+    }
+    if let Err(reason) = Vault::can_stay_unlocked() {
+        app.ui
+            .say(&format!("note: {reason}; each command will need the passphrase, from a terminal or from AUTHCTL_VAULT_PASSPHRASE_FILE"));
+    }
+    let first = app.ui.ask_hidden(&format!("new passphrase of the vault (at least {SHORTEST_PASSPHRASE} characters):"))?;
+    if first.expose().chars().count() < SHORTEST_PASSPHRASE {
+        return Err(Failure::new(Code::Usage, format!("the passphrase is shorter than {SHORTEST_PASSPHRASE} characters")));
+    }
+    let second = app.ui.ask_hidden("the same again:")?;
+    if !first.same_as(second.expose()) {
+        return Err(Failure::new(Code::Usage, "the two passphrases differ"));
+    }
+    Ok(first)
+}

@@ -1,0 +1,216 @@
+use super::super::{answer, args, warn_all};
+use super::input::read_parts;
+use crate::acquire::{Error, Look, add, look, save, settle};
+use crate::app::{App, new_store};
+use crate::credential::{Bound, Index, Kind, Name, Origin, Record, SecretPart, trusted_url};
+use crate::failure::{Code, Failure};
+use crate::http::{Reply, Request};
+use crate::provider::{Check, KeySpec, Row, Template, render};
+use crate::sealed::Sealed;
+use crate::secret::Secret;
+use jiff::Timestamp;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// Store an API key
+///
+/// The key is typed hidden, or read from standard input when that is not a terminal; it is never an argument. A key with
+/// two parts is two lines. Without a name the provider is recognised by how the key begins. Where the provider has a
+/// harmless request for it, the key is tried before it is stored.
+#[derive(clap::Args, Debug)]
+#[command(
+    after_help = "Examples:\n  authctl key add stripe\n  authctl key add openai < key.txt\n  authctl key add gitlab --set host=gitlab.example.com\n  authctl key add acme --header 'X-API-Key: {key}' --origin https://api.acme.example"
+)]
+pub struct AddArgs {
+    /// PROVIDER or PROVIDER/ACCOUNT
+    name: Option<Name>,
+    /// The header it goes in, with `{key}` for the key; for providers without a row
+    #[arg(long, value_name = "HEADER")]
+    header: Vec<String>,
+    /// Where it may be sent, such as https://api.example.com; for providers without a row
+    #[arg(long, value_name = "ORIGIN")]
+    origin: Vec<Origin>,
+    /// A value of the provider's row, such as host=gitlab.example.com
+    #[arg(long, value_name = "NAME=VALUE", value_parser = args::assignment)]
+    set: Vec<(String, String)>,
+    /// How often it should be rotated, such as 30d
+    #[arg(long, value_name = "TIME")]
+    rotate_every: Option<String>,
+    /// The day it ends, such as 2027-01-31
+    #[arg(long, value_name = "DATE")]
+    expires: Option<jiff::civil::Date>,
+    /// Do not try it at the provider
+    #[arg(long)]
+    no_verify: bool,
+    /// Replace what is stored under this name
+    #[arg(long)]
+    replace: bool,
+}
+
+/// A key that is about to be stored.
+struct NewKey {
+    name: Name,
+    spec: KeySpec,
+    bound: Bound,
+    parts: BTreeMap<String, Secret>,
+}
+
+pub(super) fn run(app: &App, args: AddArgs) -> Result<(), Failure> {
+    if let Some(text) = &args.rotate_every {
+        args::duration(text).map_err(|message| Failure::new(Code::Usage, message))?;
+    }
+    let key = match &args.name {
+        Some(name) => named(app, name, &args)?,
+        None => recognised(app, &args)?,
+    };
+    for part in &key.spec.parts {
+        if key.parts.get(&part.name).is_some_and(|value| key.spec.looks_wrong(&part.name, value.expose())) {
+            app.ui.warn(&format!("the {} does not look like one of {}'s", part.label, key.name.provider()));
+        }
+    }
+    let label = match &key.spec.check {
+        Some(check) if !args.no_verify => verify(app, &key, check)?,
+        _ => None,
+    };
+    store(app, &key, &args)?;
+    let whose = label.map(|label| format!(" of {label}")).unwrap_or_default();
+    app.ui.say(&format!("stored the key{whose} as {}", key.name));
+    answer(app.output, || serde_json::json!({ "name": key.name, "kind": "key" }), |_| Ok(()))
+}
+
+fn named(app: &App, name: &Name, args: &AddArgs) -> Result<NewKey, Failure> {
+    let values: BTreeMap<String, String> = args.set.iter().cloned().collect();
+    let row = app.catalogue.find(name.provider())?.map(|row| row.resolve(&values)).transpose()?;
+    let (spec, bound) = shape(name, row, args, values)?;
+    // The store is tried before the key is asked for.
+    refuse_taken(app, name, args.replace)?;
+    let parts = read_parts(app, &spec.parts)?;
+    Ok(NewKey { name: name.clone(), spec, bound, parts })
+}
+
+fn recognised(app: &App, args: &AddArgs) -> Result<NewKey, Failure> {
+    let one = KeySpec::from_headers(Vec::new());
+    let parts = read_parts(app, &one.parts)?;
+    let key = parts.get("key").map(Secret::expose).unwrap_or_default();
+    let row = app.catalogue.recognise(key).ok_or_else(|| {
+        Failure::new(Code::NotFound, "no provider is known by how this key begins").hint("name it: `authctl key add NAME`")
+    })?;
+    let name: Name = row.name.parse()?;
+    app.ui.say(&format!("this is a key of {}", row.title));
+    let values: BTreeMap<String, String> = args.set.iter().cloned().collect();
+    let (spec, bound) = shape(&name, Some(row.resolve(&values)?), args, values)?;
+    if spec.parts.len() != 1 {
+        return Err(
+            Failure::new(Code::Usage, format!("a key of {} has several parts", row.title)).hint(format!("run `authctl key add {name}`"))
+        );
+    }
+    refuse_taken(app, &name, args.replace)?;
+    Ok(NewKey { name, spec, bound, parts })
+}
+
+/// What the key looks like and where it belongs: from the row, or from the flags for a provider without one.
+fn shape(name: &Name, row: Option<Row>, args: &AddArgs, variables: BTreeMap<String, String>) -> Result<(KeySpec, Bound), Failure> {
+    let usage = |message: String| Failure::new(Code::Usage, message);
+    let given: Vec<Template> = args.header.iter().map(Template::new).collect();
+    given.iter().try_for_each(|template| template.check(&["key"])).map_err(|reason| usage(format!("--header: {reason}")))?;
+    let origins = match (&row, args.origin.is_empty()) {
+        (_, false) => args.origin.clone(),
+        (Some(row), true) => row.bound_origins().map_err(usage)?,
+        (None, true) => Vec::new(),
+    };
+    let known = row.and_then(|row| row.key);
+    let (spec, headers) = match (known, given.is_empty()) {
+        (Some(spec), true) => (spec, Vec::new()),
+        (_, false) => (KeySpec::from_headers(given), args.header.clone()),
+        (None, true) => {
+            return Err(Failure::new(Code::NotFound, format!("no API key is known for the provider `{}`", name.provider())).hint(format!(
+                "say how it is sent and where: `authctl key add {name} --header 'Authorization: Bearer {{key}}' --origin https://…`"
+            )));
+        }
+    };
+    if origins.is_empty() {
+        return Err(usage(format!("where may the key of `{name}` be sent?")).hint("give `--origin https://HOST`, once or more"));
+    }
+    let bound = Bound { origins, chosen_origins: !args.origin.is_empty(), headers, variables, ..Bound::default() };
+    Ok((spec, bound))
+}
+
+fn refuse_taken(app: &App, name: &Name, replace: bool) -> Result<(), Failure> {
+    match Index::read(&app.paths.credentials(), name)? {
+        Some(index) if !replace && index.state == crate::credential::State::Active => {
+            Err(Failure::new(Code::Refused, format!("there is a {} called `{name}` already", index.kind))
+                .hint(format!("add `--replace` to replace it, or choose another account: `{}/ACCOUNT`", name.provider())))
+        }
+        Some(_) => Ok(()),
+        // Before anybody types a key: can it be kept at all?
+        None => new_store(app).map(drop),
+    }
+}
+
+/// Tries the key at the provider. Only a clear "no" stops it: a network that is down says nothing about a key.
+fn verify(app: &App, key: &NewKey, check: &Check) -> Result<Option<String>, Failure> {
+    let url = trusted_url(&check.url)?;
+    if !key.bound.covers(&url) {
+        app.ui.say("the key is not tried: its origins are not those of the provider's row");
+        return Ok(None);
+    }
+    let headers = render(&key.spec.headers, &key.parts)?;
+    let spinner = app.ui.spinner(&format!("trying the key at {}", url.host_str().unwrap_or_default()));
+    let request = Request { url, body: None, headers, timeout: Duration::from_secs(15) };
+    let reply = app.network.run(app.network.send(request))?;
+    drop(spinner);
+    match reply {
+        Ok(Reply { status: 200..300, body, .. }) => {
+            let document: Option<serde_json::Value> = serde_json::from_slice(&body).ok();
+            let label = check.label.as_ref().and_then(|pointer| document?.pointer(pointer)?.as_str().map(str::to_owned));
+            Ok(label.map(|label| label.chars().filter(char::is_ascii_graphic).take(80).collect()))
+        }
+        Ok(Reply { status: status @ (401 | 403), .. }) => {
+            Err(Failure::new(Code::Refused, format!("the provider does not accept this key (status {status})"))
+                .hint("nothing was stored; `--no-verify` stores it all the same"))
+        }
+        Ok(Reply { status, .. }) => {
+            app.ui.warn(&format!("the key could not be tried: the provider answered {status}"));
+            Ok(None)
+        }
+        Err(error) => {
+            app.ui.warn(&format!("the key could not be tried: {error}"));
+            Ok(None)
+        }
+    }
+}
+
+fn store(app: &App, key: &NewKey, args: &AddArgs) -> Result<(), Failure> {
+    let keeper = app.keeper();
+    let lock = keeper.lock(&key.name)?;
+    settle(&keeper, &lock, &key.name)?;
+    let secret = SecretPart::Key { active: key.parts.clone() };
+    let saved = match look(&keeper, &key.name) {
+        Ok(Look::Found(found)) if args.replace => {
+            let mut index = found.index.clone();
+            index.rotate_every.clone_from(&args.rotate_every);
+            index.expires = args.expires;
+            save(&keeper, &lock, &index, found.record.next(key.bound.clone(), secret), Sealed::default(), None)?
+        }
+        Ok(Look::Found(_)) => return Err(Failure::new(Code::Refused, format!("`{}` was just added by another process", key.name))),
+        Ok(_) => fresh(app, key, args, &lock, secret)?,
+        // Something was edited or damaged: `--replace` is how a person says that it may go.
+        Err(Error::Refused { .. } | Error::Damaged { .. }) if args.replace => fresh(app, key, args, &lock, secret)?,
+        Err(error) => return Err(error.into()),
+    };
+    warn_all(app, &saved.warnings);
+    Ok(())
+}
+
+fn fresh(app: &App, key: &NewKey, args: &AddArgs, lock: &crate::disk::Lock, secret: SecretPart) -> Result<crate::acquire::Saved, Failure> {
+    let keeper = app.keeper();
+    let store = new_store(app)?;
+    let record = Record::new(key.name.clone(), key.bound.clone(), secret)?;
+    let mut index = Index::adding(&record, Kind::Key, store, Timestamp::now());
+    index.rotate_every.clone_from(&args.rotate_every);
+    index.expires = args.expires;
+    if app.stores.vault().is_unattended() && store == crate::credential::StoreKind::Vault {
+        app.ui.warn("the vault is unattended: whoever can read its folder can read this key");
+    }
+    Ok(add(&keeper, lock, &index, &record, Sealed::default())?)
+}

@@ -1,0 +1,77 @@
+//! Reading a key: hidden from the terminal, or from standard input; never from an argument.
+
+use crate::app::App;
+use crate::failure::{Code, Failure};
+use crate::provider::Part;
+use crate::secret::{Alphabet, MAX_BYTES, Secret};
+use std::collections::BTreeMap;
+use std::io::{IsTerminal, Read};
+
+/// Reads every part of a key, one line each from a pipe.
+pub(super) fn read_parts(app: &App, parts: &[Part]) -> Result<BTreeMap<String, Secret>, Failure> {
+    let values = if std::io::stdin().is_terminal() { ask(app, parts)? } else { lines(parts.len(), std::io::stdin())? };
+    for (part, value) in parts.iter().zip(&values) {
+        value.check(Alphabet::Printable).map_err(|reason| Failure::new(Code::Usage, format!("the {} {reason}", part.label)))?;
+    }
+    Ok(parts.iter().map(|part| part.name.clone()).zip(values).collect())
+}
+
+fn ask(app: &App, parts: &[Part]) -> Result<Vec<Secret>, Failure> {
+    if !app.ui.can_ask() {
+        return Err(Failure::new(Code::Usage, "there is nobody to ask for the key").hint("pipe it in: `authctl key add NAME < FILE`"));
+    }
+    parts.iter().map(|part| app.ui.ask_hidden(&format!("{} (hidden):", part.label)).map_err(Into::into)).collect()
+}
+
+/// As many lines as there are parts, in their order.
+fn lines(count: usize, from: impl Read) -> Result<Vec<Secret>, Failure> {
+    let limit = (MAX_BYTES + 2) * count;
+    let mut bytes = zeroize::Zeroizing::new(Vec::new());
+    from.take(limit as u64 + 1).read_to_end(&mut bytes)?;
+    let usage = |message: String| Failure::new(Code::Usage, message);
+    if bytes.len() > limit {
+        return Err(usage(format!("a key part is {MAX_BYTES} bytes long at most")));
+    }
+    let text = std::str::from_utf8(&bytes).map_err(|_| usage("the key on standard input is not plain ASCII text".into()))?;
+    let text = text.strip_suffix('\n').unwrap_or(text);
+    let values: Vec<Secret> = text.split('\n').map(|line| Secret::new(line.strip_suffix('\r').unwrap_or(line))).collect();
+    if text.is_empty() {
+        return Err(usage("standard input is empty: the key is read from there".into()));
+    }
+    if values.len() != count {
+        let expected = if count == 1 { "one line".into() } else { format!("{count} lines, one for each part") };
+        return Err(usage(format!("standard input must hold {expected}, not {}", values.len())));
+    }
+    Ok(values)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn read(count: usize, text: &[u8]) -> Result<Vec<String>, String> {
+        let values = lines(count, text).map_err(|failure| failure.message)?;
+        Ok(values.iter().map(|value| value.expose().to_owned()).collect())
+    }
+
+    #[test]
+    fn one_line_a_part_with_or_without_its_end() {
+        assert_eq!(read(1, b"key\n").unwrap(), ["key"]);
+        assert_eq!(read(1, b"key").unwrap(), ["key"]);
+        assert_eq!(read(2, b"key\r\napp\r\n").unwrap(), ["key", "app"]);
+        assert_eq!(read(1, b" k e y ").unwrap(), [" k e y "]);
+        assert!(read(1, b"key\nother\n").unwrap_err().contains("one line"));
+        assert!(read(2, b"key\n").unwrap_err().contains("2 lines"));
+        assert!(read(1, b"").unwrap_err().contains("empty"));
+        assert!(read(1, b"\xff").unwrap_err().contains("ASCII"));
+        assert!(read(1, &vec![b'x'; MAX_BYTES + 4]).unwrap_err().contains("at most"));
+    }
+
+    proptest! {
+        #[test]
+        fn no_input_panics(text: Vec<u8>, count in 1usize..3) {
+            let _ = read(count, &text);
+        }
+    }
+}

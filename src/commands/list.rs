@@ -1,0 +1,70 @@
+use super::answer;
+use super::words::relative;
+use crate::app::App;
+use crate::credential::{Index, IndexError, State};
+use crate::failure::{Code, Failure};
+use jiff::Timestamp;
+
+/// List the credentials
+///
+/// Reads the index alone: no store is opened, nothing is asked.
+#[derive(clap::Args, Debug)]
+#[command(after_help = "Examples:\n  authctl list\n  authctl list --json")]
+pub struct ListArgs {}
+
+pub(super) fn run(app: &App, _: &ListArgs) -> Result<(), Failure> {
+    let now = Timestamp::now();
+    let (found, damaged): (Vec<_>, Vec<_>) = Index::all(&app.paths.credentials()).into_iter().partition(Result::is_ok);
+    let found: Vec<Index> = found.into_iter().flatten().collect();
+    let damaged: Vec<IndexError> = damaged.into_iter().filter_map(Result::err).collect();
+    for error in &damaged {
+        app.ui.warn(&error.to_string());
+    }
+    answer(
+        app.output,
+        || found.iter().map(json).collect(),
+        |output| {
+            if found.is_empty() && damaged.is_empty() {
+                app.ui.say("there are no credentials yet; `authctl login NAME` or `authctl key add NAME` makes one");
+                return Ok(());
+            }
+            output.table(&["NAME", "KIND", "STORE", "ACCESS ENDS", "WHOSE", "FOR"], found.iter().map(|index| row(index, now)).collect())
+        },
+    )?;
+    if damaged.is_empty() { Ok(()) } else { Err(Failure::new(Code::Findings, format!("{} index files are damaged", damaged.len()))) }
+}
+
+fn row(index: &Index, now: Timestamp) -> Vec<String> {
+    let ends = match (index.state, index.access_expires_at, index.expires) {
+        (State::Adding, ..) => "(half added)".into(),
+        (State::Removing, ..) => "(half removed)".into(),
+        (State::Active, Some(ends), _) => relative(ends, now),
+        (State::Active, None, Some(day)) => day.to_string(),
+        (State::Active, None, None) => "-".into(),
+    };
+    let whose = index.bound.label.clone().or_else(|| index.bound.subject.clone()).unwrap_or_else(|| "-".into());
+    let origins: Vec<String> = index.bound.origins.iter().map(ToString::to_string).collect();
+    vec![index.name.to_string(), index.kind.to_string(), index.store.to_string(), ends, whose, origins.join(" ")]
+}
+
+fn json(index: &Index) -> serde_json::Value {
+    serde_json::json!({
+        "name": index.name,
+        "provider": index.name.provider(),
+        "account": index.name.account(),
+        "kind": index.kind,
+        "store": index.store,
+        "state": index.state,
+        "created_at": index.created_at,
+        "changed_at": index.changed_at,
+        "access_expires_at": index.access_expires_at,
+        "expires": index.expires,
+        "rotate_every": index.rotate_every,
+        "scopes": index.bound.scopes,
+        "origins": index.bound.origins,
+        "subject": index.bound.subject,
+        "label": index.bound.label,
+        "client_id": index.bound.client_id,
+        "issuer": index.bound.issuer,
+    })
+}

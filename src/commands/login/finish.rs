@@ -1,0 +1,184 @@
+//! The second half of a login: the code is redeemed under the lock, and what comes of it is saved.
+
+use super::Attempt;
+use crate::acquire::{Error, Found, Keeper, Look, add, look, save, settle};
+use crate::app::App;
+use crate::credential::{AccessToken, Bound, ClientAuth, Index, Kind, Record, SecretPart, trusted_url};
+use crate::disk::Lock;
+use crate::failure::{Code, Failure};
+use crate::http::interruption;
+use crate::oauth::{self, Callback, Flow, Grant, Person, TokenReply, subject_of, whoami};
+use crate::provider::render;
+use crate::sealed::Sealed;
+use crate::secret::Secret;
+use jiff::{SignedDuration, Timestamp};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// How long the token endpoint may take.
+const EXCHANGE: Duration = Duration::from_secs(45);
+
+/// What to tell about a finished login.
+pub(super) struct Done {
+    /// Whose it is, as the provider calls them.
+    pub label: Option<String>,
+    /// What was granted.
+    pub scopes: Vec<String>,
+    /// Whether it can be refreshed.
+    pub refreshable: bool,
+    /// What a person should know.
+    pub warnings: Vec<String>,
+}
+
+pub(super) fn finish(app: &App, attempt: &Attempt<'_>, flow: &Flow, callback: &Callback) -> Result<Done, Failure> {
+    let authorization = flow.accept(callback)?;
+    let keeper = app.keeper();
+    let name = &attempt.target.name;
+    let lock = keeper.lock(name)?;
+    settle(&keeper, &lock, name)?;
+    let before = match look(&keeper, name) {
+        Ok(Look::Found(found)) => Some(found),
+        Ok(_) | Err(Error::Refused { .. } | Error::Damaged { .. }) => None,
+        Err(error) => return Err(error.into()),
+    };
+    let spinner = app.ui.spinner("completing the login");
+    let reply = redeem(app, attempt, flow, &authorization.code)?;
+    let received_at = Timestamp::now();
+    let person = identify(app, attempt, flow, &reply, before.as_deref())?;
+    drop(spinner);
+    if !attempt.args.replace
+        && let Some(before) = &before
+    {
+        check_same_person(attempt, before, person.as_ref())?;
+    }
+    attempt.client.keep(app, name.provider(), attempt.oauth, attempt.store)?;
+    if attempt.target.is_new && !app.catalogue.is_own(name.provider()) {
+        app.catalogue.add(&attempt.target.row)?;
+    }
+    store(keeper, &lock, attempt, before.as_deref(), reply, person, received_at)
+}
+
+fn redeem(app: &App, attempt: &Attempt<'_>, flow: &Flow, code: &Secret) -> Result<TokenReply, Failure> {
+    let endpoint = trusted_url(&attempt.oauth.token_endpoint)?;
+    let grant = Grant::code(code, &attempt.redirect_uri, flow.verifier.as_ref());
+    let client = oauth::Client { id: attempt.client.id.clone(), auth: client_auth(attempt), secret: attempt.client.secret.clone() };
+    let reply = app.network.run(async {
+        tokio::select! {
+            reply = oauth::request(&app.network, &endpoint, &client, &grant, EXCHANGE) => reply.map_err(Failure::from),
+            () = interruption() => Err(Failure::new(Code::Interrupted, "interrupted, nothing was stored")),
+        }
+    })??;
+    Ok(reply)
+}
+
+fn client_auth(attempt: &Attempt<'_>) -> ClientAuth {
+    if attempt.client.secret.is_some() { attempt.oauth.client_auth } else { ClientAuth::None }
+}
+
+/// Whose login it is: by the ID token, else by the row's question, else unknown.
+fn identify(app: &App, attempt: &Attempt<'_>, flow: &Flow, reply: &TokenReply, before: Option<&Found>) -> Result<Option<Person>, Failure> {
+    if let Some(token) = &reply.id_token {
+        let issuer = attempt.oauth.issuer.as_deref();
+        let (subject, label) = subject_of(token, issuer, &attempt.client.id, flow.nonce.as_ref())
+            .map_err(|error| Failure::new(Code::Refused, format!("the login was not completed: {error}")))?;
+        return Ok(Some(Person { subject, label }));
+    }
+    let Some(ask) = &attempt.oauth.whoami else { return Ok(None) };
+    let parts = BTreeMap::from([("token".to_owned(), reply.access_token.clone())]);
+    let headers = render(&attempt.target.row.login_headers(), &parts)?;
+    match app.network.run(whoami(&app.network, ask, headers))? {
+        Ok(person) => Ok(Some(person)),
+        Err(error) if before.is_some_and(|found| found.record.bound.subject.is_some()) => {
+            Err(Failure::new(Code::Unreachable, format!("cannot tell whose login this is: {error}"))
+                .hint("try again; the old login is kept"))
+        }
+        Err(error) => {
+            app.ui.warn(&format!("cannot tell whose login this is: {error}"));
+            Ok(None)
+        }
+    }
+}
+
+fn check_same_person(attempt: &Attempt<'_>, before: &Found, person: Option<&Person>) -> Result<(), Failure> {
+    let Some(old) = &before.record.bound.subject else { return Ok(()) };
+    if person.is_some_and(|person| person.subject == *old) {
+        return Ok(());
+    }
+    let name = &attempt.target.name;
+    let called = |label: Option<&String>, subject: &str| label.cloned().unwrap_or_else(|| subject.to_owned());
+    let new = person.map_or_else(|| "somebody unknown".into(), |person| called(person.label.as_ref(), &person.subject));
+    let old = called(before.record.bound.label.as_ref(), old);
+    Err(Failure::new(Code::Refused, format!("`{name}` is the login of {old}, and the browser logged in as {new}"))
+        .hint(format!("give the other account a name of its own, `authctl login {}/ACCOUNT`, or add `--replace`", name.provider())))
+}
+
+fn store(
+    keeper: Keeper<'_>,
+    lock: &Lock,
+    attempt: &Attempt<'_>,
+    before: Option<&Found>,
+    reply: TokenReply,
+    person: Option<Person>,
+    received_at: Timestamp,
+) -> Result<Done, Failure> {
+    let life = reply.expires_in.or(attempt.oauth.assumed_lifetime.filter(|_| reply.refresh_token.is_some()));
+    let token = AccessToken {
+        token: reply.access_token,
+        received_at,
+        expires_at: life.map(|life| received_at + SignedDuration::from_secs(life.into())),
+        scope: Vec::new(),
+        resource: None,
+    };
+    let bound = bound(attempt, before, person.as_ref(), reply.scope);
+    // A provider that issues a refresh token on the first consent alone: the one of the same person and client is
+    // still good.
+    let kept =
+        before.filter(|found| found.record.bound.client_id == bound.client_id && found.record.bound.token_endpoint == bound.token_endpoint);
+    let kept = kept.filter(|found| found.record.bound.subject.is_some() && found.record.bound.subject == bound.subject);
+    let refresh_token = reply.refresh_token.or_else(|| match kept.and_then(|found| found.record.secret.as_ref()) {
+        Some(SecretPart::Login { refresh_token, .. }) => refresh_token.clone(),
+        _ => None,
+    });
+    let refreshable = refresh_token.is_some();
+    let mut sealed = Sealed::default();
+    sealed.keep(token.clone());
+    let secret = SecretPart::Login { refresh_token, access: (!refreshable).then_some(token) };
+    let (label, scopes) = (bound.label.clone(), bound.scopes.clone());
+    let saved = match before {
+        Some(found) => save(&keeper, lock, &found.index, found.record.next(bound, secret), sealed, None)?,
+        None => {
+            let record = Record::new(attempt.target.name.clone(), bound, secret)?;
+            let index = Index::adding(&record, Kind::Login, attempt.store, received_at);
+            add(&keeper, lock, &index, &record, sealed)?
+        }
+    };
+    Ok(Done { label, scopes, refreshable, warnings: saved.warnings })
+}
+
+fn bound(attempt: &Attempt<'_>, before: Option<&Found>, person: Option<&Person>, granted: Option<Vec<String>>) -> Bound {
+    let oauth = attempt.oauth;
+    let earlier = before.map(|found| &found.record.bound).filter(|bound| bound.chosen_origins && attempt.args.origin.is_empty());
+    let row = attempt.target.row.bound_origins().unwrap_or_default();
+    let (origins, chosen_origins) = match earlier {
+        Some(bound) => (bound.origins.clone(), true),
+        // A row made from metadata just now carries the origins that were given.
+        None if attempt.args.origin.is_empty() || attempt.args.origin == row => (row, false),
+        None => (attempt.args.origin.clone(), true),
+    };
+    Bound {
+        origins,
+        chosen_origins,
+        issuer: oauth.issuer.clone(),
+        token_endpoint: Some(oauth.token_endpoint.clone()),
+        revocation_endpoint: oauth.revocation_endpoint.clone(),
+        client_id: Some(attempt.client.id.clone()),
+        client_auth: client_auth(attempt),
+        redirect_uri: Some(attempt.redirect_uri.clone()),
+        subject: person.map(|person| person.subject.clone()),
+        label: person.and_then(|person| person.label.clone()),
+        // RFC 6749 section 5.1: left out when it is what was asked for.
+        scopes: granted.unwrap_or_else(|| crate::credential::scope_words(&attempt.scopes.join(" "))),
+        headers: Vec::new(),
+        variables: attempt.target.variables.clone(),
+    }
+}

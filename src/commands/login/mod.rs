@@ -1,0 +1,183 @@
+//! `authctl login`: the browser flow, from the name to the stored record.
+
+mod client;
+mod finish;
+mod target;
+
+use super::{answer, args, warn_all};
+use crate::acquire::{Found, Look, look};
+use crate::app::{App, new_store};
+use crate::credential::{Kind, Origin, StoreKind, trusted_url};
+use crate::failure::{Code, Failure};
+use crate::http::interruption;
+use crate::oauth::{Flow, Listener, begin};
+use crate::provider::OAuthSpec;
+use crate::ui::open_browser;
+use std::sync::Arc;
+use std::time::Duration;
+
+use target::Target;
+
+/// Log in through the browser
+///
+/// Opens the provider's page and waits at a loopback address for the answer (authorization code with PKCE). A second
+/// login of the same name adds scopes and replaces the first one atomically; as another person it is refused. The first
+/// login at a provider asks for a client id: nobody's is built in.
+///
+/// Instead of a name, the URL of any issuer that publishes metadata (OpenID Connect discovery or RFC 8414) will do; `--as`
+/// then says how to call the login.
+#[derive(clap::Args, Debug)]
+#[command(
+    after_help = "Examples:\n  authctl login github\n  authctl login github/work --scope repo --scope read:org\n  authctl login gitlab --set host=gitlab.example.com\n  authctl login https://issuer.example.com --as example --client-id abc --origin https://api.example.com"
+)]
+pub struct LoginArgs {
+    /// PROVIDER, PROVIDER/ACCOUNT, or the URL of an issuer
+    #[arg(value_name = "NAME|URL")]
+    what: String,
+    /// The name of a login at a URL
+    #[arg(long = "as", value_name = "NAME")]
+    name: Option<crate::credential::Name>,
+    /// Ask for these scopes besides those that were granted before
+    #[arg(long, value_name = "SCOPE")]
+    scope: Vec<String>,
+    /// Ask for the scopes given here and no others
+    #[arg(long)]
+    only_scope: bool,
+    /// The client id of your registration at the provider
+    #[arg(long, value_name = "ID")]
+    client_id: Option<String>,
+    /// Read the client secret from standard input
+    #[arg(long)]
+    client_secret_stdin: bool,
+    /// Where the access token may be sent, such as https://api.example.com
+    #[arg(long, value_name = "ORIGIN")]
+    origin: Vec<Origin>,
+    /// A value of the provider's row, such as host=gitlab.example.com
+    #[arg(long, value_name = "NAME=VALUE", value_parser = args::assignment)]
+    set: Vec<(String, String)>,
+    /// Listen on this port, for a registration that names one
+    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
+    port: Option<u16>,
+    /// How long to wait for the browser
+    #[arg(long, value_name = "TIME", default_value = "5m", value_parser = args::duration)]
+    timeout: Duration,
+    /// Print the address instead of opening a browser
+    #[arg(long)]
+    no_browser: bool,
+    /// Replace a key of this name, or a login as somebody else
+    #[arg(long)]
+    replace: bool,
+}
+
+/// A login that is about to begin.
+struct Attempt<'a> {
+    args: &'a LoginArgs,
+    target: &'a Target,
+    oauth: &'a OAuthSpec,
+    client: client::Chosen,
+    store: StoreKind,
+    redirect_uri: String,
+    scopes: Vec<String>,
+}
+
+pub(super) fn run(app: &App, args: LoginArgs) -> Result<(), Failure> {
+    let target = target::find(app, &args)?;
+    let oauth = target.row.oauth.as_ref().ok_or_else(|| {
+        Failure::new(Code::Usage, format!("{} has API keys, no logins", target.row.title))
+            .hint(format!("run `authctl key add {}`", target.name))
+    })?;
+    let before = before(app, &target, &args)?;
+    // Known to work before the browser opens: a locked keychain also "opens".
+    let store = match &before {
+        Some(found) => found.index.store,
+        None => new_store(app)?,
+    };
+    if let Some(choice) = app.choice.filter(|choice| before.is_some() && choice.store != store) {
+        return Err(Failure::new(Code::Usage, format!("`{}` is kept in the {store}, not in the {}", target.name, choice.store))
+            .hint(format!("log in without naming a store, or run `authctl logout {}` first", target.name)));
+    }
+    let listener = Listener::bind(&oauth.redirect, args.port)?;
+    let redirect_uri = listener.redirect_uri();
+    let client = client::choose(app, &target, oauth, &args, &redirect_uri)?;
+    let scopes = scopes(oauth, before.as_deref(), &args);
+    let attempt = Attempt { args: &args, target: &target, oauth, client, store, redirect_uri, scopes };
+
+    let endpoint = trusted_url(&oauth.authorization_endpoint)?;
+    let flow = Arc::new(begin(oauth, &endpoint, &attempt.client.id, &attempt.redirect_uri, &attempt.scopes)?);
+    show(app, &flow, &args);
+    let spinner =
+        app.ui.spinner(&format!("waiting for the browser ({} to go on; Ctrl-C gives up)", super::words::length(args.timeout.as_secs())));
+    let arrival = app.network.run(async {
+        tokio::select! {
+            arrival = listener.arrival(Arc::clone(&flow)) => arrival.map_err(Failure::from),
+            () = tokio::time::sleep(args.timeout) => Err(too_late(&attempt.redirect_uri)),
+            () = interruption() => Err(Failure::new(Code::Interrupted, "interrupted, nothing was changed")),
+        }
+    })?;
+    drop(spinner);
+    let arrival = arrival?;
+    let finished = finish::finish(app, &attempt, &flow, &arrival.callback);
+    arrival.answer(match &finished {
+        Ok(_) => Ok(target.row.title.as_str()),
+        Err(failure) => Err(failure.message.as_str()),
+    });
+    let done = finished?;
+    warn_all(app, &done.warnings);
+    let whose = done.label.map(|label| format!(" as {label}")).unwrap_or_default();
+    app.ui.say(&format!("logged in to {}{whose}, kept in the {store}", target.name));
+    if !done.refreshable {
+        app.ui.say("there is no refresh token: the access token itself is kept");
+    }
+    answer(app.output, || serde_json::json!({ "name": target.name, "kind": "login", "scopes": done.scopes, "store": store }), |_| Ok(()))
+}
+
+/// The login that this one would replace. Read now, so that a locked store is found out before the browser opens.
+fn before(app: &App, target: &Target, args: &LoginArgs) -> Result<Option<Box<Found>>, Failure> {
+    let found = match look(&app.keeper(), &target.name) {
+        Ok(Look::Found(found)) => found,
+        Ok(_) => return Ok(None),
+        // Edited or damaged: logging in anew is how a person mends it. The lock and a second look come later.
+        Err(crate::acquire::Error::Refused { .. } | crate::acquire::Error::Damaged { .. }) => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
+    if found.record.kind() == Some(Kind::Key) && !args.replace {
+        return Err(Failure::new(Code::Refused, format!("`{}` is an API key", target.name))
+            .hint(format!("choose another account, `{}/ACCOUNT`, or add `--replace`", target.name.provider())));
+    }
+    Ok(Some(found))
+}
+
+/// What is asked for: what was granted before, what is asked now, and what a refresh token needs.
+fn scopes(oauth: &OAuthSpec, before: Option<&Found>, args: &LoginArgs) -> Vec<String> {
+    let asked: Vec<String> = crate::credential::scope_words(&args.scope.join(" "));
+    let mut scopes = match before.map(|found| found.record.bound.scopes.clone()) {
+        _ if args.only_scope => asked,
+        Some(granted) if !granted.is_empty() => granted.into_iter().chain(asked).collect(),
+        _ if asked.is_empty() => oauth.default_scopes.clone(),
+        _ => asked,
+    };
+    scopes.extend(oauth.offline_scopes.iter().cloned());
+    let mut seen = std::collections::BTreeSet::new();
+    scopes.retain(|scope| seen.insert(scope.clone()));
+    scopes
+}
+
+fn show(app: &App, flow: &Flow, args: &LoginArgs) {
+    if !args.no_browser {
+        match open_browser(&flow.url) {
+            Ok(()) => {
+                app.ui.say("opened your browser; if no page came up, go to");
+                app.ui.say(&format!("  {}", flow.url));
+                return;
+            }
+            Err(error) => app.ui.say(&error.to_string()),
+        }
+    }
+    app.ui.must_say("open this address in a browser on this machine:");
+    app.ui.must_say(&format!("  {}", flow.url));
+}
+
+fn too_late(redirect_uri: &str) -> Failure {
+    Failure::new(Code::Failed, "no answer came from the browser in time, nothing was changed")
+        .hint(format!("if the page complained about the redirect URI, register exactly {redirect_uri} (or give `--port`)"))
+}

@@ -1,0 +1,106 @@
+use super::answer;
+use crate::app::App;
+use crate::config::read_toml;
+use crate::failure::{Code, Failure};
+use crate::provider::Row;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+/// Show and extend the catalogue of providers
+#[derive(clap::Subcommand, Debug)]
+pub enum ProviderCommand {
+    /// List the providers
+    List,
+    /// Show what is known of a provider, and what of it is unverified
+    Show(ShowArgs),
+    Add(AddArgs),
+}
+
+/// Which provider to show.
+#[derive(clap::Args, Debug)]
+#[command(after_help = "Examples:\n  authctl provider show github\n  authctl provider show github --json")]
+pub struct ShowArgs {
+    /// The provider
+    name: String,
+}
+
+/// Add a provider of your own from a TOML file
+///
+/// The file is checked first. A provider of the same name that comes with the program is replaced for you alone.
+#[derive(clap::Args, Debug)]
+#[command(after_help = "Examples:\n  authctl provider add acme.toml")]
+pub struct AddArgs {
+    /// The file
+    file: PathBuf,
+    /// Replace a provider of yours that has the same name
+    #[arg(long)]
+    replace: bool,
+}
+
+pub(super) fn run(app: &App, command: ProviderCommand) -> Result<(), Failure> {
+    match command {
+        ProviderCommand::List => list(app),
+        ProviderCommand::Show(args) => show(app, &args),
+        ProviderCommand::Add(args) => add(app, &args),
+    }
+}
+
+fn list(app: &App) -> Result<(), Failure> {
+    let mut rows = Vec::new();
+    for name in app.catalogue.names() {
+        match app.catalogue.get(&name) {
+            Ok(row) => rows.push(row),
+            Err(error) => app.ui.warn(&error.to_string()),
+        }
+    }
+    let kinds = |row: &Row| match (&row.oauth, &row.key) {
+        (Some(_), Some(_)) => "login, key",
+        (Some(_), None) => "login",
+        _ => "key",
+    };
+    let source = |row: &Row| if app.catalogue.is_own(&row.name) { "yours" } else { "built in" };
+    answer(
+        app.output,
+        || {
+            rows.iter()
+                .map(|row| serde_json::json!({ "name": row.name, "title": row.title, "kinds": kinds(row), "source": source(row) }))
+                .collect()
+        },
+        |output| {
+            let line = |row: &Row| vec![row.name.clone(), row.title.clone(), kinds(row).into(), source(row).into(), row.origins.join(" ")];
+            output.table(&["NAME", "TITLE", "KINDS", "SOURCE", "FOR"], rows.iter().map(line).collect())
+        },
+    )
+}
+
+fn show(app: &App, args: &ShowArgs) -> Result<(), Failure> {
+    let row = app.catalogue.get(&args.name)?;
+    let text = toml::to_string(&row).map_err(|error| Failure::new(Code::Failed, error.to_string()))?;
+    answer(
+        app.output,
+        || serde_json::to_value(&row).unwrap_or_default(),
+        |output| {
+            let verified = row.verified.map_or("never".into(), |day| day.to_string());
+            output.line(&format!("# facts compared with their sources: {verified}"))?;
+            match row.unverified.as_slice() {
+                [] => {}
+                fields => output.line(&format!("# seen in no source, take with care: {}", fields.join(", ")))?,
+            }
+            output.line(text.trim_end())
+        },
+    )
+}
+
+fn add(app: &App, args: &AddArgs) -> Result<(), Failure> {
+    let row: Row =
+        read_toml(&args.file)?.ok_or_else(|| Failure::new(Code::NotFound, format!("there is no file {}", args.file.display())))?;
+    row.resolve(&BTreeMap::new())?;
+    if app.catalogue.is_own(&row.name) && !args.replace {
+        return Err(
+            Failure::new(Code::Refused, format!("you have a provider called `{}` already", row.name)).hint("add `--replace` to replace it")
+        );
+    }
+    app.catalogue.add(&row)?;
+    app.ui.say(&format!("added {} to {}", row.name, app.catalogue.path(&row.name).display()));
+    answer(app.output, || serde_json::json!({ "name": row.name }), |_| Ok(()))
+}

@@ -1,0 +1,94 @@
+use super::words::length;
+use super::{answer, args};
+use crate::app::{App, new_passphrase};
+use crate::failure::{Code, Failure};
+use crate::store::Protection;
+use std::time::Duration;
+
+/// Set up and open the vault
+///
+/// The vault keeps credentials where there is no keychain: one age file each, saved without a passphrase, read with it.
+#[derive(clap::Subcommand, Debug)]
+pub enum VaultCommand {
+    Init(InitArgs),
+    Unlock(UnlockArgs),
+    /// Forget an unlocked vault's key
+    Lock,
+    Passwd(PasswdArgs),
+}
+
+/// Make a vault, protected by a passphrase
+#[derive(clap::Args, Debug)]
+#[command(after_help = "Examples:\n  authctl vault init\n  authctl vault init --unattended")]
+pub struct InitArgs {
+    /// Keep the key beside the vault, without a passphrase: for servers, and no safer than a private file
+    #[arg(long)]
+    unattended: bool,
+}
+
+/// Open the vault for a while
+///
+/// The opened key lies in the kernel's keyring of this user (Linux) until the time is over.
+#[derive(clap::Args, Debug)]
+#[command(after_help = "Examples:\n  authctl vault unlock --for 8h")]
+pub struct UnlockArgs {
+    /// For how long
+    #[arg(long = "for", value_name = "TIME", default_value = "8h", value_parser = args::duration)]
+    time: Duration,
+}
+
+/// Change the passphrase
+///
+/// Only the key is wrapped anew; the records stay as they are.
+#[derive(clap::Args, Debug)]
+#[command(after_help = "Examples:\n  authctl vault passwd\n  authctl vault passwd --unattended")]
+pub struct PasswdArgs {
+    /// Take the passphrase away
+    #[arg(long)]
+    unattended: bool,
+}
+
+/// The longest time that a vault stays open: a week.
+const LONGEST: Duration = Duration::from_secs(7 * 86_400);
+
+pub(super) fn run(app: &App, command: &VaultCommand) -> Result<(), Failure> {
+    let vault = app.stores.vault();
+    match command {
+        VaultCommand::Init(args) => {
+            // Before anybody thinks up a passphrase.
+            if vault.exists() {
+                return Err(
+                    Failure::new(Code::Refused, "there is a vault already").hint("change its passphrase with `authctl vault passwd`")
+                );
+            }
+            vault.init(&protection(app, args.unattended)?)?;
+            app.ui.say("the vault is ready");
+        }
+        VaultCommand::Unlock(args) => {
+            if args.time.is_zero() || args.time > LONGEST {
+                return Err(Failure::new(Code::Usage, "a vault can be open for a week at most"));
+            }
+            vault.unlock(args.time)?;
+            app.ui.say(&format!("the vault is open for {}", length(args.time.as_secs())));
+        }
+        VaultCommand::Lock => {
+            vault.lock()?;
+            app.ui.say("the vault is locked");
+        }
+        VaultCommand::Passwd(args) => {
+            // The old one first: nobody should choose a new one in vain.
+            vault.open_now()?;
+            vault.protect(&protection(app, args.unattended)?)?;
+            app.ui.say("the vault's passphrase is changed");
+        }
+    }
+    answer(app.output, || serde_json::json!({ "unattended": vault.is_unattended() }), |_| Ok(()))
+}
+
+fn protection(app: &App, unattended: bool) -> Result<Protection, Failure> {
+    if !unattended {
+        return Ok(Protection::Passphrase(new_passphrase(app)?));
+    }
+    app.ui.warn("the vault's key lies beside it: whoever can read the folder can read the credentials");
+    Ok(Protection::None)
+}

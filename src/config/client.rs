@@ -1,0 +1,118 @@
+//! A client: an OAuth client registration of the user's, one per provider. Nobody's client id is shipped.
+
+use super::{Error, Paths, read_toml};
+use crate::credential::{Id, StoreKind};
+use crate::disk;
+use crate::secret::{Secret, stored};
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+/// `clients/PROVIDER.toml`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Client {
+    /// The client identifier (RFC 6749 section 2.2).
+    pub client_id: String,
+    /// The item that holds the client secret, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret_id: Option<Id>,
+    /// The store of that item.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret_store: Option<StoreKind>,
+}
+
+/// The stored client secret, with what it is bound to.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClientSecret {
+    /// The provider whose client it is.
+    pub provider: String,
+    /// The client it belongs to.
+    pub client_id: String,
+    /// The one endpoint it may be sent to.
+    pub token_endpoint: String,
+    /// The secret.
+    #[serde(serialize_with = "stored")]
+    pub client_secret: Secret,
+}
+
+impl ClientSecret {
+    /// The text for the store.
+    pub fn to_text(&self) -> Secret {
+        // Serializing plain strings into memory has no way to fail.
+        Secret::new(serde_json::to_string(self).unwrap_or_default())
+    }
+
+    /// Reads what [`ClientSecret::to_text`] wrote; `None` when it is something else.
+    pub fn from_text(text: &str) -> Option<Self> {
+        serde_json::from_str(text).ok()
+    }
+}
+
+impl Client {
+    fn path(paths: &Paths, provider: &str) -> PathBuf {
+        paths.clients().join(format!("{provider}.toml"))
+    }
+
+    /// The user's client for a provider.
+    ///
+    /// # Errors
+    /// The file cannot be read or says something unknown.
+    pub fn read(paths: &Paths, provider: &str) -> Result<Option<Self>, Error> {
+        read_toml(&Self::path(paths, provider))
+    }
+
+    /// Stores it.
+    ///
+    /// # Errors
+    /// The disk refused.
+    pub fn write(&self, paths: &Paths, provider: &str) -> Result<(), Error> {
+        let path = Self::path(paths, provider);
+        let text =
+            toml::to_string(self).map_err(|error| Error::Malformed { path: path.clone(), at: String::new(), reason: error.to_string() })?;
+        Ok(disk::write(&path, text.as_bytes())?)
+    }
+
+    /// Whether `text` can be a client identifier: RFC 6749 appendix A.1 allows printable ASCII.
+    pub fn is_valid_id(text: &str) -> bool {
+        !text.is_empty() && text.len() <= 512 && text.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ')
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn a_malformed_file_is_an_error_that_names_it(garbage in "[a-z]{1,8} ?[=\\[\"]?[^\\r\\n]{0,20}\n?") {
+            let home = tempfile::tempdir().unwrap();
+            let paths = Paths::in_one(home.path());
+            disk::write(&Client::path(&paths, "acme"), garbage.as_bytes()).unwrap();
+            std::fs::write(paths.config_file(), &garbage).unwrap();
+            let error = Client::read(&paths, "acme").unwrap_err().to_string();
+            prop_assert!(error.contains("acme.toml"), "{}", error);
+            prop_assert!(crate::config::Config::load(&paths).is_err());
+        }
+    }
+
+    #[test]
+    fn a_client_survives_the_disk() {
+        let home = tempfile::tempdir().unwrap();
+        let paths = Paths::in_one(home.path());
+        let client = Client { client_id: "abc".into(), secret_id: None, secret_store: None };
+        client.write(&paths, "acme").unwrap();
+        assert_eq!(Client::read(&paths, "acme").unwrap(), Some(client));
+        assert_eq!(Client::read(&paths, "other").unwrap(), None);
+    }
+
+    #[test]
+    fn client_ids_are_printable_and_bounded() {
+        assert!(Client::is_valid_id("Iv1.0123 x"));
+        for bad in ["", "a\nb", "ä", &"x".repeat(513)] {
+            assert!(!Client::is_valid_id(bad));
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! The folders: `AUTHCTL_HOME`, or the XDG ones.
+
+use crate::credential::Name;
+use crate::disk::Lock;
+use std::path::PathBuf;
+
+/// Where everything lies.
+#[derive(Clone, Debug)]
+pub struct Paths {
+    config: PathBuf,
+    data: PathBuf,
+}
+
+impl Paths {
+    /// From the environment; `None` when the system knows no home folder for this user.
+    pub fn from_environment() -> Option<Self> {
+        if let Some(home) = std::env::var_os("AUTHCTL_HOME").filter(|home| !home.is_empty()) {
+            // An absolute path, so that the answer does not depend on the working folder of a later call.
+            let home = std::path::absolute(home).ok()?;
+            return Some(Self { config: home.clone(), data: home });
+        }
+        use etcetera::BaseStrategy;
+        let base = etcetera::choose_base_strategy().ok()?;
+        Some(Self { config: base.config_dir().join("authctl"), data: base.data_dir().join("authctl") })
+    }
+
+    /// One folder for everything.
+    #[cfg(test)]
+    pub fn in_one(home: &std::path::Path) -> Self {
+        Self { config: home.to_owned(), data: home.to_owned() }
+    }
+
+    /// The user's settings.
+    pub fn config_file(&self) -> PathBuf {
+        self.config.join("config.toml")
+    }
+
+    /// The user's own catalogue rows.
+    pub fn providers(&self) -> PathBuf {
+        self.config.join("providers")
+    }
+
+    /// The user's OAuth client registrations.
+    pub fn clients(&self) -> PathBuf {
+        self.config.join("clients")
+    }
+
+    /// The index files.
+    pub fn credentials(&self) -> PathBuf {
+        self.data.join("credentials")
+    }
+
+    /// The sealed files.
+    pub fn sealed(&self) -> PathBuf {
+        self.data.join("sealed")
+    }
+
+    /// The vault.
+    pub fn vault(&self) -> PathBuf {
+        self.data.join("vault")
+    }
+
+    /// The lock of one credential.
+    pub fn lock(&self, name: &Name) -> PathBuf {
+        Lock::path(&self.data.join("locks"), name.provider(), name.account())
+    }
+}

@@ -1,0 +1,235 @@
+//! The index: one small file without secrets per credential. It is all that `list` and completion may read.
+
+use super::{Bound, Id, Kind, Name, Record, StoreKind};
+use crate::disk::{self, Privacy};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+
+/// Which half of its life a credential is in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    /// Being stored for the first time; whoever meets this under the lock finishes or forgets it.
+    Adding,
+    /// There.
+    #[default]
+    Active,
+    /// Being removed; whoever meets this under the lock finishes it.
+    Removing,
+}
+
+/// What is known of a credential without asking its store.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Index {
+    /// The format of the file.
+    pub version: u32,
+    /// The name, also given by the path.
+    pub name: Name,
+    /// The id of its record.
+    pub id: Id,
+    /// Key or login.
+    pub kind: Kind,
+    /// The one store that holds it.
+    pub store: StoreKind,
+    /// Being added, there, or being removed.
+    #[serde(default)]
+    pub state: State,
+    /// The generation this file was written after; a record with a higher one has outrun it.
+    pub generation: u64,
+    /// When the credential was first stored.
+    pub created_at: Timestamp,
+    /// When its record last changed.
+    pub changed_at: Timestamp,
+    /// When the newest access token ends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub access_expires_at: Option<Timestamp>,
+    /// How often the key wants rotating, as it was given (`30d`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rotate_every: Option<String>,
+    /// The day the key ends, as it was given (`2027-01-31`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires: Option<jiff::civil::Date>,
+    /// A copy of the record's binding.
+    pub bound: Bound,
+}
+
+/// Why an index file cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum IndexError {
+    /// It cannot be read or written.
+    #[error(transparent)]
+    Disk(#[from] disk::Error),
+    /// It is not what this program writes.
+    #[error("{} is damaged: {reason}", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong and where.
+        reason: String,
+    },
+}
+
+impl Index {
+    /// The entry of a record that is about to be stored for the first time.
+    pub fn adding(record: &Record, kind: Kind, store: StoreKind, now: Timestamp) -> Self {
+        Self {
+            version: 1,
+            name: record.name.clone(),
+            id: record.id.clone(),
+            kind,
+            store,
+            state: State::Adding,
+            generation: record.generation,
+            created_at: now,
+            changed_at: now,
+            access_expires_at: None,
+            rotate_every: None,
+            expires: None,
+            bound: record.bound.clone(),
+        }
+    }
+
+    /// The same entry after a save of `record`.
+    pub fn following(&self, record: &Record, now: Timestamp) -> Self {
+        Self {
+            state: State::Active,
+            kind: record.kind().unwrap_or(self.kind),
+            generation: record.generation,
+            changed_at: now,
+            bound: record.bound.clone(),
+            ..self.clone()
+        }
+    }
+
+    /// Whether this entry and the record tell the same story. A record that is ahead has merely outrun its index,
+    /// which is written last; otherwise a difference was made by somebody else.
+    pub fn agrees_with(&self, record: &Record) -> bool {
+        record.generation > self.generation || record.bound == self.bound
+    }
+
+    /// Where the entry of `name` lies below `dir`.
+    pub fn path(dir: &Path, name: &Name) -> PathBuf {
+        dir.join(name.provider()).join(format!("{}.toml", name.account()))
+    }
+
+    /// Reads one entry; `None` when there is no such credential.
+    ///
+    /// # Errors
+    /// The file cannot be read or is damaged.
+    pub fn read(dir: &Path, name: &Name) -> Result<Option<Self>, IndexError> {
+        let path = Self::path(dir, name);
+        let Some(bytes) = disk::read(&path, Privacy::Private)? else { return Ok(None) };
+        let damaged = |reason: String| IndexError::Damaged { path: path.clone(), reason };
+        let text = std::str::from_utf8(&bytes).map_err(|_| damaged("it is not UTF-8 text".into()))?;
+        let index: Self = toml::from_str(text).map_err(|error| damaged(error.message().to_owned()))?;
+        if index.version != 1 {
+            return Err(damaged(format!("format {} is not known to this authctl", index.version)));
+        }
+        if &index.name != name {
+            return Err(damaged(format!("it names `{}`", index.name)));
+        }
+        Ok(Some(index))
+    }
+
+    /// Writes the entry.
+    ///
+    /// # Errors
+    /// The disk refused.
+    pub fn write(&self, dir: &Path) -> Result<(), IndexError> {
+        let path = Self::path(dir, &self.name);
+        let text = toml::to_string(self).map_err(|error| IndexError::Damaged { path: path.clone(), reason: error.to_string() })?;
+        Ok(disk::write(&path, text.as_bytes())?)
+    }
+
+    /// Deletes the entry; the last step of a removal.
+    ///
+    /// # Errors
+    /// The disk refused.
+    pub fn delete(dir: &Path, name: &Name) -> Result<(), IndexError> {
+        Ok(disk::remove(&Self::path(dir, name))?)
+    }
+
+    /// Every entry below `dir`, sorted by name. A damaged one is reported, and does not hide the others.
+    pub fn all(dir: &Path) -> Vec<Result<Self, IndexError>> {
+        let mut names: Vec<Name> = Vec::new();
+        for provider in file_names(dir) {
+            for account in file_names(&dir.join(&provider)) {
+                let stem = account.strip_suffix(".toml");
+                names.extend(stem.and_then(|account| Name::new(&provider, account).ok()));
+            }
+        }
+        names.sort();
+        names.iter().filter_map(|name| Self::read(dir, name).transpose()).collect()
+    }
+}
+
+fn file_names(dir: &Path) -> impl Iterator<Item = String> {
+    std::fs::read_dir(dir).into_iter().flatten().flatten().filter_map(|entry| entry.file_name().into_string().ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::credential::SecretPart;
+    use proptest::prelude::*;
+
+    fn example() -> (Record, Index) {
+        let bound = Bound { origins: vec!["https://api.example.com".parse().unwrap()], ..Bound::default() };
+        let secret = SecretPart::Login { refresh_token: None, access: None };
+        let record = Record::new("example/me".parse().unwrap(), bound, secret).unwrap();
+        let index = Index::adding(&record, Kind::Login, StoreKind::Vault, Timestamp::UNIX_EPOCH);
+        (record, index)
+    }
+
+    #[test]
+    fn an_entry_survives_the_disk_and_is_listed() {
+        let home = tempfile::tempdir().unwrap();
+        let (_, index) = example();
+        index.write(home.path()).unwrap();
+        let read = Index::read(home.path(), &index.name).unwrap().unwrap();
+        assert_eq!((read.id, read.state, read.bound), (index.id.clone(), State::Adding, index.bound.clone()));
+        assert_eq!(Index::all(home.path()).len(), 1);
+        Index::delete(home.path(), &index.name).unwrap();
+        assert!(Index::read(home.path(), &index.name).unwrap().is_none());
+    }
+
+    #[test]
+    fn an_edited_entry_disagrees_and_an_outrun_one_does_not() {
+        let (record, index) = example();
+        assert!(index.agrees_with(&record));
+        let mut edited = index.clone();
+        edited.bound.origins = vec!["https://evil.example".parse().unwrap()];
+        assert!(!edited.agrees_with(&record));
+        let ahead = record.next(Bound::default(), SecretPart::Login { refresh_token: None, access: None });
+        assert!(index.agrees_with(&ahead));
+        edited.generation = 9;
+        assert!(!edited.agrees_with(&record));
+    }
+
+    #[test]
+    fn an_entry_under_another_name_is_damaged() {
+        let home = tempfile::tempdir().unwrap();
+        let (_, index) = example();
+        index.write(home.path()).unwrap();
+        let other: Name = "example/you".parse().unwrap();
+        std::fs::rename(Index::path(home.path(), &index.name), Index::path(home.path(), &other)).unwrap();
+        assert!(matches!(Index::read(home.path(), &other), Err(IndexError::Damaged { .. })));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn a_malformed_entry_is_an_error_and_never_a_panic(garbage: Vec<u8>, cut in 0usize..300) {
+            let home = tempfile::tempdir().unwrap();
+            let (_, index) = example();
+            let path = Index::path(home.path(), &index.name);
+            let text = toml::to_string(&index).unwrap();
+            for bytes in [&garbage, &text.as_bytes()[..cut.min(text.len() / 2)]] {
+                disk::write(&path, bytes).unwrap();
+                prop_assert!(Index::read(home.path(), &index.name).is_err());
+            }
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! Origins: scheme, host and port. A credential is sent to the origins it is bound to and nowhere else.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::str::FromStr;
+use url::{Host, Url};
+
+/// One place a credential belongs: `https://api.example.com`, or with `*.` every host below a domain.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Origin {
+    text: String,
+    subdomains: bool,
+}
+
+/// Why an origin or a URL was refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum OriginError {
+    /// Not a URL at all.
+    #[error("`{0}` is not a URL")]
+    Malformed(String),
+    /// Plain http to somewhere else than this machine, or another scheme.
+    #[error("`{0}` must start with `https://` (plain `http://` is for loopback addresses alone)")]
+    Insecure(String),
+    /// An origin with a path, a query, a fragment or a user.
+    #[error("`{0}` is more than an origin: give scheme, host and port only, like `https://api.example.com`")]
+    TooMuch(String),
+}
+
+/// Whether a URL's host is this very machine: an IP literal of loopback, or `localhost`.
+pub fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        Some(Host::Domain(domain)) => domain == "localhost",
+        None => false,
+    }
+}
+
+/// Parses a URL that a secret may be sent to: https, or plain http on loopback, and no user info.
+///
+/// # Errors
+/// It is anything else.
+pub fn trusted_url(text: &str) -> Result<Url, OriginError> {
+    let shown = || text.escape_default().take(200).collect::<String>();
+    let url = Url::parse(text).map_err(|_| OriginError::Malformed(shown()))?;
+    let safe = url.scheme() == "https" || url.scheme() == "http" && is_loopback(&url);
+    if !safe || url.host().is_none() {
+        return Err(OriginError::Insecure(shown()));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(OriginError::Malformed(shown()));
+    }
+    Ok(url)
+}
+
+impl Origin {
+    /// The origin of a URL.
+    pub fn of(url: &Url) -> Self {
+        Self { text: url.origin().ascii_serialization(), subdomains: false }
+    }
+
+    /// Whether a request to `url` stays within this origin.
+    pub fn covers(&self, url: &Url) -> bool {
+        let asked = url.origin().ascii_serialization();
+        if !self.subdomains {
+            return asked == self.text;
+        }
+        let (Some((scheme, domain)), Some((asked_scheme, asked_host))) = (self.text.split_once("://"), asked.split_once("://")) else {
+            return false;
+        };
+        scheme == asked_scheme && asked_host.strip_suffix(domain).is_some_and(|rest| rest.len() > 1 && rest.ends_with('.'))
+    }
+
+    /// Whether it is plain http, which is allowed on loopback alone.
+    pub fn is_plain_http(&self) -> bool {
+        self.text.starts_with("http://")
+    }
+}
+
+impl FromStr for Origin {
+    type Err = OriginError;
+
+    fn from_str(text: &str) -> Result<Self, OriginError> {
+        let (bare, subdomains) = match text.split_once("://*.") {
+            Some((scheme, domain)) => (format!("{scheme}://{domain}"), true),
+            None => (text.to_owned(), false),
+        };
+        let url = trusted_url(&bare)?;
+        if !matches!(url.path(), "" | "/") || url.query().is_some() || url.fragment().is_some() {
+            return Err(OriginError::TooMuch(text.escape_default().take(200).collect()));
+        }
+        Ok(Self { text: url.origin().ascii_serialization(), subdomains })
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.subdomains { f.write_str(&self.text.replacen("://", "://*.", 1)) } else { f.write_str(&self.text) }
+    }
+}
+
+impl TryFrom<String> for Origin {
+    type Error = OriginError;
+
+    fn try_from(text: String) -> Result<Self, OriginError> {
+        text.parse()
+    }
+}
+
+impl From<Origin> for String {
+    fn from(origin: Origin) -> Self {
+        origin.to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn covers(origin: &str, url: &str) -> bool {
+        origin.parse::<Origin>().unwrap().covers(&Url::parse(url).unwrap())
+    }
+
+    #[test]
+    fn an_origin_is_scheme_host_and_port_exactly() {
+        assert!(covers("https://api.example.com", "https://api.example.com/v1?q=1"));
+        assert!(covers("https://api.example.com", "https://API.example.com:443/"));
+        for other in [
+            "https://api.example.com:8443/",
+            "http://api.example.com/",
+            "https://example.com/",
+            "https://api.example.com.evil.net/",
+            "https://evil.net/https://api.example.com",
+            "https://api.example.com@evil.net/",
+        ] {
+            assert!(!covers("https://api.example.com", other), "{other}");
+        }
+    }
+
+    #[test]
+    fn a_suffix_covers_the_hosts_below_and_nothing_else() {
+        assert!(covers("https://*.example.com", "https://a.b.example.com/"));
+        for other in ["https://example.com/", "https://evilexample.com/", "https://example.com.evil.net/", "http://a.example.com/"] {
+            assert!(!covers("https://*.example.com", other), "{other}");
+        }
+        assert_eq!("https://*.example.com".parse::<Origin>().unwrap().to_string(), "https://*.example.com");
+    }
+
+    #[test]
+    fn plain_http_is_for_loopback_alone() {
+        for fine in ["http://127.0.0.1:8080", "http://localhost:1", "http://[::1]:1", "https://example.com"] {
+            assert!(fine.parse::<Origin>().is_ok(), "{fine}");
+        }
+        for bad in [
+            "http://example.com",
+            "ftp://example.com",
+            "file:///etc",
+            "https://a:b@example.com",
+            "x",
+            "https://e.com/p",
+            "https://e.com?x",
+            "",
+        ] {
+            assert!(bad.parse::<Origin>().is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,225 @@
+//! The secret part of a credential, as the JSON text that a store keeps.
+
+use super::{Bound, Id, Kind, Name};
+use crate::secret::{Alphabet, BadSecret, MAX_BYTES, SealError, SealKey, Secret, stored, stored_map, stored_option};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// The format this program writes.
+const VERSION: u32 = 1;
+
+/// One credential's secrets and what they are bound to. Changed by a save alone, which counts the generation up.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Record {
+    version: u32,
+    /// Counts the saves: of two copies the higher one is the record.
+    pub generation: u64,
+    /// The id under which it lies in the store; never changes.
+    pub id: Id,
+    /// The name, so that a record put under another name is noticed.
+    pub name: Name,
+    #[serde(serialize_with = "stored")]
+    seal_key: Secret,
+    /// Where its secrets may go.
+    pub bound: Bound,
+    /// The secrets; absent when the item in the store is too small for them and they live in the sealed file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret: Option<SecretPart>,
+}
+
+/// The secrets of the two kinds.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+pub enum SecretPart {
+    /// An API key.
+    Key {
+        /// Its parts by name; most keys have one, `key`.
+        #[serde(serialize_with = "stored_map")]
+        active: BTreeMap<String, Secret>,
+    },
+    /// A login.
+    Login {
+        /// What gets new access tokens; absent where the provider issues none.
+        #[serde(default, serialize_with = "stored_option")]
+        refresh_token: Option<Secret>,
+        /// The access token, only when there is no refresh token: it is then the durable secret.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        access: Option<AccessToken>,
+    },
+}
+
+/// An access token and how long it is good for.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct AccessToken {
+    /// The token.
+    #[serde(serialize_with = "stored")]
+    pub token: Secret,
+    /// When this machine received it; a clock behind this makes it stale.
+    pub received_at: Timestamp,
+    /// Counted from receipt; absent when the server gave no lifetime and none is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Timestamp>,
+    /// The narrower scope it was asked for, sorted; empty for all that was granted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub scope: Vec<String>,
+    /// The resource it was asked for (RFC 8707).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resource: Option<String>,
+}
+
+/// Why a stored text is not a record.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordError {
+    /// Damaged, or not ours.
+    #[error("it is not a record of authctl (line {line}, column {column})")]
+    Malformed {
+        /// Line of the JSON text.
+        line: usize,
+        /// Column of the JSON text.
+        column: usize,
+    },
+    /// Written by a later authctl.
+    #[error("it was written by a newer authctl (format {0})")]
+    Newer(u32),
+    /// A secret in it could break out of a header.
+    #[error("a secret in it {0}")]
+    Secret(#[from] BadSecret),
+}
+
+impl Record {
+    /// The first generation of a new record, with a new id and seal key.
+    ///
+    /// # Errors
+    /// The system's random generator failed.
+    pub fn new(name: Name, bound: Bound, secret: SecretPart) -> Result<Self, SealError> {
+        Ok(Self { version: VERSION, generation: 1, id: Id::random()?, name, seal_key: SealKey::generate()?, bound, secret: Some(secret) })
+    }
+
+    /// The next generation: same id, name and seal key.
+    pub fn next(&self, bound: Bound, secret: SecretPart) -> Self {
+        Self { generation: self.generation.saturating_add(1), bound, secret: Some(secret), ..self.clone() }
+    }
+
+    /// What stays in a store whose items are too small: everything but the secrets.
+    pub fn stub(&self) -> Self {
+        Self { secret: None, ..self.clone() }
+    }
+
+    /// The key of its sealed file.
+    ///
+    /// # Errors
+    /// The record is damaged.
+    pub fn seal_key(&self) -> Result<SealKey, SealError> {
+        SealKey::from_text(&self.seal_key)
+    }
+
+    /// Key or login; `None` for a stub.
+    pub fn kind(&self) -> Option<Kind> {
+        Some(match self.secret.as_ref()? {
+            SecretPart::Key { .. } => Kind::Key,
+            SecretPart::Login { .. } => Kind::Login,
+        })
+    }
+
+    /// The text for the store: one line of JSON.
+    pub fn to_text(&self) -> Secret {
+        // Serializing plain data into memory has no way to fail: every map key is a string.
+        Secret::new(serde_json::to_string(self).unwrap_or_default())
+    }
+
+    /// Reads what [`Record::to_text`] wrote, and checks every secret in it again: a store can be edited, too.
+    ///
+    /// # Errors
+    /// It is damaged, newer than this program, or holds a secret that must not reach a header.
+    pub fn from_text(text: &str) -> Result<Self, RecordError> {
+        #[derive(Deserialize)]
+        struct Version {
+            version: u32,
+        }
+        let malformed = |error: serde_json::Error| RecordError::Malformed { line: error.line(), column: error.column() };
+        let Version { version } = serde_json::from_str(text).map_err(malformed)?;
+        if version > VERSION {
+            return Err(RecordError::Newer(version));
+        }
+        let record: Self = serde_json::from_str(text).map_err(malformed)?;
+        match &record.secret {
+            Some(SecretPart::Key { active }) => {
+                for part in active.values() {
+                    part.check(Alphabet::Printable)?;
+                }
+            }
+            Some(SecretPart::Login { refresh_token, access }) => {
+                for token in refresh_token.iter().chain(access.iter().map(|access| &access.token)) {
+                    token.check(Alphabet::Visible)?;
+                }
+            }
+            None => {}
+        }
+        Ok(record)
+    }
+
+    /// The most room a sealed file can need for one more refresh of this record, in bytes.
+    pub fn room(&self) -> usize {
+        self.to_text().len() + 2 * MAX_BYTES
+    }
+}
+
+/// Splits a scope value: servers send words separated by spaces or commas.
+pub fn scope_words(text: &str) -> Vec<String> {
+    let mut words: Vec<String> = text.split([' ', ',']).filter(|word| !word.is_empty()).map(str::to_owned).collect();
+    words.sort();
+    words.dedup();
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn record() -> Record {
+        let secret = SecretPart::Login { refresh_token: Some(Secret::new("r1")), access: None };
+        Record::new("github".parse().unwrap(), Bound::default(), secret).unwrap()
+    }
+
+    #[test]
+    fn a_record_survives_the_store_and_counts_up() {
+        let first = record();
+        let read = Record::from_text(first.to_text().expose()).unwrap();
+        assert_eq!((read.generation, &read.id, &read.name), (1, &first.id, &first.name));
+        let next = read.next(Bound::default(), SecretPart::Key { active: BTreeMap::new() });
+        assert_eq!((next.generation, &next.id), (2, &first.id));
+        assert!(next.seal_key.same_as(first.seal_key.expose()));
+        assert_eq!(next.kind(), Some(Kind::Key));
+        assert_eq!(first.stub().kind(), None);
+    }
+
+    #[test]
+    fn a_newer_format_is_named_and_a_bad_secret_refused() {
+        let text = record().to_text().expose().replacen("\"version\":1", "\"version\":2", 1);
+        assert!(matches!(Record::from_text(&text), Err(RecordError::Newer(2))));
+        let text = record().to_text().expose().replacen("r1", "r\\n1", 1);
+        assert!(matches!(Record::from_text(&text), Err(RecordError::Secret(_))));
+    }
+
+    #[test]
+    fn scopes_come_with_spaces_or_commas() {
+        assert_eq!(scope_words("b a,c,, b"), ["a", "b", "c"]);
+        assert!(scope_words("").is_empty());
+    }
+
+    proptest! {
+        #[test]
+        fn a_damaged_record_is_an_error_and_never_a_panic(cut in 0usize..200, at in 0usize..200, garbage: String) {
+            let text = record().to_text();
+            let text = text.expose();
+            prop_assert!(Record::from_text(&text[..cut.min(text.len() - 1)]).is_err());
+            prop_assert!(Record::from_text(&garbage).is_err());
+            let mut bytes = text.as_bytes().to_vec();
+            let at = at % bytes.len();
+            bytes[at] = b'\x01';
+            prop_assert!(Record::from_text(std::str::from_utf8(&bytes).unwrap()).is_err());
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! One lock file per credential, held for every change of its record, never deleted: an unlinked lock has two holders.
+
+use super::{Error, private_dir};
+use std::fs::{File, TryLockError};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// Proof that this process alone may change a record. Dropping it (or dying) releases the lock.
+#[derive(Debug)]
+pub struct Lock {
+    _file: File,
+}
+
+/// Why the lock was not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum LockError {
+    /// Somebody held it until the deadline.
+    #[error("another authctl is still busy with it after {} seconds", waited.as_secs())]
+    Busy {
+        /// How long this process waited.
+        waited: Duration,
+    },
+    /// The lock file cannot be made or locked (a read-only home, a network file system without locks).
+    #[error(transparent)]
+    Disk(#[from] Error),
+}
+
+impl Lock {
+    /// Takes the lock, waiting for at most `patience`.
+    ///
+    /// # Errors
+    /// It stayed taken, or cannot be used at all.
+    pub fn acquire(path: &Path, patience: Duration) -> Result<Self, LockError> {
+        private_dir(path.parent().unwrap_or(Path::new(".")))?;
+        let file = open(path).map_err(|error| Error::io("lock", path, error))?;
+        let began = Instant::now();
+        let mut pause = Duration::from_millis(2);
+        loop {
+            match file.try_lock() {
+                Ok(()) => return Ok(Self { _file: file }),
+                Err(TryLockError::WouldBlock) if began.elapsed() >= patience => {
+                    return Err(LockError::Busy { waited: patience });
+                }
+                Err(TryLockError::WouldBlock) => {
+                    std::thread::sleep(pause);
+                    pause = (pause * 2).min(Duration::from_millis(40));
+                }
+                Err(TryLockError::Error(error)) => return Err(Error::io("lock", path, error).into()),
+            }
+        }
+    }
+
+    /// Where the lock of a credential lies below `dir`.
+    pub fn path(dir: &Path, provider: &str, account: &str) -> PathBuf {
+        dir.join(provider).join(account)
+    }
+}
+
+fn open(path: &Path) -> io::Result<File> {
+    let mut options = File::options();
+    options.read(true).write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_holder_waits_until_the_deadline_and_then_gives_up() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("locks/github/default");
+        let first = Lock::acquire(&path, Duration::ZERO).unwrap();
+        assert!(matches!(Lock::acquire(&path, Duration::from_millis(30)), Err(LockError::Busy { .. })));
+        drop(first);
+        Lock::acquire(&path, Duration::ZERO).unwrap();
+        assert!(path.exists(), "the lock file is never deleted");
+    }
+}

@@ -1,0 +1,205 @@
+//! Files that survive a crash and that nobody else can read: the atomic write, the lock, the modes.
+
+mod lock;
+mod write;
+
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+pub use lock::{Lock, LockError};
+pub use write::{Reserved, remove, write};
+
+/// The largest file this program reads, in bytes: everything it writes is far smaller.
+pub const MAX_FILE: u64 = 1024 * 1024;
+
+/// What went wrong with which file.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The operating system refused.
+    #[error("cannot {what} {}: {source}", path.display())]
+    Io {
+        /// The verb: read, write, create, …
+        what: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// Others could read it (or, for configuration, change it).
+    #[error("{} is open to other users (mode {mode:04o})", path.display())]
+    Loose {
+        /// The file or folder.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// Larger than [`MAX_FILE`].
+    #[error("{} is larger than {MAX_FILE} bytes", path.display())]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+    },
+}
+
+impl Error {
+    pub(crate) fn io(what: &'static str, path: &Path, source: io::Error) -> Self {
+        Self::Io { what, path: path.to_owned(), source }
+    }
+}
+
+/// Who may read or change a file that is read here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Privacy {
+    /// Written by this program: no permission for anybody else.
+    Private,
+    /// Written by a person with an editor: others may read it, never change it.
+    Shared,
+}
+
+/// Reads a whole file; `None` when there is none.
+///
+/// # Errors
+/// It cannot be read, is larger than [`MAX_FILE`], or its mode is looser than `privacy` allows.
+pub fn read(path: &Path, privacy: Privacy) -> Result<Option<Vec<u8>>, Error> {
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => return Ok(None),
+        Err(error) => return Err(Error::io("read", path, error)),
+    };
+    let metadata = file.metadata().map_err(|error| Error::io("read", path, error))?;
+    check_mode(path, &metadata, privacy)?;
+    if !metadata.is_file() {
+        return Err(Error::io("read", path, io::Error::other("not a regular file")));
+    }
+    let mut bytes = Vec::new();
+    file.take(MAX_FILE + 1).read_to_end(&mut bytes).map_err(|error| Error::io("read", path, error))?;
+    if bytes.len() as u64 > MAX_FILE {
+        return Err(Error::TooLarge { path: path.to_owned() });
+    }
+    Ok(Some(bytes))
+}
+
+/// Makes a folder and its missing parents, each with mode 0700, and makes sure that the folder is private.
+///
+/// # Errors
+/// It cannot be made, or it exists and other users have a permission on it.
+pub fn private_dir(path: &Path) -> Result<(), Error> {
+    match fs::metadata(path) {
+        Ok(metadata) => check_mode(path, &metadata, Privacy::Private),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            if let Some(parent) = path.parent()
+                && !parent.exists()
+            {
+                private_dir(parent)?;
+            }
+            match builder().create(path) {
+                Ok(()) => {}
+                // Another process was quicker.
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(Error::io("create", path, error)),
+            }
+            path.parent().map_or(Ok(()), sync_dir)
+        }
+        Err(error) => Err(Error::io("read", path, error)),
+    }
+}
+
+fn builder() -> fs::DirBuilder {
+    #[allow(unused_mut, reason = "the mode exists on unix alone")]
+    let mut builder = fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder
+}
+
+#[cfg(unix)]
+fn check_mode(path: &Path, metadata: &fs::Metadata, privacy: Privacy) -> Result<(), Error> {
+    use std::os::unix::fs::PermissionsExt;
+    let mode = metadata.permissions().mode() & 0o7777;
+    let forbidden = match privacy {
+        Privacy::Private => 0o077,
+        Privacy::Shared => 0o022,
+    };
+    if mode & forbidden != 0 {
+        return Err(Error::Loose { path: path.to_owned(), mode });
+    }
+    Ok(())
+}
+
+#[cfg(not(unix))]
+#[allow(clippy::unnecessary_wraps, reason = "the profile folder is private by its access list")]
+fn check_mode(_: &Path, _: &fs::Metadata, _: Privacy) -> Result<(), Error> {
+    Ok(())
+}
+
+/// Makes the entries of a folder durable.
+///
+/// # Errors
+/// The folder cannot be opened or synced.
+#[cfg(unix)]
+pub fn sync_dir(path: &Path) -> Result<(), Error> {
+    File::open(path).and_then(|dir| dir.sync_all()).map_err(|error| Error::io("sync", path, error))
+}
+
+/// Windows has no call for this; the rename itself is journalled.
+#[cfg(not(unix))]
+#[allow(clippy::unnecessary_wraps, reason = "the same signature on every system")]
+pub fn sync_dir(_: &Path) -> Result<(), Error> {
+    Ok(())
+}
+
+/// Makes a file and the entry that names it durable, for a reader who found a write that may not have been synced.
+///
+/// # Errors
+/// Either cannot be opened or synced.
+pub fn sync(path: &Path) -> Result<(), Error> {
+    let open = File::options().read(true).write(cfg!(windows)).open(path);
+    open.and_then(|file| file.sync_all()).map_err(|error| Error::io("sync", path, error))?;
+    path.parent().map_or(Ok(()), sync_dir)
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).unwrap().permissions().mode() & 0o777
+    }
+
+    #[test]
+    fn files_are_0600_and_folders_0700() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("a/b/file");
+        write(&path, b"text").unwrap();
+        assert_eq!(mode(&path), 0o600);
+        assert_eq!(mode(&home.path().join("a/b")), 0o700);
+        assert_eq!(mode(&home.path().join("a")), 0o700);
+        assert_eq!(read(&path, Privacy::Private).unwrap().unwrap(), b"text");
+    }
+
+    #[test]
+    fn loose_modes_are_refused() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("a/file");
+        write(&path, b"text").unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+        assert!(matches!(read(&path, Privacy::Private), Err(Error::Loose { mode: 0o640, .. })));
+        assert!(read(&path, Privacy::Shared).is_ok());
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o662)).unwrap();
+        assert!(matches!(read(&path, Privacy::Shared), Err(Error::Loose { .. })));
+        fs::set_permissions(home.path().join("a"), fs::Permissions::from_mode(0o755)).unwrap();
+        assert!(matches!(write(&path, b"x"), Err(Error::Loose { .. })));
+    }
+
+    #[test]
+    fn absent_is_not_an_error_and_huge_is() {
+        let home = tempfile::tempdir().unwrap();
+        assert!(read(&home.path().join("none/at/all"), Privacy::Private).unwrap().is_none());
+        let path = home.path().join("huge");
+        fs::write(&path, vec![0; usize::try_from(MAX_FILE).unwrap() + 1]).unwrap();
+        assert!(matches!(read(&path, Privacy::Shared), Err(Error::TooLarge { .. })));
+        assert!(read(home.path(), Privacy::Private).is_err());
+    }
+}

@@ -1,0 +1,155 @@
+//! The atomic write: a temporary file beside the target, fsync, rename, fsync of the folder.
+
+use super::{Error, private_dir, sync_dir};
+use std::fs;
+use std::io::{self, Seek, Write};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+use tempfile::NamedTempFile;
+
+/// Temporary files carry this prefix, so that what a killed process left can be told and swept.
+const PREFIX: &str = ".new-";
+
+/// A temporary file this old belongs to nobody any more; no write takes minutes.
+const ABANDONED: Duration = Duration::from_secs(600);
+
+/// Writes a private file so that a reader sees the old or the new content, whatever happens in between.
+///
+/// # Errors
+/// Any step failed; the old content is then still there.
+pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    Reserved::beside(path, 0)?.commit(bytes)
+}
+
+/// Room on the disk, taken before it is needed.
+///
+/// A refresh token is spent by the request that uses it, so the room for its successor must be there *before* the
+/// request is sent: a full disk then stops the refresh instead of losing the login.
+pub struct Reserved {
+    file: NamedTempFile,
+    target: PathBuf,
+}
+
+impl Reserved {
+    /// Takes `bytes` bytes beside `target`.
+    ///
+    /// # Errors
+    /// The folder is missing, loose, read-only or full.
+    pub fn beside(target: &Path, bytes: usize) -> Result<Self, Error> {
+        let dir = target.parent().unwrap_or(Path::new("."));
+        private_dir(dir)?;
+        let failed = |error| Error::io("write", target, error);
+        let mut builder = tempfile::Builder::new();
+        builder.prefix(PREFIX);
+        #[cfg(unix)]
+        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600));
+        let mut file = builder.tempfile_in(dir).map_err(failed)?;
+        if bytes > 0 {
+            // Random-looking bytes would be safer still against compressing file systems; zeros in a real write
+            // (not a hole) are enough for those that allocate on write.
+            file.write_all(&vec![0; bytes]).and_then(|()| file.as_file().sync_all()).map_err(failed)?;
+        }
+        Ok(Self { file, target: target.to_owned() })
+    }
+
+    /// Puts the content where it belongs, durably.
+    ///
+    /// # Errors
+    /// Any step failed; the old content is then still there.
+    pub fn commit(mut self, bytes: &[u8]) -> Result<(), Error> {
+        let target = self.target;
+        let failed = |error| Error::io("write", &target, error);
+        let file = self.file.as_file_mut();
+        file.rewind().and_then(|()| file.write_all(bytes)).map_err(failed)?;
+        file.set_len(bytes.len() as u64).map_err(failed)?;
+        file.sync_all().map_err(failed)?;
+        persist(self.file, &target).map_err(failed)?;
+        let dir = target.parent().unwrap_or(Path::new("."));
+        sync_dir(dir)?;
+        sweep(dir);
+        Ok(())
+    }
+}
+
+#[cfg(not(windows))]
+fn persist(file: NamedTempFile, target: &Path) -> io::Result<()> {
+    file.persist(target).map(drop).map_err(|error| error.error)
+}
+
+/// On Windows a scanner may hold the target open for a moment.
+#[cfg(windows)]
+fn persist(mut file: NamedTempFile, target: &Path) -> io::Result<()> {
+    for _ in 0..15 {
+        match file.persist(target) {
+            Ok(_) => return Ok(()),
+            Err(error) if error.error.kind() == io::ErrorKind::PermissionDenied => {
+                file = error.file;
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            Err(error) => return Err(error.error),
+        }
+    }
+    file.persist(target).map(drop).map_err(|error| error.error)
+}
+
+/// Removes a file durably; a missing one is what was wanted.
+///
+/// # Errors
+/// It is there and cannot be removed.
+pub fn remove(path: &Path) -> Result<(), Error> {
+    match fs::remove_file(path) {
+        Ok(()) => path.parent().map_or(Ok(()), sync_dir),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(Error::io("remove", path, error)),
+    }
+}
+
+/// Removes what killed processes left behind. Best effort: the next write tries again.
+fn sweep(dir: &Path) {
+    let Ok(entries) = fs::read_dir(dir) else { return };
+    for entry in entries.flatten() {
+        let ours = entry.file_name().to_str().is_some_and(|name| name.starts_with(PREFIX));
+        let old = |modified: SystemTime| modified.elapsed().is_ok_and(|age| age > ABANDONED);
+        if ours && entry.metadata().and_then(|metadata| metadata.modified()).is_ok_and(old) {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reservation_leaves_exactly_the_content() {
+        let home = tempfile::tempdir().unwrap();
+        let target = home.path().join("sealed/id");
+        Reserved::beside(&target, 4096).unwrap().commit(b"short").unwrap();
+        assert_eq!(fs::read(&target).unwrap(), b"short");
+        Reserved::beside(&target, 2).unwrap().commit(b"longer than reserved").unwrap();
+        assert_eq!(fs::read(&target).unwrap(), b"longer than reserved");
+        drop(Reserved::beside(&target, 64).unwrap());
+        assert_eq!(fs::read_dir(target.parent().unwrap()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn removing_what_is_not_there_is_fine() {
+        let home = tempfile::tempdir().unwrap();
+        remove(&home.path().join("nothing")).unwrap();
+    }
+
+    #[test]
+    fn leftovers_of_killed_processes_are_swept_when_old() {
+        let home = tempfile::tempdir().unwrap();
+        let folder = home.path().join("sealed");
+        private_dir(&folder).unwrap();
+        let (old, young) = (folder.join(".new-old"), folder.join(".new-young"));
+        for path in [&old, &young] {
+            fs::write(path, b"").unwrap();
+        }
+        let past = SystemTime::now() - ABANDONED * 2;
+        fs::File::options().write(true).open(&old).unwrap().set_modified(past).unwrap();
+        write(&folder.join("file"), b"text").unwrap();
+        assert!(!old.exists() && young.exists());
+    }
+}

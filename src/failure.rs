@@ -1,0 +1,247 @@
+//! Every failure has a sentence, a hint and an exit code; this is the one place that decides which.
+
+use crate::acquire;
+use crate::config;
+use crate::credential::{Name, NameError, OriginError};
+use crate::disk;
+use crate::handover;
+use crate::http::TransportError;
+use crate::oauth::{AuthorizeError, ListenerError, MetadataError, TokenError};
+use crate::provider::{ProviderError, RenderError};
+use crate::secret::SealError;
+use crate::store;
+
+/// The exit codes, which scripts branch on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Code {
+    /// Anything without a code of its own.
+    Failed = 1,
+    /// The command line does not make sense.
+    Usage = 2,
+    /// No such credential or provider.
+    NotFound = 3,
+    /// Only a new login helps.
+    LoginRequired = 4,
+    /// The store is locked or cannot be reached.
+    StoreUnavailable = 5,
+    /// The provider or the network cannot be reached; later it may.
+    Unreachable = 6,
+    /// A rule forbids it: an origin, an endpoint, a subject.
+    Refused = 7,
+    /// Done, with findings.
+    Findings = 8,
+    /// Ctrl-C.
+    Interrupted = 130,
+}
+
+impl Code {
+    /// The name in JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Failed => "failed",
+            Self::Usage => "usage",
+            Self::NotFound => "not_found",
+            Self::LoginRequired => "login_required",
+            Self::StoreUnavailable => "store_unavailable",
+            Self::Unreachable => "unreachable",
+            Self::Refused => "refused",
+            Self::Findings => "findings",
+            Self::Interrupted => "interrupted",
+        }
+    }
+}
+
+/// A failed command.
+#[derive(Debug)]
+pub struct Failure {
+    /// Its exit code.
+    pub code: Code,
+    /// What is wrong: lower case, no full stop.
+    pub message: String,
+    /// What to type.
+    pub hint: Option<String>,
+}
+
+impl Failure {
+    /// A failure without a hint.
+    pub fn new(code: Code, message: impl Into<String>) -> Self {
+        Self { code, message: message.into(), hint: None }
+    }
+
+    /// The same with a hint.
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// Where the login of `name` begins anew.
+    pub fn login_hint(name: &Name) -> String {
+        format!("run `authctl login {name}`")
+    }
+}
+
+/// What helps against a store that cannot be reached.
+fn store_hint(error: &store::Error) -> Option<String> {
+    use crate::credential::StoreKind::{Keychain, Vault};
+    let hint = match error {
+        store::Error::Locked { store: Vault, .. } => "run `authctl vault unlock`, or set AUTHCTL_VAULT_PASSPHRASE_FILE",
+        store::Error::Locked { store: Keychain, .. } => "unlock the keychain (log in to the desktop, or open its window), then try again",
+        store::Error::TimedOut { store: Keychain, .. } => "look for a dialog that asks for the keychain's password",
+        store::Error::Unavailable { store: Vault, reason } if reason.contains("no vault") => "run `authctl vault init`",
+        store::Error::Unavailable { store: Keychain, .. } => {
+            "this session has no keychain; is DBUS_SESSION_BUS_ADDRESS set and a Secret Service running?"
+        }
+        _ => return None,
+    };
+    Some(hint.into())
+}
+
+impl From<store::Error> for Failure {
+    fn from(error: store::Error) -> Self {
+        let code = if matches!(error, store::Error::Tampered { .. }) { Code::Refused } else { Code::StoreUnavailable };
+        Self { code, hint: store_hint(&error), message: error.to_string() }
+    }
+}
+
+impl From<acquire::Error> for Failure {
+    fn from(error: acquire::Error) -> Self {
+        use acquire::Error;
+        let message = error.to_string();
+        let with = |code, hint: Option<String>| Self { code, message: message.clone(), hint };
+        match error {
+            Error::NotFound(_) => with(Code::NotFound, Some("run `authctl list` to see what there is".into())),
+            Error::LoginRequired { name, .. } => with(Code::LoginRequired, Some(Self::login_hint(&name))),
+            Error::Store(error) => error.into(),
+            Error::Unreachable { .. } => with(Code::Unreachable, Some("try again later; the login is kept".into())),
+            Error::Busy { .. } => with(Code::Unreachable, Some("try again; if it stays so, look for a stopped authctl".into())),
+            Error::Refused { name, .. } => with(
+                Code::Refused,
+                Some(format!("if you changed it on purpose, run `authctl login {name}` (or `authctl key add {name} --replace`)")),
+            ),
+            Error::Provider { name, .. } => {
+                with(Code::Failed, Some(format!("nothing was changed; {} if it stays so", Self::login_hint(&name))))
+            }
+            Error::Interrupted => with(Code::Interrupted, None),
+            Error::NotSaved { .. } => with(Code::StoreUnavailable, None),
+            Error::Unsuitable(_) => with(Code::Failed, None),
+            Error::Index(error) => error.into(),
+            Error::Config(error) => error.into(),
+            Error::Provide(error) => error.into(),
+            Error::Disk(error) => error.into(),
+            Error::Transport(error) => error.into(),
+            Error::Seal(_) | Error::Damaged { .. } => with(Code::Failed, None),
+        }
+    }
+}
+
+impl From<disk::Error> for Failure {
+    fn from(error: disk::Error) -> Self {
+        let hint = match &error {
+            disk::Error::Loose { path, .. } => Some(format!("run `chmod go-rwx '{}'` if nobody else should see it", path.display())),
+            _ => None,
+        };
+        let code = if hint.is_some() { Code::Refused } else { Code::Failed };
+        Self { code, message: error.to_string(), hint }
+    }
+}
+
+impl From<crate::credential::IndexError> for Failure {
+    fn from(error: crate::credential::IndexError) -> Self {
+        match error {
+            crate::credential::IndexError::Disk(error) => error.into(),
+            error => Self::new(Code::Failed, error.to_string()),
+        }
+    }
+}
+
+impl From<config::Error> for Failure {
+    fn from(error: config::Error) -> Self {
+        match error {
+            config::Error::Disk(error) => error.into(),
+            error => Self::new(Code::Failed, error.to_string()),
+        }
+    }
+}
+
+impl From<ProviderError> for Failure {
+    fn from(error: ProviderError) -> Self {
+        match error {
+            ProviderError::Unknown(_) => Self::new(Code::NotFound, error.to_string()).hint(
+                "run `authctl provider list`; for a login anywhere else, `authctl login URL --as NAME`; for a key, add `--header` and `--origin`",
+            ),
+            ProviderError::File(error) => error.into(),
+            error => Self::new(Code::Failed, error.to_string()),
+        }
+    }
+}
+
+impl From<TransportError> for Failure {
+    fn from(error: TransportError) -> Self {
+        Self::new(Code::Unreachable, error.to_string())
+    }
+}
+
+impl From<MetadataError> for Failure {
+    fn from(error: MetadataError) -> Self {
+        let code = match &error {
+            MetadataError::Url(_) => Code::Usage,
+            MetadataError::Unreachable { .. } => Code::Unreachable,
+            MetadataError::None(..) => Code::NotFound,
+            MetadataError::Unusable(..) => Code::Refused,
+        };
+        Self::new(code, error.to_string())
+    }
+}
+
+impl From<AuthorizeError> for Failure {
+    fn from(error: AuthorizeError) -> Self {
+        let code = match &error {
+            AuthorizeError::Denied { .. } | AuthorizeError::Empty => Code::Failed,
+            _ => Code::Refused,
+        };
+        Self::new(code, error.to_string())
+    }
+}
+
+impl From<TokenError> for Failure {
+    fn from(error: TokenError) -> Self {
+        let code = match &error {
+            TokenError::NotSent(_) | TokenError::Lost(_) | TokenError::Busy { .. } => Code::Unreachable,
+            TokenError::Denied { .. } | TokenError::Hostile { .. } => Code::Failed,
+        };
+        Self::new(code, format!("the login was not completed: {error}"))
+    }
+}
+
+impl From<ListenerError> for Failure {
+    fn from(error: ListenerError) -> Self {
+        Self::new(Code::Failed, error.to_string()).hint("give a port that is free and registered with `--port`")
+    }
+}
+
+impl From<handover::Error> for Failure {
+    fn from(error: handover::Error) -> Self {
+        let code = if matches!(error, handover::Error::Unsupported) { Code::Usage } else { Code::Failed };
+        Self::new(code, error.to_string()).hint("use `authctl header NAME --format raw | curl -H @- URL`")
+    }
+}
+
+/// Failures without a hint of their own.
+macro_rules! plain {
+    ($($error:ty => $code:ident),* $(,)?) => {$(
+        impl From<$error> for Failure {
+            fn from(error: $error) -> Self {
+                Self::new(Code::$code, error.to_string())
+            }
+        }
+    )*};
+}
+
+plain! {
+    NameError => Usage,
+    OriginError => Usage,
+    RenderError => Failed,
+    SealError => Failed,
+    std::io::Error => Failed,
+}

@@ -1,0 +1,123 @@
+//! The holder (Linux): this program again, keeping a sealed memory file open until curl has read it.
+//!
+//! Two readers both get the whole text; when the holder is killed the path is gone and curl stops with exit code 26;
+//! other users get EACCES; nothing touches a file system. The holder never reads the memory file, and it closes every
+//! descriptor of the caller: a script's `flock` would be held on otherwise.
+
+use super::{Error, HOLD};
+use crate::secret::Secret;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, inotify, memfd_create};
+use rustix::io::{Errno, FdFlags, fcntl_dupfd_cloexec, fcntl_setfd};
+use std::fs::File;
+use std::io::{Read, Write};
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::process::CommandExt;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// High enough to be out of the way of descriptors that a shell script numbers by hand, below the usual limit of 1024.
+const DESCRIPTOR: i32 = 900;
+
+/// Where the limit of open files is lower.
+const LOW_DESCRIPTOR: i32 = 40;
+
+/// How long a path waits for its first reader.
+const UNREAD: Duration = Duration::from_secs(30);
+
+/// How long it stays after its first reader has closed it, for a second one that opens it at the same time.
+const READ: Duration = Duration::from_secs(1);
+
+/// Puts `config` where curl can read it and gives the path.
+///
+/// # Errors
+/// A system call failed; then there is no path and no holder.
+pub fn hand_over(config: &Secret) -> Result<String, Error> {
+    let failed = |what: &'static str| move |error: Errno| Error::System(format!("{what}: {error}"));
+    let memory = memfd_create("authctl", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING).map_err(failed("memfd_create"))?;
+    let mut memory = File::from(memory);
+    memory.write_all(config.expose().as_bytes()).map_err(|error| Error::System(error.to_string()))?;
+    let seals = SealFlags::SEAL | SealFlags::SHRINK | SealFlags::GROW | SealFlags::WRITE;
+    fcntl_add_seals(&memory, seals).map_err(failed("seal"))?;
+    // The only descriptor besides the standard ones that outlives exec.
+    let kept = fcntl_dupfd_cloexec(&memory, DESCRIPTOR).or_else(|_| fcntl_dupfd_cloexec(&memory, LOW_DESCRIPTOR)).map_err(failed("dup"))?;
+    close_fds::set_fds_cloexec_threadsafe(3, &[]);
+    fcntl_setfd(&kept, FdFlags::empty()).map_err(failed("keep"))?;
+
+    let number = kept.as_raw_fd();
+    let mut holder = Command::new("/proc/self/exe")
+        .arg0("authctl")
+        .args([HOLD, &number.to_string()])
+        .current_dir("/")
+        .env_clear()
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .map_err(|error| Error::System(format!("cannot start the holder: {error}")))?;
+    let path = format!("/proc/{}/fd/{number}", holder.id());
+    let ready = check(&path, config).and_then(|()| {
+        // End of input tells the holder to watch for readers; our own check must not count as one.
+        drop(holder.stdin.take());
+        let mut word = Vec::new();
+        holder.stdout.take().map_or(Ok(0), |mut out| out.read_to_end(&mut word)).map_err(|error| Error::System(error.to_string()))?;
+        if word == READY { Ok(()) } else { Err(Error::System("the holder did not start".into())) }
+    });
+    if ready.is_err() {
+        let _ = holder.kill();
+        let _ = holder.wait();
+    }
+    ready.map(|()| path)
+}
+
+/// What the holder says once it watches.
+const READY: &[u8] = b"ready";
+
+/// Reads the path as curl will.
+fn check(path: &str, config: &Secret) -> Result<(), Error> {
+    let mut text = zeroize::Zeroizing::new(Vec::new());
+    File::open(path).and_then(|mut file| file.read_to_end(&mut text)).map_err(|error| Error::System(format!("{path}: {error}")))?;
+    if text.as_slice() == config.expose().as_bytes() { Ok(()) } else { Err(Error::System(format!("{path} does not read back"))) }
+}
+
+/// The holder's whole life.
+///
+/// # Errors
+/// A system call failed; the memory file goes with the process.
+pub fn hold(descriptor: i32) -> Result<(), Error> {
+    let failed = |error: Errno| Error::System(error.to_string());
+    // Its own session: a Ctrl-C at the terminal ends the pipeline, not what a second curl may still read.
+    rustix::process::setsid().map_err(failed)?;
+    std::io::stdin().read_to_end(&mut Vec::new()).map_err(|error| Error::System(error.to_string()))?;
+    let watcher = inotify::init(inotify::CreateFlags::CLOEXEC | inotify::CreateFlags::NONBLOCK).map_err(failed)?;
+    let closed = inotify::WatchFlags::CLOSE_NOWRITE | inotify::WatchFlags::CLOSE_WRITE;
+    inotify::add_watch(&watcher, format!("/proc/self/fd/{descriptor}"), closed).map_err(failed)?;
+    let mut out = std::io::stdout();
+    out.write_all(READY).and_then(|()| out.flush()).map_err(|error| Error::System(error.to_string()))?;
+    let null = File::options().read(true).write(true).open("/dev/null").map_err(|error| Error::System(error.to_string()))?;
+    rustix::stdio::dup2_stdout(&null).map_err(failed)?;
+    rustix::stdio::dup2_stdin(&null).map_err(failed)?;
+    wait_for_reader(&watcher).map_err(failed)
+}
+
+fn wait_for_reader(watcher: &OwnedFd) -> Result<(), Errno> {
+    let mut leave = Instant::now() + UNREAD;
+    loop {
+        let left = leave.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Ok(());
+        }
+        let timeout = Timespec { tv_sec: i64::try_from(left.as_secs()).unwrap_or(i64::MAX), tv_nsec: left.subsec_nanos().into() };
+        let mut fds = [PollFd::new(watcher, PollFlags::IN)];
+        match poll(&mut fds, Some(&timeout)) {
+            Ok(0) | Err(Errno::INTR) => {}
+            Ok(_) => {
+                // What the events say does not matter: somebody has read and closed.
+                let mut buffer = [0_u8; 4096];
+                let _ = rustix::io::read(watcher, &mut buffer);
+                leave = leave.min(Instant::now() + READ);
+            }
+            Err(error) => return Err(error),
+        }
+    }
+}

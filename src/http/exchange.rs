@@ -1,0 +1,98 @@
+//! One request, one bounded answer, and the difference between "not sent" and "answer lost".
+
+use super::{MAX_BODY, Network};
+use crate::credential::is_loopback;
+use crate::provider::Header;
+use crate::secret::Secret;
+use std::time::Duration;
+use url::Url;
+
+/// A request of this program: small, with a whole-exchange deadline.
+pub struct Request {
+    /// Where to.
+    pub url: Url,
+    /// A body makes it a POST: content type and text.
+    pub body: Option<(&'static str, Secret)>,
+    /// Further headers.
+    pub headers: Vec<Header>,
+    /// The deadline of the whole exchange.
+    pub timeout: Duration,
+}
+
+/// What came back.
+#[derive(Debug)]
+pub struct Reply {
+    /// HTTP status.
+    pub status: u16,
+    /// `Retry-After` in seconds, when given as a number.
+    pub retry_after: Option<u64>,
+    /// The body, at most [`MAX_BODY`] bytes.
+    pub body: Vec<u8>,
+}
+
+/// Why there is no answer. The difference decides whether a refresh token may have been used up.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TransportError {
+    /// The server never got the request.
+    #[error("{0}")]
+    NotSent(String),
+    /// It may have been acted upon.
+    #[error("{0}")]
+    Lost(String),
+}
+
+impl Network {
+    /// Sends a request and reads the answer.
+    ///
+    /// # Errors
+    /// Says whether the request may have reached the server.
+    pub async fn send(&self, request: Request) -> Result<Reply, TransportError> {
+        let client = self.client(request.url.scheme() == "http" && is_loopback(&request.url))?;
+        let mut builder = match request.body {
+            Some((kind, body)) => client.post(request.url).header("Content-Type", kind).body(body.expose().to_owned()),
+            None => client.get(request.url),
+        };
+        builder = builder.header("Accept", "application/json").timeout(request.timeout);
+        for header in request.headers {
+            let mut value = reqwest::header::HeaderValue::from_str(header.value.expose())
+                .map_err(|_| TransportError::NotSent(format!("the header {} cannot be sent", header.name)))?;
+            value.set_sensitive(true);
+            builder = builder.header(&header.name, value);
+        }
+        // The URL of an error can hold what must not be shown; the sentence names the host elsewhere.
+        let mut response = builder.send().await.map_err(|error| classify(error.without_url()))?;
+        let status = response.status().as_u16();
+        let retry_after =
+            response.headers().get("Retry-After").and_then(|value| value.to_str().ok()).and_then(|value| value.trim().parse().ok());
+        let mut body = Vec::new();
+        loop {
+            match response.chunk().await {
+                Ok(Some(chunk)) if body.len() + chunk.len() > MAX_BODY => {
+                    return Err(TransportError::Lost(format!("the answer is larger than {MAX_BODY} bytes")));
+                }
+                Ok(Some(chunk)) => body.extend_from_slice(&chunk),
+                Ok(None) => return Ok(Reply { status, retry_after, body }),
+                Err(error) => return Err(TransportError::Lost(chain(&error.without_url()))),
+            }
+        }
+    }
+}
+
+fn classify(error: reqwest::Error) -> TransportError {
+    let text = chain(&error);
+    if error.is_connect() || error.is_builder() { TransportError::NotSent(text) } else { TransportError::Lost(text) }
+}
+
+/// The reasons of an error, outermost first, without repetitions.
+pub(super) fn chain(error: &dyn std::error::Error) -> String {
+    let mut texts: Vec<String> = Vec::new();
+    let mut next = Some(error);
+    while let Some(error) = next {
+        let text = error.to_string();
+        if !texts.iter().any(|earlier| earlier.contains(&text)) {
+            texts.push(text);
+        }
+        next = error.source();
+    }
+    texts.join(": ")
+}

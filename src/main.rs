@@ -1,0 +1,23 @@
+//! The program: everything it knows is in the library.
+
+use std::ffi::OsString;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    if let Some(code) = authctl::run_as_holder(&arguments) {
+        return code;
+    }
+    authctl::harden();
+    // A panic may carry what must not be seen, and a worker's is not the end of the command.
+    std::panic::set_hook(Box::new(|_| {}));
+    match catch_unwind(AssertUnwindSafe(|| authctl::run(arguments.clone()))) {
+        Ok(code) => code,
+        Err(_) => {
+            authctl::refuse_after_panic(&arguments);
+            authctl::report_defect();
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,238 @@
+//! The authorization request (RFC 6749 section 4.1.1 with PKCE, RFC 7636) and the check of what comes back.
+
+use crate::provider::{OAuthSpec, Pkce};
+use crate::secret::{SealError, Secret, base64url};
+use ring::digest::{SHA256, digest};
+use url::Url;
+
+/// What one login waits for; made before the browser opens.
+pub struct Flow {
+    /// The URL the browser goes to.
+    pub url: Url,
+    state: Secret,
+    /// The PKCE code verifier, unless the server would refuse it.
+    pub verifier: Option<Secret>,
+    /// Bound into the ID token when `openid` is asked for.
+    pub nonce: Option<Secret>,
+    issuer: Option<String>,
+    announces_iss: bool,
+}
+
+/// What the browser brought to the loopback listener: the query of the redirect.
+#[derive(Debug)]
+pub struct Callback {
+    pairs: Vec<(String, Secret)>,
+}
+
+/// A code that may be redeemed.
+#[derive(Debug)]
+pub struct Authorization {
+    /// The authorization code.
+    pub code: Secret,
+}
+
+/// Why a redirect ends the login.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AuthorizeError {
+    /// The person or the provider said no (RFC 6749 section 4.1.2.1).
+    #[error("the provider refused: {code}{}", description.as_ref().map(|text| format!(" ({text})")).unwrap_or_default())]
+    Denied {
+        /// The error code.
+        code: String,
+        /// The provider's words, plain ASCII.
+        description: Option<String>,
+    },
+    /// RFC 9207: the answer comes from another authorization server than was asked.
+    #[error("the answer names the issuer `{found}`, not `{expected}`: it may come from another server")]
+    WrongIssuer {
+        /// From `iss`.
+        found: String,
+        /// From the row.
+        expected: String,
+    },
+    /// RFC 9207: announced, and missing.
+    #[error("the answer does not name its issuer although the provider announces that it does")]
+    NoIssuer,
+    /// Neither a code nor an error.
+    #[error("the answer holds neither a code nor an error")]
+    Empty,
+    /// RFC 6749 section 3.1: no parameter more than once.
+    #[error("the answer holds `{0}` more than once")]
+    Repeated(&'static str),
+}
+
+/// Prepares a login: state, PKCE verifier, nonce, and the URL to open.
+///
+/// # Errors
+/// The system's random generator failed.
+pub fn begin(spec: &OAuthSpec, endpoint: &Url, client_id: &str, redirect_uri: &str, scopes: &[String]) -> Result<Flow, SealError> {
+    let state = Secret::random()?;
+    let verifier = if spec.pkce == Pkce::Unsupported { None } else { Some(Secret::random()?) };
+    let nonce = if scopes.iter().any(|scope| scope == "openid") { Some(Secret::random()?) } else { None };
+    let mut url = endpoint.clone();
+    {
+        let mut query = url.query_pairs_mut();
+        query
+            .append_pair("response_type", "code")
+            .append_pair("client_id", client_id)
+            .append_pair("redirect_uri", redirect_uri)
+            .append_pair("state", state.expose());
+        if !scopes.is_empty() {
+            query.append_pair("scope", &scopes.join(&spec.scope_separator));
+        }
+        if let Some(verifier) = &verifier {
+            query.append_pair("code_challenge", &challenge(verifier)).append_pair("code_challenge_method", "S256");
+        }
+        if let Some(nonce) = &nonce {
+            query.append_pair("nonce", nonce.expose());
+        }
+        for (name, value) in &spec.authorize_params {
+            query.append_pair(name, value);
+        }
+    }
+    Ok(Flow { url, state, verifier, nonce, issuer: spec.issuer.clone(), announces_iss: spec.announces_iss })
+}
+
+/// RFC 7636 section 4.2.
+fn challenge(verifier: &Secret) -> String {
+    base64url(digest(&SHA256, verifier.expose().as_bytes()).as_ref())
+}
+
+impl Callback {
+    /// From the query of a redirect.
+    pub fn from_query(query: &str) -> Self {
+        let pairs = url::form_urlencoded::parse(query.as_bytes());
+        Self { pairs: pairs.map(|(name, value)| (name.into_owned(), Secret::new(value.into_owned()))).collect() }
+    }
+
+    fn get(&self, name: &'static str) -> Result<Option<&Secret>, AuthorizeError> {
+        let mut found = self.pairs.iter().filter(|(key, _)| key == name).map(|(_, value)| value);
+        match (found.next(), found.next()) {
+            (_, Some(_)) => Err(AuthorizeError::Repeated(name)),
+            (first, None) => Ok(first),
+        }
+    }
+}
+
+impl Flow {
+    /// Whether a redirect answers *this* login. Anything else is a stranger's and is ignored while the login waits on.
+    pub fn is_ours(&self, callback: &Callback) -> bool {
+        matches!(callback.get("state"), Ok(Some(state)) if self.state.same_as(state.expose()))
+    }
+
+    /// Reads a redirect that [`Flow::is_ours`] accepted.
+    ///
+    /// # Errors
+    /// It carries an error, comes from another issuer, or holds no code.
+    pub fn accept(&self, callback: &Callback) -> Result<Authorization, AuthorizeError> {
+        let code = callback.get("code")?;
+        let error = callback.get("error")?;
+        match (callback.get("iss")?, &self.issuer) {
+            // RFC 9207 section 2.4: compared as strings, whenever it is present, before anything else is believed.
+            (Some(found), Some(expected)) if found.expose() != expected => {
+                return Err(AuthorizeError::WrongIssuer { found: plain(found.expose()), expected: expected.clone() });
+            }
+            // A server may leave it out of a denial; a code without it is not believed.
+            (None, _) if self.announces_iss && error.is_none() => return Err(AuthorizeError::NoIssuer),
+            _ => {}
+        }
+        if let Some(error) = error {
+            let description = callback.get("error_description")?.map(|text| plain(text.expose()));
+            return Err(AuthorizeError::Denied { code: plain(error.expose()), description });
+        }
+        match code {
+            Some(code) if code.len() > 0 => Ok(Authorization { code: code.clone() }),
+            _ => Err(AuthorizeError::Empty),
+        }
+    }
+}
+
+/// A stranger's text, safe to show: plain ASCII, bounded.
+pub(super) fn plain(text: &str) -> String {
+    text.chars().filter(|c| c.is_ascii_graphic() || *c == ' ').take(200).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn flow(spec: &OAuthSpec, scopes: &[&str]) -> Flow {
+        let scopes: Vec<String> = scopes.iter().map(|scope| (*scope).to_owned()).collect();
+        begin(spec, &Url::parse("https://as.test/auth?x=1").unwrap(), "id", "http://127.0.0.1:1/callback", &scopes).unwrap()
+    }
+
+    fn spec() -> OAuthSpec {
+        OAuthSpec { issuer: Some("https://as.test".into()), announces_iss: true, ..OAuthSpec::default() }
+    }
+
+    fn query(flow: &Flow, name: &str) -> Option<String> {
+        flow.url.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
+    }
+
+    #[test]
+    fn the_challenge_is_that_of_rfc_7636_appendix_b() {
+        let verifier = Secret::new("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk");
+        assert_eq!(challenge(&verifier), "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM");
+    }
+
+    #[test]
+    fn a_request_carries_state_challenge_and_nonce_and_keeps_the_endpoints_query() {
+        let flow = flow(&spec(), &["openid", "a"]);
+        assert_eq!(query(&flow, "x").as_deref(), Some("1"));
+        assert_eq!(query(&flow, "scope").as_deref(), Some("openid a"));
+        assert_eq!(query(&flow, "code_challenge_method").as_deref(), Some("S256"));
+        assert_eq!(query(&flow, "nonce").as_deref(), Some(flow.nonce.as_ref().unwrap().expose()));
+        assert!(!flow.url.as_str().contains(flow.verifier.as_ref().unwrap().expose()));
+    }
+
+    #[test]
+    fn nonce_and_challenge_are_left_out_where_they_do_not_belong() {
+        let spec = OAuthSpec { pkce: Pkce::Unsupported, ..spec() };
+        let flow = flow(&spec, &["a"]);
+        assert!(query(&flow, "nonce").is_none() && query(&flow, "code_challenge").is_none());
+    }
+
+    #[test]
+    fn a_redirect_is_ours_only_with_exactly_our_state() {
+        let flow = flow(&spec(), &[]);
+        let state = flow.state.expose().to_owned();
+        assert!(flow.is_ours(&Callback::from_query(&format!("state={state}&code=x"))));
+        for other in ["", "state=", "state=x&code=y", &format!("state={state}&state={state}"), &format!("state={state}x")] {
+            assert!(!flow.is_ours(&Callback::from_query(other)), "{other}");
+        }
+    }
+
+    #[test]
+    fn the_issuer_is_checked_whenever_it_is_announced_or_present() {
+        let accept = |spec: &OAuthSpec, query: &str| {
+            flow(spec, &[]).accept(&Callback::from_query(query)).map(|found| found.code.expose().to_owned())
+        };
+        assert_eq!(accept(&spec(), "code=c&iss=https%3A%2F%2Fas.test").unwrap(), "c");
+        assert_eq!(accept(&spec(), "code=c"), Err(AuthorizeError::NoIssuer));
+        assert!(matches!(accept(&spec(), "code=c&iss=https://evil.test"), Err(AuthorizeError::WrongIssuer { .. })));
+        assert!(matches!(accept(&spec(), "error=access_denied"), Err(AuthorizeError::Denied { .. })));
+        let silent = OAuthSpec { announces_iss: false, ..spec() };
+        assert_eq!(accept(&silent, "code=c").unwrap(), "c");
+        assert!(matches!(accept(&silent, "code=c&iss=https://evil.test"), Err(AuthorizeError::WrongIssuer { .. })));
+        assert!(matches!(accept(&silent, "code=c&code=d"), Err(AuthorizeError::Repeated("code"))));
+        assert_eq!(accept(&silent, "code="), Err(AuthorizeError::Empty));
+    }
+
+    #[test]
+    fn a_denial_is_shown_without_control_characters() {
+        let spec = OAuthSpec::default();
+        let error = flow(&spec, &[]).accept(&Callback::from_query("error=a%1bb&error_description=c%0ad")).unwrap_err();
+        assert_eq!(error.to_string(), "the provider refused: ab (cd)");
+    }
+
+    proptest! {
+        #[test]
+        fn no_query_panics_or_is_mistaken_for_ours(query: String) {
+            let flow = flow(&spec(), &[]);
+            let callback = Callback::from_query(&query);
+            prop_assert!(!flow.is_ours(&callback));
+            let _ = flow.accept(&callback);
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! The ID token of OpenID Connect. It came straight from the token endpoint over TLS, so its signature need not be
+//! checked (OpenID Connect Core section 3.1.3.7, rule 6); its claims are.
+
+use super::authorize::plain;
+use crate::secret::Secret;
+use base64::Engine as _;
+use serde::Deserialize;
+
+/// Why an ID token is not believed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum IdTokenError {
+    /// Not a JWT.
+    #[error("the ID token is malformed")]
+    Malformed,
+    /// A claim does not fit this login.
+    #[error("the ID token's {0} does not belong to this login")]
+    Claim(&'static str),
+}
+
+#[derive(Deserialize)]
+struct Claims {
+    iss: String,
+    sub: String,
+    aud: Audience,
+    nonce: Option<String>,
+    email: Option<String>,
+    preferred_username: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Audience {
+    One(String),
+    Many(Vec<String>),
+}
+
+/// The person an ID token speaks of: `sub`, and how they are called where it says so.
+///
+/// # Errors
+/// It is malformed, or made for another issuer, client or login.
+pub fn subject_of(
+    token: &Secret,
+    issuer: Option<&str>,
+    client_id: &str,
+    nonce: Option<&Secret>,
+) -> Result<(String, Option<String>), IdTokenError> {
+    let mut segments = token.expose().split('.');
+    let (Some(_), Some(payload), Some(_), None) = (segments.next(), segments.next(), segments.next(), segments.next()) else {
+        return Err(IdTokenError::Malformed);
+    };
+    let json =
+        base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(payload.trim_end_matches('=')).map_err(|_| IdTokenError::Malformed)?;
+    let claims: Claims = serde_json::from_slice(&json).map_err(|_| IdTokenError::Malformed)?;
+    // Core section 3.1.3.7, rules 2, 3 and 11.
+    if issuer.is_some_and(|issuer| issuer != claims.iss) {
+        return Err(IdTokenError::Claim("issuer"));
+    }
+    let ours = match &claims.aud {
+        Audience::One(audience) => audience == client_id,
+        Audience::Many(audiences) => audiences.iter().any(|audience| audience == client_id),
+    };
+    if !ours {
+        return Err(IdTokenError::Claim("audience"));
+    }
+    if let Some(nonce) = nonce
+        && !claims.nonce.is_some_and(|found| nonce.same_as(&found))
+    {
+        return Err(IdTokenError::Claim("nonce"));
+    }
+    if claims.sub.is_empty() || claims.sub.len() > 255 {
+        return Err(IdTokenError::Claim("subject"));
+    }
+    let label = claims.email.or(claims.preferred_username).map(|label| plain(&label)).filter(|label| !label.is_empty());
+    Ok((claims.sub, label))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::secret::base64url;
+    use proptest::prelude::*;
+
+    fn token(claims: &serde_json::Value) -> Secret {
+        Secret::new(format!("e30.{}.sig", base64url(claims.to_string().as_bytes())))
+    }
+
+    #[test]
+    fn claims_must_belong_to_this_login() {
+        let nonce = Secret::new("n");
+        let check = |claims: serde_json::Value| subject_of(&token(&claims), Some("https://as.test"), "me", Some(&nonce));
+        let good = serde_json::json!({"iss": "https://as.test", "sub": "7", "aud": ["x", "me"], "nonce": "n", "email": "a@b\u{1b}"});
+        assert_eq!(check(good.clone()).unwrap(), ("7".into(), Some("a@b".into())));
+        for (field, value) in [("iss", "https://evil.test"), ("aud", "you"), ("nonce", "m"), ("sub", "")] {
+            let mut bad = good.clone();
+            bad[field] = value.into();
+            assert!(matches!(check(bad), Err(IdTokenError::Claim(_))), "{field}");
+        }
+        let mut without = good;
+        without.as_object_mut().unwrap().remove("nonce");
+        assert_eq!(check(without), Err(IdTokenError::Claim("nonce")));
+    }
+
+    proptest! {
+        #[test]
+        fn garbage_is_malformed(text: String) {
+            prop_assert!(subject_of(&Secret::new(text), None, "me", None).is_err());
+        }
+    }
+}

@@ -1,0 +1,18 @@
+//! The OAuth exchanges, each in two halves where a person is between them. Nothing here prints or opens a browser.
+
+mod authorize;
+mod id_token;
+mod listener;
+mod metadata;
+mod page;
+mod revoke;
+mod token;
+mod whoami;
+
+pub use authorize::{AuthorizeError, Callback, Flow, begin};
+pub use id_token::subject_of;
+pub use listener::{Listener, ListenerError};
+pub use metadata::{MetadataError, discover};
+pub use revoke::{RevokeError, revoke};
+pub use token::{Client, Grant, TokenError, TokenReply, request};
+pub use whoami::{Person, whoami};

@@ -1,0 +1,56 @@
+//! Revocation: RFC 7009, and the ways of those who do it otherwise.
+
+use super::token::{Client, Grant, encode};
+use crate::http::{Network, Reply, Request, TransportError};
+use crate::provider::RevokeStyle;
+use crate::secret::Secret;
+use std::time::Duration;
+use url::Url;
+
+/// How long a revocation may take.
+const TIMEOUT: Duration = Duration::from_secs(15);
+
+/// Why a token may still be good.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RevokeError {
+    /// No answer.
+    #[error("{0}")]
+    Unreachable(String),
+    /// An answer that is not success.
+    #[error("the server answered {0}")]
+    Refused(u16),
+    /// There is no call for it.
+    #[error("the provider has no way to revoke a login")]
+    Unsupported,
+}
+
+/// Makes a token worthless at the provider.
+///
+/// # Errors
+/// It may still be good.
+pub async fn revoke(
+    network: &Network,
+    style: RevokeStyle,
+    endpoint: &Url,
+    client: &Client,
+    token: &Secret,
+    is_refresh: bool,
+) -> Result<(), RevokeError> {
+    let (kind, (body, headers)) = match style {
+        RevokeStyle::Rfc7009 => {
+            // RFC 7009 section 2.1: with client authentication, and a hint which kind of token it is.
+            let hint = if is_refresh { "refresh_token" } else { "access_token" };
+            ("application/x-www-form-urlencoded", encode(client, &Grant::revocation(token, hint)))
+        }
+        RevokeStyle::CredentialsList => {
+            let body = serde_json::json!({ "credentials": [token.expose()] }).to_string();
+            ("application/json", (Secret::new(body), Vec::new()))
+        }
+        RevokeStyle::None => return Err(RevokeError::Unsupported),
+    };
+    match network.send(Request { url: endpoint.clone(), body: Some((kind, body)), headers, timeout: TIMEOUT }).await {
+        Ok(Reply { status: 200..300, .. }) => Ok(()),
+        Ok(Reply { status, .. }) => Err(RevokeError::Refused(status)),
+        Err(TransportError::NotSent(reason) | TransportError::Lost(reason)) => Err(RevokeError::Unreachable(reason)),
+    }
+}

@@ -1,0 +1,328 @@
+//! The token endpoint (RFC 6749 section 3.2): one request, one reading of the answer for every grant.
+
+use super::authorize::plain;
+use crate::credential::{ClientAuth, scope_words};
+use crate::http::{Network, Reply, Request, TransportError};
+use crate::provider::Header;
+use crate::secret::{Alphabet, BadSecret, Secret};
+use base64::Engine as _;
+use serde_json::Value;
+use std::time::Duration;
+use url::Url;
+use url::form_urlencoded::{Serializer, byte_serialize};
+
+/// Who asks.
+pub struct Client {
+    /// The client identifier.
+    pub id: String,
+    /// How it authenticates.
+    pub auth: ClientAuth,
+    /// Its secret, where it has one.
+    pub secret: Option<Secret>,
+}
+
+/// What is asked for: the parameters of one grant.
+pub struct Grant(Vec<(&'static str, Secret)>);
+
+impl Grant {
+    /// RFC 6749 section 4.1.3.
+    pub fn code(code: &Secret, redirect_uri: &str, verifier: Option<&Secret>) -> Self {
+        let mut grant = Self(vec![
+            ("grant_type", Secret::new("authorization_code")),
+            ("code", code.clone()),
+            ("redirect_uri", Secret::new(redirect_uri)),
+        ]);
+        grant.add("code_verifier", verifier.cloned());
+        grant
+    }
+
+    /// RFC 6749 section 6.
+    pub fn refresh(token: &Secret) -> Self {
+        Self(vec![("grant_type", Secret::new("refresh_token")), ("refresh_token", token.clone())])
+    }
+
+    /// RFC 7009 section 2.1, which shares the client authentication.
+    pub(super) fn revocation(token: &Secret, hint: &str) -> Self {
+        Self(vec![("token", token.clone()), ("token_type_hint", Secret::new(hint))])
+    }
+
+    /// A further parameter, when there is one.
+    pub fn add(&mut self, name: &'static str, value: Option<Secret>) {
+        self.0.extend(value.map(|value| (name, value)));
+    }
+}
+
+/// A successful answer (RFC 6749 section 5.1).
+#[derive(Debug)]
+pub struct TokenReply {
+    /// The access token, checked.
+    pub access_token: Secret,
+    /// The refresh token, checked, when there is one.
+    pub refresh_token: Option<Secret>,
+    /// Seconds the access token lives; absent when missing or nonsense.
+    pub expires_in: Option<u32>,
+    /// The granted scope, when it differs from the asked one or the server says it anyway.
+    pub scope: Option<Vec<String>>,
+    /// The ID token of OpenID Connect.
+    pub id_token: Option<Secret>,
+}
+
+/// Why there is no token.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TokenError {
+    /// The server never got the request; everything is as before.
+    #[error("{0}")]
+    NotSent(String),
+    /// It may have acted, and its answer did not arrive or made no sense.
+    #[error("{0}")]
+    Lost(String),
+    /// It is overloaded or broken for now.
+    #[error("the server answered {status}{}", code.as_ref().map(|code| format!(" ({code})")).unwrap_or_default())]
+    Busy {
+        /// HTTP status.
+        status: u16,
+        /// Its error code, if any.
+        code: Option<String>,
+        /// Seconds it asked to wait.
+        retry_after: Option<u64>,
+    },
+    /// It said no (RFC 6749 section 5.2).
+    #[error("the server refused with {code}{}", description.as_ref().map(|text| format!(": {text}")).unwrap_or_default())]
+    Denied {
+        /// The error code, or `status NNN` when it gave none.
+        code: String,
+        /// Its words, plain ASCII.
+        description: Option<String>,
+    },
+    /// A token in the answer must not reach a header.
+    #[error("the server sent a malformed {field}: it {reason}")]
+    Hostile {
+        /// Which field.
+        field: &'static str,
+        /// What is wrong, never the value.
+        reason: BadSecret,
+    },
+}
+
+/// Sends a grant to the token endpoint.
+///
+/// # Errors
+/// See [`TokenError`]; the variants differ in whether the grant may have been used up.
+pub async fn request(
+    network: &Network,
+    endpoint: &Url,
+    client: &Client,
+    grant: &Grant,
+    timeout: Duration,
+) -> Result<TokenReply, TokenError> {
+    let (body, headers) = encode(client, grant);
+    let request = Request { url: endpoint.clone(), body: Some(("application/x-www-form-urlencoded", body)), headers, timeout };
+    match network.send(request).await {
+        Ok(reply) => read(&reply),
+        Err(TransportError::NotSent(reason)) => Err(TokenError::NotSent(reason)),
+        Err(TransportError::Lost(reason)) => Err(TokenError::Lost(reason)),
+    }
+}
+
+/// The form body and the headers of a request with client authentication.
+pub(super) fn encode(client: &Client, grant: &Grant) -> (Secret, Vec<Header>) {
+    let mut form = Serializer::new(String::new());
+    for (name, value) in &grant.0 {
+        form.append_pair(name, value.expose());
+    }
+    let mut headers = Vec::new();
+    match (client.auth, &client.secret) {
+        (ClientAuth::Basic, Some(secret)) => {
+            // RFC 6749 section 2.3.1: id and secret are form-encoded before they become user and password.
+            let encoded = |text: &str| byte_serialize(text.as_bytes()).collect::<String>();
+            let pair = format!("{}:{}", encoded(&client.id), encoded(secret.expose()));
+            let value = format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(pair));
+            headers.push(Header { name: "Authorization".into(), value: Secret::new(value) });
+        }
+        (ClientAuth::Post, Some(secret)) => {
+            form.append_pair("client_id", &client.id).append_pair("client_secret", secret.expose());
+        }
+        // A public client names itself, section 3.2.1.
+        (_, None) | (ClientAuth::None, _) => {
+            form.append_pair("client_id", &client.id);
+        }
+    }
+    (Secret::new(form.finish()), headers)
+}
+
+/// Reads an answer by its fields first and its status second: some servers say `error` with 200.
+pub(super) fn read(reply: &Reply) -> Result<TokenReply, TokenError> {
+    let fields = parse(&reply.body);
+    let text = |name: &str| fields.as_ref().and_then(|fields| fields.get(name)).and_then(Value::as_str);
+    let error = text("error").map(plain).filter(|code| !code.is_empty());
+    let transient = matches!(error.as_deref(), Some("temporarily_unavailable" | "server_error" | "slow_down"));
+    if transient || matches!(reply.status, 408 | 425 | 429 | 500..) {
+        return Err(TokenError::Busy { status: reply.status, code: error, retry_after: reply.retry_after });
+    }
+    if let Some(code) = error {
+        return Err(TokenError::Denied { code, description: text("error_description").map(plain) });
+    }
+    if !(200..300).contains(&reply.status) {
+        return Err(TokenError::Denied { code: format!("status {}", reply.status), description: None });
+    }
+    let Some(access_token) = text("access_token") else {
+        return Err(TokenError::Lost("its answer holds no access token".into()));
+    };
+    // RFC 6749 section 7.1: a token of a type that is not understood must not be used.
+    if let Some(kind) = text("token_type")
+        && !kind.eq_ignore_ascii_case("bearer")
+    {
+        return Err(TokenError::Denied { code: format!("token type `{}`, which is not supported", plain(kind)), description: None });
+    }
+    let checked = |field, value: &str| {
+        let secret = Secret::new(value);
+        secret.check(Alphabet::Visible).map_err(|reason| TokenError::Hostile { field, reason })?;
+        Ok(secret)
+    };
+    // An empty refresh token is what some servers send for "none".
+    let refresh_token = text("refresh_token").filter(|token| !token.is_empty());
+    Ok(TokenReply {
+        access_token: checked("access token", access_token)?,
+        refresh_token: refresh_token.map(|token| checked("refresh token", token)).transpose()?,
+        expires_in: fields.as_ref().and_then(|fields| fields.get("expires_in")).and_then(seconds),
+        scope: fields.as_ref().and_then(|fields| fields.get("scope")).and_then(scope),
+        id_token: text("id_token").map(Secret::new),
+    })
+}
+
+/// JSON, or the form encoding that at least one provider falls back to.
+fn parse(body: &[u8]) -> Option<serde_json::Map<String, Value>> {
+    if let Ok(Value::Object(fields)) = serde_json::from_slice(body) {
+        return Some(fields);
+    }
+    let text = std::str::from_utf8(body).ok().filter(|text| text.starts_with("access_token=") || text.starts_with("error="))?;
+    Some(url::form_urlencoded::parse(text.as_bytes()).map(|(name, value)| (name.into_owned(), Value::String(value.into_owned()))).collect())
+}
+
+/// A lifetime as number or text. Zero, negative and absurd ones say nothing.
+fn seconds(value: &Value) -> Option<u32> {
+    let number = match value {
+        Value::Number(number) => number.as_f64()?,
+        Value::String(text) => text.trim().parse().ok()?,
+        _ => return None,
+    };
+    // Ten years: anything longer is as good as "until refused".
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the range is checked")]
+    (1.0..=315_360_000.0).contains(&number).then_some(number as u32)
+}
+
+fn scope(value: &Value) -> Option<Vec<String>> {
+    match value {
+        Value::String(text) => Some(scope_words(text)),
+        Value::Array(words) => Some(scope_words(&words.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" "))),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn answer(status: u16, body: &str) -> Result<TokenReply, TokenError> {
+        read(&Reply { status, retry_after: None, body: body.as_bytes().to_vec() })
+    }
+
+    fn ok(body: &str) -> TokenReply {
+        answer(200, body).unwrap()
+    }
+
+    #[test]
+    fn lifetimes_are_numbers_or_text_and_nonsense_says_nothing() {
+        for (text, expected) in [
+            ("3600", Some(3600)),
+            ("\"3600\"", Some(3600)),
+            ("5.9", Some(5)),
+            ("-1", None),
+            ("0", None),
+            ("1e300", None),
+            ("\"soon\"", None),
+            ("null", None),
+            ("[1]", None),
+        ] {
+            assert_eq!(ok(&format!("{{\"access_token\":\"a\",\"expires_in\":{text}}}")).expires_in, expected, "{text}");
+        }
+        assert_eq!(ok(r#"{"access_token":"a"}"#).expires_in, None);
+    }
+
+    #[test]
+    fn scopes_come_as_text_with_either_separator_or_as_a_list() {
+        for scope in ["\"b a\"", "\"b,a\"", "[\"b\",\"a\"]"] {
+            assert_eq!(ok(&format!("{{\"access_token\":\"a\",\"scope\":{scope}}}")).scope.unwrap(), ["a", "b"]);
+        }
+    }
+
+    #[test]
+    fn success_and_failure_are_told_by_fields_before_status() {
+        assert!(matches!(answer(200, r#"{"error":"bad_verification_code"}"#), Err(TokenError::Denied { .. })));
+        assert!(matches!(answer(400, r#"{"error":"invalid_grant","error_description":"x\u001b[0m"}"#),
+            Err(TokenError::Denied { code, description: Some(text) }) if code == "invalid_grant" && text == "x[0m"));
+        assert!(matches!(answer(401, ""), Err(TokenError::Denied { code, .. }) if code == "status 401"));
+        assert!(matches!(answer(403, "[]"), Err(TokenError::Denied { .. })));
+        for (status, body) in
+            [(503, ""), (429, r#"{"error":"invalid_grant"}"#), (500, "<html>"), (400, r#"{"error":"temporarily_unavailable"}"#)]
+        {
+            assert!(matches!(answer(status, body), Err(TokenError::Busy { .. })), "{status} {body}");
+        }
+        for body in ["", "<html></html>", "{}", "null", r#"{"access_token":7}"#, "{\"access_token\":"] {
+            assert!(matches!(answer(200, body), Err(TokenError::Lost(_))), "{body}");
+        }
+        assert!(matches!(answer(302, ""), Err(TokenError::Denied { .. })), "a redirect is not followed");
+        assert_eq!(ok("access_token=gho_x&scope=a%2Cb&token_type=bearer").scope.unwrap(), ["a", "b"]);
+    }
+
+    #[test]
+    fn promise_10_a_token_that_could_break_a_header_is_refused_where_it_enters() {
+        for bad in ["a\\nb", "a\\u0000b", "a b", "\u{e9}", ""] {
+            assert!(matches!(answer(200, &format!("{{\"access_token\":\"{bad}\"}}")), Err(TokenError::Hostile { .. })), "{bad}");
+        }
+        assert!(matches!(
+            answer(200, r#"{"access_token":"a","refresh_token":"r\r\nX: y"}"#),
+            Err(TokenError::Hostile { field: "refresh token", .. })
+        ));
+        assert!(ok(r#"{"access_token":"a","refresh_token":""}"#).refresh_token.is_none());
+        assert!(answer(200, r#"{"access_token":"a","token_type":"DPoP"}"#).is_err());
+        assert!(answer(200, r#"{"access_token":"a","token_type":"bearer"}"#).is_ok());
+    }
+
+    #[test]
+    fn client_authentication_is_one_way_at_a_time() {
+        let client = |auth, secret: Option<&str>| Client { id: "my:id".into(), auth, secret: secret.map(Secret::new) };
+        let sent = |client: Client| {
+            let (body, headers) = encode(&client, &Grant::refresh(&Secret::new("r")));
+            (body.expose().to_owned(), headers.first().map(|header| header.value.expose().to_owned()))
+        };
+        let (body, header) = sent(client(ClientAuth::Basic, Some("with/odd+chars%&=")));
+        assert_eq!(body, "grant_type=refresh_token&refresh_token=r");
+        let expected = base64::engine::general_purpose::STANDARD.encode("my%3Aid:with%2Fodd%2Bchars%25%26%3D");
+        assert_eq!(header.unwrap(), format!("Basic {expected}"));
+        let (body, header) = sent(client(ClientAuth::Post, Some("s&")));
+        assert!(body.ends_with("&client_id=my%3Aid&client_secret=s%26") && header.is_none());
+        for public in [client(ClientAuth::None, Some("s")), client(ClientAuth::Basic, None), client(ClientAuth::Post, None)] {
+            let (body, header) = sent(public);
+            assert!(body.ends_with("&client_id=my%3Aid") && header.is_none(), "{body}");
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(700))]
+        #[test]
+        fn malformed_answers_never_panic_and_never_pass(status in 100u16..600, body: Vec<u8>) {
+            let answer = read(&Reply { status, retry_after: None, body });
+            prop_assert!(answer.is_err());
+        }
+
+        #[test]
+        fn odd_fields_never_panic(token: String, kind: String, expires in -1e18f64..1e18, scope: Option<Vec<String>>) {
+            let body = serde_json::json!({"access_token": token, "token_type": kind, "expires_in": expires, "scope": scope});
+            if let Ok(reply) = read(&Reply { status: 200, retry_after: None, body: body.to_string().into_bytes() }) {
+                prop_assert!(reply.access_token.expose().bytes().all(|byte| byte.is_ascii_graphic()));
+            }
+        }
+    }
+}

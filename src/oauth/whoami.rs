@@ -1,0 +1,60 @@
+//! Whose login it is, where no ID token says so: a GET with the fresh access token.
+
+use super::authorize::plain;
+use crate::credential::trusted_url;
+use crate::http::{Network, Reply, Request, TransportError};
+use crate::provider::{Header, WhoAmI};
+use serde_json::Value;
+use std::time::Duration;
+
+/// How long the question may take.
+const TIMEOUT: Duration = Duration::from_secs(15);
+
+/// A person as the provider knows them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Person {
+    /// What never changes.
+    pub subject: String,
+    /// How they are called.
+    pub label: Option<String>,
+}
+
+/// Asks the provider whose token this is.
+///
+/// # Errors
+/// It did not answer, or not with the fields the row names.
+pub async fn whoami(network: &Network, ask: &WhoAmI, headers: Vec<Header>) -> Result<Person, TransportError> {
+    let url = trusted_url(&ask.url).map_err(|error| TransportError::NotSent(error.to_string()))?;
+    match network.send(Request { url, body: None, headers, timeout: TIMEOUT }).await? {
+        Reply { status: 200, body, .. } => {
+            read(ask, &body).ok_or_else(|| TransportError::Lost("the answer does not say whose token it is".into()))
+        }
+        Reply { status, .. } => Err(TransportError::Lost(format!("the server answered {status}"))),
+    }
+}
+
+fn read(ask: &WhoAmI, body: &[u8]) -> Option<Person> {
+    let document: Value = serde_json::from_slice(body).ok()?;
+    let text = |pointer: &str| match document.pointer(pointer)? {
+        Value::String(text) => Some(plain(text)),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    };
+    let subject = text(&ask.subject).filter(|subject| !subject.is_empty())?;
+    Some(Person { subject, label: text(&ask.label) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_fields_are_where_the_row_says() {
+        let ask = WhoAmI { url: String::new(), subject: "/data/id".into(), label: "/data/login".into() };
+        let person = read(&ask, br#"{"data":{"id":42,"login":"me\u0007"}}"#).unwrap();
+        assert_eq!(person, Person { subject: "42".into(), label: Some("me".into()) });
+        for bad in [&b"{}"[..], b"", b"[1", br#"{"data":{"id":null}}"#, br#"{"data":{"id":""}}"#] {
+            assert!(read(&ask, bad).is_none());
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! All rows: the built-in ones, and the user's own, which win over a built-in row of the same name.
+
+use super::builtin::BUILTIN;
+use super::{ProviderError, Row};
+use crate::config::{Paths, read_toml};
+use crate::disk;
+use std::path::PathBuf;
+
+/// Finds rows. Holds none: a row is parsed when it is asked for.
+#[derive(Clone, Debug)]
+pub struct Catalogue {
+    folder: PathBuf,
+}
+
+impl Catalogue {
+    /// The catalogue of a home.
+    pub fn new(paths: &Paths) -> Self {
+        Self { folder: paths.providers() }
+    }
+
+    /// Where the user's row of that name lies.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.join(format!("{name}.toml"))
+    }
+
+    /// One row, its variables still unfilled; `None` when there is none of that name.
+    ///
+    /// # Errors
+    /// The user's file is damaged or names another provider.
+    pub fn find(&self, name: &str) -> Result<Option<Row>, ProviderError> {
+        if let Some(row) = read_toml::<Row>(&self.path(name))? {
+            if row.name != name {
+                let reason = format!("the file {} names `{}`", self.path(name).display(), row.name);
+                return Err(ProviderError::Invalid { row: name.to_owned(), reason });
+            }
+            return Ok(Some(row));
+        }
+        BUILTIN.iter().find(|(builtin, _)| *builtin == name).map(|(name, text)| builtin(name, text)).transpose()
+    }
+
+    /// One row that must be there.
+    ///
+    /// # Errors
+    /// There is none of that name, or the user's file is damaged.
+    pub fn get(&self, name: &str) -> Result<Row, ProviderError> {
+        self.find(name)?.ok_or_else(|| ProviderError::Unknown(name.to_owned()))
+    }
+
+    /// Whether the user has a row of that name.
+    pub fn is_own(&self, name: &str) -> bool {
+        self.path(name).exists()
+    }
+
+    /// Every name, sorted.
+    pub fn names(&self) -> Vec<String> {
+        let own = std::fs::read_dir(&self.folder).into_iter().flatten().flatten();
+        let own = own.filter_map(|entry| entry.file_name().to_str()?.strip_suffix(".toml").map(str::to_owned));
+        let mut names: Vec<String> = BUILTIN.iter().map(|(name, _)| (*name).to_owned()).chain(own).collect();
+        names.sort();
+        names.dedup();
+        names
+    }
+
+    /// Stores a row of the user's.
+    ///
+    /// # Errors
+    /// The disk refused.
+    pub fn add(&self, row: &Row) -> Result<(), ProviderError> {
+        let text = toml::to_string(row).map_err(|error| ProviderError::Invalid { row: row.name.clone(), reason: error.to_string() })?;
+        disk::write(&self.path(&row.name), text.as_bytes()).map_err(crate::config::Error::from)?;
+        Ok(())
+    }
+
+    /// The provider whose keys start with the longest prefix of `key`. Damaged rows of the user's are passed over: they
+    /// are named when they are used.
+    pub fn recognise(&self, key: &str) -> Option<Row> {
+        let rows = self.names().into_iter().filter_map(|name| self.find(&name).ok().flatten());
+        let fits = |row: &Row| {
+            let prefixes = row.key.iter().flat_map(|spec| &spec.prefixes);
+            prefixes.filter(|prefix| key.starts_with(prefix.as_str())).map(String::len).max()
+        };
+        rows.filter_map(|row| fits(&row).map(|length| (length, row))).max_by_key(|(length, _)| *length).map(|(_, row)| row)
+    }
+}
+
+fn builtin(name: &str, text: &str) -> Result<Row, ProviderError> {
+    toml::from_str(text).map_err(|error| ProviderError::Invalid { row: name.to_owned(), reason: error.message().to_owned() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeMap;
+
+    fn catalogue() -> (tempfile::TempDir, Catalogue) {
+        let home = tempfile::tempdir().unwrap();
+        let catalogue = Catalogue::new(&Paths::in_one(home.path()));
+        (home, catalogue)
+    }
+
+    #[test]
+    fn every_built_in_row_is_sound_and_named_like_its_file() {
+        let (_home, catalogue) = catalogue();
+        for (name, text) in BUILTIN {
+            let row = builtin(name, text).unwrap();
+            assert_eq!(row.name, *name);
+            let row = row.resolve(&BTreeMap::new()).unwrap();
+            assert!(!row.sources.is_empty(), "{name}: a fact needs a source");
+            assert!(row.verified.is_some(), "{name}");
+            assert!(!text.contains("client_id"), "{name}: nobody's client id is shipped");
+            assert_eq!(catalogue.get(name).unwrap().title, row.title);
+        }
+    }
+
+    #[test]
+    fn keys_are_recognised_by_their_longest_prefix() {
+        let (_home, catalogue) = catalogue();
+        let name = |key: &str| catalogue.recognise(key).map(|row| row.name);
+        assert_eq!(name("sk-ant-api03-x").as_deref(), Some("anthropic"));
+        assert_eq!(name("sk-proj-x").as_deref(), Some("openai"));
+        assert_eq!(name("rk_live_x").as_deref(), Some("stripe"));
+        assert_eq!(name("github_pat_x").as_deref(), Some("github"));
+        assert_eq!(name("glpat-x").as_deref(), Some("gitlab"));
+        assert_eq!(name("0123456789abcdef"), None);
+    }
+
+    #[test]
+    fn a_row_of_the_user_wins_and_a_damaged_one_names_its_file() {
+        let (_home, catalogue) = catalogue();
+        let mut row = catalogue.get("stripe").unwrap();
+        row.title = "Mine".into();
+        catalogue.add(&row).unwrap();
+        assert_eq!(catalogue.get("stripe").unwrap().title, "Mine");
+        disk::write(&catalogue.path("broken"), b"name = 1\n").unwrap();
+        let error = catalogue.get("broken").unwrap_err().to_string();
+        assert!(error.contains("broken.toml:1"), "{error}");
+        assert!(matches!(catalogue.get("nobody"), Err(ProviderError::Unknown(_))));
+    }
+}

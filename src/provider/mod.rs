@@ -1,0 +1,14 @@
+//! Providers as data: one row of TOML each, built in or the user's own. No provider's name ever stands in an `if`.
+
+mod builtin;
+mod catalogue;
+mod key;
+mod oauth;
+mod render;
+mod row;
+
+pub use catalogue::Catalogue;
+pub use key::{Check, KeySpec, Part};
+pub use oauth::{OAuthSpec, Pkce, Redirect, RevokeSpec, RevokeStyle, SecretRule, WhoAmI};
+pub use render::{Header, RenderError, Template, render};
+pub use row::{ProviderError, Row};

@@ -1,0 +1,212 @@
+//! One catalogue row, its variables, and what must hold of it.
+
+use super::{KeySpec, OAuthSpec, Template};
+use crate::config;
+use crate::credential::{NameError, Origin, check_part, trusted_url};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// A provider: a service, its OAuth endpoints and behaviour, the shape of its API keys, where both may be sent.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Row {
+    /// The name that credentials start with.
+    pub name: String,
+    /// How people call it.
+    pub title: String,
+    /// The day its facts were last compared with their sources.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verified: Option<jiff::civil::Date>,
+    /// Where its facts come from.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sources: Vec<String>,
+    /// Fields whose facts no source was seen for, as dotted paths.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unverified: Vec<String>,
+    /// Where its credentials may be sent; a host that starts with `*.` covers the hosts below it.
+    pub origins: Vec<String>,
+    /// Values that differ between installations: `{name}` stands for them in URLs and origins.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub variables: BTreeMap<String, Variable>,
+    /// Its logins.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub oauth: Option<OAuthSpec>,
+    /// Its API keys.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<KeySpec>,
+}
+
+/// A value that differs between installations.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Variable {
+    /// What it is, for people.
+    pub help: String,
+    /// Its value unless `--set` gives another.
+    pub default: String,
+}
+
+/// Why a row cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ProviderError {
+    /// No such row.
+    #[error("no provider is called `{0}`")]
+    Unknown(String),
+    /// The user's file cannot be read.
+    #[error(transparent)]
+    File(#[from] config::Error),
+    /// The row contradicts itself or a rule.
+    #[error("provider `{row}`: {reason}")]
+    Invalid {
+        /// The row.
+        row: String,
+        /// What is wrong with which field.
+        reason: String,
+    },
+    /// Its name cannot be a file name.
+    #[error(transparent)]
+    Name(#[from] NameError),
+}
+
+impl Row {
+    /// A row with its variables filled in, checked: every URL https (or loopback), the endpoints well-formed, the
+    /// header templates complete.
+    ///
+    /// # Errors
+    /// Says which field is wrong and why.
+    pub fn resolve(&self, values: &BTreeMap<String, String>) -> Result<Self, ProviderError> {
+        let invalid = |reason: String| ProviderError::Invalid { row: self.name.clone(), reason };
+        check_part(&self.name, "")?;
+        let mut known: BTreeMap<&str, &str> =
+            self.variables.iter().map(|(name, variable)| (name.as_str(), variable.default.as_str())).collect();
+        for (name, value) in values {
+            if !self.variables.contains_key(name) {
+                let names: Vec<_> = self.variables.keys().map(String::as_str).collect();
+                let known = if names.is_empty() { "it has none".into() } else { format!("it has {}", names.join(", ")) };
+                return Err(invalid(format!("no variable is called `{name}` ({known})")));
+            }
+            // A host, a tenant or a site: nothing that could change what a URL means.
+            let plain = |c: char| c.is_ascii_alphanumeric() || ".-_:".contains(c);
+            if value.is_empty() || value.len() > 253 || !value.chars().all(plain) {
+                return Err(invalid(format!("the value of `{name}` must be a host name or a plain word")));
+            }
+            known.insert(name, value);
+        }
+        let fill = |text: &mut String| {
+            for (name, value) in &known {
+                *text = text.replace(&format!("{{{name}}}"), value);
+            }
+        };
+        let mut row = self.clone();
+        row.origins.iter_mut().for_each(fill);
+        if let Some(oauth) = &mut row.oauth {
+            oauth.urls_mut().for_each(fill);
+        }
+        if let Some(key) = &mut row.key {
+            key.urls_mut().for_each(fill);
+        }
+        row.check().map_err(invalid)?;
+        Ok(row)
+    }
+
+    fn check(&self) -> Result<(), String> {
+        if self.oauth.is_none() && self.key.is_none() {
+            return Err("it needs an [oauth] or a [key] table".into());
+        }
+        let origins = self.bound_origins()?;
+        if self.origins.is_empty() {
+            return Err("`origins` must name at least one place its credentials may be sent to".into());
+        }
+        if let Some(oauth) = &self.oauth {
+            oauth.check().map_err(|reason| format!("oauth.{reason}"))?;
+        }
+        if let Some(key) = &self.key {
+            key.check().map_err(|reason| format!("key.{reason}"))?;
+        }
+        // Requests of our own carry the credential as well: they go where it belongs, like all others.
+        let key_check = self.key.as_ref().and_then(|key| key.check.as_ref()).map(|check| ("key.check.url", &check.url));
+        let whoami = self.oauth.as_ref().and_then(|oauth| oauth.whoami.as_ref()).map(|whoami| ("oauth.whoami.url", &whoami.url));
+        for (field, text) in [key_check, whoami].into_iter().flatten() {
+            let url = trusted_url(text).map_err(|error| format!("{field}: {error}"))?;
+            if !origins.iter().any(|origin| origin.covers(&url)) {
+                return Err(format!("{field} {url} is outside `origins`"));
+            }
+        }
+        Ok(())
+    }
+
+    /// The origins, parsed.
+    ///
+    /// # Errors
+    /// One of them is not an origin.
+    pub fn bound_origins(&self) -> Result<Vec<Origin>, String> {
+        self.origins.iter().map(|text| text.parse().map_err(|error| format!("origins: {error}"))).collect()
+    }
+
+    /// The header templates for a login's access token (RFC 6750 section 2.1 unless the row says otherwise).
+    pub fn login_headers(&self) -> Vec<Template> {
+        let own = self.oauth.as_ref().map(|oauth| oauth.headers.clone()).unwrap_or_default();
+        if own.is_empty() { vec![Template::bearer()] } else { own }
+    }
+
+    /// Whether a fact was never seen in a source.
+    pub fn is_unverified(&self, field: &str) -> bool {
+        self.unverified.iter().any(|entry| entry == field)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const ROW: &str = r#"
+        name = "acme"
+        title = "Acme"
+        origins = ["https://api.{host}"]
+        variables = { host = { help = "the host", default = "acme.test" } }
+        [key]
+        headers = ["X-Key: {key}"]
+    "#;
+
+    fn row(text: &str) -> Row {
+        toml::from_str(text).unwrap()
+    }
+
+    #[test]
+    fn variables_fill_urls_and_cannot_change_their_meaning() {
+        let resolved = row(ROW).resolve(&BTreeMap::new()).unwrap();
+        assert_eq!(resolved.origins, ["https://api.acme.test"]);
+        let set = |value: &str| row(ROW).resolve(&BTreeMap::from([("host".into(), value.into())]));
+        assert_eq!(set("example.com:8443").unwrap().origins, ["https://api.example.com:8443"]);
+        for bad in ["", "a/b", "a@b", "a?b", "a#b", "a b", "a\\b", "{host}", "a%2e"] {
+            assert!(set(bad).is_err(), "{bad}");
+        }
+        let unknown = row(ROW).resolve(&BTreeMap::from([("port".into(), "1".into())])).unwrap_err();
+        assert!(unknown.to_string().contains("it has host"), "{unknown}");
+    }
+
+    #[test]
+    fn a_row_that_could_leak_is_refused() {
+        for (from, to, says) in [
+            ("https://api.{host}", "http://api.{host}", "https://"),
+            ("https://api.{host}", "https://api.{host}/path", "more than an origin"),
+            ("\"https://api.{host}\"", "", "at least one"),
+            ("X-Key: {key}", "X-Key: {other}", "other"),
+            ("X-Key: {key}", "X-Key", "Name: value"),
+            ("X-Key: {key}", "Host: {key}", "Host"),
+            ("[key]", "[key]\ncheck = { url = \"https://evil.test/\" }", "outside"),
+        ] {
+            let error = row(&ROW.replace(from, to)).resolve(&BTreeMap::new()).unwrap_err().to_string();
+            assert!(error.contains(says), "{to}: {error}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_makes_a_row_panic(garbage: String, cut in 0usize..200) {
+            let _ = toml::from_str::<Row>(&garbage).map(|row| row.resolve(&BTreeMap::new()));
+            let _ = toml::from_str::<Row>(&ROW[..cut.min(ROW.len())]).map(|row| row.resolve(&BTreeMap::new()));
+        }
+    }
+}

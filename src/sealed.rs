@@ -1,0 +1,209 @@
+//! The sealed file: what a credential needs besides its item in the store, encrypted under the key in that item.
+//! The cached access tokens, the newest record, the last failure.
+
+use crate::credential::{AccessToken, Id, Record};
+use crate::disk::{self, Privacy, Reserved};
+use crate::secret::{SealError, SealKey};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+
+/// How many access tokens are kept: narrower scopes and other resources each have their own.
+const MAX_TOKENS: usize = 16;
+
+/// What a sealed file holds.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Sealed {
+    /// The newest record, never cleared: a store write that timed out may land later, and the newer one counts.
+    pub record: Option<Record>,
+    /// Cached access tokens, newest first.
+    #[serde(default)]
+    pub access: Vec<AccessToken>,
+    /// The last failed attempt, so that those who waited for it do not repeat it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<FailedAttempt>,
+}
+
+/// A refresh that gave no token.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FailedAttempt {
+    /// When.
+    pub at: Timestamp,
+    /// What kind of answer everybody gets meanwhile.
+    pub kind: FailureKind,
+    /// Why, in words without secrets.
+    pub reason: String,
+    /// Nobody asks the server again before this.
+    pub retry_after: Timestamp,
+}
+
+/// The two answers that are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FailureKind {
+    /// Try again later.
+    Unreachable,
+    /// The login is over.
+    LoginRequired,
+}
+
+/// Why a sealed file cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The disk refused.
+    #[error(transparent)]
+    Disk(#[from] disk::Error),
+    /// It cannot be opened with this key, or was not written by this program.
+    #[error(transparent)]
+    Seal(#[from] SealError),
+}
+
+impl Sealed {
+    fn path(dir: &Path, id: &Id) -> PathBuf {
+        dir.join(id.as_str())
+    }
+
+    /// Reads the sealed file of `id`; empty when there is none.
+    ///
+    /// # Errors
+    /// It is there and cannot be read.
+    pub fn read(dir: &Path, id: &Id, key: &SealKey) -> Result<Self, Error> {
+        let Some(bytes) = disk::read(&Self::path(dir, id), Privacy::Private)? else { return Ok(Self::default()) };
+        let plain = key.open(id.as_str(), &bytes)?;
+        let sealed: Self = serde_json::from_slice(&plain).map_err(|_| SealError::Damaged)?;
+        // The same checks as for a record from the store.
+        if sealed.record.as_ref().is_some_and(|record| Record::from_text(record.to_text().expose()).is_err()) {
+            return Err(SealError::Damaged.into());
+        }
+        Ok(sealed)
+    }
+
+    /// Writes it, durably, file and folder.
+    ///
+    /// # Errors
+    /// The disk refused; the old file is still there.
+    pub fn write(&self, dir: &Path, id: &Id, key: &SealKey) -> Result<(), Error> {
+        Ok(disk::write(&Self::path(dir, id), &self.seal(id, key)?)?)
+    }
+
+    /// Takes room for a later [`Sealed::write_into`], so that a full disk is found out before a token is spent.
+    ///
+    /// # Errors
+    /// There is no room, or the folder cannot be written.
+    pub fn reserve(dir: &Path, id: &Id, bytes: usize) -> Result<Reserved, Error> {
+        Ok(Reserved::beside(&Self::path(dir, id), bytes)?)
+    }
+
+    /// Writes it into the reserved room.
+    ///
+    /// # Errors
+    /// The disk refused; the old file is still there.
+    pub fn write_into(&self, room: Reserved, id: &Id, key: &SealKey) -> Result<(), Error> {
+        Ok(room.commit(&self.seal(id, key)?)?)
+    }
+
+    /// Makes a file that a dead process may have left unsynced durable.
+    ///
+    /// # Errors
+    /// The disk refused.
+    pub fn sync(dir: &Path, id: &Id) -> Result<(), Error> {
+        Ok(disk::sync(&Self::path(dir, id))?)
+    }
+
+    /// Deletes it.
+    ///
+    /// # Errors
+    /// It is still there.
+    pub fn delete(dir: &Path, id: &Id) -> Result<(), Error> {
+        Ok(disk::remove(&Self::path(dir, id))?)
+    }
+
+    fn seal(&self, id: &Id, key: &SealKey) -> Result<Vec<u8>, Error> {
+        let plain = zeroize::Zeroizing::new(serde_json::to_vec(self).map_err(|_| SealError::Damaged)?);
+        Ok(key.seal(id.as_str(), &plain)?)
+    }
+
+    /// The cached token for exactly this scope and resource.
+    pub fn token(&self, scope: &[String], resource: Option<&str>) -> Option<&AccessToken> {
+        self.access.iter().find(|token| token.scope == scope && token.resource.as_deref() == resource)
+    }
+
+    /// Keeps a new token, dropping the one it replaces and the oldest beyond [`MAX_TOKENS`].
+    pub fn keep(&mut self, token: AccessToken) {
+        self.access.retain(|old| old.scope != token.scope || old.resource != token.resource);
+        self.access.insert(0, token);
+        self.access.truncate(MAX_TOKENS);
+        self.failure = None;
+    }
+
+    /// How many bytes its sealed form takes now, roughly.
+    pub fn size(&self) -> usize {
+        serde_json::to_vec(self).map_or(0, |text| text.len()) + 64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::credential::{Bound, SecretPart};
+    use crate::secret::Secret;
+    use proptest::prelude::*;
+
+    fn token(text: &str, scope: &[&str]) -> AccessToken {
+        AccessToken {
+            token: Secret::new(text),
+            received_at: Timestamp::UNIX_EPOCH,
+            expires_at: None,
+            scope: scope.iter().map(|word| (*word).to_owned()).collect(),
+            resource: None,
+        }
+    }
+
+    fn record() -> Record {
+        let secret = SecretPart::Login { refresh_token: Some(Secret::new("r")), access: None };
+        Record::new("acme".parse().unwrap(), Bound::default(), secret).unwrap()
+    }
+
+    #[test]
+    fn it_survives_the_disk_and_shows_nothing() {
+        let home = tempfile::tempdir().unwrap();
+        let record = record();
+        let key = record.seal_key().unwrap();
+        let mut sealed = Sealed { record: Some(record.clone()), ..Sealed::default() };
+        sealed.keep(token("planted-access", &[]));
+        sealed.write(&home.path().join("sealed"), &record.id, &key).unwrap();
+        let bytes = std::fs::read(home.path().join("sealed").join(record.id.as_str())).unwrap();
+        assert!(!bytes.windows(7).any(|window| window == b"planted"));
+        let read = Sealed::read(&home.path().join("sealed"), &record.id, &key).unwrap();
+        assert_eq!(read.token(&[], None).unwrap().token.expose(), "planted-access");
+        assert!(read.token(&["narrow".to_owned()], None).is_none());
+    }
+
+    #[test]
+    fn a_token_replaces_its_own_kind_and_their_number_is_bounded() {
+        let mut sealed = Sealed::default();
+        for round in 0..3 {
+            sealed.keep(token(&format!("t{round}"), &[]));
+        }
+        assert_eq!(sealed.access.len(), 1);
+        for round in 0..50 {
+            sealed.keep(token("x", &[&format!("s{round}")]));
+        }
+        assert_eq!(sealed.access.len(), MAX_TOKENS);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(128))]
+        #[test]
+        fn a_malformed_file_is_damaged_and_never_a_panic(garbage: Vec<u8>) {
+            let home = tempfile::tempdir().unwrap();
+            let record = record();
+            let key = record.seal_key().unwrap();
+            let path = Sealed::path(&home.path().join("sealed"), &record.id);
+            disk::write(&path, &garbage).unwrap();
+            prop_assert!(Sealed::read(&home.path().join("sealed"), &record.id, &key).is_err());
+            disk::write(&path, &key.seal(record.id.as_str(), &garbage).unwrap()).unwrap();
+            prop_assert!(Sealed::read(&home.path().join("sealed"), &record.id, &key).is_err());
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! The keychain of the operating system, through `keyring` (which opens the right one) and `keyring-core`.
+//!
+//! A keychain call can hang for ever: a dialog that nobody sees, a service that accepts and never answers. So all
+//! calls of a command run on one worker thread and share one budget; when it is used up, the thread is left behind.
+
+use super::Error;
+use crate::credential::StoreKind;
+use crate::secret::Secret;
+use keyring_core::api::CredentialStore;
+use keyring_core::{Entry, Error as KeyringError};
+use std::cell::{Cell, OnceCell};
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::time::{Duration, Instant};
+
+/// The service of every item.
+const SERVICE: &str = "authctl";
+
+/// A person is told after this long that the keychain wants something.
+const NOTICE: Duration = Duration::from_secs(1);
+
+type Job = Box<dyn FnOnce() + Send>;
+
+/// What a keychain call gives.
+enum Failed {
+    Open(String),
+    Call(KeyringError),
+}
+
+pub(super) struct Keychain {
+    patience: Duration,
+    on_wait: Box<dyn Fn()>,
+    told: Cell<bool>,
+    worker: OnceCell<Result<Sender<Job>, String>>,
+    began: OnceCell<Instant>,
+}
+
+impl Keychain {
+    pub(super) fn new(patience: Duration, on_wait: Box<dyn Fn()>) -> Self {
+        Self { patience, on_wait, told: Cell::new(false), worker: OnceCell::new(), began: OnceCell::new() }
+    }
+
+    pub(super) fn read(&self, user: &str) -> Result<Option<Secret>, Error> {
+        let user = user.to_owned();
+        let bytes = match self.call(move |store| entry(store, &user)?.get_secret()) {
+            Ok(bytes) => bytes,
+            Err(Outcome::Absent) => return Ok(None),
+            Err(Outcome::Failed(error)) => return Err(error),
+        };
+        let text =
+            String::from_utf8(bytes).map_err(|_| Error::Refused { store: StoreKind::Keychain, reason: "the item is not text".into() })?;
+        Ok(Some(Secret::new(text)))
+    }
+
+    pub(super) fn write(&self, user: &str, text: &Secret) -> Result<(), Error> {
+        let (user, text) = (user.to_owned(), text.clone());
+        self.done(move |store| entry(store, &user)?.set_secret(text.expose().as_bytes()))
+    }
+
+    pub(super) fn delete(&self, user: &str) -> Result<(), Error> {
+        let user = user.to_owned();
+        self.done(move |store| match entry(store, &user)?.delete_credential() {
+            Err(KeyringError::NoEntry) => Ok(()),
+            other => other,
+        })
+    }
+
+    pub(super) fn probe(&self) -> Result<(), Error> {
+        let odd = |reason: &str| Error::Refused { store: StoreKind::Keychain, reason: reason.into() };
+        let random = Secret::random().map_err(|error| odd(&error.to_string()))?;
+        let user = format!("probe@{}", random.expose());
+        self.write(&user, &random)?;
+        let found = self.read(&user);
+        self.delete(&user)?;
+        match found? {
+            Some(found) if found.same_as(random.expose()) => Ok(()),
+            _ => Err(odd("it does not give back what was written")),
+        }
+    }
+
+    fn done(&self, job: impl FnOnce(&CredentialStore) -> keyring_core::Result<()> + Send + 'static) -> Result<(), Error> {
+        self.call(job).map_err(|outcome| match outcome {
+            Outcome::Failed(error) => error,
+            Outcome::Absent => Error::Refused { store: StoreKind::Keychain, reason: "the item vanished".into() },
+        })
+    }
+
+    fn call<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(&CredentialStore) -> keyring_core::Result<T> + Send + 'static,
+    ) -> Result<T, Outcome> {
+        let unavailable = |reason: &str| Error::Unavailable { store: StoreKind::Keychain, reason: reason.to_owned() };
+        let worker = match self.worker.get_or_init(start) {
+            Ok(worker) => worker,
+            Err(reason) => return Err(unavailable(reason).into()),
+        };
+        let (answer, answered) = channel();
+        let run = move || {
+            let result = open().map_err(Failed::Open).and_then(|store| job(&*store).map_err(Failed::Call));
+            // Nobody waits any more after the budget is used up.
+            let _ = answer.send(result);
+        };
+        let gone = || Outcome::Failed(unavailable("its worker thread ended"));
+        worker.send(Box::new(run)).map_err(|_| gone())?;
+        let deadline = *self.began.get_or_init(Instant::now) + self.patience;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let wait = if self.told.get() { left } else { left.min(NOTICE) };
+            match answered.recv_timeout(wait) {
+                Ok(Ok(value)) => return Ok(value),
+                Ok(Err(Failed::Open(reason))) => return Err(unavailable(&reason).into()),
+                Ok(Err(Failed::Call(error))) => return Err(explain(&error)),
+                Err(RecvTimeoutError::Disconnected) => return Err(gone()),
+                Err(RecvTimeoutError::Timeout) if Instant::now() >= deadline => {
+                    return Err(Error::TimedOut { store: StoreKind::Keychain, patience: self.patience }.into());
+                }
+                Err(RecvTimeoutError::Timeout) => {
+                    self.told.set(true);
+                    (self.on_wait)();
+                }
+            }
+        }
+    }
+}
+
+enum Outcome {
+    Absent,
+    Failed(Error),
+}
+
+impl From<Error> for Outcome {
+    fn from(error: Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
+fn start() -> Result<Sender<Job>, String> {
+    let (sender, jobs) = channel::<Job>();
+    let run = move || jobs.into_iter().for_each(|job| job());
+    std::thread::Builder::new().name("keychain".into()).spawn(run).map_err(|error| error.to_string())?;
+    Ok(sender)
+}
+
+/// `keyring` opens and registers the store of this system once; `keyring-core` has the calls that it hides.
+fn open() -> Result<Arc<CredentialStore>, String> {
+    keyring::Entry::store_status().as_ref().map_err(words)?;
+    keyring_core::get_default_store().ok_or_else(|| "no keychain was registered".into())
+}
+
+fn entry(store: &CredentialStore, user: &str) -> keyring_core::Result<Entry> {
+    // The default on Windows is `Enterprise`, which roams with the profile to other machines.
+    let modifiers = if cfg!(windows) { Some(HashMap::from([("persistence", "Local")])) } else { None };
+    store.build(SERVICE, user, modifiers.as_ref())
+}
+
+fn explain(error: &KeyringError) -> Outcome {
+    let store = StoreKind::Keychain;
+    Outcome::Failed(match error {
+        KeyringError::NoEntry => return Outcome::Absent,
+        KeyringError::NoStorageAccess(_) => Error::Locked { store, reason: None },
+        KeyringError::PlatformFailure(_) | KeyringError::NoDefaultStore => Error::Unavailable { store, reason: words(error) },
+        KeyringError::Ambiguous(_) => Error::Refused { store, reason: "it holds two items of the same name".into() },
+        // `BadEncoding` and its kin carry the bytes: never print them.
+        KeyringError::TooLong(_, limit) => Error::Refused { store, reason: format!("an item may hold {limit} bytes at most") },
+        KeyringError::BadEncoding(_) | KeyringError::BadDataFormat(..) => Error::Refused { store, reason: "the item is not text".into() },
+        other => Error::Refused { store, reason: words(other) },
+    })
+}
+
+/// The innermost reason, which is the one a person can use.
+fn words(error: &KeyringError) -> String {
+    let mut inner: &dyn std::error::Error = error;
+    while let Some(source) = inner.source() {
+        inner = source;
+    }
+    inner.to_string().trim_end_matches('.').to_owned()
+}

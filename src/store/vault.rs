@@ -1,0 +1,348 @@
+//! The vault: age files (age-encryption.org/v1), one per record, encrypted to one X25519 recipient, so that saving
+//! needs no passphrase. The identity that opens them is wrapped by a passphrase, or lies there raw when the user says so.
+
+use super::{Error, kernel, refused};
+use crate::credential::{Id, StoreKind};
+use crate::disk::{self, Privacy};
+use crate::secret::Secret;
+use age::secrecy::SecretString;
+use age::{scrypt, x25519};
+use std::cell::OnceCell;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::time::Duration;
+
+/// log2 of the scrypt cost. Fixed, since `age` would otherwise measure this machine at this moment.
+const COST: u8 = 18;
+
+/// The highest cost accepted when reading: four times the memory and time of [`COST`].
+const MAX_COST: u8 = 20;
+
+/// The shortest passphrase taken, in characters.
+pub const SHORTEST_PASSPHRASE: usize = 8;
+
+const STORE: StoreKind = StoreKind::Vault;
+
+/// How the identity is protected.
+pub enum Protection {
+    /// Wrapped by a passphrase.
+    Passphrase(Secret),
+    /// Not at all: key and lock in one folder.
+    None,
+}
+
+/// A folder of age files.
+pub struct Vault {
+    folder: PathBuf,
+    outside_identity: Option<PathBuf>,
+    passphrase: Box<dyn Fn() -> Option<Secret>>,
+    identity: OnceCell<x25519::Identity>,
+}
+
+impl Vault {
+    pub(super) fn new(folder: PathBuf, outside_identity: Option<PathBuf>, passphrase: Box<dyn Fn() -> Option<Secret>>) -> Self {
+        Self { folder, outside_identity, passphrase, identity: OnceCell::new() }
+    }
+
+    /// Whether there is one.
+    pub fn exists(&self) -> bool {
+        self.recipient_file().exists()
+    }
+
+    /// Whether its identity lies raw beside the records.
+    pub fn is_unattended(&self) -> bool {
+        disk::read(&self.identity_file(), Privacy::Private).ok().flatten().is_some_and(|bytes| bytes.starts_with(b"AGE-SECRET-KEY-"))
+    }
+
+    /// Whether the kernel would keep an unlocked identity.
+    ///
+    /// # Errors
+    /// It would not; says why.
+    pub fn can_stay_unlocked() -> Result<(), String> {
+        kernel::works()
+    }
+
+    fn identity_file(&self) -> PathBuf {
+        self.folder.join("identity.age")
+    }
+
+    /// The public half, so that saving needs no passphrase. Compared with the identity whenever that is open.
+    fn recipient_file(&self) -> PathBuf {
+        self.folder.join("recipient")
+    }
+
+    fn record_file(&self, id: &Id) -> PathBuf {
+        self.folder.join(format!("{id}.age"))
+    }
+
+    /// Makes a vault.
+    ///
+    /// # Errors
+    /// There is one already, or the disk refused.
+    pub fn init(&self, protection: &Protection) -> Result<(), Error> {
+        if self.exists() {
+            return Err(Error::Refused { store: STORE, reason: format!("there is a vault in {} already", self.folder.display()) });
+        }
+        let identity = x25519::Identity::generate();
+        self.write_identity(&identity, protection)?;
+        let recipient = format!("{}\n", identity.to_public());
+        disk::write(&self.recipient_file(), recipient.as_bytes()).map_err(|error| refused(STORE, &error))?;
+        let _ = self.identity.set(identity);
+        Ok(())
+    }
+
+    /// Keeps the identity in the kernel's user keyring for `time`.
+    ///
+    /// # Errors
+    /// Wrong passphrase, nobody to ask for it, or the kernel refuses.
+    pub fn unlock(&self, time: Duration) -> Result<(), Error> {
+        let identity = self.open()?;
+        kernel::put(&self.kernel_name()?, &exposed(identity), time).map_err(|reason| Error::Unavailable { store: STORE, reason })
+    }
+
+    /// Forgets it there.
+    ///
+    /// # Errors
+    /// There is no vault.
+    pub fn lock(&self) -> Result<(), Error> {
+        kernel::forget(&self.kernel_name()?);
+        Ok(())
+    }
+
+    /// Opens it for this process.
+    ///
+    /// # Errors
+    /// Wrong passphrase, or nobody to ask for it.
+    pub fn open_now(&self) -> Result<(), Error> {
+        self.open().map(drop)
+    }
+
+    /// Protects the identity anew; the records stay as they are.
+    ///
+    /// # Errors
+    /// The old passphrase is wrong, or the disk refused.
+    pub fn protect(&self, protection: &Protection) -> Result<(), Error> {
+        let identity = self.open()?;
+        self.write_identity(identity, protection)
+    }
+
+    fn write_identity(&self, identity: &x25519::Identity, protection: &Protection) -> Result<(), Error> {
+        let raw = exposed(identity);
+        let bytes = match protection {
+            Protection::None => format!("{}\n", raw.expose()).into_bytes(),
+            Protection::Passphrase(passphrase) => {
+                let mut recipient = scrypt::Recipient::new(SecretString::from(passphrase.expose()));
+                recipient.set_work_factor(COST);
+                age::encrypt(&recipient, raw.expose().as_bytes())
+                    .map_err(|_| Error::Refused { store: STORE, reason: "the identity cannot be wrapped".into() })?
+            }
+        };
+        disk::write(&self.identity_file(), &bytes).map_err(|error| refused(STORE, &error))
+    }
+
+    /// Whether records can be read without asking anybody (or already could in this process).
+    pub(super) fn is_open(&self) -> bool {
+        self.identity.get().is_some()
+    }
+
+    pub(super) fn probe(&self) -> Result<(), Error> {
+        self.recipient()?;
+        let probe = disk::Reserved::beside(&self.recipient_file(), 4096);
+        probe.map(drop).map_err(|error| refused(STORE, &error))
+    }
+
+    pub(super) fn read(&self, id: &Id) -> Result<Option<Secret>, Error> {
+        let path = self.record_file(id);
+        let Some(sealed) = disk::read(&path, Privacy::Private).map_err(|error| refused(STORE, &error))? else {
+            // An empty folder is no vault: its records may be on a disk that is not mounted.
+            self.recipient()?;
+            return Ok(None);
+        };
+        let plain = decrypt(self.open()?, &sealed)
+            .ok_or_else(|| Error::Refused { store: STORE, reason: format!("{} is damaged or made for another vault", path.display()) })?;
+        Ok(Some(plain))
+    }
+
+    pub(super) fn write(&self, id: &Id, text: &Secret) -> Result<(), Error> {
+        let sealed = age::encrypt(&self.recipient()?, text.expose().as_bytes())
+            .map_err(|_| Error::Refused { store: STORE, reason: "the record cannot be encrypted".into() })?;
+        disk::write(&self.record_file(id), &sealed).map_err(|error| refused(STORE, &error))
+    }
+
+    pub(super) fn delete(&self, id: &Id) -> Result<(), Error> {
+        disk::remove(&self.record_file(id)).map_err(|error| refused(STORE, &error))
+    }
+
+    fn recipient(&self) -> Result<x25519::Recipient, Error> {
+        if let Some(identity) = self.identity.get() {
+            return Ok(identity.to_public());
+        }
+        let found = disk::read(&self.recipient_file(), Privacy::Private).map_err(|error| refused(STORE, &error))?;
+        let Some(bytes) = found else {
+            return Err(Error::Unavailable { store: STORE, reason: format!("there is no vault in {}", self.folder.display()) });
+        };
+        let text = String::from_utf8(bytes).unwrap_or_default();
+        x25519::Recipient::from_str(text.trim())
+            .map_err(|_| Error::Tampered { store: STORE, reason: format!("{} is damaged", self.recipient_file().display()) })
+    }
+
+    fn kernel_name(&self) -> Result<String, Error> {
+        Ok(format!("authctl:vault:{}", self.recipient()?))
+    }
+
+    /// The identity: from outside, raw, from the kernel, or by the passphrase.
+    fn open(&self) -> Result<&x25519::Identity, Error> {
+        if let Some(identity) = self.identity.get() {
+            return Ok(identity);
+        }
+        let recipient = self.recipient()?;
+        let identity = match &self.outside_identity {
+            Some(path) => raw_identity(path)?,
+            None => self.inside_identity()?,
+        };
+        // Whoever edits `recipient` would read all that is saved from now on.
+        if identity.to_public().to_string() != recipient.to_string() {
+            let reason = "its recipient does not belong to its identity".into();
+            return Err(Error::Tampered { store: STORE, reason });
+        }
+        Ok(self.identity.get_or_init(|| identity))
+    }
+
+    fn inside_identity(&self) -> Result<x25519::Identity, Error> {
+        let path = self.identity_file();
+        let bytes = disk::read(&path, Privacy::Private).map_err(|error| refused(STORE, &error))?;
+        let Some(bytes) = bytes else {
+            let reason = format!("{} is missing; set AUTHCTL_VAULT_IDENTITY if it is kept elsewhere", path.display());
+            return Err(Error::Unavailable { store: STORE, reason });
+        };
+        if let Some(identity) = parse(&bytes) {
+            return Ok(identity);
+        }
+        if let Some(identity) = kernel::get(&self.kernel_name()?).and_then(|text| parse(text.expose().as_bytes())) {
+            return Ok(identity);
+        }
+        let passphrase = (self.passphrase)().ok_or(Error::Locked { store: STORE, reason: None })?;
+        let mut unwrap = scrypt::Identity::new(SecretString::from(passphrase.expose()));
+        unwrap.set_max_work_factor(MAX_COST);
+        let plain = age::Decryptor::new_buffered(bytes.as_slice()).and_then(|decryptor| {
+            let mut plain = zeroize::Zeroizing::new(Vec::new());
+            let unwrap: &dyn age::Identity = &unwrap;
+            decryptor.decrypt(std::iter::once(unwrap))?.read_to_end(&mut plain)?;
+            Ok(plain)
+        });
+        match plain {
+            Ok(plain) => parse(&plain).ok_or_else(|| damaged(&path)),
+            Err(age::DecryptError::DecryptionFailed | age::DecryptError::NoMatchingKeys | age::DecryptError::KeyDecryptionFailed) => {
+                Err(Error::Locked { store: STORE, reason: Some("the passphrase is wrong".into()) })
+            }
+            Err(_) => Err(damaged(&path)),
+        }
+    }
+}
+
+fn damaged(path: &Path) -> Error {
+    Error::Refused { store: STORE, reason: format!("{} is damaged", path.display()) }
+}
+
+fn raw_identity(path: &Path) -> Result<x25519::Identity, Error> {
+    let bytes = disk::read(path, Privacy::Private).map_err(|error| refused(STORE, &error))?;
+    let bytes = bytes.ok_or_else(|| Error::Unavailable { store: STORE, reason: format!("{} is missing", path.display()) })?;
+    parse(&bytes).ok_or_else(|| damaged(path))
+}
+
+/// A raw identity file: comments, and one line with the key.
+fn parse(bytes: &[u8]) -> Option<x25519::Identity> {
+    let text = std::str::from_utf8(bytes).ok()?;
+    let line = text.lines().map(str::trim).find(|line| !line.is_empty() && !line.starts_with('#'))?;
+    x25519::Identity::from_str(line).ok()
+}
+
+fn exposed(identity: &x25519::Identity) -> Secret {
+    use age::secrecy::ExposeSecret as _;
+    Secret::new(identity.to_string().expose_secret())
+}
+
+fn decrypt(identity: &x25519::Identity, sealed: &[u8]) -> Option<Secret> {
+    let mut plain = Vec::new();
+    let identity: &dyn age::Identity = identity;
+    let reader = age::Decryptor::new_buffered(sealed).ok()?.decrypt(std::iter::once(identity)).ok()?;
+    reader.take(disk::MAX_FILE).read_to_end(&mut plain).ok()?;
+    String::from_utf8(plain).ok().map(Secret::new)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn vault(home: &Path, passphrase: Option<&str>) -> Vault {
+        let passphrase = passphrase.map(str::to_owned);
+        Vault::new(home.join("vault"), None, Box::new(move || passphrase.clone().map(Secret::new)))
+    }
+
+    fn text(secret: Result<Option<Secret>, Error>) -> String {
+        secret.unwrap().unwrap().expose().to_owned()
+    }
+
+    #[test]
+    fn a_raw_vault_gives_back_what_it_took_and_knows_absent_from_missing() {
+        let home = tempfile::tempdir().unwrap();
+        let id = Id::random().unwrap();
+        let first = vault(home.path(), None);
+        assert!(matches!(first.read(&id), Err(Error::Unavailable { .. })), "no vault is not an empty one");
+        first.init(&Protection::None).unwrap();
+        assert!(first.is_unattended());
+        first.write(&id, &Secret::new("text")).unwrap();
+        let second = vault(home.path(), None);
+        assert_eq!(text(second.read(&id)), "text");
+        second.delete(&id).unwrap();
+        assert!(second.read(&id).unwrap().is_none());
+        assert!(matches!(second.init(&Protection::None), Err(Error::Refused { .. })));
+    }
+
+    #[test]
+    fn a_passphrase_vault_takes_without_it_and_gives_only_with_it() {
+        let home = tempfile::tempdir().unwrap();
+        let id = Id::random().unwrap();
+        vault(home.path(), None).init(&Protection::Passphrase(Secret::new("correct horse"))).unwrap();
+        let locked = vault(home.path(), None);
+        locked.write(&id, &Secret::new("text")).unwrap();
+        assert!(matches!(locked.read(&id), Err(Error::Locked { reason: None, .. })));
+        assert!(matches!(vault(home.path(), Some("wrong")).read(&id), Err(Error::Locked { reason: Some(_), .. })));
+        let open = vault(home.path(), Some("correct horse"));
+        assert_eq!(text(open.read(&id)), "text");
+        open.protect(&Protection::None).unwrap();
+        assert_eq!(text(vault(home.path(), None).read(&id)), "text");
+    }
+
+    #[test]
+    fn an_edited_recipient_is_noticed() {
+        let home = tempfile::tempdir().unwrap();
+        let id = Id::random().unwrap();
+        let ours = vault(home.path(), None);
+        ours.init(&Protection::None).unwrap();
+        ours.write(&id, &Secret::new("text")).unwrap();
+        let theirs = x25519::Identity::generate().to_public().to_string();
+        disk::write(&ours.recipient_file(), theirs.as_bytes()).unwrap();
+        assert!(matches!(vault(home.path(), None).read(&id), Err(Error::Tampered { .. })));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(128))]
+        #[test]
+        fn damaged_files_are_named_and_never_panic(garbage: Vec<u8>, cut in 0usize..200) {
+            let home = tempfile::tempdir().unwrap();
+            let id = Id::random().unwrap();
+            let vault = vault(home.path(), None);
+            vault.init(&Protection::None).unwrap();
+            vault.write(&id, &Secret::new("text")).unwrap();
+            let whole = std::fs::read(vault.record_file(&id)).unwrap();
+            for bytes in [&garbage[..], &whole[..cut.min(whole.len() - 1)]] {
+                disk::write(&vault.record_file(&id), bytes).unwrap();
+                let refused = matches!(vault.read(&id), Err(Error::Refused { .. }));
+                prop_assert!(refused);
+            }
+        }
+    }
+}
