@@ -1,0 +1,120 @@
+//! API keys.
+
+use crate::issuer::Issuer;
+use crate::support::Home;
+
+fn acme(home: &Home, issuer: &Issuer, more: &[&str], key: &str) -> crate::support::Ran {
+    let mut arguments = vec!["key", "add", "acme", "--header", "X-API-Key: {key}", "--origin", &issuer.url];
+    arguments.extend(more);
+    home.run_with_input(&arguments, key.as_bytes())
+}
+
+#[test]
+fn a_key_goes_in_by_standard_input_and_comes_out_as_its_header() {
+    let issuer = Issuer::start();
+    let home = Home::new();
+    acme(&home, &issuer, &[], "k\"e\\y *?[ 1\n").done();
+    assert_eq!(home.run(&["token", "acme"]).done().stdout, "k\"e\\y *?[ 1\n");
+    assert_eq!(home.run(&["header", "acme", "--format", "raw"]).done().stdout, "X-API-Key: k\"e\\y *?[ 1\n");
+    let json: serde_json::Value = serde_json::from_str(&home.run(&["header", "acme", "--format", "json"]).done().stdout).unwrap();
+    assert_eq!(json["headers"][0]["value"], "k\"e\\y *?[ 1");
+    home.run(&["refresh", "acme"]).failed(1, "is an API key");
+    home.run(&["logout", "acme"]).failed(2, "hint: run `authctl key remove acme`");
+    home.run(&["key", "remove", "acme"]).done();
+    home.run(&["token", "acme"]).failed(3, "no credential");
+    home.run(&["key", "remove", "acme"]).failed(3, "no credential");
+}
+
+#[test]
+fn a_name_that_is_taken_is_refused_unless_replaced() {
+    let issuer = Issuer::start();
+    let home = Home::logged_in(&issuer);
+    acme(&home, &issuer, &[], "one").done();
+    acme(&home, &issuer, &[], "two").failed(7, "there is a key called `acme` already");
+    assert_eq!(home.run(&["token", "acme"]).done().stdout, "one\n");
+    acme(&home, &issuer, &["--replace", "--rotate-every", "30d", "--expires", "2027-01-31"], "two").done();
+    assert_eq!(home.run(&["token", "acme"]).done().stdout, "two\n");
+    home.run_with_input(&["key", "add", "op", "--header", "X: {key}", "--origin", &issuer.url], b"k")
+        .failed(7, "there is a login called `op` already");
+    let list: serde_json::Value = serde_json::from_str(&home.run(&["list", "--json"]).done().stdout).unwrap();
+    assert_eq!((list[0]["rotate_every"].as_str(), list[0]["expires"].as_str()), (Some("30d"), Some("2027-01-31")));
+    let ran = home.login_as(&issuer, "acme/x", &[]);
+    ran.done();
+}
+
+#[test]
+fn promise_10_a_key_that_could_break_a_header_is_refused_where_it_enters() {
+    let issuer = Issuer::start();
+    let home = Home::new();
+    for bad in ["a\nb", "a\0b", "ä", "", "a\rb", "a\tb", &"x".repeat(100_000)] {
+        let ran = acme(&home, &issuer, &[], bad);
+        assert_eq!((ran.code, ran.stdout.as_str()), (2, ""), "{bad:?}: {ran:#?}");
+        home.run(&["token", "acme"]).failed(3, "no credential");
+    }
+}
+
+#[test]
+fn an_unknown_provider_needs_a_header_and_an_origin() {
+    let home = Home::new();
+    let add = |arguments: &[&str]| home.run_with_input(&[&["key", "add", "acme"], arguments].concat(), b"k");
+    add(&[]).failed(3, "no API key is known for the provider `acme`");
+    add(&["--header", "X-API-Key: {key}"]).failed(2, "give `--origin");
+    add(&["--header", "X-API-Key {key}", "--origin", "https://a.test"]).failed(2, "is not `Name: value`");
+    add(&["--header", "X-API-Key: {other}", "--origin", "https://a.test"]).failed(2, "not one of its parts");
+    add(&["--header", "X-API-Key: {key}", "--origin", "http://a.test"]).failed(2, "must start with `https://`");
+    add(&["--header", "Host: {key}", "--origin", "https://a.test"]).failed(2, "cannot be set");
+    home.run(&["key", "add", "acme", "secret-on-the-command-line"]).failed(2, "unexpected argument");
+}
+
+#[test]
+fn a_row_of_the_user_with_a_check_tells_good_from_bad_keys() {
+    let issuer = Issuer::start();
+    let home = Home::new();
+    let row = format!(
+        "name = \"mine\"\ntitle = \"Mine\"\norigins = [\"{0}\"]\n[key]\nheaders = [\"X-API-Key: {{key}}\"]\nprefixes = [\"mine_\"]\n\
+         parts = [{{ name = \"key\", label = \"API key\", pattern = \"mine_[a-z]+\" }}]\n\
+         check = {{ url = \"{0}/api/key\", label = \"/owner/login\" }}\n",
+        issuer.url
+    );
+    std::fs::write(home.file("mine.toml"), row).unwrap();
+    home.run(&["provider", "add", home.file("mine.toml").to_str().unwrap()]).done();
+    home.run(&["provider", "add", home.file("mine.toml").to_str().unwrap()]).failed(7, "you have a provider called `mine` already");
+    assert!(home.run(&["provider", "list"]).done().stdout.contains("yours"));
+    let ran = home.run_with_input(&["key", "add"], b"mine_abc\n").done();
+    assert!(ran.stderr.contains("this is a key of Mine") && ran.stderr.contains("stored the key of key-owner as mine"), "{ran:#?}");
+    let ran = home.run_with_input(&["key", "add", "mine/two"], b"bad\n").failed(7, "the provider does not accept this key (status 401)");
+    assert!(ran.stderr.contains("does not look like one of mine's"), "{ran:#?}");
+    home.run_with_input(&["key", "add", "mine/two", "--no-verify"], b"bad\n").done();
+    home.run_with_input(&["key", "add"], b"unheard-of\n").failed(3, "no provider is known by how this key begins");
+    issuer.stop();
+    let ran = home.run_with_input(&["key", "add", "mine/three"], b"mine_x\n").done();
+    assert!(ran.stderr.contains("the key could not be tried"), "{ran:#?}");
+}
+
+#[test]
+fn a_key_of_two_parts_is_two_lines_and_two_headers() {
+    let home = Home::new();
+    let (key, app) = ("0123456789abcdef0123456789abcdef", "0123456789abcdef0123456789abcdef01234567");
+    home.run_with_input(&["key", "add", "datadog", "--no-verify"], format!("{key}\n").as_bytes()).failed(2, "2 lines, one for each part");
+    home.run_with_input(&["key", "add", "datadog", "--no-verify", "--set", "site=datadoghq.eu"], format!("{key}\n{app}\n").as_bytes())
+        .done();
+    let raw = home.run(&["header", "datadog", "--format", "raw"]).done().stdout;
+    assert_eq!(raw, format!("DD-API-KEY: {key}\nDD-APPLICATION-KEY: {app}\n"));
+    home.run(&["token", "datadog"]).failed(2, "`datadog` has several parts");
+    assert_eq!(home.run(&["token", "datadog", "--part", "app"]).done().stdout, format!("{app}\n"));
+    home.run(&["header", "datadog", "--format", "raw", "--url", "https://api.datadoghq.com/"]).failed(7, "does not belong to");
+    home.run(&["header", "datadog", "--format", "raw", "--url", "https://api.datadoghq.eu/"]).done();
+}
+
+#[test]
+fn the_catalogue_shows_its_rows_and_marks_what_is_unverified() {
+    let home = Home::new();
+    let list = home.run(&["provider", "list"]).done().stdout;
+    for name in ["anthropic", "datadog", "github", "gitlab", "google", "microsoft", "openai", "stripe"] {
+        assert!(list.contains(name), "{name}: {list}");
+        let shown = home.run(&["provider", "show", name]).done().stdout;
+        assert!(shown.contains("# facts compared with their sources: 2026-"), "{shown}");
+        assert!(shown.contains("# seen in no source, take with care: "), "{shown}");
+    }
+    home.run(&["provider", "show", "nobody"]).failed(3, "no provider is called `nobody`");
+}

@@ -1,0 +1,191 @@
+//! Logging in and out.
+
+use crate::issuer::{CLIENT_SECRET, Issuer, Misbehaviour, http};
+use crate::support::{Home, Ran};
+use std::time::{Duration, Instant};
+
+#[test]
+fn a_login_gives_tokens_and_a_logout_revokes_them() {
+    let issuer = Issuer::start();
+    let home = Home::new();
+    let ran = home.login(&issuer, &[]).done();
+    assert!(ran.stderr.contains("logged in to op as alice@example.com, kept in the vault"), "{ran:#?}");
+    assert_eq!(ran.stdout, "");
+
+    let token = home.run(&["token", "op"]).done().stdout;
+    assert!(token.starts_with("access-") && token.ends_with('\n') && token.lines().count() == 1, "{token:?}");
+    let header = home.run(&["header", "op", "--format", "raw"]).done().stdout;
+    assert_eq!(header, format!("Authorization: Bearer {token}"));
+    let list = home.run(&["list"]).done().stdout;
+    assert!(list.contains("op") && list.contains("vault") && list.contains("alice@example.com"), "{list}");
+
+    let ran = home.run(&["logout", "op"]).done();
+    assert!(ran.stderr.contains("revoked at the provider and deleted here"), "{ran:#?}");
+    assert_eq!(issuer.revocations(), 1);
+    home.run(&["token", "op"]).failed(3, "no credential is called `op`");
+    let left: Vec<_> = home
+        .files()
+        .into_iter()
+        .filter(|(path, _)| path.starts_with(home.file("sealed")) || path.starts_with(home.file("credentials")))
+        .collect();
+    assert!(left.is_empty(), "{left:?}");
+}
+
+#[test]
+fn a_confidential_client_authenticates_with_encoded_basic() {
+    let issuer = Issuer::start();
+    let home = Home::new();
+    let mut login = {
+        let secret = home.file("secret");
+        std::fs::write(&secret, CLIENT_SECRET).unwrap();
+        let mut command =
+            home.command(&["login", &issuer.url, "--as", "op", "--no-browser", "--client-id", "confidential", "--client-secret-stdin"]);
+        command.stdin(std::fs::File::open(secret).unwrap());
+        home.begin(command)
+    };
+    http::get(&login.authorize()).unwrap();
+    login.end().done();
+    std::fs::remove_file(home.file("secret")).unwrap();
+    home.run(&["refresh", "op"]).done();
+    home.run(&["logout", "op"]).done();
+    assert_eq!((issuer.refreshes(), issuer.revocations()), (1, 1));
+    for (path, bytes) in home.files() {
+        assert!(!String::from_utf8_lossy(&bytes).contains("odd+chars"), "{}", path.display());
+    }
+}
+
+#[test]
+fn a_second_login_keeps_the_id_and_adds_scopes() {
+    let issuer = Issuer::start();
+    let home = Home::new();
+    home.login(&issuer, &["--scope", "openid read"]).done();
+    let id = |home: &Home| std::fs::read_dir(home.file("sealed")).unwrap().next().unwrap().unwrap().file_name();
+    let first = id(&home);
+    home.login(&issuer, &["--scope", "write"]).done();
+    assert_eq!(id(&home), first);
+    let list = home.run(&["list", "--json"]).done().stdout;
+    let list: serde_json::Value = serde_json::from_str(&list).unwrap();
+    assert_eq!(list[0]["scopes"], serde_json::json!(["openid", "read", "write"]));
+    home.login(&issuer, &["--scope", "openid", "--only-scope"]).done();
+    let list = home.run(&["list", "--json"]).done().stdout;
+    assert!(!list.contains("write"), "{list}");
+}
+
+#[test]
+fn a_login_as_somebody_else_is_refused_and_the_first_one_stays() {
+    let issuer = Issuer::start();
+    let home = Home::logged_in(&issuer);
+    let token = home.run(&["token", "op"]).done().stdout;
+    issuer.set(|settings| settings.subject = "mallory".into());
+    let ran =
+        home.login(&issuer, &[]).failed(7, "`op` is the login of alice@example.com, and the browser logged in as mallory@example.com");
+    assert!(ran.stderr.contains("authctl login op/ACCOUNT"), "{ran:#?}");
+    assert_eq!(home.run(&["token", "op"]).done().stdout, token);
+    home.login(&issuer, &["--replace"]).done();
+    home.login_as(&issuer, "op/two", &[]).done();
+}
+
+#[test]
+fn a_login_without_a_refresh_token_works_as_long_as_its_access_token() {
+    let issuer = Issuer::start();
+    issuer.set(|settings| settings.refresh_tokens = false);
+    issuer.set(|settings| settings.access_lifetime = 2);
+    let home = Home::new();
+    let ran = home.login(&issuer, &[]).done();
+    assert!(ran.stderr.contains("there is no refresh token: the access token itself is kept"), "{ran:#?}");
+    home.run(&["token", "op"]).done();
+    std::thread::sleep(Duration::from_millis(2100));
+    home.run(&["token", "op"]).failed(4, "hint: run `authctl login op`");
+    issuer.set(|settings| settings.access_lifetime = 3600);
+    issuer.misbehave([Misbehaviour::ExpiresIn(None)]);
+    home.login(&issuer, &[]).done();
+    home.run(&["token", "op"]).done();
+    home.run(&["refresh", "op"]).failed(4, "no refresh token");
+}
+
+#[test]
+fn an_answer_from_another_issuer_is_refused() {
+    let issuer = Issuer::start();
+    for (iss, says) in [("https://evil.example", "names the issuer `https://evil.example`"), ("", "does not name its issuer")] {
+        issuer.set(|settings| settings.sends_iss = Some(iss.into()));
+        let home = Home::new();
+        home.login(&issuer, &[]).failed(7, says);
+        assert_eq!(issuer.token_requests(), 0, "no code was sent anywhere");
+    }
+}
+
+#[test]
+fn a_login_that_nobody_answers_ends_in_time_and_changes_nothing() {
+    let issuer = Issuer::start();
+    let home = Home::new();
+    let began = Instant::now();
+    let login = home.begin_login(&issuer, "op", &["--timeout", "1s"]);
+    let ran = login.end().failed(1, "no answer came from the browser in time");
+    assert!(ran.stderr.contains("register exactly http://127.0.0.1:"), "{ran:#?}");
+    assert!(began.elapsed() < Duration::from_secs(5));
+    home.run(&["token", "op"]).failed(3, "no credential");
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_leaves_nothing_half_done() {
+    let issuer = Issuer::start();
+    let home = Home::new();
+    let login = home.begin_login(&issuer, "op", &[]);
+    let interrupted = std::process::Command::new("kill").args(["-INT", &login.id().to_string()]).status().unwrap();
+    assert!(interrupted.success());
+    login.end().failed(130, "interrupted, nothing was changed");
+    home.run(&["token", "op"]).failed(3, "no credential");
+    assert!(!home.file("clients").exists() && !home.file("providers").exists());
+}
+
+#[test]
+fn the_first_login_at_a_provider_says_where_to_register_and_with_what() {
+    let home = Home::new();
+    let ran = home.run(&["login", "github"]).failed(2, "the first login at GitHub needs the id of a client");
+    for says in ["https://github.com/settings/applications/new", "http://127.0.0.1/callback", "--client-id ID"] {
+        assert!(ran.stderr.contains(says), "{says}: {ran:#?}");
+    }
+    home.run(&["login", "stripe"]).failed(2, "Stripe has API keys, no logins");
+    home.run(&["login", "nobody"]).failed(3, "no provider is called `nobody`");
+    home.run(&["login", "http://example.com", "--as", "x"]).failed(2, "must start with `https://`");
+    home.run(&["login", "https://example.com"]).failed(2, "needs a name");
+}
+
+#[test]
+fn another_client_is_refused_while_a_login_uses_the_first_one() {
+    let issuer = Issuer::start();
+    let home = Home::logged_in(&issuer);
+    let other = home.begin_login(&issuer, "op/two", &["--client-id", "other"]).end();
+    other.failed(7, "`op` uses the client `tool`");
+}
+
+#[test]
+fn a_logout_at_an_unreachable_provider_deletes_here_and_says_so() {
+    let issuer = Issuer::start();
+    let home = Home::logged_in(&issuer);
+    issuer.stop();
+    let ran = home.run(&["logout", "op"]);
+    assert_eq!(ran.code, 8, "{ran:#?}");
+    for says in ["deleted here", "was not revoked at the provider", "an access token ends in", "a refresh token stays good there"] {
+        assert!(ran.stderr.contains(says), "{says}: {ran:#?}");
+    }
+    home.run(&["token", "op"]).failed(3, "no credential");
+}
+
+impl Home {
+    fn begin(&self, mut command: std::process::Command) -> crate::support::Login {
+        command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
+        crate::support::Login::from(command.spawn().unwrap())
+    }
+}
+
+#[test]
+fn errors_are_one_json_document_with_json() {
+    let home = Home::new();
+    let Ran { code, stdout, stderr } = home.run(&["--json", "token", "op"]);
+    assert_eq!((code, stdout.as_str()), (3, ""));
+    let error: serde_json::Value = serde_json::from_str(&stderr).unwrap();
+    assert_eq!(error["error"]["code"], "not_found");
+    assert!(error["error"]["hint"].is_string());
+}

@@ -1,0 +1,185 @@
+//! Refreshing: the promise that nobody is logged out.
+
+use crate::issuer::{Issuer, Misbehaviour};
+use crate::support::{Home, Ran};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+/// A login whose cached access token is too old to be used.
+fn expired(issuer: &Issuer) -> Home {
+    issuer.set(|settings| settings.access_lifetime = 1);
+    let home = Home::logged_in(issuer);
+    issuer.set(|settings| settings.access_lifetime = 3600);
+    std::thread::sleep(Duration::from_millis(1100));
+    home
+}
+
+#[test]
+fn promise_01_one_refresh_for_twenty_processes_at_once() {
+    let issuer = Issuer::start();
+    let home = expired(&issuer);
+    issuer.misbehave([Misbehaviour::Slow(Duration::from_millis(300))]);
+    let children: Vec<_> =
+        (0..20).map(|_| home.command(&["token", "op"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()).collect();
+    let tokens: Vec<String> = children.into_iter().map(|child| Ran::from(child.wait_with_output().unwrap()).done().stdout).collect();
+    assert!(tokens.iter().all(|token| *token == tokens[0]), "{tokens:?}");
+    assert_eq!(issuer.refreshes(), 1);
+    home.run(&["refresh", "op"]).done();
+    assert_eq!(issuer.refreshes(), 2);
+}
+
+#[test]
+fn promise_01_a_lost_request_is_sent_again_with_the_same_token() {
+    let issuer = Issuer::start();
+    let home = expired(&issuer);
+    issuer.misbehave([Misbehaviour::Reset, Misbehaviour::Reset]);
+    home.run(&["token", "op"]).done();
+    // Three for the refresh, one for the login's code.
+    assert_eq!((issuer.refreshes(), issuer.token_requests()), (1, 4));
+}
+
+#[test]
+fn promise_01_a_server_with_a_fixed_token_survives_a_lost_reply() {
+    let issuer = Issuer::start();
+    issuer.set(|settings| settings.rotates = false);
+    let home = expired(&issuer);
+    issuer.misbehave([Misbehaviour::LoseReply]);
+    home.run(&["token", "op"]).done();
+}
+
+#[test]
+fn promise_05_trouble_at_the_server_keeps_the_login() {
+    let issuer = Issuer::start();
+    let home = expired(&issuer);
+    let html = "<html><body>Service Unavailable</body></html>";
+    for (status, kind, body) in [
+        (503, "text/html", html),
+        (500, "application/json", "{\"error\":\"server_error\"}"),
+        (429, "text/plain", ""),
+        (400, "application/json", "{\"error\":\"temporarily_unavailable\"}"),
+    ] {
+        issuer.misbehave([Misbehaviour::Answer(status, kind, body)]);
+        home.run(&["token", "op", "--refresh"]).failed(6, "hint: try again later; the login is kept");
+        forget_failure(&home);
+    }
+    for body in [html, "", "{}"] {
+        issuer.misbehave(vec![Misbehaviour::Answer(200, "text/html", body); 3]);
+        home.run(&["token", "op", "--refresh"]).failed(6, "the answer was lost");
+        forget_failure(&home);
+    }
+    issuer.misbehave([Misbehaviour::Answer(401, "application/json", "{\"error\":\"invalid_client\"}")]);
+    home.run(&["token", "op", "--refresh"]).failed(1, "invalid_client");
+    issuer.misbehave([Misbehaviour::Answer(403, "text/plain", "")]);
+    home.run(&["token", "op", "--refresh"]).failed(1, "status 403");
+    home.run(&["token", "op", "--refresh"]).done();
+}
+
+/// Waits until a kept failure is nobody's answer any more.
+fn forget_failure(home: &Home) {
+    let began = Instant::now();
+    while home.run(&["refresh", "op"]).code == 6 {
+        assert!(began.elapsed() < Duration::from_secs(20));
+        std::thread::sleep(Duration::from_millis(200));
+    }
+}
+
+#[test]
+fn promise_05_those_who_waited_for_a_failure_repeat_it_without_a_request() {
+    let issuer = Issuer::start();
+    let home = expired(&issuer);
+    issuer.misbehave([Misbehaviour::Busy]);
+    let children: Vec<_> =
+        (0..12).map(|_| home.command(&["token", "op"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()).collect();
+    for child in children {
+        Ran::from(child.wait_with_output().unwrap()).failed(6, "the server answered 503");
+    }
+    // One for the login's code, one for all of these.
+    assert_eq!(issuer.token_requests(), 2);
+}
+
+#[test]
+fn promise_05_a_dead_network_does_not_ask_for_a_new_login() {
+    let issuer = Issuer::start();
+    let home = expired(&issuer);
+    issuer.stop();
+    home.run(&["token", "op"]).failed(6, "cannot refresh `op`");
+}
+
+#[test]
+fn promise_05_a_login_that_is_over_says_so() {
+    let issuer = Issuer::start();
+    let home = expired(&issuer);
+    issuer.end_logins();
+    home.run(&["token", "op"]).failed(4, "no valid login for `op`: the server refused with invalid_grant");
+    home.run(&["list"]).done();
+    home.login(&issuer, &[]).done();
+    home.run(&["token", "op"]).done();
+}
+
+#[test]
+fn lifetimes_that_say_nothing_are_used_until_refused() {
+    for odd in [None, Some("\"3600\""), Some("-5"), Some("\"soon\""), Some("0")] {
+        let issuer = Issuer::start();
+        let home = expired(&issuer);
+        issuer.misbehave([Misbehaviour::ExpiresIn(odd)]);
+        let token = home.run(&["token", "op"]).done().stdout;
+        assert_eq!(home.run(&["token", "op"]).done().stdout, token, "{odd:?}");
+    }
+}
+
+#[test]
+fn promise_10_hostile_tokens_and_answers_change_nothing() {
+    let issuer = Issuer::start();
+    issuer.set(|settings| settings.rotates = false);
+    let home = expired(&issuer);
+    for bad in ["\nX-Evil: 1", "\0", "ä", " "] {
+        issuer.misbehave([Misbehaviour::Tokens(bad)]);
+        home.run(&["token", "op"]).failed(1, "the server sent a malformed");
+    }
+    issuer.misbehave(vec![Misbehaviour::Huge; 3]);
+    home.run(&["token", "op"]).failed(6, "larger than");
+    forget_failure(&home);
+    home.run(&["token", "op"]).done();
+}
+
+#[test]
+fn promise_04_a_token_request_is_never_redirected() {
+    let issuer = Issuer::start();
+    let thief = Issuer::start();
+    let home = expired(&issuer);
+    issuer.misbehave([Misbehaviour::Redirect(format!("{}/token", thief.url))]);
+    home.run(&["token", "op"]).failed(1, "status 307");
+    assert_eq!(thief.token_requests(), 0);
+    home.run(&["token", "op"]).done();
+}
+
+#[test]
+fn a_narrower_scope_has_a_token_of_its_own_and_a_wider_one_is_refused() {
+    let issuer = Issuer::start();
+    let home = Home::new();
+    home.login(&issuer, &["--scope", "openid read write"]).done();
+    let whole = home.run(&["token", "op"]).done().stdout;
+    let narrow = home.run(&["token", "op", "--scope", "read"]).done().stdout;
+    assert_ne!(whole, narrow);
+    assert_eq!(home.run(&["token", "op", "--scope", "read"]).done().stdout, narrow);
+    assert_eq!(home.run(&["token", "op"]).done().stdout, whole);
+    home.run(&["token", "op", "--scope", "admin"]).failed(7, "the scope `admin` was not granted");
+    assert_eq!(issuer.refreshes(), 1);
+}
+
+#[test]
+fn promise_09_the_cached_path_needs_no_server_and_writes_nothing() {
+    let issuer = Issuer::start();
+    let home = Home::logged_in(&issuer);
+    issuer.stop();
+    let before: Vec<_> = home.files();
+    let modified =
+        |home: &Home| home.files().iter().map(|(path, _)| std::fs::metadata(path).unwrap().modified().unwrap()).collect::<Vec<_>>();
+    let times = modified(&home);
+    for _ in 0..3 {
+        home.run(&["token", "op"]).done();
+        home.run(&["header", "op", "--format", "raw"]).done();
+    }
+    assert_eq!(home.files(), before);
+    assert_eq!(modified(&home), times);
+}
