@@ -13,7 +13,7 @@ use std::fs::File;
 use std::io::{Read, Write};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::process::CommandExt;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// High enough to be out of the way of descriptors that a shell script numbers by hand, below the usual limit of 1024.
@@ -56,13 +56,7 @@ pub fn hand_over(config: &Secret) -> Result<String, Error> {
         .spawn()
         .map_err(|error| Error::System(format!("cannot start the holder: {error}")))?;
     let path = format!("/proc/{}/fd/{number}", holder.id());
-    let ready = check(&path, config).and_then(|()| {
-        // End of input tells the holder to watch for readers; our own check must not count as one.
-        drop(holder.stdin.take());
-        let mut word = Vec::new();
-        holder.stdout.take().map_or(Ok(0), |mut out| out.read_to_end(&mut word)).map_err(|error| Error::System(error.to_string()))?;
-        if word == READY { Ok(()) } else { Err(Error::System("the holder did not start".into())) }
-    });
+    let ready = introduce(&mut holder, &path, config);
     if ready.is_err() {
         let _ = holder.kill();
         let _ = holder.wait();
@@ -70,8 +64,28 @@ pub fn hand_over(config: &Secret) -> Result<String, Error> {
     ready.map(|()| path)
 }
 
-/// What the holder says once it watches.
-const READY: &[u8] = b"ready";
+/// What the holder says when it runs: until then the kernel may still treat it as this process, which nobody may look
+/// into.
+const RUNNING: &[u8] = b"run";
+
+/// What it says once it watches for readers.
+const WATCHING: &[u8] = b"watch";
+
+/// Brings the holder up: it runs, our own check of the path (which must not count as a reader), it watches.
+fn introduce(holder: &mut Child, path: &str, config: &Secret) -> Result<(), Error> {
+    let system = |error: std::io::Error| Error::System(error.to_string());
+    let (Some(input), Some(mut output)) = (holder.stdin.take(), holder.stdout.take()) else {
+        return Err(Error::System("the holder has no pipes".into()));
+    };
+    let mut word = [0; RUNNING.len()];
+    output.read_exact(&mut word).map_err(|_| Error::System("the holder did not start".into()))?;
+    check(path, config)?;
+    // End of input: the check is over.
+    drop(input);
+    let mut word = Vec::new();
+    output.read_to_end(&mut word).map_err(system)?;
+    if word == WATCHING { Ok(()) } else { Err(Error::System("the holder cannot watch for readers (too many inotify instances?)".into())) }
+}
 
 /// Reads the path as curl will.
 fn check(path: &str, config: &Secret) -> Result<(), Error> {
@@ -88,15 +102,23 @@ pub fn hold(descriptor: i32) -> Result<(), Error> {
     let failed = |error: Errno| Error::System(error.to_string());
     // Its own session: a Ctrl-C at the terminal ends the pipeline, not what a second curl may still read.
     rustix::process::setsid().map_err(failed)?;
-    std::io::stdin().read_to_end(&mut Vec::new()).map_err(|error| Error::System(error.to_string()))?;
+    // Run from /proc/self/exe it would be called `exe` in a process list.
+    let _ = rustix::thread::set_name(c"authctl");
+    let system = |error: std::io::Error| Error::System(error.to_string());
+    let say = |word: &[u8]| {
+        let mut out = std::io::stdout();
+        out.write_all(word).and_then(|()| out.flush()).map_err(system)
+    };
+    say(RUNNING)?;
+    std::io::stdin().read_to_end(&mut Vec::new()).map_err(system)?;
     let watcher = inotify::init(inotify::CreateFlags::CLOEXEC | inotify::CreateFlags::NONBLOCK).map_err(failed)?;
     let closed = inotify::WatchFlags::CLOSE_NOWRITE | inotify::WatchFlags::CLOSE_WRITE;
     inotify::add_watch(&watcher, format!("/proc/self/fd/{descriptor}"), closed).map_err(failed)?;
-    let mut out = std::io::stdout();
-    out.write_all(READY).and_then(|()| out.flush()).map_err(|error| Error::System(error.to_string()))?;
-    let null = File::options().read(true).write(true).open("/dev/null").map_err(|error| Error::System(error.to_string()))?;
-    rustix::stdio::dup2_stdout(&null).map_err(failed)?;
+    say(WATCHING)?;
+    // Standard error is the null device already; giving up the pipes tells the parent that all is said.
+    let null = File::options().read(true).write(true).open("/dev/null").map_err(system)?;
     rustix::stdio::dup2_stdin(&null).map_err(failed)?;
+    rustix::stdio::dup2_stdout(&null).map_err(failed)?;
     wait_for_reader(&watcher).map_err(failed)
 }
 

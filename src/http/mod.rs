@@ -55,7 +55,8 @@ impl Network {
             .connect_timeout(CONNECT)
             .user_agent(concat!("authctl/", env!("CARGO_PKG_VERSION")));
         if loopback {
-            builder = builder.no_proxy();
+            // No proxy and no CA bundle: plain http to this very machine needs neither, and there may be none.
+            builder = builder.no_proxy().tls_certs_only([]);
         }
         let made = builder.build().map_err(|error| TransportError::NotSent(explain_build(&error)))?;
         Ok(cell.get_or_init(|| made))

@@ -1,0 +1,248 @@
+"""The keychain in all its states: a locked one is never mistaken for an empty one, and nothing hangs."""
+import concurrent.futures
+import os
+import pathlib
+import re
+import socket
+import subprocess
+import threading
+
+import pytest
+from conftest import AUTHCTL, PATH, Home, keychain_home, say, vault_home
+
+
+class Deaf:
+    """A bus that accepts the connection and never answers."""
+
+    def __init__(self, path):
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.bind(str(path))
+        self.socket.listen(8)
+        self.held = []
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            self.held.append(self.socket.accept()[0])
+
+
+def locked(keyring, home):
+    keyring.lock()
+
+
+def no_service(keyring, home):
+    keyring.stop_daemon()
+
+
+def no_bus(keyring, home):
+    home.env.pop("DBUS_SESSION_BUS_ADDRESS")
+    home.env["XDG_RUNTIME_DIR"] = "/nonexistent"
+
+
+def dead_bus(keyring, home):
+    home.env["DBUS_SESSION_BUS_ADDRESS"] = "unix:path=/nonexistent/bus"
+
+
+def deaf_bus(keyring, home):
+    home.deaf = Deaf(keyring.runtime / "deaf")
+    home.env["DBUS_SESSION_BUS_ADDRESS"] = f"unix:path={keyring.runtime}/deaf"
+
+
+def stopped_service(keyring, home):
+    keyring.daemon.send_signal(19)
+
+
+STATES = [locked, no_service, no_bus, dead_bus, deaf_bus, stopped_service]
+
+
+@pytest.mark.parametrize("state", STATES, ids=lambda state: state.__name__)
+def test_trouble_with_the_keychain_has_its_exit_code_and_loses_nothing(folder, keyring, server, state):
+    home = keychain_home(folder, keyring)
+    home.login(server).done()
+    home.key("acme", "k1", origin="http://127.0.0.1:1").done()
+    kept = lambda: {path: path.read_bytes() for path in home.files() if "locks" not in path.parts}
+    before = kept()
+    env = dict(home.env)
+    state(keyring, home)
+    asked = len(server.control()["api"])
+    slowest = 0.0
+    # Side by side: some of these take the whole budget.
+    commands = (["token", "op"], ["token", "acme"], ["header", "op"], ["refresh", "op"], ["logout", "op"], ["key", "remove", "acme"])
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        asking = [(arguments, pool.submit(home.run, *arguments)) for arguments in commands]
+        new = pool.submit(home.key, "other", "k2", origin="http://127.0.0.1:1")
+    for arguments, ran in asking:
+        ran = ran.result()
+        slowest = max(slowest, ran.seconds)
+        assert ran.code == 5, (arguments, ran)
+        assert "keychain" in ran.err and "login required" not in ran.err, ran
+        assert ran.seconds < 12, ran
+        if arguments[0] == "header":
+            assert ran.out == "-K\n/dev/null/authctl-store-unavailable\n", ran
+        else:
+            assert ran.out == "", ran
+    new = new.result().failed(5)
+    assert new.seconds < 12
+    done = subprocess.run(["sh", "-c", f'curl -fsS $("$A" header op) {server.url}/api/any'], env={**home.env, "A": AUTHCTL}, capture_output=True, timeout=60)
+    assert done.returncode == 26, done
+    assert len(server.control()["api"]) == asked, "no request was sent"
+    assert kept() == before
+    say(f"{state.__name__}: exit 5, slowest {slowest:.1f} s, {new.err.splitlines()[0]}")
+    # Unlocked again, all is there. Each state ends its own way.
+    if state is stopped_service:
+        keyring.daemon.send_signal(18)
+    elif state in (locked, no_service):
+        if state is locked:
+            keyring.stop_daemon()
+        keyring.start_daemon("pw")
+    home.env = env
+    home.run("token", "op").done()
+    assert home.run("token", "acme").done().out == "k1\n"
+    home.run("refresh", "op").done()
+    home.run("logout", "op").done()
+
+
+def test_without_a_named_store_the_choice_is_told_and_both_ways_out_are_named(folder, keyring):
+    home = Home(folder / "home", keyring.env)
+    ran = home.run("-v", "key", "add", "acme", "--header", "X: {key}", "--origin", "https://a.test", input="k").done()
+    assert "new credentials go to the keychain: a set, a get and a delete worked" in ran.err, ran
+    keyring.lock()
+    ran = home.run("key", "add", "other", "--header", "X: {key}", "--origin", "https://a.test", input="k").failed(5, "is locked")
+    assert "authctl vault init" in ran.err, ran
+    home.run("vault", "init", "--unattended").done()
+    ran = home.run("-v", "key", "add", "other", "--header", "X: {key}", "--origin", "https://a.test", input="k").done()
+    assert "new credentials go to the vault: there is one" in ran.err, ran
+    # The key in the locked keychain did not move, and is not missing.
+    home.run("token", "acme").failed(5, "the keychain is locked")
+    assert home.run("token", "other").done().out == "k\n"
+
+
+def test_a_refresh_goes_on_when_the_store_refuses_the_write(folder, keyring, server):
+    """The sealed file keeps the record; the store is brought up by the next refresh."""
+    home = keychain_home(folder, keyring)
+    home.login(server).done()
+    # A keychain that reads and does not write: its file and folder cannot be changed. Root is not stopped by modes, so
+    # the write is refused by strace instead.
+    trace = ["strace", "-f", "-qq", "-o", "/dev/null", "-p", str(keyring.daemon.pid), "-e", "trace=rename", "-e", "inject=rename:error=ENOSPC"]
+    tracer = subprocess.Popen(trace)
+    import time
+
+    time.sleep(0.5)
+    ran = home.run("refresh", "op").done()
+    tracer.terminate()
+    tracer.wait()
+    say(f"store refusing the write: exit {ran.code}, {ran.err.strip().splitlines()[0] if ran.err.strip() else 'no warning'}")
+    home.run("refresh", "op").done()
+    keyring.stop_daemon()
+    keyring.start_daemon("pw")
+    home.run("refresh", "op").done()
+
+
+@pytest.mark.parametrize("store", ["keychain", "vault"])
+def test_a_read_only_home_serves_a_cached_login(folder, keyring, server, store):
+    """As an unprivileged user: root may write anywhere."""
+    source = keychain_home(folder, keyring) if store == "keychain" else vault_home(folder)
+    source.login(server).done()
+    subprocess.run(["mount", "--bind", source.path, source.path], check=True)
+    subprocess.run(["mount", "-o", "remount,ro,bind", source.path], check=True)
+    try:
+        before = server.control()["tokenRequests"]
+        source.run("token", "op").done()
+        source.run("header", "op", "--format", "raw").done()
+        ran = source.run("refresh", "op").failed(1, "Read-only file system")
+        assert server.control()["tokenRequests"] == before, "no token was spent"
+        say(f"read-only home, {store}: cached token served, refresh: {ran.err.splitlines()[0].split('/')[0]}…")
+    finally:
+        subprocess.run(["umount", source.path], check=True)
+    source.run("refresh", "op").done()
+
+
+@pytest.mark.parametrize("store", ["keychain", "vault"])
+def test_a_full_disk_stops_a_refresh_before_the_token_is_spent(folder, keyring, server, store):
+    disk = folder / "disk"
+    disk.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m,mode=700", "tmpfs", disk], check=True)
+    try:
+        home = keychain_home(disk, keyring) if store == "keychain" else vault_home(disk)
+        home.login(server).done()
+        filler = disk / "filler"
+        with open(filler, "wb") as out:
+            try:
+                while True:
+                    out.write(b"x" * 4096)
+                    out.flush()
+            except OSError:
+                pass
+        before = server.control()["tokenRequests"]
+        home.run("token", "op").done()
+        ran = home.run("refresh", "op")
+        assert ran.code == 1 and "No space left" in ran.err, ran
+        assert server.control()["tokenRequests"] == before
+        new = home.key("acme", "k")
+        assert new.code in (1, 5), new
+        done = home.login(server, "two")
+        assert done.code in (1, 5), done
+        assert home.run("token", "acme").code == 3
+        filler.unlink()
+        home.run("refresh", "op").done()
+        home.key("acme", "k").done()
+        say(f"full disk, {store}: {ran.err.splitlines()[0][:60]}…, nothing spent, nothing lost")
+    finally:
+        subprocess.run(["umount", disk], check=True)
+
+
+def test_the_cached_path_opens_no_certificate_and_no_socket_but_the_bus(folder, keyring, server):
+    home = keychain_home(folder, keyring)
+    home.login(server).done()
+    trace = folder / "trace"
+    home.run("token", "op", prefix=["strace", "-f", "-o", str(trace), "-e", "trace=openat,open,connect,socket,execve,flock,rename,renameat2,unlink,fsync"]).done()
+    text = trace.read_text()
+    sockets = re.findall(r"connect\(.*", text)
+    assert sockets and all("AF_UNIX" in line and "bus" in line for line in sockets), sockets
+    assert not re.search(r"\.(pem|crt)|/ssl|ca-certificates|resolv\.conf", text)
+    assert "flock(" not in text and "rename" not in text and "fsync(" not in text
+    writes = [line for line in text.splitlines() if "O_WRONLY" in line or "O_RDWR" in line or "O_CREAT" in line]
+    assert not [line for line in writes if str(home.path) in line], writes
+    say(f"cached token: {len(sockets)} connection (the bus), no certificate, lock or write")
+
+
+def test_a_passphrase_vault_asks_for_it_and_never_in_a_script(folder, server):
+    home = Home(folder / "home", {"PATH": PATH, "HOME": str(folder), "AUTHCTL_STORE": "vault"})
+    home.run("vault", "init").failed(2, "a passphrase must be typed at a terminal")
+    passphrase = folder / "passphrase"
+    passphrase.write_text("correct horse battery\n")
+    typed = subprocess.run(
+        ["script", "-qec", f"{AUTHCTL} vault init", "/dev/null"], env=home.env, input=b"correct horse battery\ncorrect horse battery\n", capture_output=True, timeout=60
+    )
+    assert typed.returncode == 0, typed
+    home.key("acme", "k").done()
+    home.run("token", "acme").failed(5, "the vault is locked")
+    assert home.run("token", "acme", env={"AUTHCTL_VAULT_PASSPHRASE_FILE": str(passphrase)}).done().out == "k\n"
+    wrong = folder / "wrong"
+    wrong.write_text("wrong")
+    home.run("token", "acme", env={"AUTHCTL_VAULT_PASSPHRASE_FILE": str(wrong)}).failed(5, "the passphrase is wrong")
+    unlocked = home.run("vault", "unlock", "--for", "30s", env={"AUTHCTL_VAULT_PASSPHRASE_FILE": str(passphrase)})
+    if unlocked.code == 0:
+        assert home.run("token", "acme").done().out == "k\n"
+        # A new session keyring, as in cron or over ssh.
+        done = subprocess.run(["keyctl", "session", "-", AUTHCTL, "token", "acme"], env=home.env, capture_output=True, timeout=30)
+        assert done.stdout == b"k\n", done
+        home.run("vault", "lock").done()
+        say("vault unlock: the kernel keyring keeps the identity, also for a new session")
+    else:
+        # A sandbox without kernel keyrings: `vault init` must have said so before taking a passphrase.
+        assert b"each command will need the passphrase" in typed.stdout, typed
+        say(f"vault unlock: the kernel refuses here, and `vault init` says so: {unlocked.err.splitlines()[0]}")
+    home.run("token", "acme").failed(5)
+    # age itself opens what is in the vault.
+    identity = subprocess.run(["script", "-qec", f"age -d {home.path}/vault/identity.age", "/dev/null"], input=b"correct horse battery\n", capture_output=True, timeout=60)
+    assert b"AGE-SECRET-KEY-1" in identity.stdout, identity
+    key = folder / "key"
+    key.write_bytes(re.search(rb"AGE-SECRET-KEY-1\w+", identity.stdout).group())
+    key.chmod(0o600)
+    record = next(path for path in (home.path / "vault").glob("*.age") if path.name != "identity.age")
+    opened = subprocess.run(["age", "-d", "-i", key, record], capture_output=True)
+    assert b'"active":{"key":"k"}' in opened.stdout, opened
+    assert home.run("token", "acme", env={"AUTHCTL_VAULT_IDENTITY": str(key)}).done().out == "k\n"
+    assert os.stat(home.path / "vault").st_mode & 0o777 == 0o700
+    assert pathlib.Path(record).stat().st_mode & 0o777 == 0o600
