@@ -1,7 +1,7 @@
 //! Where a new credential goes. Decided once, before anything is asked of a browser, by trying.
 
 use super::App;
-use crate::credential::StoreKind;
+use crate::credential::{Index, StoreKind};
 use crate::failure::{Code, Failure};
 use crate::secret::Secret;
 use crate::store::{Protection, SHORTEST_PASSPHRASE, Vault};
@@ -11,7 +11,7 @@ use crate::store::{Protection, SHORTEST_PASSPHRASE, Vault};
 ///
 /// # Errors
 /// The named store does not work, or there is none; both ways out are named.
-pub fn new_store(app: &App) -> Result<StoreKind, Failure> {
+fn new_store(app: &App) -> Result<StoreKind, Failure> {
     if let Some(choice) = app.choice {
         tracing::info!("new credentials go to the {}: {}", choice.store, choice.because);
         app.stores.probe(choice.store)?;
@@ -36,6 +36,22 @@ pub fn new_store(app: &App) -> Result<StoreKind, Failure> {
         return Ok(StoreKind::Vault);
     }
     Err(Failure::from(trouble).hint("unlock or start the keychain, or run `authctl vault init` (`--unattended` on a server)"))
+}
+
+/// The store of a credential that is about to be stored: where it is already, else [`new_store`].
+///
+/// # Errors
+/// It is kept in another store than the one that was named, or nothing new can be kept anywhere.
+pub fn store_for(app: &App, existing: Option<&Index>) -> Result<StoreKind, Failure> {
+    let Some(index) = existing else { return new_store(app) };
+    match app.choice.filter(|choice| choice.store != index.store) {
+        Some(choice) => Err(Failure::new(
+            Code::Usage,
+            format!("`{}` is kept in the {}, not in the {} ({})", index.name, index.store, choice.store, choice.because),
+        )
+        .hint("name no store, or remove it first")),
+        None => Ok(index.store),
+    }
 }
 
 /// Asks for a new passphrase, twice. Says first when it will be asked for again and again.

@@ -16,7 +16,7 @@ use std::io::Read;
 use std::path::PathBuf;
 use std::time::Duration;
 
-pub use choose::{new_passphrase, new_store};
+pub use choose::{new_passphrase, store_for};
 
 /// The budget of all keychain calls of a command.
 const PATIENCE: Duration = Duration::from_secs(10);

@@ -1,8 +1,8 @@
 use super::super::{answer, args, warn_all};
 use super::input::read_parts;
 use crate::acquire::{Error, Look, add, look, save, settle};
-use crate::app::{App, new_store};
-use crate::credential::{Bound, Index, Kind, Name, Origin, Record, SecretPart, trusted_url};
+use crate::app::{App, store_for};
+use crate::credential::{Bound, Index, Kind, Name, Origin, Record, SecretPart, State, StoreKind, trusted_url};
 use crate::failure::{Code, Failure};
 use crate::http::{Reply, Request};
 use crate::provider::{Check, KeySpec, Row, Template, render};
@@ -53,6 +53,7 @@ struct NewKey {
     spec: KeySpec,
     bound: Bound,
     parts: BTreeMap<String, Secret>,
+    store: StoreKind,
 }
 
 pub(super) fn run(app: &App, args: AddArgs) -> Result<(), Failure> {
@@ -83,9 +84,9 @@ fn named(app: &App, name: &Name, args: &AddArgs) -> Result<NewKey, Failure> {
     let row = app.catalogue.find(name.provider())?.map(|row| row.resolve(&values)).transpose()?;
     let (spec, bound) = shape(name, row, args, values)?;
     // The store is tried before the key is asked for.
-    refuse_taken(app, name, args.replace)?;
+    let store = place(app, name, args.replace)?;
     let parts = read_parts(app, &spec.parts)?;
-    Ok(NewKey { name: name.clone(), spec, bound, parts })
+    Ok(NewKey { name: name.clone(), spec, bound, parts, store })
 }
 
 fn recognised(app: &App, args: &AddArgs) -> Result<NewKey, Failure> {
@@ -104,8 +105,8 @@ fn recognised(app: &App, args: &AddArgs) -> Result<NewKey, Failure> {
             Failure::new(Code::Usage, format!("a key of {} has several parts", row.title)).hint(format!("run `authctl key add {name}`"))
         );
     }
-    refuse_taken(app, &name, args.replace)?;
-    Ok(NewKey { name, spec, bound, parts })
+    let store = place(app, &name, args.replace)?;
+    Ok(NewKey { name, spec, bound, parts, store })
 }
 
 /// What the key looks like and where it belongs: from the row, or from the flags for a provider without one.
@@ -135,16 +136,14 @@ fn shape(name: &Name, row: Option<Row>, args: &AddArgs, variables: BTreeMap<Stri
     Ok((spec, bound))
 }
 
-fn refuse_taken(app: &App, name: &Name, replace: bool) -> Result<(), Failure> {
-    match Index::read(&app.paths.credentials(), name)? {
-        Some(index) if !replace && index.state == crate::credential::State::Active => {
-            Err(Failure::new(Code::Refused, format!("there is a {} called `{name}` already", index.kind))
-                .hint(format!("add `--replace` to replace it, or choose another account: `{}/ACCOUNT`", name.provider())))
-        }
-        Some(_) => Ok(()),
-        // Before anybody types a key: can it be kept at all?
-        None => new_store(app).map(drop),
+/// Where it will be kept: known before anybody types a key.
+fn place(app: &App, name: &Name, replace: bool) -> Result<StoreKind, Failure> {
+    let existing = Index::read(&app.paths.credentials(), name)?.filter(|index| index.state == State::Active);
+    if let Some(index) = existing.as_ref().filter(|_| !replace) {
+        return Err(Failure::new(Code::Refused, format!("there is a {} called `{name}` already", index.kind))
+            .hint(format!("add `--replace` to replace it, or choose another account: `{}/ACCOUNT`", name.provider())));
     }
+    store_for(app, existing.as_ref())
 }
 
 /// Tries the key at the provider. Only a clear "no" stops it: a network that is down says nothing about a key.
@@ -204,12 +203,12 @@ fn store(app: &App, key: &NewKey, args: &AddArgs) -> Result<(), Failure> {
 
 fn fresh(app: &App, key: &NewKey, args: &AddArgs, lock: &crate::disk::Lock, secret: SecretPart) -> Result<crate::acquire::Saved, Failure> {
     let keeper = app.keeper();
-    let store = new_store(app)?;
+    let store = key.store;
     let record = Record::new(key.name.clone(), key.bound.clone(), secret)?;
     let mut index = Index::adding(&record, Kind::Key, store, Timestamp::now());
     index.rotate_every.clone_from(&args.rotate_every);
     index.expires = args.expires;
-    if app.stores.vault().is_unattended() && store == crate::credential::StoreKind::Vault {
+    if app.stores.vault().is_unattended() && store == StoreKind::Vault {
         app.ui.warn("the vault is unattended: whoever can read its folder can read this key");
     }
     Ok(add(&keeper, lock, &index, &record, Sealed::default())?)

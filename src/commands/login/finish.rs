@@ -143,7 +143,8 @@ fn store(
     let mut sealed = Sealed::default();
     sealed.keep(token.clone());
     let secret = SecretPart::Login { refresh_token, access: (!refreshable).then_some(token) };
-    let (label, scopes) = (bound.label.clone(), bound.scopes.clone());
+    let label = bound.label.clone().or_else(|| bound.subject.clone());
+    let scopes = bound.scopes.clone();
     let saved = match before {
         Some(found) => save(&keeper, lock, &found.index, found.record.next(bound, secret), sealed, None)?,
         None => {

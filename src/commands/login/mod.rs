@@ -6,7 +6,7 @@ mod target;
 
 use super::{answer, args, warn_all};
 use crate::acquire::{Found, Look, look};
-use crate::app::{App, new_store};
+use crate::app::{App, store_for};
 use crate::credential::{Kind, Origin, StoreKind, trusted_url};
 use crate::failure::{Code, Failure};
 use crate::http::interruption;
@@ -88,14 +88,7 @@ pub(super) fn run(app: &App, args: LoginArgs) -> Result<(), Failure> {
     })?;
     let before = before(app, &target, &args)?;
     // Known to work before the browser opens: a locked keychain also "opens".
-    let store = match &before {
-        Some(found) => found.index.store,
-        None => new_store(app)?,
-    };
-    if let Some(choice) = app.choice.filter(|choice| before.is_some() && choice.store != store) {
-        return Err(Failure::new(Code::Usage, format!("`{}` is kept in the {store}, not in the {}", target.name, choice.store))
-            .hint(format!("log in without naming a store, or run `authctl logout {}` first", target.name)));
-    }
+    let store = store_for(app, before.as_ref().map(|found| &found.index))?;
     let listener = Listener::bind(&oauth.redirect, args.port)?;
     let redirect_uri = listener.redirect_uri();
     let client = client::choose(app, &target, oauth, &args, &redirect_uri)?;
