@@ -99,7 +99,11 @@ fn store_hint(error: &store::Error) -> Option<String> {
 
 impl From<store::Error> for Failure {
     fn from(error: store::Error) -> Self {
-        let code = if matches!(error, store::Error::Tampered { .. }) { Code::Refused } else { Code::StoreUnavailable };
+        let code = match error {
+            store::Error::Tampered { .. } => Code::Refused,
+            store::Error::Damaged { .. } => Code::Failed,
+            _ => Code::StoreUnavailable,
+        };
         Self { code, hint: store_hint(&error), message: error.to_string() }
     }
 }
@@ -119,18 +123,27 @@ impl From<acquire::Error> for Failure {
                 Code::Refused,
                 Some(format!("if you changed it on purpose, run `authctl login {name}` (or `authctl key add {name} --replace`)")),
             ),
+            Error::Swapped { name, .. } => {
+                with(Code::Refused, Some(format!("run `authctl login {name}` (or `authctl key add {name} --replace`)")))
+            }
+            Error::NotGranted { name, scope } => with(Code::Refused, Some(format!("run `authctl login {name} --scope {scope}`"))),
+            Error::NoRoom { .. } => with(Code::Failed, Some("the login is kept, nothing was sent; make room, then try again".into())),
+            Error::Sealed(error) => error.into(),
             Error::Provider { name, .. } => {
-                with(Code::Failed, Some(format!("nothing was changed; {} if it stays so", Self::login_hint(&name))))
+                with(Code::Failed, Some(format!("the login is kept; {} if it stays so", Self::login_hint(&name))))
             }
             Error::Interrupted => with(Code::Interrupted, None),
             Error::NotSaved { .. } => with(Code::StoreUnavailable, None),
-            Error::Unsuitable(_) => with(Code::Failed, None),
+            Error::Unsuitable(_) => with(Code::Usage, None),
             Error::Index(error) => error.into(),
             Error::Config(error) => error.into(),
             Error::Provide(error) => error.into(),
             Error::Disk(error) => error.into(),
             Error::Transport(error) => error.into(),
-            Error::Seal(_) | Error::Damaged { .. } => with(Code::Failed, None),
+            Error::Seal(_) => with(Code::Failed, None),
+            Error::Damaged { name, .. } => {
+                with(Code::Failed, Some(format!("run `authctl login {name}` (or `authctl key add {name} --replace`) to begin anew")))
+            }
         }
     }
 }
@@ -143,6 +156,15 @@ impl From<disk::Error> for Failure {
         };
         let code = if hint.is_some() { Code::Refused } else { Code::Failed };
         Self { code, message: error.to_string(), hint }
+    }
+}
+
+impl From<crate::sealed::Error> for Failure {
+    fn from(error: crate::sealed::Error) -> Self {
+        match error {
+            crate::sealed::Error::Disk(error) => error.into(),
+            error => Self::new(Code::Failed, error.to_string()),
+        }
     }
 }
 
@@ -208,7 +230,7 @@ impl From<TokenError> for Failure {
     fn from(error: TokenError) -> Self {
         let code = match &error {
             TokenError::NotSent(_) | TokenError::Lost(_) | TokenError::Busy { .. } => Code::Unreachable,
-            TokenError::Denied { .. } | TokenError::Hostile { .. } => Code::Failed,
+            TokenError::Denied { .. } | TokenError::Unusable { .. } => Code::Failed,
         };
         Self::new(code, format!("the login was not completed: {error}"))
     }

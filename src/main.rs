@@ -12,11 +12,10 @@ fn main() -> ExitCode {
     authctl::harden();
     // A panic may carry what must not be seen, and a worker's is not the end of the command.
     std::panic::set_hook(Box::new(|_| {}));
-    match catch_unwind(AssertUnwindSafe(|| authctl::run(arguments.clone()))) {
+    match catch_unwind(AssertUnwindSafe(|| authctl::run(&arguments))) {
         Ok(code) => code,
         Err(_) => {
-            authctl::refuse_after_panic(&arguments);
-            authctl::report_defect();
+            authctl::report_defect(&arguments);
             ExitCode::FAILURE
         }
     }

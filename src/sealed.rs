@@ -1,7 +1,7 @@
 //! The sealed file: what a credential needs besides its item in the store, encrypted under the key in that item.
 //! The cached access tokens, the newest record, the last failure.
 
-use crate::credential::{AccessToken, Id, Record};
+use crate::credential::{AccessToken, Id, Record, RecordError};
 use crate::disk::{self, Privacy, Reserved};
 use crate::secret::{SealError, SealKey};
 use jiff::Timestamp;
@@ -56,6 +56,9 @@ pub enum Error {
     /// It cannot be opened with this key, or was not written by this program.
     #[error(transparent)]
     Seal(#[from] SealError),
+    /// Written by a later authctl.
+    #[error("the sealed file was written by a newer authctl")]
+    Newer,
 }
 
 impl Sealed {
@@ -72,10 +75,11 @@ impl Sealed {
         let plain = key.open(id.as_str(), &bytes)?;
         let sealed: Self = serde_json::from_slice(&plain).map_err(|_| SealError::Damaged)?;
         // The same checks as for a record from the store.
-        if sealed.record.as_ref().is_some_and(|record| Record::from_text(record.to_text().expose()).is_err()) {
-            return Err(SealError::Damaged.into());
+        match sealed.record.as_ref().map(|record| Record::from_text(record.to_text().expose())) {
+            Some(Err(RecordError::Newer(_))) => Err(Error::Newer),
+            Some(Err(_)) => Err(SealError::Damaged.into()),
+            _ => Ok(sealed),
         }
-        Ok(sealed)
     }
 
     /// Writes it, durably, file and folder.

@@ -7,8 +7,7 @@ use crate::credential::{Index, Record};
 /// Whether a record is the one its entry names.
 pub(super) fn check_identity(index: &Index, record: &Record) -> Result<(), Error> {
     if record.name != index.name || record.id != index.id {
-        let reason = format!("the store holds the record of `{}` in its place", record.name);
-        return Err(Error::Refused { name: index.name.clone(), reason });
+        return Err(Error::Swapped { name: index.name.clone(), found: record.name.clone() });
     }
     Ok(())
 }
@@ -22,7 +21,7 @@ pub(super) fn check(keeper: &Keeper<'_>, found: &Found) -> Result<(), Error> {
     }
     if let Some(client_id) = &bound.client_id
         && let Some(client) = Client::read(keeper.paths, name.provider())?
-        && client.client_id != *client_id
+        && client.of(client_id).is_none()
     {
         return refused(format!("it is bound to the client `{client_id}`, and clients/{}.toml names another", name.provider()));
     }
@@ -36,6 +35,12 @@ pub(super) fn check(keeper: &Keeper<'_>, found: &Found) -> Result<(), Error> {
         && oauth.token_endpoint != *endpoint
     {
         return refused(format!("it is bound to the token endpoint {endpoint}, and providers/{}.toml names another", row.name));
+    }
+    if let Some(oauth) = &row.oauth
+        && bound.token_endpoint.is_some()
+        && (oauth.revocation_endpoint != bound.revocation_endpoint || oauth.issuer != bound.issuer)
+    {
+        return refused(format!("providers/{}.toml names another issuer or revocation endpoint than it is bound to", row.name));
     }
     let origins = row.bound_origins().unwrap_or_default();
     if !bound.chosen_origins && origins != bound.origins {

@@ -36,6 +36,8 @@ pub enum Step {
     Repeat(FailedAttempt),
     /// A new login: there is no refresh token.
     LogIn,
+    /// Nothing: without a refresh token there is no other token than this good one.
+    Cannot,
 }
 
 /// How long a kept failure can hold anybody back, whatever clock or server said so.
@@ -43,11 +45,11 @@ const LONGEST_RETRY: SignedDuration = SignedDuration::from_hours(1);
 
 /// A remaining life of `min_ttl` is enough, and so is a quarter of the whole life, so that five-second tokens work too.
 pub fn is_usable(token: &AccessToken, min_ttl: Duration, now: Timestamp) -> bool {
+    let Some(expires_at) = token.expires_at else { return true };
     // A clock behind the receipt has jumped: nothing counted from the receipt means anything.
     if now < token.received_at {
         return false;
     }
-    let Some(expires_at) = token.expires_at else { return true };
     let remaining = expires_at.duration_since(now);
     let quarter = expires_at.duration_since(token.received_at) / 4;
     let wanted = SignedDuration::try_from(min_ttl).unwrap_or(SignedDuration::MAX);
@@ -62,7 +64,7 @@ pub fn first_step(record: &Record, sealed: &Sealed, wanted: &Wanted, now: Timest
     {
         return Step::Use(token.clone());
     }
-    needs_network(record, sealed, now, now)
+    without_network(record, sealed, wanted, now, now)
 }
 
 /// Under the lock, with everything read again: `seen` is the token that the first look saw, `began` when the wait began.
@@ -77,12 +79,15 @@ pub fn step_under_lock(record: &Record, sealed: &Sealed, wanted: &Wanted, seen: 
             return Step::Use(token.clone());
         }
     }
-    needs_network(record, sealed, began, now)
+    without_network(record, sealed, wanted, began, now)
 }
 
-fn needs_network(record: &Record, sealed: &Sealed, began: Timestamp, now: Timestamp) -> Step {
+/// What is left when no cached token will do.
+fn without_network(record: &Record, sealed: &Sealed, wanted: &Wanted, began: Timestamp, now: Timestamp) -> Step {
     if refresh_token(record).is_none() {
-        return Step::LogIn;
+        let whole = Wanted { scope: Vec::new(), resource: None, ..wanted.clone() };
+        let good = cached(record, sealed, &whole).is_some_and(|token| is_usable(token, Duration::ZERO, now));
+        return if good { Step::Cannot } else { Step::LogIn };
     }
     match &sealed.failure {
         Some(failure) if counts(failure, began, now) => Step::Repeat(failure.clone()),
@@ -100,7 +105,8 @@ fn counts(failure: &FailedAttempt, began: Timestamp, now: Timestamp) -> bool {
 /// The cached token for what is wanted. Without a refresh token, the record's own is the one there is.
 fn cached<'a>(record: &'a Record, sealed: &'a Sealed, wanted: &Wanted) -> Option<&'a AccessToken> {
     match &record.secret {
-        Some(SecretPart::Login { refresh_token: None, access }) => access.as_ref(),
+        Some(SecretPart::Login { refresh_token: None, access }) if wanted.scope.is_empty() && wanted.resource.is_none() => access.as_ref(),
+        Some(SecretPart::Login { refresh_token: None, .. }) => None,
         _ => sealed.token(&wanted.scope, wanted.resource.as_deref()),
     }
 }
@@ -164,7 +170,7 @@ mod tests {
             assert_eq!(is_usable(&token("a", 0, Some(lives)), MINUTE, at(age)), usable, "{lives} {age}");
         }
         assert!(is_usable(&token("a", 0, None), MINUTE, at(1_000_000)));
-        assert!(!is_usable(&token("a", 0, None), MINUTE, at(-1)), "a clock behind the receipt makes a token stale");
+        assert!(is_usable(&token("a", 0, None), MINUTE, at(-1)), "nothing is counted from its receipt");
         assert!(!is_usable(&token("a", 0, Some(10)), Duration::ZERO, at(10)));
     }
 
@@ -205,6 +211,13 @@ mod tests {
         let wanted = Wanted::default();
         let record = login(None, Some(token("gho", 0, None)));
         assert!(matches!(first_step(&record, &Sealed::default(), &wanted, at(9)), Step::Use(_)));
+        for asks in [
+            Wanted { force: true, ..Wanted::default() },
+            Wanted { scope: vec!["narrow".into()], ..Wanted::default() },
+            Wanted { resource: Some("https://a.test".into()), ..Wanted::default() },
+        ] {
+            assert!(matches!(first_step(&record, &Sealed::default(), &asks, at(9)), Step::Cannot), "{asks:?}");
+        }
         let record = login(None, Some(token("gho", 0, Some(5))));
         assert!(matches!(first_step(&record, &Sealed::default(), &wanted, at(9)), Step::LogIn));
     }

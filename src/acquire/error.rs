@@ -5,6 +5,7 @@ use crate::credential::{IndexError, Name};
 use crate::disk;
 use crate::http::TransportError;
 use crate::provider::ProviderError;
+use crate::sealed;
 use crate::secret::SealError;
 use crate::store;
 use jiff::Timestamp;
@@ -53,6 +54,30 @@ pub enum Error {
         /// What does not fit.
         reason: String,
     },
+    /// The store holds another credential's record under this one's id.
+    #[error("`{name}` is refused: the store holds the record of `{found}` in its place")]
+    Swapped {
+        /// Which.
+        name: Name,
+        /// Whose record is there.
+        found: Name,
+    },
+    /// A refresh cannot widen what the login was granted.
+    #[error("the scope `{scope}` was not granted to `{name}`")]
+    NotGranted {
+        /// Which.
+        name: Name,
+        /// The scope.
+        scope: String,
+    },
+    /// There is no room for what would come back, so nothing was sent.
+    #[error("`{name}` is not refreshed, since the new token could not be kept: {reason}")]
+    NoRoom {
+        /// Which.
+        name: Name,
+        /// The disk's reason.
+        reason: String,
+    },
     /// The provider answered, and not with a token.
     #[error("cannot refresh `{name}`: {reason}")]
     Provider {
@@ -88,6 +113,9 @@ pub enum Error {
     /// An index file.
     #[error(transparent)]
     Index(#[from] IndexError),
+    /// A sealed file.
+    #[error(transparent)]
+    Sealed(#[from] sealed::Error),
     /// A file of the user's.
     #[error(transparent)]
     Config(#[from] config::Error),

@@ -3,6 +3,7 @@
 use super::decide::{self, Step, Wanted};
 use super::{Error, Keeper, Look, look, now, refresh, settle};
 use crate::credential::{AccessToken, Bound, Kind, Name, SecretPart};
+use crate::disk::Lock;
 use crate::provider::Template;
 use crate::sealed::{FailedAttempt, FailureKind};
 use crate::secret::Secret;
@@ -74,6 +75,7 @@ fn fresh(keeper: &Keeper<'_>, name: &Name, wanted: &Wanted, found: &super::Found
         Step::Use(token) => Ok(Fresh { token, warnings: found.warnings.clone() }),
         Step::Repeat(failure) => Err(repeated(name, failure)),
         Step::LogIn => Err(over(name, &found.record.bound)),
+        Step::Cannot => Err(cannot(name)),
         Step::Refresh => {
             let seen = found.sealed.token(&wanted.scope, wanted.resource.as_deref()).map(|token| token.token.clone());
             let lock = keeper.lock(name)?;
@@ -85,7 +87,13 @@ fn fresh(keeper: &Keeper<'_>, name: &Name, wanted: &Wanted, found: &super::Found
 /// For what the first look could not settle.
 fn locked_parts(keeper: &Keeper<'_>, name: &Name, wanted: &Wanted) -> Result<Handed, Error> {
     let lock = keeper.lock(name)?;
-    settle(keeper, &lock, name)?;
+    let settled = settle(keeper, &lock, name)?;
+    let mut handed = settled_parts(keeper, name, wanted, &lock)?;
+    handed.warnings.extend(settled);
+    Ok(handed)
+}
+
+fn settled_parts(keeper: &Keeper<'_>, name: &Name, wanted: &Wanted, lock: &Lock) -> Result<Handed, Error> {
     match look(keeper, name)? {
         Look::Nothing | Look::Unsettled => Err(Error::NotFound(name.clone())),
         Look::Absent(index) => Err(Error::LoginRequired { name: name.clone(), why: format!("the {} no longer holds it", index.store) }),
@@ -96,7 +104,7 @@ fn locked_parts(keeper: &Keeper<'_>, name: &Name, wanted: &Wanted) -> Result<Han
             }
             _ => {
                 check_scope(name, &found.record.bound, wanted)?;
-                let fresh = refresh::under_lock(keeper, name, wanted, &lock, None, now())?;
+                let fresh = refresh::under_lock(keeper, name, wanted, lock, None, now())?;
                 hand_token(keeper, name, found.record.bound, fresh)
             }
         },
@@ -126,13 +134,18 @@ fn hand(
     } else {
         bound.headers.iter().map(Template::new).collect()
     };
+    // Without a header a request would go out bare.
+    if templates.is_empty() {
+        let reason = format!("the provider's row, which says how the key is sent, is gone (providers/{}.toml)", name.provider());
+        return Err(Error::Refused { name: name.clone(), reason });
+    }
     Ok(Handed { kind, parts, templates, bound, expires_at, warnings })
 }
 
 /// A refresh asks for no wider scope than was granted (RFC 6749 section 6).
 fn check_scope(name: &Name, bound: &Bound, wanted: &Wanted) -> Result<(), Error> {
     match wanted.scope.iter().find(|word| !bound.scopes.contains(word)) {
-        Some(word) => Err(Error::Refused { name: name.clone(), reason: format!("the scope `{word}` was not granted at the login") }),
+        Some(word) => Err(Error::NotGranted { name: name.clone(), scope: word.clone() }),
         None => Ok(()),
     }
 }
@@ -152,6 +165,11 @@ pub(super) fn repeated(name: &Name, failure: FailedAttempt) -> Error {
             Error::Unreachable { name: name.clone(), reason: failure.reason, retry_after: Some(failure.retry_after) }
         }
     }
+}
+
+/// A login without a refresh token has one access token and no way to another.
+pub(super) fn cannot(name: &Name) -> Error {
+    Error::Unsuitable(format!("`{name}` has no refresh token, so there is no other token than the one it has, which is good"))
 }
 
 pub(super) fn over(name: &Name, bound: &Bound) -> Error {

@@ -2,8 +2,9 @@
 
 use super::{Error, Keeper, binding};
 use crate::credential::{Index, Name, Record, State};
-use crate::sealed::Sealed;
-use crate::store::Slot;
+use crate::sealed::{self, Sealed};
+use crate::secret::SealError;
+use crate::store::{self, Slot};
 
 /// What there is under a name.
 pub enum Look {
@@ -51,17 +52,33 @@ pub fn look(keeper: &Keeper<'_>, name: &Name) -> Result<Look, Error> {
 /// Reads the record that an entry names; `None` when the store does not hold it.
 pub(super) fn read_record(keeper: &Keeper<'_>, index: Index) -> Result<Option<Found>, Error> {
     let name = &index.name;
-    let Some(text) = keeper.stores.read(index.store, &Slot::record(name, &index.id))? else { return Ok(None) };
     let damaged = |reason: String| Error::Damaged { name: name.clone(), reason };
+    let text = match keeper.stores.read(index.store, &Slot::record(name, &index.id)) {
+        Ok(Some(text)) => text,
+        Ok(None) => return Ok(None),
+        Err(store::Error::Damaged { reason, .. }) => return Err(damaged(reason)),
+        Err(error) => return Err(error.into()),
+    };
     let stored = Record::from_text(text.expose()).map_err(|error| damaged(error.to_string()))?;
     let mut warnings = Vec::new();
     // Before anything is done with it: a record that was put under another name must not even open a sealed file.
     binding::check_identity(&index, &stored)?;
-    let sealed = Sealed::read(&keeper.paths.sealed(), &index.id, &stored.seal_key()?).unwrap_or_else(|error| {
-        // The store's record still works; a cached token and a newer record, if there was one, are lost.
-        warnings.push(format!("the sealed file of `{name}` is ignored: {error}"));
-        Sealed::default()
-    });
+    let mut sealed = match Sealed::read(&keeper.paths.sealed(), &index.id, &stored.seal_key()?) {
+        Ok(sealed) => sealed,
+        // It may hold a newer record than the store: then the store's refresh token is spent, its key replaced.
+        Err(sealed::Error::Seal(error @ SealError::Damaged)) if index.generation <= stored.generation => {
+            warnings.push(format!("the sealed file of `{name}` is ignored: {error}"));
+            Sealed::default()
+        }
+        Err(sealed::Error::Seal(error)) => return Err(damaged(error.to_string())),
+        // A file that cannot be read now is not one that is not there.
+        Err(error) => return Err(error.into()),
+    };
+    if sealed.record.as_ref().is_none_or(|kept| kept.generation < stored.generation) {
+        // The store alone took the last change: what is cached belongs to what was there before.
+        sealed.access.clear();
+        sealed.failure = None;
+    }
     let (record, store_is_behind) = newest(stored, &sealed);
     if record.kind().is_none() {
         return Err(damaged("its secrets were kept in the sealed file, which is lost".into()));

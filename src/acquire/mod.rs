@@ -57,7 +57,19 @@ impl Keeper<'_> {
     /// # Errors
     /// It stayed taken for a minute, or locks do not work here.
     pub fn lock(&self, name: &Name) -> Result<Lock, Error> {
-        Lock::acquire(&self.paths.lock(name), LOCK_PATIENCE).map_err(|error| match error {
+        self.lock_within(name, LOCK_PATIENCE)
+    }
+
+    /// Takes the lock if it is free now.
+    ///
+    /// # Errors
+    /// It is taken ([`Error::Busy`]), or locks do not work here.
+    pub fn try_lock(&self, name: &Name) -> Result<Lock, Error> {
+        self.lock_within(name, Duration::ZERO)
+    }
+
+    fn lock_within(&self, name: &Name, patience: Duration) -> Result<Lock, Error> {
+        Lock::acquire(&self.paths.lock(name), patience).map_err(|error| match error {
             LockError::Busy { waited } => Error::Busy { name: name.clone(), waited },
             LockError::Disk(error) => Error::Disk(error),
         })
@@ -74,19 +86,23 @@ impl Keeper<'_> {
         let refused = |reason: &str| Error::Refused { name: name.clone(), reason: reason.to_owned() };
         let id = bound.client_id.clone().ok_or_else(|| refused("its record names no client"))?;
         let registered = crate::config::Client::read(self.paths, name.provider())?;
-        let slot = registered.filter(|client| client.client_id == id).and_then(|client| client.secret_store.zip(client.secret_id));
+        let registered = registered.as_ref().and_then(|client| client.of(&id));
+        let slot = registered.and_then(|client| client.secret_store.zip(client.secret_id.as_ref()));
         let Some((store, item)) = slot else {
             return Ok(oauth::Client { id, auth: bound.client_auth, secret: None });
         };
-        let text = self.stores.read(store, &Slot::client(name.provider(), &item))?;
+        let text = self.stores.read(store, &Slot::client(name.provider(), item))?;
         let kept = text.and_then(|text| crate::config::ClientSecret::from_text(text.expose()));
         let Some(kept) = kept else {
             return Err(Error::LoginRequired { name: name.clone(), why: format!("the {store} no longer holds the client secret") });
         };
         // The client secret goes to the endpoint it was given for and to no other, whatever the files say.
-        let same = kept.client_id == id && kept.provider == name.provider() && Some(&kept.token_endpoint) == bound.token_endpoint.as_ref();
+        let same = kept.client_id == id
+            && kept.provider == name.provider()
+            && Some(&kept.token_endpoint) == bound.token_endpoint.as_ref()
+            && kept.revocation_endpoint == bound.revocation_endpoint;
         if !same {
-            return Err(refused("the client secret was given for another client or token endpoint"));
+            return Err(refused("the client secret was given for another client or other endpoints"));
         }
         Ok(oauth::Client { id, auth: bound.client_auth, secret: Some(kept.client_secret) })
     }

@@ -2,8 +2,8 @@
 //! stores that fail: see section 5 of the design before changing any of it.
 
 use super::decide::{self, Step, Wanted, refresh_token};
-use super::get::{Fresh, over, repeated};
-use super::{Error, Found, Keeper, Look, bound_url, look, now, save};
+use super::get::{Fresh, cannot, over, repeated};
+use super::{Error, Found, Keeper, Look, bound_url, look, now, save, settle};
 use crate::credential::{AccessToken, Index, Name, SecretPart};
 use crate::disk::{Lock, Reserved};
 use crate::http::interruption;
@@ -49,7 +49,14 @@ pub(super) fn under_lock(
     loop {
         let mut found = match look(keeper, name)? {
             Look::Found(found) => found,
-            Look::Nothing | Look::Unsettled => return Err(Error::NotFound(name.clone())),
+            Look::Nothing => return Err(Error::NotFound(name.clone())),
+            Look::Unsettled => {
+                settle(keeper, lock, name)?;
+                match look(keeper, name)? {
+                    Look::Found(found) => found,
+                    _ => return Err(Error::NotFound(name.clone())),
+                }
+            }
             Look::Absent(index) => {
                 return Err(Error::LoginRequired { name: name.clone(), why: format!("the {} no longer holds it", index.store) });
             }
@@ -59,12 +66,13 @@ pub(super) fn under_lock(
             Step::Use(token) => return Ok(Fresh { token, warnings: found.warnings }),
             Step::Repeat(failure) => return Err(repeated(name, failure)),
             Step::LogIn => return Err(over(name, &found.record.bound)),
+            Step::Cannot => return Err(cannot(name)),
             Step::Refresh => {}
         }
         match refresh(keeper, lock, &found, wanted) {
             Err(Refusal::Over(reason)) => {
                 // The token may have been replaced in a store that others write to (two machines, one keychain).
-                let changed = matches!(look(keeper, name)?, Look::Found(again) if again.record.generation != found.record.generation);
+                let changed = matches!(look(keeper, name)?, Look::Found(again) if !same_token(&again, &found));
                 if changed && !second_round {
                     second_round = true;
                     continue;
@@ -104,6 +112,14 @@ fn bring_store_up(keeper: &Keeper<'_>, found: &mut Found) -> Result<(), Error> {
     Ok(())
 }
 
+/// Whether two looks saw the same refresh token.
+fn same_token(one: &Found, other: &Found) -> bool {
+    match (refresh_token(&one.record), refresh_token(&other.record)) {
+        (Some(one), Some(other)) => one.same_as(other.expose()),
+        (one, other) => one.is_none() && other.is_none(),
+    }
+}
+
 enum Refusal {
     /// The login is over, says the provider.
     Over(String),
@@ -138,11 +154,20 @@ fn refresh(keeper: &Keeper<'_>, lock: &Lock, found: &Found, wanted: &Wanted) -> 
     }
 
     // From the moment of the request the old token may be spent: the room for the new one is taken before.
-    let room = Sealed::reserve(&keeper.paths.sealed(), &record.id, found.sealed.size() + record.room()).map_err(|error| {
-        Refusal::Other(Error::Unsuitable(format!("`{name}` is not refreshed, since the result could not be kept: {error}")))
-    })?;
+    let room = Sealed::reserve(&keeper.paths.sealed(), &record.id, found.sealed.size() + record.room())
+        .map_err(|error| Error::NoRoom { name: name.clone(), reason: error.to_string() })?;
     let (answer, interrupted) = keeper.network.run(exchange(keeper, &endpoint, &client, &grant))?;
-    let reply = answer.map_err(|error| judge(name, error, oauth.map(|oauth| oauth.refresh.over_errors.as_slice()).unwrap_or_default()))?;
+    let reply = match answer {
+        Ok(reply) => reply,
+        Err(error) => {
+            // An answer that cannot be used may still carry the successor of the token that it has spent.
+            if let TokenError::Unusable { successor: Some(successor), .. } = &error {
+                let secret = SecretPart::Login { refresh_token: Some(successor.clone()), access: None };
+                save(keeper, lock, &found.index, record.next(record.bound.clone(), secret), found.sealed.clone(), Some(room))?;
+            }
+            return Err(judge(name, error, oauth.map(|oauth| oauth.refresh.over_errors.as_slice()).unwrap_or_default()));
+        }
+    };
     tracing::info!(%name, "the token endpoint gave a new access token");
 
     let received_at = now();
@@ -196,7 +221,7 @@ fn judge(name: &Name, error: TokenError, over_errors: &[String]) -> Refusal {
             Refusal::Later { reason, wait: asked.unwrap_or(RETRY_BUSY).min(RETRY_LONGEST) }
         }
         TokenError::Denied { ref code, .. } if code == "invalid_grant" || over_errors.contains(code) => Refusal::Over(reason),
-        TokenError::Denied { .. } | TokenError::Hostile { .. } => Refusal::Other(Error::Provider { name: name.clone(), reason }),
+        TokenError::Denied { .. } | TokenError::Unusable { .. } => Refusal::Other(Error::Provider { name: name.clone(), reason }),
     }
 }
 

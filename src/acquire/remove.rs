@@ -1,7 +1,7 @@
 //! A credential's end: the index says so first and goes last, so that a crash leaves nothing invisible.
 
 use super::{Error, Keeper, bound_url, look};
-use crate::credential::{Index, Record, SecretPart, State};
+use crate::credential::{Index, Kind, Record, SecretPart, State};
 use crate::disk::Lock;
 use crate::oauth::{self, RevokeError};
 use crate::provider::RevokeStyle;
@@ -32,27 +32,37 @@ pub enum Revocation {
 pub fn remove(keeper: &Keeper<'_>, _lock: &Lock, index: Index, revoke: bool) -> Result<Revocation, Error> {
     let credentials = keeper.paths.credentials();
     // The store is asked before anything is changed: a locked one keeps everything as it is.
-    let found = look::read_record(keeper, index.clone());
-    let record = match found {
+    let record = match look::read_record(keeper, index.clone()) {
         Ok(found) => found.map(|found| found.record),
-        Err(error @ Error::Store(_)) => return Err(error),
+        // The item under this id is another credential's: only the entry is this one's to remove.
+        Err(Error::Swapped { .. }) => {
+            Index::delete(&credentials, &index.name)?;
+            return Ok(lost(revoke && index.kind == Kind::Login, "its record in the store was another's"));
+        }
         // A record that cannot be read can still be thrown away.
-        Err(error) => {
-            tracing::info!(%error, "the record cannot be read");
+        Err(Error::Damaged { reason, .. }) => {
+            tracing::info!(reason, "the record cannot be read");
             None
         }
+        Err(error) => return Err(error),
     };
-    if index.state != State::Removing {
-        Index { state: State::Removing, ..index.clone() }.write(&credentials)?;
+    let state = if revoke { State::Removing } else { State::Forgetting };
+    if index.state == State::Active || index.state == State::Adding {
+        Index { state, ..index.clone() }.write(&credentials)?;
     }
-    let revocation = match (&record, revoke) {
-        (Some(record), true) => revoke_newest(keeper, record)?,
-        _ => Revocation::Skipped,
+    let revocation = match &record {
+        Some(record) if revoke => revoke_newest(keeper, record)?,
+        _ => lost(revoke && index.kind == Kind::Login, "its record is gone from the store"),
     };
     keeper.stores.delete(index.store, &Slot::record(&index.name, &index.id))?;
-    Sealed::delete(&keeper.paths.sealed(), &index.id).map_err(|error| Error::Unsuitable(error.to_string()))?;
+    Sealed::delete(&keeper.paths.sealed(), &index.id)?;
     Index::delete(&credentials, &index.name)?;
     Ok(revocation)
+}
+
+/// There is nothing to revoke, or nothing left to do it with.
+fn lost(wanted: bool, reason: &str) -> Revocation {
+    if wanted { Revocation::Failed { reason: reason.into(), page: None } } else { Revocation::Skipped }
 }
 
 fn revoke_newest(keeper: &Keeper<'_>, record: &Record) -> Result<Revocation, Error> {

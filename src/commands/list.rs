@@ -37,7 +37,7 @@ pub(super) fn run(app: &App, _: &ListArgs) -> Result<(), Failure> {
 fn row(index: &Index, now: Timestamp) -> Vec<String> {
     let ends = match (index.state, index.access_expires_at, index.expires) {
         (State::Adding, ..) => "(half added)".into(),
-        (State::Removing, ..) => "(half removed)".into(),
+        (State::Removing | State::Forgetting, ..) => "(half removed)".into(),
         (State::Active, Some(ends), _) => relative(ends, now),
         (State::Active, None, Some(day)) => day.to_string(),
         (State::Active, None, None) => "-".into(),

@@ -16,8 +16,10 @@ use crate::app::{App, Global};
 use crate::failure::{Code, Failure};
 use crate::output::Output;
 use crate::ui::Ui;
+use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand};
 use std::ffi::OsString;
+use std::io::IsTerminal;
 use std::process::ExitCode;
 
 /// Keep API keys and OAuth logins in the OS keychain; hand fresh tokens and headers to the shell
@@ -94,45 +96,57 @@ impl Command {
 }
 
 /// Parses the arguments, runs the command, reports what failed.
-pub fn run(arguments: Vec<OsString>) -> ExitCode {
-    let cli = match Cli::try_parse_from(&arguments) {
-        Ok(cli) => cli,
+pub fn run(arguments: &[OsString]) -> ExitCode {
+    let for_curl = header::is_for_curl(arguments);
+    if for_curl {
+        header::begin();
+    }
+    let (code, failure, ui) = match Cli::try_parse_from(arguments) {
+        Ok(cli) => {
+            let ui = Ui { quiet: cli.global.quiet, json: cli.global.json, no_input: cli.global.no_input };
+            let may_prompt = cli.command.may_prompt();
+            match App::load(&cli.global, may_prompt).and_then(|app| cli.command.run(&app)) {
+                Ok(()) => return ExitCode::SUCCESS,
+                Err(failure) => (failure.code, failure, ui),
+            }
+        }
+        Err(error) if !error.use_stderr() => {
+            let _ = error.print();
+            return ExitCode::SUCCESS;
+        }
         Err(error) => {
-            // `curl $(authctl header --typo)` must not send a bare request either.
-            if error.use_stderr() && arguments.iter().any(|argument| argument == "header") {
+            // `curl $(authctl haeder github)` must not send a bare request either.
+            let mistaken = matches!(error.kind(), ErrorKind::InvalidSubcommand | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand);
+            if mistaken && !std::io::stdout().is_terminal() {
+                header::begin();
                 header::refuse("usage");
             }
-            let _ = error.print();
-            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+            let ui = Ui { quiet: false, json: arguments.iter().any(|argument| argument == "--json"), no_input: true };
+            if !ui.json {
+                if for_curl {
+                    header::refuse("usage");
+                }
+                let _ = error.print();
+                return ExitCode::from(Code::Usage as u8);
+            }
+            let message = error.to_string();
+            let message = message.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+            (Code::Usage, Failure::new(Code::Usage, message).hint("run `authctl --help`"), ui)
         }
     };
-    let (json, quiet, no_input) = (cli.global.json, cli.global.quiet, cli.global.no_input);
-    let curl = matches!(&cli.command, Command::Header(args) if args.is_for_curl());
-    let may_prompt = cli.command.may_prompt();
-    let result = App::load(&cli.global, may_prompt).and_then(|app| cli.command.run(&app));
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => {
-            if curl {
-                header::refuse(&failure.code.name().replace('_', "-"));
-            }
-            let ui = Ui { quiet, json, no_input };
-            ui.fail(failure.code.name(), &failure.message, failure.hint.as_deref());
-            ExitCode::from(failure.code as u8)
-        }
+    if for_curl {
+        header::refuse(&code.name().replace('_', "-"));
     }
+    ui.fail(code.name(), &failure.message, failure.hint.as_deref());
+    ExitCode::from(code as u8)
 }
 
-/// What is printed for `curl` when this program itself broke.
-pub fn refuse_after_panic(arguments: &[OsString]) {
-    if arguments.iter().any(|argument| argument == "header") {
+/// What is left to do when this program itself broke: curl must stop, and the person must know.
+pub fn report_defect(arguments: &[OsString]) {
+    if header::is_for_curl(arguments) {
         header::refuse("failed");
     }
-}
-
-/// Says that the program itself broke.
-pub fn report_defect() {
-    let ui = Ui { quiet: false, json: false, no_input: true };
+    let ui = Ui { quiet: false, json: arguments.iter().any(|argument| argument == "--json"), no_input: true };
     ui.fail(Code::Failed.name(), "internal error", Some("please report what you did; nothing that was stored is lost"));
 }
 

@@ -19,6 +19,9 @@ pub struct Client {
     /// The store of that item.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub secret_store: Option<StoreKind>,
+    /// The client that this one is about to replace: still in force for logins that were made with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub earlier: Option<Box<Client>>,
 }
 
 /// The stored client secret, with what it is bound to.
@@ -31,6 +34,9 @@ pub struct ClientSecret {
     pub client_id: String,
     /// The one endpoint it may be sent to.
     pub token_endpoint: String,
+    /// But for this one, when a login is revoked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revocation_endpoint: Option<String>,
     /// The secret.
     #[serde(serialize_with = "stored")]
     pub client_secret: Secret,
@@ -73,6 +79,11 @@ impl Client {
         Ok(disk::write(&path, text.as_bytes())?)
     }
 
+    /// The registration with this client id: this one, or the one that it is about to replace.
+    pub fn of(&self, client_id: &str) -> Option<&Self> {
+        if self.client_id == client_id { Some(self) } else { self.earlier.as_ref().and_then(|earlier| earlier.of(client_id)) }
+    }
+
     /// Whether `text` can be a client identifier: RFC 6749 appendix A.1 allows printable ASCII.
     pub fn is_valid_id(text: &str) -> bool {
         !text.is_empty() && text.len() <= 512 && text.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ')
@@ -102,7 +113,7 @@ mod tests {
     fn a_client_survives_the_disk() {
         let home = tempfile::tempdir().unwrap();
         let paths = Paths::in_one(home.path());
-        let client = Client { client_id: "abc".into(), secret_id: None, secret_store: None };
+        let client = Client { client_id: "abc".into(), secret_id: None, secret_store: None, earlier: None };
         client.write(&paths, "acme").unwrap();
         assert_eq!(Client::read(&paths, "acme").unwrap(), Some(client));
         assert_eq!(Client::read(&paths, "other").unwrap(), None);

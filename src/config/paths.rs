@@ -60,6 +60,11 @@ impl Paths {
         self.data.join("vault")
     }
 
+    /// The lock of a provider's client. No account can have this name.
+    pub fn client_lock(&self, provider: &str) -> PathBuf {
+        Lock::path(&self.data.join("locks"), provider, ".client")
+    }
+
     /// The lock of one credential.
     pub fn lock(&self, name: &Name) -> PathBuf {
         Lock::path(&self.data.join("locks"), name.provider(), name.account())

@@ -15,8 +15,10 @@ pub enum State {
     /// There.
     #[default]
     Active,
-    /// Being removed; whoever meets this under the lock finishes it.
+    /// Being revoked and removed; whoever meets this under the lock finishes it.
     Removing,
+    /// Being removed here only.
+    Forgetting,
 }
 
 /// What is known of a credential without asking its store.
@@ -51,8 +53,14 @@ pub struct Index {
     /// The day the key ends, as it was given (`2027-01-31`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires: Option<jiff::civil::Date>,
+    /// While `adding`: a store write that timed out may still land until then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub may_land_until: Option<Timestamp>,
     /// A copy of the record's binding.
     pub bound: Bound,
+    /// While `adding`: the entry that is replaced, and comes back if nothing comes of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub earlier: Option<Box<Index>>,
 }
 
 /// Why an index file cannot be used.
@@ -87,7 +95,9 @@ impl Index {
             access_expires_at: None,
             rotate_every: None,
             expires: None,
+            may_land_until: None,
             bound: record.bound.clone(),
+            earlier: None,
         }
     }
 
@@ -98,7 +108,9 @@ impl Index {
             kind: record.kind().unwrap_or(self.kind),
             generation: record.generation,
             changed_at: now,
+            may_land_until: None,
             bound: record.bound.clone(),
+            earlier: None,
             ..self.clone()
         }
     }

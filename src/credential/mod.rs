@@ -9,8 +9,8 @@ mod record;
 pub use bound::{Bound, ClientAuth};
 pub use index::{Index, IndexError, State};
 pub use name::{Id, Name, NameError, check_part};
-pub use origin::{Origin, OriginError, is_loopback, trusted_url};
-pub use record::{AccessToken, Record, SecretPart, scope_words};
+pub use origin::{Origin, OriginError, is_loopback, plain_url, trusted_url};
+pub use record::{AccessToken, Record, RecordError, SecretPart, scope_words};
 
 use serde::{Deserialize, Serialize};
 

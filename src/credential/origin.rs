@@ -54,6 +54,24 @@ pub fn trusted_url(text: &str) -> Result<Url, OriginError> {
     Ok(url)
 }
 
+/// Parses a URL that somebody else (curl) will parse again from the same text. Two parsers agree only on plain ones: a
+/// backslash, user info or white space means another host to one than to the other.
+///
+/// # Errors
+/// It is not ASCII, holds such a character, or has another scheme than http and https.
+pub fn plain_url(text: &str) -> Result<Url, OriginError> {
+    let malformed = || OriginError::Malformed(text.escape_default().take(200).collect());
+    let web = text.starts_with("https://") || text.starts_with("http://");
+    if !web || !text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\') {
+        return Err(malformed());
+    }
+    let authority = text.split_once("://").map(|(_, rest)| rest.split(['/', '?', '#']).next().unwrap_or_default());
+    if authority.is_none_or(|authority| authority.contains(['@', '{', '}', '[', ']', '%']) && !authority.starts_with("[::1]")) {
+        return Err(malformed());
+    }
+    Url::parse(text).map_err(|_| malformed())
+}
+
 impl Origin {
     /// The origin of a URL.
     pub fn of(url: &Url) -> Self {
@@ -145,6 +163,27 @@ mod tests {
             assert!(!covers("https://*.example.com", other), "{other}");
         }
         assert_eq!("https://*.example.com".parse::<Origin>().unwrap().to_string(), "https://*.example.com");
+    }
+
+    #[test]
+    fn urls_that_two_parsers_read_differently_are_refused() {
+        for fine in ["https://api.example.com/v1?q=a@b", "http://[::1]:80/", "https://a.test"] {
+            assert!(plain_url(fine).is_ok(), "{fine}");
+        }
+        for bad in [
+            "http://a:1\\@b:2/",
+            "https://a\\b/",
+            "https://u@a/",
+            "https://a b/",
+            "https:/a",
+            "HTTPS://a",
+            "https://127.0.0.{1}/",
+            "https://ä/",
+            "https://a%2eb/",
+            "x",
+        ] {
+            assert!(plain_url(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

@@ -23,10 +23,13 @@ pub enum Error {
     System(String),
 }
 
-/// What is printed instead when there is no header: `curl $(authctl header …)` must stop with exit code 26 and send
+/// The curl option before the path.
+pub const OPTION: &str = "-K";
+
+/// The path that is printed when there is no header: `curl $(authctl header …)` must stop with exit code 26 and send
 /// nothing, where an empty answer would send the request bare.
-pub fn refusal(reason: &str) -> [String; 2] {
-    ["-K".into(), format!("/dev/null/authctl-{reason}")]
+pub fn refusal(reason: &str) -> String {
+    format!("/dev/null/authctl-{reason}")
 }
 
 /// Elsewhere there is no memory file that another process can open by path.

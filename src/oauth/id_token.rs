@@ -4,6 +4,7 @@
 use super::authorize::plain;
 use crate::secret::Secret;
 use base64::Engine as _;
+use jiff::Timestamp;
 use serde::Deserialize;
 
 /// Why an ID token is not believed.
@@ -17,11 +18,16 @@ pub enum IdTokenError {
     Claim(&'static str),
 }
 
+/// Seconds by which the server's clock may differ from ours.
+const CLOCK_SKEW: f64 = 300.0;
+
 #[derive(Deserialize)]
 struct Claims {
     iss: String,
     sub: String,
     aud: Audience,
+    azp: Option<String>,
+    exp: Option<f64>,
     nonce: Option<String>,
     email: Option<String>,
     preferred_username: Option<String>,
@@ -43,6 +49,7 @@ pub fn subject_of(
     issuer: Option<&str>,
     client_id: &str,
     nonce: Option<&Secret>,
+    now: Timestamp,
 ) -> Result<(String, Option<String>), IdTokenError> {
     let mut segments = token.expose().split('.');
     let (Some(_), Some(payload), Some(_), None) = (segments.next(), segments.next(), segments.next(), segments.next()) else {
@@ -59,8 +66,14 @@ pub fn subject_of(
         Audience::One(audience) => audience == client_id,
         Audience::Many(audiences) => audiences.iter().any(|audience| audience == client_id),
     };
-    if !ours {
+    // Rules 3 and 5: made for us, and not merely for somebody who may pass it on to us.
+    if !ours || claims.azp.as_ref().is_some_and(|party| party != client_id) {
         return Err(IdTokenError::Claim("audience"));
+    }
+    // Rule 9, with room for clocks that differ.
+    #[allow(clippy::cast_precision_loss, reason = "seconds since 1970 fit")]
+    if claims.exp.is_some_and(|end| end + CLOCK_SKEW < now.as_second() as f64) {
+        return Err(IdTokenError::Claim("expiry"));
     }
     if let Some(nonce) = nonce
         && !claims.nonce.is_some_and(|found| nonce.same_as(&found))
@@ -87,14 +100,19 @@ mod tests {
     #[test]
     fn claims_must_belong_to_this_login() {
         let nonce = Secret::new("n");
-        let check = |claims: serde_json::Value| subject_of(&token(&claims), Some("https://as.test"), "me", Some(&nonce));
+        let check = |claims: serde_json::Value| {
+            subject_of(&token(&claims), Some("https://as.test"), "me", Some(&nonce), Timestamp::from_second(1_000).unwrap())
+        };
         let good = serde_json::json!({"iss": "https://as.test", "sub": "7", "aud": ["x", "me"], "nonce": "n", "email": "a@b\u{1b}"});
         assert_eq!(check(good.clone()).unwrap(), ("7".into(), Some("a@b".into())));
-        for (field, value) in [("iss", "https://evil.test"), ("aud", "you"), ("nonce", "m"), ("sub", "")] {
+        for (field, value) in [("iss", "https://evil.test"), ("aud", "you"), ("azp", "you"), ("nonce", "m"), ("sub", "")] {
             let mut bad = good.clone();
             bad[field] = value.into();
             assert!(matches!(check(bad), Err(IdTokenError::Claim(_))), "{field}");
         }
+        let mut old = good.clone();
+        old["exp"] = 100.into();
+        assert_eq!(check(old), Err(IdTokenError::Claim("expiry")));
         let mut without = good;
         without.as_object_mut().unwrap().remove("nonce");
         assert_eq!(check(without), Err(IdTokenError::Claim("nonce")));
@@ -103,7 +121,7 @@ mod tests {
     proptest! {
         #[test]
         fn garbage_is_malformed(text: String) {
-            prop_assert!(subject_of(&Secret::new(text), None, "me", None).is_err());
+            prop_assert!(subject_of(&Secret::new(text), None, "me", None, Timestamp::UNIX_EPOCH).is_err());
         }
     }
 }

@@ -8,7 +8,7 @@ use super::authorize::{Callback, Flow};
 use super::page::Page;
 use crate::provider::Redirect;
 use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -171,10 +171,18 @@ fn bind(host: &str, port: u16) -> io::Result<(Vec<TcpListener>, u16)> {
 }
 
 fn serve(server: &Server, place: &Place, flow: &Flow, stop: &AtomicBool, sender: &tokio::sync::mpsc::Sender<(Callback, Request)>) {
+    let address = server.server_addr().to_ip();
     while !stop.load(Ordering::Relaxed) {
         let request = match server.recv_timeout(TICK) {
             Ok(Some(request)) => request,
-            Ok(None) => continue,
+            Ok(None) => {
+                // When two connections come at the same moment, the server may queue the second one behind the first,
+                // and a silent first one never makes room. A connection that ends at once brings a thread that does.
+                if let Some(address) = address {
+                    drop(TcpStream::connect_timeout(&address, TICK));
+                }
+                continue;
+            }
             Err(_) => return,
         };
         match judge(&request, place, flow) {
@@ -195,7 +203,11 @@ fn serve(server: &Server, place: &Place, flow: &Flow, stop: &AtomicBool, sender:
 fn judge(request: &Request, place: &Place, flow: &Flow) -> Result<Callback, (u16, &'static str)> {
     let host = request.headers().iter().find(|header| header.field.equiv("Host"));
     // A page elsewhere that resolves its own name to loopback (DNS rebinding) carries its own name here.
-    if host.is_none_or(|header| !header.value.as_str().eq_ignore_ascii_case(&place.host)) {
+    // The default port of http is left out.
+    let ours = |value: &str| {
+        value.eq_ignore_ascii_case(&place.host) || place.host.strip_suffix(":80").is_some_and(|bare| value.eq_ignore_ascii_case(bare))
+    };
+    if host.is_none_or(|header| !ours(header.value.as_str())) {
         return Err((421, "This is not the address that authctl listens on"));
     }
     if *request.method() != Method::Get {

@@ -59,7 +59,11 @@ pub async fn discover(network: &Network, issuer: &str) -> Result<OAuthSpec, Meta
     for place in places(&url) {
         let request = Request { url: place, body: None, headers: Vec::new(), timeout: TIMEOUT };
         match network.send(request).await {
-            Ok(Reply { status: 200, body, .. }) => return read(issuer, &url, &body),
+            // A web app answers every path with its start page: the other place may still have the document.
+            Ok(Reply { status: 200, body, .. }) => match read(issuer, &url, &body) {
+                Ok(spec) => return Ok(spec),
+                Err(error) => last = error,
+            },
             // A later place may do; a server that asks to come back later is named as such.
             Ok(Reply { status, .. }) if status == 429 || status >= 500 => {
                 last = MetadataError::Unreachable { host: shown(&url), reason: format!("it answered {status}") };

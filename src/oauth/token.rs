@@ -4,7 +4,7 @@ use super::authorize::plain;
 use crate::credential::{ClientAuth, scope_words};
 use crate::http::{Network, Reply, Request, TransportError};
 use crate::provider::Header;
-use crate::secret::{Alphabet, BadSecret, Secret};
+use crate::secret::{Alphabet, Secret};
 use base64::Engine as _;
 use serde_json::Value;
 use std::time::Duration;
@@ -68,7 +68,7 @@ pub struct TokenReply {
 }
 
 /// Why there is no token.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum TokenError {
     /// The server never got the request; everything is as before.
     #[error("{0}")]
@@ -94,13 +94,13 @@ pub enum TokenError {
         /// Its words, plain ASCII.
         description: Option<String>,
     },
-    /// A token in the answer must not reach a header.
-    #[error("the server sent a malformed {field}: it {reason}")]
-    Hostile {
-        /// Which field.
-        field: &'static str,
-        /// What is wrong, never the value.
-        reason: BadSecret,
+    /// An answer of success that must not be used.
+    #[error("{reason}")]
+    Unusable {
+        /// What is wrong, never a value.
+        reason: String,
+        /// The refresh token that came with it: the old one is spent.
+        successor: Option<Secret>,
     },
 }
 
@@ -165,25 +165,34 @@ pub(super) fn read(reply: &Reply) -> Result<TokenReply, TokenError> {
     if !(200..300).contains(&reply.status) {
         return Err(TokenError::Denied { code: format!("status {}", reply.status), description: None });
     }
+    let checked = |field, value: &str| {
+        let secret = Secret::new(value);
+        match secret.check(Alphabet::Visible) {
+            Ok(()) => Ok(secret),
+            Err(reason) => Err(format!("the server sent a malformed {field}: it {reason}")),
+        }
+    };
+    // The refresh token first: whatever else is wrong, it may be the only one that is still good. An empty one is what
+    // some servers send for "none".
+    let refresh_token = text("refresh_token").filter(|token| !token.is_empty());
+    let refresh_token = refresh_token.map(|token| checked("refresh token", token)).transpose();
+    let refresh_token = refresh_token.map_err(|reason| TokenError::Unusable { reason, successor: None })?;
+    let unusable = |reason: String| TokenError::Unusable { reason, successor: refresh_token.clone() };
     let Some(access_token) = text("access_token") else {
-        return Err(TokenError::Lost("its answer holds no access token".into()));
+        return Err(match refresh_token {
+            Some(_) => unusable("the answer holds no access token".into()),
+            None => TokenError::Lost("the answer holds no access token".into()),
+        });
     };
     // RFC 6749 section 7.1: a token of a type that is not understood must not be used.
     if let Some(kind) = text("token_type")
         && !kind.eq_ignore_ascii_case("bearer")
     {
-        return Err(TokenError::Denied { code: format!("token type `{}`, which is not supported", plain(kind)), description: None });
+        return Err(unusable(format!("the server sent a token of the type `{}`, which is not supported", plain(kind))));
     }
-    let checked = |field, value: &str| {
-        let secret = Secret::new(value);
-        secret.check(Alphabet::Visible).map_err(|reason| TokenError::Hostile { field, reason })?;
-        Ok(secret)
-    };
-    // An empty refresh token is what some servers send for "none".
-    let refresh_token = text("refresh_token").filter(|token| !token.is_empty());
     Ok(TokenReply {
-        access_token: checked("access token", access_token)?,
-        refresh_token: refresh_token.map(|token| checked("refresh token", token)).transpose()?,
+        access_token: checked("access token", access_token).map_err(unusable)?,
+        refresh_token: refresh_token.clone(),
         expires_in: fields.as_ref().and_then(|fields| fields.get("expires_in")).and_then(seconds),
         scope: fields.as_ref().and_then(|fields| fields.get("scope")).and_then(scope),
         id_token: text("id_token").map(Secret::new),
@@ -279,12 +288,11 @@ mod tests {
     #[test]
     fn promise_10_a_token_that_could_break_a_header_is_refused_where_it_enters() {
         for bad in ["a\\nb", "a\\u0000b", "a b", "\u{e9}", ""] {
-            assert!(matches!(answer(200, &format!("{{\"access_token\":\"{bad}\"}}")), Err(TokenError::Hostile { .. })), "{bad}");
+            let answer = answer(200, &format!("{{\"access_token\":\"{bad}\",\"refresh_token\":\"next\"}}"));
+            assert!(matches!(answer, Err(TokenError::Unusable { successor: Some(next), .. }) if next.same_as("next")), "{bad}");
         }
-        assert!(matches!(
-            answer(200, r#"{"access_token":"a","refresh_token":"r\r\nX: y"}"#),
-            Err(TokenError::Hostile { field: "refresh token", .. })
-        ));
+        let bad = answer(200, r#"{"access_token":"a","refresh_token":"r\r\nX: y"}"#);
+        assert!(matches!(bad, Err(TokenError::Unusable { successor: None, reason }) if reason.contains("refresh token")));
         assert!(ok(r#"{"access_token":"a","refresh_token":""}"#).refresh_token.is_none());
         assert!(answer(200, r#"{"access_token":"a","token_type":"DPoP"}"#).is_err());
         assert!(answer(200, r#"{"access_token":"a","token_type":"bearer"}"#).is_ok());

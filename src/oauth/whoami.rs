@@ -36,12 +36,12 @@ pub async fn whoami(network: &Network, ask: &WhoAmI, headers: Vec<Header>) -> Re
 fn read(ask: &WhoAmI, body: &[u8]) -> Option<Person> {
     let document: Value = serde_json::from_slice(body).ok()?;
     let text = |pointer: &str| match document.pointer(pointer)? {
-        Value::String(text) => Some(plain(text)),
+        Value::String(text) if text.len() <= 255 => Some(text.clone()),
         Value::Number(number) => Some(number.to_string()),
         _ => None,
     };
     let subject = text(&ask.subject).filter(|subject| !subject.is_empty())?;
-    Some(Person { subject, label: text(&ask.label) })
+    Some(Person { subject, label: text(&ask.label).map(|label| plain(&label)) })
 }
 
 #[cfg(test)]

@@ -33,12 +33,13 @@ pub(super) struct Keychain {
     on_wait: Box<dyn Fn()>,
     told: Cell<bool>,
     worker: OnceCell<Result<Sender<Job>, String>>,
-    began: OnceCell<Instant>,
+    /// How much of the budget is used up: the time spent waiting for the keychain, not for browsers and servers.
+    spent: Cell<Duration>,
 }
 
 impl Keychain {
     pub(super) fn new(patience: Duration, on_wait: Box<dyn Fn()>) -> Self {
-        Self { patience, on_wait, told: Cell::new(false), worker: OnceCell::new(), began: OnceCell::new() }
+        Self { patience, on_wait, told: Cell::new(false), worker: OnceCell::new(), spent: Cell::new(Duration::ZERO) }
     }
 
     pub(super) fn read(&self, user: &str) -> Result<Option<Secret>, Error> {
@@ -49,7 +50,7 @@ impl Keychain {
             Err(Outcome::Failed(error)) => return Err(error),
         };
         let text =
-            String::from_utf8(bytes).map_err(|_| Error::Refused { store: StoreKind::Keychain, reason: "the item is not text".into() })?;
+            String::from_utf8(bytes).map_err(|_| Error::Damaged { store: StoreKind::Keychain, reason: "the item is not text".into() })?;
         Ok(Some(Secret::new(text)))
     }
 
@@ -103,16 +104,18 @@ impl Keychain {
         };
         let gone = || Outcome::Failed(unavailable("its worker thread ended"));
         worker.send(Box::new(run)).map_err(|_| gone())?;
-        let deadline = *self.began.get_or_init(Instant::now) + self.patience;
+        let (began, before) = (Instant::now(), self.spent.get());
         loop {
-            let left = deadline.saturating_duration_since(Instant::now());
+            let left = self.patience.saturating_sub(before + began.elapsed());
             let wait = if self.told.get() { left } else { left.min(NOTICE) };
-            match answered.recv_timeout(wait) {
+            let answer = answered.recv_timeout(wait);
+            self.spent.set(before + began.elapsed());
+            match answer {
                 Ok(Ok(value)) => return Ok(value),
                 Ok(Err(Failed::Open(reason))) => return Err(unavailable(&reason).into()),
                 Ok(Err(Failed::Call(error))) => return Err(explain(&error)),
                 Err(RecvTimeoutError::Disconnected) => return Err(gone()),
-                Err(RecvTimeoutError::Timeout) if Instant::now() >= deadline => {
+                Err(RecvTimeoutError::Timeout) if self.spent.get() >= self.patience => {
                     return Err(Error::TimedOut { store: StoreKind::Keychain, patience: self.patience }.into());
                 }
                 Err(RecvTimeoutError::Timeout) => {
@@ -163,7 +166,7 @@ fn explain(error: &KeyringError) -> Outcome {
         KeyringError::Ambiguous(_) => Error::Refused { store, reason: "it holds two items of the same name".into() },
         // `BadEncoding` and its kin carry the bytes: never print them.
         KeyringError::TooLong(_, limit) => Error::Refused { store, reason: format!("an item may hold {limit} bytes at most") },
-        KeyringError::BadEncoding(_) | KeyringError::BadDataFormat(..) => Error::Refused { store, reason: "the item is not text".into() },
+        KeyringError::BadEncoding(_) | KeyringError::BadDataFormat(..) => Error::Damaged { store, reason: "the item is not text".into() },
         other => Error::Refused { store, reason: words(other) },
     })
 }

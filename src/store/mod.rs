@@ -68,6 +68,14 @@ pub enum Error {
         /// Its reason.
         reason: String,
     },
+    /// It is open, and what it holds there cannot be read.
+    #[error("what the {store} holds cannot be read: {reason}")]
+    Damaged {
+        /// Which store.
+        store: StoreKind,
+        /// What is wrong.
+        reason: String,
+    },
     /// Its own files were changed by somebody else.
     #[error("the {store} was changed from outside: {reason}")]
     Tampered {
@@ -149,7 +157,7 @@ impl Stores {
         let same = match store {
             StoreKind::Keychain => self.keychain.read(&slot.user)?.is_some_and(|found| found.same_as(text.expose())),
             // A locked vault takes records without its passphrase; that they are on the disk is all it can show.
-            StoreKind::Vault if !self.vault.is_open() => return Ok(()),
+            StoreKind::Vault if !self.vault.opens_without_asking()? => return Ok(()),
             StoreKind::Vault => self.vault.read(&slot.id)?.is_some_and(|found| found.same_as(text.expose())),
         };
         if same { Ok(()) } else { Err(Error::Refused { store, reason: "it does not give back what was written".into() }) }

@@ -45,9 +45,10 @@ impl Vault {
         Self { folder, outside_identity, passphrase, identity: OnceCell::new() }
     }
 
-    /// Whether there is one.
+    /// Whether there is one, or what is left of one.
     pub fn exists(&self) -> bool {
-        self.recipient_file().exists()
+        let files = std::fs::read_dir(&self.folder).into_iter().flatten().flatten();
+        self.recipient_file().exists() || files.map(|entry| entry.path()).any(|path| path.extension().is_some_and(|kind| kind == "age"))
     }
 
     /// Whether its identity lies raw beside the records.
@@ -81,6 +82,8 @@ impl Vault {
     /// # Errors
     /// There is one already, or the disk refused.
     pub fn init(&self, protection: &Protection) -> Result<(), Error> {
+        let lock = disk::Lock::acquire(&self.folder.join("lock"), Duration::from_secs(10));
+        let _lock = lock.map_err(|error| Error::Refused { store: STORE, reason: error.to_string() })?;
         if self.exists() {
             return Err(Error::Refused { store: STORE, reason: format!("there is a vault in {} already", self.folder.display()) });
         }
@@ -141,9 +144,13 @@ impl Vault {
         disk::write(&self.identity_file(), &bytes).map_err(|error| refused(STORE, &error))
     }
 
-    /// Whether records can be read without asking anybody (or already could in this process).
-    pub(super) fn is_open(&self) -> bool {
-        self.identity.get().is_some()
+    /// Whether records can be read without asking anybody for a passphrase.
+    pub(super) fn opens_without_asking(&self) -> Result<bool, Error> {
+        match self.open_with(&|| None) {
+            Ok(_) => Ok(true),
+            Err(Error::Locked { .. }) => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     pub(super) fn probe(&self) -> Result<(), Error> {
@@ -160,7 +167,7 @@ impl Vault {
             return Ok(None);
         };
         let plain = decrypt(self.open()?, &sealed)
-            .ok_or_else(|| Error::Refused { store: STORE, reason: format!("{} is damaged or made for another vault", path.display()) })?;
+            .ok_or_else(|| Error::Damaged { store: STORE, reason: format!("{} is damaged or made for another vault", path.display()) })?;
         Ok(Some(plain))
     }
 
@@ -178,13 +185,24 @@ impl Vault {
         if let Some(identity) = self.identity.get() {
             return Ok(identity.to_public());
         }
+        match self.stored_recipient()? {
+            Some(recipient) => Ok(recipient),
+            None => self.open().map(x25519::Identity::to_public),
+        }
+    }
+
+    /// What `recipient` says; `None` when it is missing and can be made again from the identity.
+    fn stored_recipient(&self) -> Result<Option<x25519::Recipient>, Error> {
         let found = disk::read(&self.recipient_file(), Privacy::Private).map_err(|error| refused(STORE, &error))?;
         let Some(bytes) = found else {
+            if self.exists() {
+                return Ok(None);
+            }
             return Err(Error::Unavailable { store: STORE, reason: format!("there is no vault in {}", self.folder.display()) });
         };
         let text = String::from_utf8(bytes).unwrap_or_default();
-        x25519::Recipient::from_str(text.trim())
-            .map_err(|_| Error::Tampered { store: STORE, reason: format!("{} is damaged", self.recipient_file().display()) })
+        let recipient = x25519::Recipient::from_str(text.trim());
+        recipient.map(Some).map_err(|_| Error::Tampered { store: STORE, reason: format!("{} is damaged", self.recipient_file().display()) })
     }
 
     fn kernel_name(&self) -> Result<String, Error> {
@@ -193,23 +211,31 @@ impl Vault {
 
     /// The identity: from outside, raw, from the kernel, or by the passphrase.
     fn open(&self) -> Result<&x25519::Identity, Error> {
+        self.open_with(&*self.passphrase)
+    }
+
+    fn open_with(&self, passphrase: &dyn Fn() -> Option<Secret>) -> Result<&x25519::Identity, Error> {
         if let Some(identity) = self.identity.get() {
             return Ok(identity);
         }
-        let recipient = self.recipient()?;
+        let recipient = self.stored_recipient()?.map(|recipient| recipient.to_string());
         let identity = match &self.outside_identity {
             Some(path) => raw_identity(path)?,
-            None => self.inside_identity()?,
+            None => self.inside_identity(recipient.as_deref(), passphrase)?,
         };
-        // Whoever edits `recipient` would read all that is saved from now on.
-        if identity.to_public().to_string() != recipient.to_string() {
-            let reason = "its recipient does not belong to its identity".into();
-            return Err(Error::Tampered { store: STORE, reason });
+        let own = identity.to_public().to_string();
+        match recipient {
+            // Whoever edits `recipient` would read all that is saved from now on.
+            Some(recipient) if recipient != own => {
+                return Err(Error::Tampered { store: STORE, reason: "its recipient does not belong to its identity".into() });
+            }
+            Some(_) => {}
+            None => disk::write(&self.recipient_file(), format!("{own}\n").as_bytes()).map_err(|error| refused(STORE, &error))?,
         }
         Ok(self.identity.get_or_init(|| identity))
     }
 
-    fn inside_identity(&self) -> Result<x25519::Identity, Error> {
+    fn inside_identity(&self, recipient: Option<&str>, passphrase: &dyn Fn() -> Option<Secret>) -> Result<x25519::Identity, Error> {
         let path = self.identity_file();
         let bytes = disk::read(&path, Privacy::Private).map_err(|error| refused(STORE, &error))?;
         let Some(bytes) = bytes else {
@@ -219,10 +245,11 @@ impl Vault {
         if let Some(identity) = parse(&bytes) {
             return Ok(identity);
         }
-        if let Some(identity) = kernel::get(&self.kernel_name()?).and_then(|text| parse(text.expose().as_bytes())) {
+        let kept = recipient.and_then(|recipient| kernel::get(&format!("authctl:vault:{recipient}")));
+        if let Some(identity) = kept.and_then(|text| parse(text.expose().as_bytes())) {
             return Ok(identity);
         }
-        let passphrase = (self.passphrase)().ok_or(Error::Locked { store: STORE, reason: None })?;
+        let passphrase = passphrase().ok_or(Error::Locked { store: STORE, reason: None })?;
         let mut unwrap = scrypt::Identity::new(SecretString::from(passphrase.expose()));
         unwrap.set_max_work_factor(MAX_COST);
         let plain = age::Decryptor::new_buffered(bytes.as_slice()).and_then(|decryptor| {
@@ -317,6 +344,19 @@ mod tests {
     }
 
     #[test]
+    fn a_lost_recipient_is_made_again_and_never_leads_to_a_new_vault() {
+        let home = tempfile::tempdir().unwrap();
+        let id = Id::random().unwrap();
+        let ours = vault(home.path(), None);
+        ours.init(&Protection::None).unwrap();
+        ours.write(&id, &Secret::new("text")).unwrap();
+        std::fs::remove_file(ours.recipient_file()).unwrap();
+        assert!(matches!(vault(home.path(), None).init(&Protection::None), Err(Error::Refused { .. })));
+        assert_eq!(text(vault(home.path(), None).read(&id)), "text");
+        assert!(ours.recipient_file().exists());
+    }
+
+    #[test]
     fn an_edited_recipient_is_noticed() {
         let home = tempfile::tempdir().unwrap();
         let id = Id::random().unwrap();
@@ -340,8 +380,8 @@ mod tests {
             let whole = std::fs::read(vault.record_file(&id)).unwrap();
             for bytes in [&garbage[..], &whole[..cut.min(whole.len() - 1)]] {
                 disk::write(&vault.record_file(&id), bytes).unwrap();
-                let refused = matches!(vault.read(&id), Err(Error::Refused { .. }));
-                prop_assert!(refused);
+                let damaged = matches!(vault.read(&id), Err(Error::Damaged { .. }));
+                prop_assert!(damaged);
             }
         }
     }

@@ -41,8 +41,12 @@ impl Ui {
         put(text);
     }
 
-    /// Warns; even with `-q`, since what is warned of matters later.
+    /// Warns; even with `-q`, since what is warned of matters later. With `--json`, a document on a line of its own.
     pub fn warn(self, text: &str) {
+        if self.json {
+            put(&serde_json::json!({ "warning": text }).to_string());
+            return;
+        }
         put(&format!("{} {text}", painted("authctl: warning:", AnsiColor::Yellow)));
     }
 

@@ -32,6 +32,8 @@ pub enum Misbehaviour {
     ExpiresIn(Option<&'static str>),
     /// Acts, and puts this behind each token.
     Tokens(&'static str),
+    /// Acts, and puts this behind the access token alone.
+    AccessToken(&'static str),
     /// Acts, and answers with megabytes.
     Huge,
     /// Sends the client elsewhere with its secrets.

@@ -89,6 +89,9 @@ impl Issuer {
             Some(Misbehaviour::Huge) => return answer(stream, 200, "application/json", "", &vec![b' '; 8 * 1024 * 1024]),
             Some(Misbehaviour::ExpiresIn(None)) => drop(body.as_object_mut().and_then(|body| body.remove("expires_in"))),
             Some(Misbehaviour::ExpiresIn(Some(text))) => body["expires_in"] = serde_json::from_str(text).expect("the test gives JSON"),
+            Some(Misbehaviour::AccessToken(suffix)) => {
+                body["access_token"] = format!("{}{suffix}", body["access_token"].as_str().unwrap_or_default()).into();
+            }
             Some(Misbehaviour::Tokens(suffix)) => {
                 for field in ["access_token", "refresh_token"] {
                     body[field] = format!("{}{suffix}", body[field].as_str().unwrap_or_default()).into();
@@ -172,7 +175,7 @@ impl Issuer {
         books.api_requests.push(request.head.clone());
         if request.path == "/api/key" {
             drop(books);
-            let status = if request.headers.get("x-api-key").is_some_and(|key| !key.starts_with("bad")) { 200 } else { 401 };
+            let status = if request.headers.get("x-api-key").is_some_and(|key| !key.contains("bad")) { 200 } else { 401 };
             return reply(stream, status, &json!({ "owner": { "login": "key-owner" } }));
         }
         let token = request.headers.get("authorization").and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();

@@ -91,6 +91,74 @@ fn promise_04_a_header_for_another_origin_is_refused() {
     for url in ["https://evil.example/", "http://127.0.0.1:1/", "http://localhost/"] {
         home.run(&["header", "op", "--format", "raw", "--url", url]).failed(7, "does not belong to");
     }
+    // What curl would read as another host than this program does.
+    let split = format!("{}\\@127.0.0.1:1/", issuer.url);
+    for url in [split.as_str(), "http://user@127.0.0.1/", "x", "", "http:/127.0.0.1/"] {
+        home.run(&["header", "op", "--format", "raw", "--url", url]).failed(7, "is not a URL");
+    }
+}
+
+#[test]
+fn promise_04_an_edited_revocation_endpoint_is_refused() {
+    let (issuer, thief) = (Issuer::start(), Issuer::start());
+    let home = Home::logged_in(&issuer);
+    home.edit("providers/op.toml", &format!("{}/revoke", issuer.url), &format!("{}/revoke", thief.url));
+    nothing_leaves(&home, &issuer, &thief, "names another issuer or revocation endpoint");
+    home.run(&["logout", "op"]).done();
+    assert_eq!((issuer.revocations(), thief.revocations()), (1, 0), "what is bound is revoked where it is bound");
+}
+
+#[test]
+fn promise_10_no_header_is_an_error_and_never_an_empty_answer() {
+    let issuer = Issuer::start();
+    let home = Home::new();
+    let row = format!("name = \"mine\"\ntitle = \"Mine\"\norigins = [\"{}\"]\n[key]\nheaders = [\"X: {{key}}\"]\n", issuer.url);
+    std::fs::write(home.file("mine.toml"), row).unwrap();
+    home.run(&["provider", "add", home.file("mine.toml").to_str().unwrap()]).done();
+    home.run_with_input(&["key", "add", "mine"], b"k").done();
+    std::fs::remove_file(home.file("providers/mine.toml")).unwrap();
+    home.run(&["header", "mine", "--format", "raw"]).failed(7, "the provider's row, which says how the key is sent, is gone");
+}
+
+/// Whatever goes wrong, curl gets an option that stops it.
+#[test]
+fn promise_08_a_failed_header_stops_curl() {
+    let home = Home::new();
+    for arguments in [
+        &["header", "absent"][..],
+        &["header", "Bad Name"],
+        &["header"],
+        &["header", "absent", "--no-such-flag"],
+        &["-v", "--store", "vault", "header", "absent"],
+        &["--json", "header", "absent"],
+        &["haeder", "absent"],
+        &[],
+    ] {
+        let ran = home.run(arguments);
+        assert!(
+            ran.code != 0 && ran.stdout.starts_with("-K\n/dev/null/authctl-") && ran.stdout.lines().count() == 2,
+            "{arguments:?}: {ran:#?}"
+        );
+    }
+    for arguments in [&["header", "absent", "--format", "raw"][..], &["token", "header", "--typo"], &["header", "absent", "--format=json"]]
+    {
+        assert_eq!(home.run(arguments).stdout, "", "{arguments:?}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn promise_08_a_header_that_is_killed_while_it_waits_stops_curl() {
+    let issuer = Issuer::start();
+    issuer.set(|settings| settings.access_lifetime = 1);
+    let home = Home::logged_in(&issuer);
+    std::thread::sleep(std::time::Duration::from_millis(1100));
+    let lock = std::fs::File::options().write(true).open(home.file("locks/op/default")).unwrap();
+    lock.lock().unwrap();
+    let mut child = home.command(&["header", "op"]).stdout(std::process::Stdio::piped()).spawn().unwrap();
+    std::thread::sleep(std::time::Duration::from_millis(700));
+    child.kill().unwrap();
+    assert_eq!(child.wait_with_output().unwrap().stdout, b"-K\n");
 }
 
 #[test]
@@ -127,7 +195,9 @@ fn damaged_files_are_named_and_lose_nothing() {
     let record = std::fs::read_dir(home.file("vault")).unwrap().map(|entry| entry.unwrap().path());
     let record = record.into_iter().find(|path| path.extension().is_some_and(|e| e == "age") && !path.ends_with("identity.age")).unwrap();
     std::fs::write(&record, b"garbage").unwrap();
-    home.run(&["token", "op"]).failed(5, "is damaged");
+    home.run(&["token", "op"]).failed(1, "is damaged");
+    home.login(&issuer, &[]).done();
+    home.run(&["token", "op"]).done();
 }
 
 #[cfg(unix)]

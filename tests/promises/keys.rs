@@ -18,7 +18,7 @@ fn a_key_goes_in_by_standard_input_and_comes_out_as_its_header() {
     assert_eq!(home.run(&["header", "acme", "--format", "raw"]).done().stdout, "X-API-Key: k\"e\\y *?[ 1\n");
     let json: serde_json::Value = serde_json::from_str(&home.run(&["header", "acme", "--format", "json"]).done().stdout).unwrap();
     assert_eq!(json["headers"][0]["value"], "k\"e\\y *?[ 1");
-    home.run(&["refresh", "acme"]).failed(1, "is an API key");
+    home.run(&["refresh", "acme"]).failed(2, "is an API key");
     home.run(&["logout", "acme"]).failed(2, "hint: run `authctl key remove acme`");
     home.run(&["key", "remove", "acme"]).done();
     home.run(&["token", "acme"]).failed(3, "no credential");
@@ -81,9 +81,17 @@ fn a_row_of_the_user_with_a_check_tells_good_from_bad_keys() {
     home.run(&["provider", "add", home.file("mine.toml").to_str().unwrap()]).failed(7, "you have a provider called `mine` already");
     assert!(home.run(&["provider", "list"]).done().stdout.contains("yours"));
     let ran = home.run_with_input(&["key", "add"], b"mine_abc\n").done();
-    assert!(ran.stderr.contains("this is a key of Mine") && ran.stderr.contains("stored the key of key-owner as mine"), "{ran:#?}");
-    let ran = home.run_with_input(&["key", "add", "mine/two"], b"bad\n").failed(7, "the provider does not accept this key (status 401)");
-    assert!(ran.stderr.contains("does not look like one of mine's"), "{ran:#?}");
+    assert!(ran.stderr.contains("this looks like a key of Mine") && ran.stderr.contains("it is not tried there"), "{ran:#?}");
+    assert!(issuer.api_requests().is_empty(), "a guess is never tried out on a stranger");
+    let ran = home.run_with_input(&["key", "add", "mine", "--replace"], b"mine_abc\n").done();
+    assert!(ran.stderr.contains("stored the key of key-owner as mine"), "{ran:#?}");
+    let ran =
+        home.run_with_input(&["key", "add", "mine/two"], b"mine_bad\n").failed(7, "the provider does not accept this key (status 401)");
+    assert!(ran.stderr.contains("nothing was stored"), "{ran:#?}");
+    let before = issuer.api_requests().len();
+    let ran = home.run_with_input(&["key", "add", "mine/odd"], b"zzz\n").done();
+    assert!(ran.stderr.contains("does not look like one of mine's") && ran.stderr.contains("so it is not tried there"), "{ran:#?}");
+    assert_eq!(issuer.api_requests().len(), before);
     home.run_with_input(&["key", "add", "mine/two", "--no-verify"], b"bad\n").done();
     home.run_with_input(&["key", "add"], b"unheard-of\n").failed(3, "no provider is known by how this key begins");
     issuer.stop();

@@ -100,7 +100,7 @@ fn a_login_without_a_refresh_token_works_as_long_as_its_access_token() {
     issuer.misbehave([Misbehaviour::ExpiresIn(None)]);
     home.login(&issuer, &[]).done();
     home.run(&["token", "op"]).done();
-    home.run(&["refresh", "op"]).failed(4, "no refresh token");
+    home.run(&["refresh", "op"]).failed(2, "no refresh token");
 }
 
 #[test]
@@ -181,6 +181,55 @@ impl Home {
 }
 
 #[test]
+fn a_login_never_takes_the_place_of_a_key_unasked() {
+    let issuer = Issuer::start();
+    let home = Home::new();
+    let add = |more: &[&str]| {
+        let arguments = [&["key", "add", "op", "--header", "X: {key}", "--origin", "https://a.test"], more].concat();
+        home.run_with_input(&arguments, b"k1")
+    };
+    // The key is added while the browser is open.
+    let mut login = home.begin_login(&issuer, "op", &[]);
+    let redirect = login.authorize();
+    add(&[]).done();
+    let page = http::get(&redirect).unwrap();
+    assert!(page.contains("Not logged in"), "{page}");
+    login.end().failed(7, "`op` is an API key");
+    assert_eq!(home.run(&["token", "op"]).done().stdout, "k1\n");
+    home.edit("credentials/op/default.toml", "https://a.test", "https://b.test");
+    home.begin_login(&issuer, "op", &[]).end().failed(7, "`op` is an API key");
+    add(&["--replace"]).done();
+    assert_eq!(home.run(&["token", "op"]).done().stdout, "k1\n");
+    assert_eq!(std::fs::read_dir(home.file("sealed")).unwrap().count(), 1, "nothing of the old one is left");
+    home.login(&issuer, &["--replace"]).done();
+    assert!(home.run(&["token", "op"]).done().stdout.starts_with("access-"));
+}
+
+#[test]
+fn another_login_at_a_known_url_uses_the_row_that_is_there() {
+    let issuer = Issuer::start();
+    let home = Home::logged_in(&issuer);
+    home.login(&issuer, &["--origin", "https://api.example.com"]).done();
+    home.run(&["header", "op", "--format", "raw", "--url", "https://api.example.com/x"]).done();
+    home.run(&["header", "op", "--format", "raw", "--url", &issuer.url]).failed(7, "does not belong");
+    // Without the flag the chosen origins stay.
+    home.login(&issuer, &[]).done();
+    home.run(&["header", "op", "--format", "raw", "--url", "https://api.example.com/x"]).done();
+    home.login_as(&issuer, "op/two", &[]).done();
+    home.run(&["header", "op/two", "--format", "raw", "--url", &issuer.url]).done();
+    home.run(&["token", "op"]).done();
+}
+
+#[test]
+fn an_interrupted_local_logout_stays_local() {
+    let issuer = Issuer::start();
+    let home = Home::logged_in(&issuer);
+    home.edit("credentials/op/default.toml", "state = \"active\"", "state = \"forgetting\"");
+    home.run(&["token", "op"]).failed(3, "no credential");
+    assert_eq!(issuer.revocations(), 0);
+}
+
+#[test]
 fn errors_are_one_json_document_with_json() {
     let home = Home::new();
     let Ran { code, stdout, stderr } = home.run(&["--json", "token", "op"]);
@@ -188,4 +237,8 @@ fn errors_are_one_json_document_with_json() {
     let error: serde_json::Value = serde_json::from_str(&stderr).unwrap();
     assert_eq!(error["error"]["code"], "not_found");
     assert!(error["error"]["hint"].is_string());
+    let Ran { code, stdout, stderr } = home.run(&["--json", "token"]);
+    assert_eq!((code, stdout.as_str()), (2, ""));
+    let error: serde_json::Value = serde_json::from_str(&stderr).unwrap();
+    assert_eq!(error["error"]["code"], "usage");
 }

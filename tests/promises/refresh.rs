@@ -143,6 +143,33 @@ fn promise_10_hostile_tokens_and_answers_change_nothing() {
 }
 
 #[test]
+fn promise_01_an_answer_that_cannot_be_used_still_brings_the_next_refresh_token() {
+    let issuer = Issuer::start();
+    let home = expired(&issuer);
+    for bad in [" with a space", "\n"] {
+        issuer.misbehave([Misbehaviour::AccessToken(bad)]);
+        home.run(&["token", "op", "--refresh"]).failed(1, "malformed access token");
+        home.run(&["token", "op", "--refresh"]).done();
+    }
+    assert_eq!(issuer.refreshes(), 4);
+}
+
+#[cfg(unix)]
+#[test]
+fn promise_01_a_sealed_file_that_cannot_be_read_is_not_an_empty_one() {
+    use std::os::unix::fs::PermissionsExt;
+    let issuer = Issuer::start();
+    let home = expired(&issuer);
+    let before = issuer.token_requests();
+    let sealed = std::fs::read_dir(home.file("sealed")).unwrap().next().unwrap().unwrap().path();
+    std::fs::set_permissions(&sealed, std::fs::Permissions::from_mode(0o644)).unwrap();
+    home.run(&["token", "op"]).failed(7, "is open to other users");
+    assert_eq!(issuer.token_requests(), before);
+    std::fs::set_permissions(&sealed, std::fs::Permissions::from_mode(0o600)).unwrap();
+    home.run(&["token", "op"]).done();
+}
+
+#[test]
 fn promise_04_a_token_request_is_never_redirected() {
     let issuer = Issuer::start();
     let thief = Issuer::start();

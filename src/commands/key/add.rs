@@ -54,6 +54,8 @@ struct NewKey {
     bound: Bound,
     parts: BTreeMap<String, Secret>,
     store: StoreKind,
+    /// Whether the person said whose key it is; a guess is never tried out on a stranger.
+    is_named: bool,
 }
 
 pub(super) fn run(app: &App, args: AddArgs) -> Result<(), Failure> {
@@ -64,12 +66,21 @@ pub(super) fn run(app: &App, args: AddArgs) -> Result<(), Failure> {
         Some(name) => named(app, name, &args)?,
         None => recognised(app, &args)?,
     };
-    for part in &key.spec.parts {
-        if key.parts.get(&part.name).is_some_and(|value| key.spec.looks_wrong(&part.name, value.expose())) {
-            app.ui.warn(&format!("the {} does not look like one of {}'s", part.label, key.name.provider()));
-        }
+    let odd =
+        key.spec.parts.iter().find(|part| key.parts.get(&part.name).is_some_and(|value| key.spec.looks_wrong(&part.name, value.expose())));
+    if let Some(part) = odd {
+        app.ui.warn(&format!("the {} does not look like one of {}'s", part.label, key.name.provider()));
     }
     let label = match &key.spec.check {
+        // What may be somebody else's key is not sent anywhere.
+        Some(_) if odd.is_some() && !args.no_verify => {
+            app.ui.say("so it is not tried there");
+            None
+        }
+        Some(_) if !key.is_named && !args.no_verify => {
+            app.ui.say(&format!("it is not tried there, since you did not say so; `authctl key add {} --replace` would", key.name));
+            None
+        }
         Some(check) if !args.no_verify => verify(app, &key, check)?,
         _ => None,
     };
@@ -86,7 +97,7 @@ fn named(app: &App, name: &Name, args: &AddArgs) -> Result<NewKey, Failure> {
     // The store is tried before the key is asked for.
     let store = place(app, name, args.replace)?;
     let parts = read_parts(app, &spec.parts)?;
-    Ok(NewKey { name: name.clone(), spec, bound, parts, store })
+    Ok(NewKey { name: name.clone(), spec, bound, parts, store, is_named: true })
 }
 
 fn recognised(app: &App, args: &AddArgs) -> Result<NewKey, Failure> {
@@ -97,7 +108,7 @@ fn recognised(app: &App, args: &AddArgs) -> Result<NewKey, Failure> {
         Failure::new(Code::NotFound, "no provider is known by how this key begins").hint("name it: `authctl key add NAME`")
     })?;
     let name: Name = row.name.parse()?;
-    app.ui.say(&format!("this is a key of {}", row.title));
+    app.ui.say(&format!("this looks like a key of {}", row.title));
     let values: BTreeMap<String, String> = args.set.iter().cloned().collect();
     let (spec, bound) = shape(&name, Some(row.resolve(&values)?), args, values)?;
     if spec.parts.len() != 1 {
@@ -106,7 +117,7 @@ fn recognised(app: &App, args: &AddArgs) -> Result<NewKey, Failure> {
         );
     }
     let store = place(app, &name, args.replace)?;
-    Ok(NewKey { name, spec, bound, parts, store })
+    Ok(NewKey { name, spec, bound, parts, store, is_named: false })
 }
 
 /// What the key looks like and where it belongs: from the row, or from the flags for a provider without one.
@@ -146,7 +157,8 @@ fn place(app: &App, name: &Name, replace: bool) -> Result<StoreKind, Failure> {
     store_for(app, existing.as_ref())
 }
 
-/// Tries the key at the provider. Only a clear "no" stops it: a network that is down says nothing about a key.
+/// Tries the key at the provider. Only a clear "no" stops it: a network that is down says
+/// nothing about a key, and neither does 403, which a good key with few rights also gets.
 fn verify(app: &App, key: &NewKey, check: &Check) -> Result<Option<String>, Failure> {
     let url = trusted_url(&check.url)?;
     if !key.bound.covers(&url) {
@@ -182,7 +194,7 @@ fn verify(app: &App, key: &NewKey, check: &Check) -> Result<Option<String>, Fail
 fn store(app: &App, key: &NewKey, args: &AddArgs) -> Result<(), Failure> {
     let keeper = app.keeper();
     let lock = keeper.lock(&key.name)?;
-    settle(&keeper, &lock, &key.name)?;
+    warn_all(app, &settle(&keeper, &lock, &key.name)?);
     let secret = SecretPart::Key { active: key.parts.clone() };
     let saved = match look(&keeper, &key.name) {
         Ok(Look::Found(found)) if args.replace => {
@@ -194,7 +206,7 @@ fn store(app: &App, key: &NewKey, args: &AddArgs) -> Result<(), Failure> {
         Ok(Look::Found(_)) => return Err(Failure::new(Code::Refused, format!("`{}` was just added by another process", key.name))),
         Ok(_) => fresh(app, key, args, &lock, secret)?,
         // Something was edited or damaged: `--replace` is how a person says that it may go.
-        Err(Error::Refused { .. } | Error::Damaged { .. }) if args.replace => fresh(app, key, args, &lock, secret)?,
+        Err(Error::Refused { .. } | Error::Swapped { .. } | Error::Damaged { .. }) if args.replace => fresh(app, key, args, &lock, secret)?,
         Err(error) => return Err(error.into()),
     };
     warn_all(app, &saved.warnings);

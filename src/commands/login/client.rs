@@ -4,12 +4,14 @@ use super::{LoginArgs, Target};
 use crate::app::App;
 use crate::config::{Client, ClientSecret};
 use crate::credential::{Id, Index, StoreKind};
+use crate::disk::Lock;
 use crate::failure::{Code, Failure};
 use crate::provider::{OAuthSpec, SecretRule};
 use crate::secret::{Alphabet, Secret};
 use crate::store::Slot;
 use crate::ui::open_browser;
-use std::io::Read;
+use std::io::{IsTerminal, Read};
+use std::time::Duration;
 
 /// A client to log in with.
 pub(super) struct Chosen {
@@ -19,8 +21,6 @@ pub(super) struct Chosen {
     pub secret: Option<Secret>,
     /// Whether it must be stored once the login has worked.
     is_new: bool,
-    /// What it replaces.
-    earlier: Option<Client>,
 }
 
 pub(super) fn choose(app: &App, target: &Target, oauth: &OAuthSpec, args: &LoginArgs, redirect_uri: &str) -> Result<Chosen, Failure> {
@@ -31,12 +31,12 @@ pub(super) fn choose(app: &App, target: &Target, oauth: &OAuthSpec, args: &Login
         && !args.client_secret_stdin
     {
         let secret = stored_secret(app, target, oauth, &client)?;
-        return Ok(Chosen { id: client.client_id, secret, is_new: false, earlier });
+        return Ok(Chosen { id: client.client_id, secret, is_new: false });
     }
     let id = match (&args.client_id, &earlier) {
         (Some(id), _) => id.clone(),
         (None, Some(client)) => client.client_id.clone(),
-        (None, None) => ask_id(app, target, oauth, redirect_uri)?,
+        (None, None) => ask_id(app, target, oauth, args, redirect_uri)?,
     };
     if !Client::is_valid_id(&id) {
         return Err(Failure::new(Code::Usage, "a client id is plain ASCII text of at most 512 characters"));
@@ -45,7 +45,7 @@ pub(super) fn choose(app: &App, target: &Target, oauth: &OAuthSpec, args: &Login
         refuse_while_used(app, target, earlier, &id)?;
     }
     let secret = new_secret(app, target, oauth, args)?;
-    Ok(Chosen { id, secret, is_new: true, earlier })
+    Ok(Chosen { id, secret, is_new: true })
 }
 
 /// Another client id would cut off every other login of the provider, which are bound to the one they were made with.
@@ -72,15 +72,19 @@ fn stored_secret(app: &App, target: &Target, oauth: &OAuthSpec, client: &Client)
         return Err(Failure::new(Code::NotFound, format!("the {store} no longer holds the client secret of {}", target.name.provider()))
             .hint(format!("run `authctl login {} --client-secret-stdin < FILE`", target.name)));
     };
-    if kept.token_endpoint != oauth.token_endpoint || kept.client_id != client.client_id || kept.provider != target.name.provider() {
-        return Err(Failure::new(Code::Refused, "the stored client secret was given for another client or token endpoint")
+    if kept.token_endpoint != oauth.token_endpoint
+        || kept.client_id != client.client_id
+        || kept.provider != target.name.provider()
+        || kept.revocation_endpoint != oauth.revocation_endpoint
+    {
+        return Err(Failure::new(Code::Refused, "the stored client secret was given for another client or other endpoints")
             .hint("if that is right, give it again with `--client-secret-stdin`"));
     }
     Ok(Some(kept.client_secret))
 }
 
 /// Asks for the client id, having said where to get one and what to enter there.
-fn ask_id(app: &App, target: &Target, oauth: &OAuthSpec, redirect_uri: &str) -> Result<String, Failure> {
+fn ask_id(app: &App, target: &Target, oauth: &OAuthSpec, args: &LoginArgs, redirect_uri: &str) -> Result<String, Failure> {
     let title = &target.row.title;
     let explanation = explanation(target, oauth, redirect_uri);
     if !app.ui.can_ask() {
@@ -88,7 +92,8 @@ fn ask_id(app: &App, target: &Target, oauth: &OAuthSpec, redirect_uri: &str) -> 
             .hint(format!("{explanation}; then run `authctl login {} --client-id ID`", target.name)));
     }
     app.ui.must_say(&format!("{title} wants to know which app logs in, so register one of your own: {explanation}"));
-    if let Some(page) = oauth.register.as_ref().and_then(|register| url::Url::parse(&register.page).ok())
+    if !args.no_browser
+        && let Some(page) = oauth.register.as_ref().and_then(|register| url::Url::parse(&register.page).ok())
         && let Err(error) = open_browser(&page)
     {
         app.ui.say(&error.to_string());
@@ -114,8 +119,10 @@ fn explanation(target: &Target, oauth: &OAuthSpec, redirect_uri: &str) -> String
 
 fn new_secret(app: &App, target: &Target, oauth: &OAuthSpec, args: &LoginArgs) -> Result<Option<Secret>, Failure> {
     let usage = |message: &str| Failure::new(Code::Usage, message.to_owned());
-    let secret = if args.client_secret_stdin {
-        let mut text = String::new();
+    let secret = if args.client_secret_stdin && std::io::stdin().is_terminal() {
+        Some(app.ui.ask_hidden("client secret (hidden):")?)
+    } else if args.client_secret_stdin {
+        let mut text = zeroize::Zeroizing::new(String::new());
         std::io::stdin().take(8192).read_to_string(&mut text).map_err(|_| usage("the client secret on standard input is not text"))?;
         let text = text.trim_end_matches(['\r', '\n']);
         if text.is_empty() {
@@ -146,18 +153,27 @@ fn new_secret(app: &App, target: &Target, oauth: &OAuthSpec, args: &LoginArgs) -
 }
 
 impl Chosen {
-    /// Stores a client that has just proved to work.
-    pub(super) fn keep(&self, app: &App, provider: &str, oauth: &OAuthSpec, store: StoreKind) -> Result<(), Failure> {
+    /// Stores a client that has just proved to work, still beside the one that it replaces: until the login is saved,
+    /// either of them may be the one that the record is bound to.
+    pub(super) fn keep(&self, app: &App, target: &Target, oauth: &OAuthSpec, store: StoreKind) -> Result<(), Failure> {
         if !self.is_new {
             return Ok(());
         }
-        let mut client = Client { client_id: self.id.clone(), secret_id: None, secret_store: None };
+        let provider = target.name.provider();
+        // Clients are per provider, locks per credential: two first logins must not undo each other's client.
+        let _lock = provider_lock(app, provider)?;
+        let earlier = Client::read(&app.paths, provider)?;
+        if let Some(earlier) = &earlier {
+            refuse_while_used(app, target, earlier, &self.id)?;
+        }
+        let mut client = Client { client_id: self.id.clone(), secret_id: None, secret_store: None, earlier: None };
         if let Some(secret) = &self.secret {
             let id = Id::random()?;
             let kept = ClientSecret {
                 provider: provider.to_owned(),
                 client_id: self.id.clone(),
                 token_endpoint: oauth.token_endpoint.clone(),
+                revocation_endpoint: oauth.revocation_endpoint.clone(),
                 client_secret: secret.clone(),
             };
             let (slot, text) = (Slot::client(provider, &id), kept.to_text());
@@ -166,13 +182,32 @@ impl Chosen {
             client.secret_id = Some(id);
             client.secret_store = Some(store);
         }
+        client.earlier = earlier.map(Box::new);
+        Ok(client.write(&app.paths, provider)?)
+    }
+
+    /// Lets go of the replaced client, once the login with the new one is saved.
+    pub(super) fn settle_in(&self, app: &App, provider: &str) -> Result<(), Failure> {
+        if !self.is_new {
+            return Ok(());
+        }
+        let _lock = provider_lock(app, provider)?;
+        let Some(mut client) = Client::read(&app.paths, provider)?.filter(|client| client.client_id == self.id) else { return Ok(()) };
+        let mut replaced = client.earlier.take();
         client.write(&app.paths, provider)?;
-        if let Some((store, id)) = self.earlier.as_ref().and_then(|earlier| earlier.secret_store.zip(earlier.secret_id.as_ref())) {
-            // The new one is in force; an old secret that cannot be deleted now harms nobody.
-            if let Err(error) = app.stores.delete(store, &Slot::client(provider, id)) {
+        while let Some(earlier) = replaced {
+            if let Some((store, id)) = earlier.secret_store.zip(earlier.secret_id.as_ref())
+                // The new one is in force; an old secret that cannot be deleted now harms nobody.
+                && let Err(error) = app.stores.delete(store, &Slot::client(provider, id))
+            {
                 tracing::info!(%error, "the earlier client secret could not be deleted");
             }
+            replaced = earlier.earlier;
         }
         Ok(())
     }
+}
+
+fn provider_lock(app: &App, provider: &str) -> Result<Lock, Failure> {
+    Lock::acquire(&app.paths.client_lock(provider), Duration::from_secs(30)).map_err(|error| Failure::new(Code::Failed, error.to_string()))
 }

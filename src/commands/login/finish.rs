@@ -1,22 +1,25 @@
 //! The second half of a login: the code is redeemed under the lock, and what comes of it is saved.
 
-use super::Attempt;
+use super::{Attempt, is_mendable, refuse_key};
 use crate::acquire::{Error, Found, Keeper, Look, add, look, save, settle};
 use crate::app::App;
-use crate::credential::{AccessToken, Bound, ClientAuth, Index, Kind, Record, SecretPart, trusted_url};
+use crate::credential::{AccessToken, Bound, ClientAuth, Index, Kind, Name, Record, SecretPart, trusted_url};
 use crate::disk::Lock;
 use crate::failure::{Code, Failure};
 use crate::http::interruption;
-use crate::oauth::{self, Callback, Flow, Grant, Person, TokenReply, subject_of, whoami};
+use crate::oauth::{self, Callback, Flow, Grant, Person, TokenError, TokenReply, subject_of, whoami};
 use crate::provider::render;
 use crate::sealed::Sealed;
 use crate::secret::Secret;
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How long the token endpoint may take.
 const EXCHANGE: Duration = Duration::from_secs(45);
+
+/// How long another authctl may be busy with the same login.
+const LOCK_PATIENCE: Duration = Duration::from_secs(60);
 
 /// What to tell about a finished login.
 pub(super) struct Done {
@@ -34,28 +37,65 @@ pub(super) fn finish(app: &App, attempt: &Attempt<'_>, flow: &Flow, callback: &C
     let authorization = flow.accept(callback)?;
     let keeper = app.keeper();
     let name = &attempt.target.name;
-    let lock = keeper.lock(name)?;
+    let lock = lock(app, keeper, name)?;
     settle(&keeper, &lock, name)?;
+    // Again, now that nobody else can change it.
+    let index = Index::read(&app.paths.credentials(), name)?;
+    if let Some(index) = &index {
+        refuse_key(index, attempt.args)?;
+    }
     let before = match look(&keeper, name) {
         Ok(Look::Found(found)) => Some(found),
-        Ok(_) | Err(Error::Refused { .. } | Error::Damaged { .. }) => None,
+        Ok(_) => None,
+        Err(error) if is_mendable(&error) => None,
         Err(error) => return Err(error.into()),
     };
+    if before.is_none() {
+        // The browser may have taken minutes: a code is not redeemed for a store that has been locked meanwhile.
+        app.stores.probe(attempt.store)?;
+    }
     let spinner = app.ui.spinner("completing the login");
     let reply = redeem(app, attempt, flow, &authorization.code)?;
     let received_at = Timestamp::now();
-    let person = identify(app, attempt, flow, &reply, before.as_deref())?;
+    // Of an entry that cannot be believed in all else, the person is still known.
+    let bound = before.as_ref().map(|found| &found.record.bound).or(index.as_ref().map(|index| &index.bound));
+    let bound = bound.filter(|bound| bound.token_endpoint.is_some());
+    let person = identify(app, attempt, flow, &reply, bound)?;
     drop(spinner);
     if !attempt.args.replace
-        && let Some(before) = &before
+        && let Some(bound) = bound
     {
-        check_same_person(attempt, before, person.as_ref())?;
+        check_same_person(attempt, bound, person.as_ref())?;
     }
-    attempt.client.keep(app, name.provider(), attempt.oauth, attempt.store)?;
     if attempt.target.is_new && !app.catalogue.is_own(name.provider()) {
         app.catalogue.add(&attempt.target.row)?;
     }
-    store(keeper, &lock, attempt, before.as_deref(), reply, person, received_at)
+    attempt.client.keep(app, attempt.target, attempt.oauth, attempt.store)?;
+    let done = store(keeper, &lock, attempt, before.as_deref(), reply, person, received_at)?;
+    attempt.client.settle_in(app, name.provider())?;
+    Ok(done)
+}
+
+/// Takes the lock, unless Ctrl-C comes first: signals do not kill any more once they were listened to.
+fn lock(app: &App, keeper: Keeper<'_>, name: &Name) -> Result<Lock, Failure> {
+    let began = Instant::now();
+    app.network.run(async {
+        let mut interrupted = std::pin::pin!(interruption());
+        loop {
+            match keeper.try_lock(name) {
+                Err(Error::Busy { .. }) if began.elapsed() < LOCK_PATIENCE => {}
+                other => return other.map_err(Failure::from),
+            }
+            tokio::select! {
+                () = &mut interrupted => return Err(given_up()),
+                () = tokio::time::sleep(Duration::from_millis(50)) => {}
+            }
+        }
+    })?
+}
+
+fn given_up() -> Failure {
+    Failure::new(Code::Interrupted, "interrupted, nothing was stored")
 }
 
 fn redeem(app: &App, attempt: &Attempt<'_>, flow: &Flow, code: &Secret) -> Result<TokenReply, Failure> {
@@ -64,8 +104,8 @@ fn redeem(app: &App, attempt: &Attempt<'_>, flow: &Flow, code: &Secret) -> Resul
     let client = oauth::Client { id: attempt.client.id.clone(), auth: client_auth(attempt), secret: attempt.client.secret.clone() };
     let reply = app.network.run(async {
         tokio::select! {
-            reply = oauth::request(&app.network, &endpoint, &client, &grant, EXCHANGE) => reply.map_err(Failure::from),
-            () = interruption() => Err(Failure::new(Code::Interrupted, "interrupted, nothing was stored")),
+            reply = oauth::request(&app.network, &endpoint, &client, &grant, EXCHANGE) => reply.map_err(|error| explain(attempt, error)),
+            () = interruption() => Err(given_up()),
         }
     })??;
     Ok(reply)
@@ -75,20 +115,47 @@ fn client_auth(attempt: &Attempt<'_>) -> ClientAuth {
     if attempt.client.secret.is_some() { attempt.oauth.client_auth } else { ClientAuth::None }
 }
 
-/// Whose login it is: by the ID token, else by the row's question, else unknown.
-fn identify(app: &App, attempt: &Attempt<'_>, flow: &Flow, reply: &TokenReply, before: Option<&Found>) -> Result<Option<Person>, Failure> {
+/// A client that the server does not know is the user's to correct.
+fn explain(attempt: &Attempt<'_>, error: TokenError) -> Failure {
+    let wrong_client = matches!(&error, TokenError::Denied { code, .. } if code == "invalid_client" || code == "unauthorized_client");
+    let failure = Failure::from(error);
+    if wrong_client {
+        failure.hint(format!(
+            "check the client id, and give its secret again with `authctl login {} --client-secret-stdin`",
+            attempt.target.name
+        ))
+    } else {
+        failure
+    }
+}
+
+/// Whose login it is: as the row's question answers, where it has one that the token may go to; else by the ID token.
+/// Always the same way for a provider: the two may call one person by different identifiers.
+fn identify(app: &App, attempt: &Attempt<'_>, flow: &Flow, reply: &TokenReply, before: Option<&Bound>) -> Result<Option<Person>, Failure> {
+    let mut told = None;
     if let Some(token) = &reply.id_token {
         let issuer = attempt.oauth.issuer.as_deref();
-        let (subject, label) = subject_of(token, issuer, &attempt.client.id, flow.nonce.as_ref())
+        let (subject, label) = subject_of(token, issuer, &attempt.client.id, flow.nonce.as_ref(), Timestamp::now())
             .map_err(|error| Failure::new(Code::Refused, format!("the login was not completed: {error}")))?;
-        return Ok(Some(Person { subject, label }));
+        told = Some(Person { subject, label });
     }
-    let Some(ask) = &attempt.oauth.whoami else { return Ok(None) };
+    let Some(ask) = &attempt.oauth.whoami else { return Ok(told) };
+    let allowed = attempt.args.origin.is_empty()
+        || trusted_url(&ask.url).is_ok_and(|url| attempt.args.origin.iter().any(|origin| origin.covers(&url)));
+    if !allowed {
+        return Ok(told);
+    }
     let parts = BTreeMap::from([("token".to_owned(), reply.access_token.clone())]);
     let headers = render(&attempt.target.row.login_headers(), &parts)?;
-    match app.network.run(whoami(&app.network, ask, headers))? {
+    let answer = app.network.run(async {
+        tokio::select! {
+            answer = whoami(&app.network, ask, headers) => Ok(answer),
+            () = interruption() => Err(given_up()),
+        }
+    })??;
+    match answer {
         Ok(person) => Ok(Some(person)),
-        Err(error) if before.is_some_and(|found| found.record.bound.subject.is_some()) => {
+        Err(error) if before.is_some_and(|bound| bound.subject.is_some()) => {
             Err(Failure::new(Code::Unreachable, format!("cannot tell whose login this is: {error}"))
                 .hint("try again; the old login is kept"))
         }
@@ -99,15 +166,15 @@ fn identify(app: &App, attempt: &Attempt<'_>, flow: &Flow, reply: &TokenReply, b
     }
 }
 
-fn check_same_person(attempt: &Attempt<'_>, before: &Found, person: Option<&Person>) -> Result<(), Failure> {
-    let Some(old) = &before.record.bound.subject else { return Ok(()) };
+fn check_same_person(attempt: &Attempt<'_>, before: &Bound, person: Option<&Person>) -> Result<(), Failure> {
+    let Some(old) = &before.subject else { return Ok(()) };
     if person.is_some_and(|person| person.subject == *old) {
         return Ok(());
     }
     let name = &attempt.target.name;
     let called = |label: Option<&String>, subject: &str| label.cloned().unwrap_or_else(|| subject.to_owned());
     let new = person.map_or_else(|| "somebody unknown".into(), |person| called(person.label.as_ref(), &person.subject));
-    let old = called(before.record.bound.label.as_ref(), old);
+    let old = called(before.label.as_ref(), old);
     Err(Failure::new(Code::Refused, format!("`{name}` is the login of {old}, and the browser logged in as {new}"))
         .hint(format!("give the other account a name of its own, `authctl login {}/ACCOUNT`, or add `--replace`", name.provider())))
 }
@@ -121,14 +188,6 @@ fn store(
     person: Option<Person>,
     received_at: Timestamp,
 ) -> Result<Done, Failure> {
-    let life = reply.expires_in.or(attempt.oauth.assumed_lifetime.filter(|_| reply.refresh_token.is_some()));
-    let token = AccessToken {
-        token: reply.access_token,
-        received_at,
-        expires_at: life.map(|life| received_at + SignedDuration::from_secs(life.into())),
-        scope: Vec::new(),
-        resource: None,
-    };
     let bound = bound(attempt, before, person.as_ref(), reply.scope);
     // A provider that issues a refresh token on the first consent alone: the one of the same person and client is
     // still good.
@@ -140,6 +199,14 @@ fn store(
         _ => None,
     });
     let refreshable = refresh_token.is_some();
+    let life = reply.expires_in.or(attempt.oauth.assumed_lifetime.filter(|_| refreshable));
+    let token = AccessToken {
+        token: reply.access_token,
+        received_at,
+        expires_at: life.map(|life| received_at + SignedDuration::from_secs(life.into())),
+        scope: Vec::new(),
+        resource: None,
+    };
     let mut sealed = Sealed::default();
     sealed.keep(token.clone());
     let secret = SecretPart::Login { refresh_token, access: (!refreshable).then_some(token) };

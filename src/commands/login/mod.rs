@@ -5,9 +5,9 @@ mod finish;
 mod target;
 
 use super::{answer, args, warn_all};
-use crate::acquire::{Found, Look, look};
+use crate::acquire::{Error, Found, Look, look, settle};
 use crate::app::{App, store_for};
-use crate::credential::{Kind, Origin, StoreKind, trusted_url};
+use crate::credential::{Index, Kind, Origin, State, StoreKind, trusted_url};
 use crate::failure::{Code, Failure};
 use crate::http::interruption;
 use crate::oauth::{Flow, Listener, begin};
@@ -124,20 +124,39 @@ pub(super) fn run(app: &App, args: LoginArgs) -> Result<(), Failure> {
     answer(app.output, || serde_json::json!({ "name": target.name, "kind": "login", "scopes": done.scopes, "store": store }), |_| Ok(()))
 }
 
-/// The login that this one would replace. Read now, so that a locked store is found out before the browser opens.
+/// The login that this one would replace. Read now, so that a locked store is found out before the browser opens, and
+/// so that what an interrupted command left is settled before there is a code to redeem.
 fn before(app: &App, target: &Target, args: &LoginArgs) -> Result<Option<Box<Found>>, Failure> {
-    let found = match look(&app.keeper(), &target.name) {
-        Ok(Look::Found(found)) => found,
-        Ok(_) => return Ok(None),
-        // Edited or damaged: logging in anew is how a person mends it. The lock and a second look come later.
-        Err(crate::acquire::Error::Refused { .. } | crate::acquire::Error::Damaged { .. }) => return Ok(None),
-        Err(error) => return Err(error.into()),
-    };
-    if found.record.kind() == Some(Kind::Key) && !args.replace {
-        return Err(Failure::new(Code::Refused, format!("`{}` is an API key", target.name))
-            .hint(format!("choose another account, `{}/ACCOUNT`, or add `--replace`", target.name.provider())));
+    let (keeper, name) = (app.keeper(), &target.name);
+    let index = Index::read(&app.paths.credentials(), name)?;
+    if index.is_some_and(|index| index.state != State::Active) {
+        let lock = keeper.lock(name)?;
+        warn_all(app, &settle(&keeper, &lock, name)?);
     }
-    Ok(Some(found))
+    if let Some(index) = Index::read(&app.paths.credentials(), name)? {
+        refuse_key(&index, args)?;
+    }
+    match look(&keeper, name) {
+        Ok(Look::Found(found)) => Ok(Some(found)),
+        Ok(_) => Ok(None),
+        // Edited or damaged: logging in anew is how a person mends it. The lock and a second look come later.
+        Err(error) if is_mendable(&error) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Whether a new login is how a person gets out of this.
+fn is_mendable(error: &Error) -> bool {
+    matches!(error, Error::Refused { .. } | Error::Swapped { .. } | Error::Damaged { .. })
+}
+
+/// A login takes the place of a key only when it is told to.
+fn refuse_key(index: &Index, args: &LoginArgs) -> Result<(), Failure> {
+    if index.kind == Kind::Key && index.state == State::Active && !args.replace {
+        return Err(Failure::new(Code::Refused, format!("`{}` is an API key", index.name))
+            .hint(format!("choose another account, `{}/ACCOUNT`, or add `--replace`", index.name.provider())));
+    }
+    Ok(())
 }
 
 /// What is asked for: what was granted before, what is asked now, and what a refresh token needs.

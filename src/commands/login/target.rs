@@ -46,41 +46,46 @@ pub(super) fn find(app: &App, args: &LoginArgs) -> Result<Target, Failure> {
     if let Some(row) = app.catalogue.find(name.provider())?
         && row.variables.contains_key(HOST)
     {
+        // Its endpoints are where the row says, at the root of the host and over TLS.
+        if issuer.scheme() != "https" || !matches!(issuer.path(), "" | "/") || issuer.query().is_some() {
+            return Err(Failure::new(Code::Usage, format!("{} is known at the root of an https host alone", row.title))
+                .hint("give `https://HOST`, or another name with `--as` to use its metadata"));
+        }
         variables.insert(HOST.into(), authority(&issuer));
         let row = row.resolve(&variables)?;
         return Ok(Target { name, row, variables, is_new: false });
     }
-    let row = from_metadata(app, args, &name, &Origin::of(&issuer))?;
-    Ok(Target { name, row, variables, is_new: true })
-}
-
-fn authority(url: &url::Url) -> String {
-    let host = url.host_str().unwrap_or_default();
-    url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
-}
-
-fn from_metadata(app: &App, args: &LoginArgs, name: &Name, own: &Origin) -> Result<Row, Failure> {
-    let spinner = app.ui.spinner(&format!("asking {own} how it works"));
-    let spec = app.network.run(discover(&app.network, &args.what))??;
-    drop(spinner);
+    let spec = {
+        let _spinner = app.ui.spinner(&format!("asking {} how it works", issuer.host_str().unwrap_or_default()));
+        app.network.run(discover(&app.network, &args.what))??
+    };
+    // The provider is known already: its row counts, if it is the same server; else other logins of it would be
+    // redirected.
     if let Some(row) = app.catalogue.find(name.provider())? {
-        // The name is taken by a row: only the same server may have it, or other logins of it would be redirected.
-        let same = row.oauth.as_ref().is_some_and(|oauth| oauth.token_endpoint == spec.token_endpoint);
-        if !same {
+        let row = row.resolve(&variables)?;
+        if row.oauth.as_ref().is_none_or(|oauth| oauth.token_endpoint != spec.token_endpoint) {
             return Err(Failure::new(Code::Refused, format!("the provider `{}` is another server", name.provider()))
                 .hint("choose another name with `--as`"));
         }
+        return Ok(Target { name, row, variables, is_new: false });
     }
+    let origins = if args.origin.is_empty() { vec![Origin::of(&issuer)] } else { args.origin.clone() };
     let row = Row {
         name: name.provider().to_owned(),
         title: name.provider().to_owned(),
         verified: None,
         sources: vec![args.what.clone()],
         unverified: Vec::new(),
-        origins: if args.origin.is_empty() { vec![own.to_string()] } else { args.origin.iter().map(ToString::to_string).collect() },
+        origins: origins.iter().map(ToString::to_string).collect(),
         variables: BTreeMap::new(),
         oauth: Some(spec),
         key: None,
     };
-    Ok(row.resolve(&BTreeMap::new())?)
+    let row = row.resolve(&BTreeMap::new())?;
+    Ok(Target { name, row, variables, is_new: true })
+}
+
+fn authority(url: &url::Url) -> String {
+    let host = url.host_str().unwrap_or_default();
+    url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
 }
