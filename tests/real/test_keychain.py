@@ -1,5 +1,6 @@
 """The keychain in all its states: a locked one is never mistaken for an empty one, and nothing hangs."""
 import concurrent.futures
+import contextlib
 import os
 import pathlib
 import re
@@ -8,7 +9,7 @@ import subprocess
 import threading
 
 import pytest
-from conftest import AUTHCTL, PATH, Home, keychain_home, say, vault_home
+from conftest import AUTHCTL, BROWSER, PATH, Home, keychain_home, say, vault_home
 
 
 class Deaf:
@@ -102,6 +103,21 @@ def test_trouble_with_the_keychain_has_its_exit_code_and_loses_nothing(folder, k
     home.run("logout", "op").done()
 
 
+def test_the_budget_is_for_the_keychain_and_not_for_slow_people_and_servers(folder, keyring, server):
+    """A browser that takes twelve seconds and a server that takes twenty use up nothing of the keychain's ten."""
+    home = keychain_home(folder, keyring)
+    slow = folder / "slow-browser"
+    slow.write_text(f"#!/bin/sh\nsleep 12\nexec {BROWSER} \"$1\"\n")
+    slow.chmod(0o755)
+    home.run("login", server.url, "--as", "op", "--client-id", "tool", env={"BROWSER": str(slow)}).done()
+    server.next("delay")
+    running = [home.start("token", "op", "--refresh") for _ in range(2)]
+    tokens = [process.communicate(timeout=90)[0] for process in running]
+    assert all(process.returncode == 0 for process in running) and tokens[0] == tokens[1] != b"", tokens
+    assert server.control()["refreshes"] == 1
+    home.run("refresh", "op").done()
+
+
 def test_without_a_named_store_the_choice_is_told_and_both_ways_out_are_named(folder, keyring):
     home = Home(folder / "home", keyring.env)
     ran = home.run("-v", "key", "add", "acme", "--header", "X: {key}", "--origin", "https://a.test", input="k").done()
@@ -166,13 +182,9 @@ def test_a_full_disk_stops_a_refresh_before_the_token_is_spent(folder, keyring, 
         home = keychain_home(disk, keyring) if store == "keychain" else vault_home(disk)
         home.login(server).done()
         filler = disk / "filler"
-        with open(filler, "wb") as out:
-            try:
-                while True:
-                    out.write(b"x" * 4096)
-                    out.flush()
-            except OSError:
-                pass
+        with open(filler, "wb", buffering=0) as out, contextlib.suppress(OSError):
+            while True:
+                out.write(b"x" * 1024)
         before = server.control()["tokenRequests"]
         home.run("token", "op").done()
         ran = home.run("refresh", "op")
