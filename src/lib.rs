@@ -45,7 +45,7 @@ mod secret;
 mod store;
 mod ui;
 
-pub use commands::{definition, report_defect, run};
+pub use commands::{report_defect, run};
 
 /// Runs the holder of a handed-over header when the arguments say so, before anything that would spoil it: the holder
 /// must stay readable for other processes of this user.

@@ -17,7 +17,7 @@ use crate::failure::{Code, Failure};
 use crate::output::Output;
 use crate::ui::Ui;
 use clap::error::ErrorKind;
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{Parser, Subcommand};
 use std::ffi::OsString;
 use std::io::IsTerminal;
 use std::process::ExitCode;
@@ -148,12 +148,6 @@ pub fn report_defect(arguments: &[OsString]) {
     }
     let ui = Ui { quiet: false, json: arguments.iter().any(|argument| argument == "--json"), no_input: true };
     ui.fail(Code::Failed.name(), "internal error", Some("please report what you did; nothing that was stored is lost"));
-}
-
-/// The command line as data, for whatever is generated from it.
-#[must_use]
-pub fn definition() -> clap::Command {
-    Cli::command()
 }
 
 /// Warnings of the layers below, which do not print.

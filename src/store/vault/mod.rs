@@ -1,36 +1,25 @@
 //! The vault: age files (age-encryption.org/v1), one per record, encrypted to one X25519 recipient, so that saving
 //! needs no passphrase. The identity that opens them is wrapped by a passphrase, or lies there raw when the user says so.
 
+mod identity;
+
 use super::{Error, kernel, refused};
 use crate::credential::{Id, StoreKind};
 use crate::disk::{self, Privacy};
 use crate::secret::Secret;
-use age::secrecy::SecretString;
-use age::{scrypt, x25519};
+use age::x25519;
 use std::cell::OnceCell;
-use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-/// log2 of the scrypt cost. Fixed, since `age` would otherwise measure this machine at this moment.
-const COST: u8 = 18;
-
-/// The highest cost accepted when reading: four times the memory and time of [`COST`].
-const MAX_COST: u8 = 20;
+pub use identity::Protection;
+use identity::{decrypt, exposed, parse};
 
 /// The shortest passphrase taken, in characters.
 pub const SHORTEST_PASSPHRASE: usize = 8;
 
 const STORE: StoreKind = StoreKind::Vault;
-
-/// How the identity is protected.
-pub enum Protection {
-    /// Wrapped by a passphrase.
-    Passphrase(Secret),
-    /// Not at all: key and lock in one folder.
-    None,
-}
 
 /// A folder of age files.
 pub struct Vault {
@@ -131,17 +120,7 @@ impl Vault {
     }
 
     fn write_identity(&self, identity: &x25519::Identity, protection: &Protection) -> Result<(), Error> {
-        let raw = exposed(identity);
-        let bytes = match protection {
-            Protection::None => format!("{}\n", raw.expose()).into_bytes(),
-            Protection::Passphrase(passphrase) => {
-                let mut recipient = scrypt::Recipient::new(SecretString::from(passphrase.expose()));
-                recipient.set_work_factor(COST);
-                age::encrypt(&recipient, raw.expose().as_bytes())
-                    .map_err(|_| Error::Refused { store: STORE, reason: "the identity cannot be wrapped".into() })?
-            }
-        };
-        disk::write(&self.identity_file(), &bytes).map_err(|error| refused(STORE, &error))
+        disk::write(&self.identity_file(), &identity::wrap(identity, protection)?).map_err(|error| refused(STORE, &error))
     }
 
     /// Whether records can be read without asking anybody for a passphrase.
@@ -166,9 +145,9 @@ impl Vault {
             self.recipient()?;
             return Ok(None);
         };
-        let plain = decrypt(self.open()?, &sealed)
-            .ok_or_else(|| Error::Damaged { store: STORE, reason: format!("{} is damaged or made for another vault", path.display()) })?;
-        Ok(Some(plain))
+        let plain = decrypt(self.open()?, &sealed).ok().and_then(|plain| String::from_utf8(plain.to_vec()).ok());
+        let damaged = || Error::Damaged { store: STORE, reason: format!("{} is damaged or made for another vault", path.display()) };
+        plain.map(|plain| Some(Secret::new(plain))).ok_or_else(damaged)
     }
 
     pub(super) fn write(&self, id: &Id, text: &Secret) -> Result<(), Error> {
@@ -220,7 +199,7 @@ impl Vault {
         }
         let recipient = self.stored_recipient()?.map(|recipient| recipient.to_string());
         let identity = match &self.outside_identity {
-            Some(path) => raw_identity(path)?,
+            Some(path) => identity::outside(path)?,
             None => self.inside_identity(recipient.as_deref(), passphrase)?,
         };
         let own = identity.to_public().to_string();
@@ -250,58 +229,15 @@ impl Vault {
             return Ok(identity);
         }
         let passphrase = passphrase().ok_or(Error::Locked { store: STORE, reason: None })?;
-        let mut unwrap = scrypt::Identity::new(SecretString::from(passphrase.expose()));
-        unwrap.set_max_work_factor(MAX_COST);
-        let plain = age::Decryptor::new_buffered(bytes.as_slice()).and_then(|decryptor| {
-            let mut plain = zeroize::Zeroizing::new(Vec::new());
-            let unwrap: &dyn age::Identity = &unwrap;
-            decryptor.decrypt(std::iter::once(unwrap))?.read_to_end(&mut plain)?;
-            Ok(plain)
-        });
-        match plain {
-            Ok(plain) => parse(&plain).ok_or_else(|| damaged(&path)),
-            Err(age::DecryptError::DecryptionFailed | age::DecryptError::NoMatchingKeys | age::DecryptError::KeyDecryptionFailed) => {
-                Err(Error::Locked { store: STORE, reason: Some("the passphrase is wrong".into()) })
-            }
-            Err(_) => Err(damaged(&path)),
-        }
+        identity::unwrap(&path, &bytes, &passphrase)
     }
-}
-
-fn damaged(path: &Path) -> Error {
-    Error::Refused { store: STORE, reason: format!("{} is damaged", path.display()) }
-}
-
-fn raw_identity(path: &Path) -> Result<x25519::Identity, Error> {
-    let bytes = disk::read(path, Privacy::Private).map_err(|error| refused(STORE, &error))?;
-    let bytes = bytes.ok_or_else(|| Error::Unavailable { store: STORE, reason: format!("{} is missing", path.display()) })?;
-    parse(&bytes).ok_or_else(|| damaged(path))
-}
-
-/// A raw identity file: comments, and one line with the key.
-fn parse(bytes: &[u8]) -> Option<x25519::Identity> {
-    let text = std::str::from_utf8(bytes).ok()?;
-    let line = text.lines().map(str::trim).find(|line| !line.is_empty() && !line.starts_with('#'))?;
-    x25519::Identity::from_str(line).ok()
-}
-
-fn exposed(identity: &x25519::Identity) -> Secret {
-    use age::secrecy::ExposeSecret as _;
-    Secret::new(identity.to_string().expose_secret())
-}
-
-fn decrypt(identity: &x25519::Identity, sealed: &[u8]) -> Option<Secret> {
-    let mut plain = Vec::new();
-    let identity: &dyn age::Identity = identity;
-    let reader = age::Decryptor::new_buffered(sealed).ok()?.decrypt(std::iter::once(identity)).ok()?;
-    reader.take(disk::MAX_FILE).read_to_end(&mut plain).ok()?;
-    String::from_utf8(plain).ok().map(Secret::new)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use std::path::Path;
 
     fn vault(home: &Path, passphrase: Option<&str>) -> Vault {
         let passphrase = passphrase.map(str::to_owned);

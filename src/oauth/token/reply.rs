@@ -1,157 +1,14 @@
-//! The token endpoint (RFC 6749 section 3.2): one request, one reading of the answer for every grant.
+//! Reading what a token endpoint answers.
 
-use super::authorize::plain;
-use crate::credential::{ClientAuth, scope_words};
-use crate::http::{Network, Reply, Request, TransportError};
-use crate::provider::Header;
+use super::{TokenError, TokenReply};
+use crate::credential::scope_words;
+use crate::http::Reply;
+use crate::oauth::authorize::plain;
 use crate::secret::{Alphabet, Secret};
-use base64::Engine as _;
 use serde_json::Value;
-use std::time::Duration;
-use url::Url;
-use url::form_urlencoded::{Serializer, byte_serialize};
-
-/// Who asks.
-pub struct Client {
-    /// The client identifier.
-    pub id: String,
-    /// How it authenticates.
-    pub auth: ClientAuth,
-    /// Its secret, where it has one.
-    pub secret: Option<Secret>,
-}
-
-/// What is asked for: the parameters of one grant.
-pub struct Grant(Vec<(&'static str, Secret)>);
-
-impl Grant {
-    /// RFC 6749 section 4.1.3.
-    pub fn code(code: &Secret, redirect_uri: &str, verifier: Option<&Secret>) -> Self {
-        let mut grant = Self(vec![
-            ("grant_type", Secret::new("authorization_code")),
-            ("code", code.clone()),
-            ("redirect_uri", Secret::new(redirect_uri)),
-        ]);
-        grant.add("code_verifier", verifier.cloned());
-        grant
-    }
-
-    /// RFC 6749 section 6.
-    pub fn refresh(token: &Secret) -> Self {
-        Self(vec![("grant_type", Secret::new("refresh_token")), ("refresh_token", token.clone())])
-    }
-
-    /// RFC 7009 section 2.1, which shares the client authentication.
-    pub(super) fn revocation(token: &Secret, hint: &str) -> Self {
-        Self(vec![("token", token.clone()), ("token_type_hint", Secret::new(hint))])
-    }
-
-    /// A further parameter, when there is one.
-    pub fn add(&mut self, name: &'static str, value: Option<Secret>) {
-        self.0.extend(value.map(|value| (name, value)));
-    }
-}
-
-/// A successful answer (RFC 6749 section 5.1).
-#[derive(Debug)]
-pub struct TokenReply {
-    /// The access token, checked.
-    pub access_token: Secret,
-    /// The refresh token, checked, when there is one.
-    pub refresh_token: Option<Secret>,
-    /// Seconds the access token lives; absent when missing or nonsense.
-    pub expires_in: Option<u32>,
-    /// The granted scope, when it differs from the asked one or the server says it anyway.
-    pub scope: Option<Vec<String>>,
-    /// The ID token of OpenID Connect.
-    pub id_token: Option<Secret>,
-}
-
-/// Why there is no token.
-#[derive(Debug, Clone, thiserror::Error)]
-pub enum TokenError {
-    /// The server never got the request; everything is as before.
-    #[error("{0}")]
-    NotSent(String),
-    /// It may have acted, and its answer did not arrive or made no sense.
-    #[error("{0}")]
-    Lost(String),
-    /// It is overloaded or broken for now.
-    #[error("the server answered {status}{}", code.as_ref().map(|code| format!(" ({code})")).unwrap_or_default())]
-    Busy {
-        /// HTTP status.
-        status: u16,
-        /// Its error code, if any.
-        code: Option<String>,
-        /// Seconds it asked to wait.
-        retry_after: Option<u64>,
-    },
-    /// It said no (RFC 6749 section 5.2).
-    #[error("the server refused with {code}{}", description.as_ref().map(|text| format!(": {text}")).unwrap_or_default())]
-    Denied {
-        /// The error code, or `status NNN` when it gave none.
-        code: String,
-        /// Its words, plain ASCII.
-        description: Option<String>,
-    },
-    /// An answer of success that must not be used.
-    #[error("{reason}")]
-    Unusable {
-        /// What is wrong, never a value.
-        reason: String,
-        /// The refresh token that came with it: the old one is spent.
-        successor: Option<Secret>,
-    },
-}
-
-/// Sends a grant to the token endpoint.
-///
-/// # Errors
-/// See [`TokenError`]; the variants differ in whether the grant may have been used up.
-pub async fn request(
-    network: &Network,
-    endpoint: &Url,
-    client: &Client,
-    grant: &Grant,
-    timeout: Duration,
-) -> Result<TokenReply, TokenError> {
-    let (body, headers) = encode(client, grant);
-    let request = Request { url: endpoint.clone(), body: Some(("application/x-www-form-urlencoded", body)), headers, timeout };
-    match network.send(request).await {
-        Ok(reply) => read(&reply),
-        Err(TransportError::NotSent(reason)) => Err(TokenError::NotSent(reason)),
-        Err(TransportError::Lost(reason)) => Err(TokenError::Lost(reason)),
-    }
-}
-
-/// The form body and the headers of a request with client authentication.
-pub(super) fn encode(client: &Client, grant: &Grant) -> (Secret, Vec<Header>) {
-    let mut form = Serializer::new(String::new());
-    for (name, value) in &grant.0 {
-        form.append_pair(name, value.expose());
-    }
-    let mut headers = Vec::new();
-    match (client.auth, &client.secret) {
-        (ClientAuth::Basic, Some(secret)) => {
-            // RFC 6749 section 2.3.1: id and secret are form-encoded before they become user and password.
-            let encoded = |text: &str| byte_serialize(text.as_bytes()).collect::<String>();
-            let pair = format!("{}:{}", encoded(&client.id), encoded(secret.expose()));
-            let value = format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(pair));
-            headers.push(Header { name: "Authorization".into(), value: Secret::new(value) });
-        }
-        (ClientAuth::Post, Some(secret)) => {
-            form.append_pair("client_id", &client.id).append_pair("client_secret", secret.expose());
-        }
-        // A public client names itself, section 3.2.1.
-        (_, None) | (ClientAuth::None, _) => {
-            form.append_pair("client_id", &client.id);
-        }
-    }
-    (Secret::new(form.finish()), headers)
-}
 
 /// Reads an answer by its fields first and its status second: some servers say `error` with 200.
-pub(super) fn read(reply: &Reply) -> Result<TokenReply, TokenError> {
+pub(in crate::oauth) fn read(reply: &Reply) -> Result<TokenReply, TokenError> {
     let fields = parse(&reply.body);
     let text = |name: &str| fields.as_ref().and_then(|fields| fields.get(name)).and_then(Value::as_str);
     let error = text("error").map(plain).filter(|code| !code.is_empty());
@@ -296,25 +153,6 @@ mod tests {
         assert!(ok(r#"{"access_token":"a","refresh_token":""}"#).refresh_token.is_none());
         assert!(answer(200, r#"{"access_token":"a","token_type":"DPoP"}"#).is_err());
         assert!(answer(200, r#"{"access_token":"a","token_type":"bearer"}"#).is_ok());
-    }
-
-    #[test]
-    fn client_authentication_is_one_way_at_a_time() {
-        let client = |auth, secret: Option<&str>| Client { id: "my:id".into(), auth, secret: secret.map(Secret::new) };
-        let sent = |client: Client| {
-            let (body, headers) = encode(&client, &Grant::refresh(&Secret::new("r")));
-            (body.expose().to_owned(), headers.first().map(|header| header.value.expose().to_owned()))
-        };
-        let (body, header) = sent(client(ClientAuth::Basic, Some("with/odd+chars%&=")));
-        assert_eq!(body, "grant_type=refresh_token&refresh_token=r");
-        let expected = base64::engine::general_purpose::STANDARD.encode("my%3Aid:with%2Fodd%2Bchars%25%26%3D");
-        assert_eq!(header.unwrap(), format!("Basic {expected}"));
-        let (body, header) = sent(client(ClientAuth::Post, Some("s&")));
-        assert!(body.ends_with("&client_id=my%3Aid&client_secret=s%26") && header.is_none());
-        for public in [client(ClientAuth::None, Some("s")), client(ClientAuth::Basic, None), client(ClientAuth::Post, None)] {
-            let (body, header) = sent(public);
-            assert!(body.ends_with("&client_id=my%3Aid") && header.is_none(), "{body}");
-        }
     }
 
     proptest! {

@@ -1,0 +1,82 @@
+//! The vault's identity: raw, or wrapped by a passphrase in an age file of its own.
+
+use super::{Error, STORE, refused};
+use crate::disk::{self, Privacy};
+use crate::secret::Secret;
+use age::secrecy::{ExposeSecret, SecretString};
+use age::{scrypt, x25519};
+use std::io::Read;
+use std::path::Path;
+use std::str::FromStr;
+
+/// log2 of the scrypt cost. Fixed, since `age` would otherwise measure this machine at this moment.
+const COST: u8 = 18;
+
+/// The highest cost accepted when reading: four times the memory and time of [`COST`].
+const MAX_COST: u8 = 20;
+
+/// How the identity is protected.
+pub enum Protection {
+    /// Wrapped by a passphrase.
+    Passphrase(Secret),
+    /// Not at all: key and lock in one folder.
+    None,
+}
+
+/// The bytes of an identity file.
+pub(super) fn wrap(identity: &x25519::Identity, protection: &Protection) -> Result<Vec<u8>, Error> {
+    let raw = exposed(identity);
+    match protection {
+        Protection::None => Ok(format!("{}\n", raw.expose()).into_bytes()),
+        Protection::Passphrase(passphrase) => {
+            let mut recipient = scrypt::Recipient::new(SecretString::from(passphrase.expose()));
+            recipient.set_work_factor(COST);
+            age::encrypt(&recipient, raw.expose().as_bytes())
+                .map_err(|_| Error::Refused { store: STORE, reason: "the identity cannot be wrapped".into() })
+        }
+    }
+}
+
+/// Reverses [`wrap`] with a passphrase.
+pub(super) fn unwrap(path: &Path, bytes: &[u8], passphrase: &Secret) -> Result<x25519::Identity, Error> {
+    let mut key = scrypt::Identity::new(SecretString::from(passphrase.expose()));
+    key.set_max_work_factor(MAX_COST);
+    match decrypt(&key, bytes) {
+        Ok(plain) => parse(&plain).ok_or_else(|| damaged(path)),
+        Err(age::DecryptError::DecryptionFailed | age::DecryptError::NoMatchingKeys | age::DecryptError::KeyDecryptionFailed) => {
+            Err(Error::Locked { store: STORE, reason: Some("the passphrase is wrong".into()) })
+        }
+        Err(_) => Err(damaged(path)),
+    }
+}
+
+/// A raw identity that lies outside the vault.
+pub(super) fn outside(path: &Path) -> Result<x25519::Identity, Error> {
+    let bytes = disk::read(path, Privacy::Private).map_err(|error| refused(STORE, &error))?;
+    let bytes = bytes.ok_or_else(|| Error::Unavailable { store: STORE, reason: format!("{} is missing", path.display()) })?;
+    parse(&bytes).ok_or_else(|| damaged(path))
+}
+
+/// A raw identity file: comments, and one line with the key.
+pub(super) fn parse(bytes: &[u8]) -> Option<x25519::Identity> {
+    let text = std::str::from_utf8(bytes).ok()?;
+    let line = text.lines().map(str::trim).find(|line| !line.is_empty() && !line.starts_with('#'))?;
+    x25519::Identity::from_str(line).ok()
+}
+
+/// The identity as text.
+pub(super) fn exposed(identity: &x25519::Identity) -> Secret {
+    Secret::new(identity.to_string().expose_secret())
+}
+
+/// Opens an age file; what it holds is bounded like every file.
+pub(super) fn decrypt(key: &dyn age::Identity, sealed: &[u8]) -> Result<zeroize::Zeroizing<Vec<u8>>, age::DecryptError> {
+    let mut plain = zeroize::Zeroizing::new(Vec::new());
+    let reader = age::Decryptor::new_buffered(sealed)?.decrypt(std::iter::once(key))?;
+    reader.take(disk::MAX_FILE).read_to_end(&mut plain)?;
+    Ok(plain)
+}
+
+fn damaged(path: &Path) -> Error {
+    Error::Damaged { store: STORE, reason: format!("{} is damaged", path.display()) }
+}
