@@ -79,6 +79,14 @@ impl Client {
         Ok(disk::write(&path, text.as_bytes())?)
     }
 
+    /// Takes the file away.
+    ///
+    /// # Errors
+    /// The disk refused.
+    pub fn delete(paths: &Paths, provider: &str) -> Result<(), Error> {
+        Ok(disk::remove(&Self::path(paths, provider))?)
+    }
+
     /// The registration with this client id: this one, or the one that it is about to replace.
     pub fn of(&self, client_id: &str) -> Option<&Self> {
         if self.client_id == client_id { Some(self) } else { self.earlier.as_ref().and_then(|earlier| earlier.of(client_id)) }

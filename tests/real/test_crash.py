@@ -129,6 +129,31 @@ def test_a_kill_in_a_login_leaves_the_old_one_or_the_new_one(home, server, folde
     say(f"login killed at {kills} calls: a second login never lost the first; a first login was there {outcomes[0]} times, not there {outcomes[3]} times")
 
 
+def test_a_kill_while_the_client_changes_leaves_a_login_that_works(home, server, folder):
+    home.login(server).done()
+    elsewhere = Elsewhere(folder)
+    clients = [("confidential", "basic-secret:with/odd+chars%&="), ("tool", None)]
+    kills = turn = 0
+    for call in ("fsync", "renameat"):
+        for k in range(1, 60):
+            # The other client each time, so that every login changes it.
+            client, secret = clients[turn % 2]
+            turn += 1
+            more = ["--client-secret-stdin"] if secret else []
+            died, ran = killed_at(home, call, k, "login", server.url, "--as", "op", "--client-id", client, "--timeout", "5s", *more, env=elsewhere.env, input=secret)
+            kills += died
+            home.run("refresh", "op").done()
+            if not died:
+                assert ran.code == 0, (call, k, ran)
+                break
+    elsewhere.stop()
+    home.login(server).done()
+    home.run("refresh", "op").done()
+    left = subprocess.run(["secret-tool", "search", "--all", "service", "authctl"], env=home.env, capture_output=True).stderr.decode() if home.env["AUTHCTL_STORE"] == "keychain" else ""
+    assert left.count("client:") <= 1, left
+    say(f"a login with another client killed at {kills} calls: the old or the new one works ({left.count('client:')} client secrets left)")
+
+
 def items(home):
     """What the store holds, whatever the index says."""
     if home.env["AUTHCTL_STORE"] == "vault":

@@ -166,24 +166,32 @@ impl Chosen {
         if let Some(earlier) = &earlier {
             refuse_while_used(app, target, earlier, &self.id)?;
         }
-        let mut client = Client { client_id: self.id.clone(), secret_id: None, secret_store: None, earlier: None };
-        if let Some(secret) = &self.secret {
-            let id = Id::random()?;
-            let kept = ClientSecret {
-                provider: provider.to_owned(),
-                client_id: self.id.clone(),
-                token_endpoint: oauth.token_endpoint.clone(),
-                revocation_endpoint: oauth.revocation_endpoint.clone(),
-                client_secret: secret.clone(),
-            };
-            let (slot, text) = (Slot::client(provider, &id), kept.to_text());
-            app.stores.write(store, &slot, &text)?;
-            app.stores.verify(store, &slot, &text)?;
-            client.secret_id = Some(id);
-            client.secret_store = Some(store);
+        let id = self.secret.as_ref().map(|_| Id::random()).transpose()?;
+        let client = Client {
+            client_id: self.id.clone(),
+            secret_store: id.as_ref().map(|_| store),
+            secret_id: id.clone(),
+            earlier: earlier.clone().map(Box::new),
+        };
+        // The file first: whatever dies after this, no item is left in the store that no file names.
+        client.write(&app.paths, provider)?;
+        let Some((secret, id)) = self.secret.as_ref().zip(id) else { return Ok(()) };
+        let kept = ClientSecret {
+            provider: provider.to_owned(),
+            client_id: self.id.clone(),
+            token_endpoint: oauth.token_endpoint.clone(),
+            revocation_endpoint: oauth.revocation_endpoint.clone(),
+            client_secret: secret.clone(),
+        };
+        let (slot, text) = (Slot::client(provider, &id), kept.to_text());
+        let stored = app.stores.write(store, &slot, &text).and_then(|()| app.stores.verify(store, &slot, &text));
+        if stored.is_err() {
+            match earlier {
+                Some(earlier) => earlier.write(&app.paths, provider)?,
+                None => Client::delete(&app.paths, provider)?,
+            }
         }
-        client.earlier = earlier.map(Box::new);
-        Ok(client.write(&app.paths, provider)?)
+        Ok(stored?)
     }
 
     /// Lets go of the replaced client, once the login with the new one is saved.
