@@ -202,7 +202,6 @@ impl Chosen {
         let _lock = provider_lock(app, provider)?;
         let Some(mut client) = Client::read(&app.paths, provider)?.filter(|client| client.client_id == self.id) else { return Ok(()) };
         let mut replaced = client.earlier.take();
-        client.write(&app.paths, provider)?;
         while let Some(earlier) = replaced {
             if let Some((store, id)) = earlier.secret_store.zip(earlier.secret_id.as_ref())
                 // The new one is in force; an old secret that cannot be deleted now harms nobody.
@@ -212,7 +211,8 @@ impl Chosen {
             }
             replaced = earlier.earlier;
         }
-        Ok(())
+        // Last: what is still to be deleted after a crash is still named.
+        Ok(client.write(&app.paths, provider)?)
     }
 }
 
