@@ -84,7 +84,7 @@ fn introduce(holder: &mut Child, path: &str, config: &Secret) -> Result<(), Erro
     drop(input);
     let mut word = Vec::new();
     output.read_to_end(&mut word).map_err(system)?;
-    if word == WATCHING { Ok(()) } else { Err(Error::System("the holder cannot watch for readers (too many inotify instances?)".into())) }
+    if word == WATCHING { Ok(()) } else { Err(Error::System("the holder cannot watch for readers".into())) }
 }
 
 /// Reads the path as curl will.
@@ -111,35 +111,71 @@ pub fn hold(descriptor: i32) -> Result<(), Error> {
     };
     say(RUNNING)?;
     std::io::stdin().read_to_end(&mut Vec::new()).map_err(system)?;
-    let watcher = inotify::init(inotify::CreateFlags::CLOEXEC | inotify::CreateFlags::NONBLOCK).map_err(failed)?;
-    let closed = inotify::WatchFlags::CLOSE_NOWRITE | inotify::WatchFlags::CLOSE_WRITE;
-    inotify::add_watch(&watcher, format!("/proc/self/fd/{descriptor}"), closed).map_err(failed)?;
+    let readers = Readers::watch(format!("/proc/self/fd/{descriptor}"));
     say(WATCHING)?;
     // Standard error is the null device already; giving up the pipes tells the parent that all is said.
     let null = File::options().read(true).write(true).open("/dev/null").map_err(system)?;
     rustix::stdio::dup2_stdin(&null).map_err(failed)?;
     rustix::stdio::dup2_stdout(&null).map_err(failed)?;
-    wait_for_reader(&watcher).map_err(failed)
-}
-
-fn wait_for_reader(watcher: &OwnedFd) -> Result<(), Errno> {
     let mut leave = Instant::now() + UNREAD;
-    loop {
-        let left = leave.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            return Ok(());
-        }
-        let timeout = Timespec { tv_sec: i64::try_from(left.as_secs()).unwrap_or(i64::MAX), tv_nsec: left.subsec_nanos().into() };
-        let mut fds = [PollFd::new(watcher, PollFlags::IN)];
-        match poll(&mut fds, Some(&timeout)) {
-            Ok(0) | Err(Errno::INTR) => {}
-            Ok(_) => {
-                // What the events say does not matter: somebody has read and closed.
-                let mut buffer = [0_u8; 4096];
-                let _ = rustix::io::read(watcher, &mut buffer);
-                leave = leave.min(Instant::now() + READ);
-            }
-            Err(error) => return Err(error),
+    while Instant::now() < leave {
+        if readers.came(leave.saturating_duration_since(Instant::now())).map_err(failed)? {
+            leave = leave.min(Instant::now() + READ);
         }
     }
+    Ok(())
+}
+
+/// How the holder notices that somebody has read.
+enum Readers {
+    /// The kernel says so when a reader closes the file.
+    Told(OwnedFd),
+    /// A user may have 128 inotify instances, and a busy script more holders than that: then the time of the last
+    /// access is looked at now and again.
+    Asked { path: String, before: Option<(i64, i64)> },
+}
+
+/// How often the time of the last access is looked at.
+const LOOK: Duration = Duration::from_millis(100);
+
+impl Readers {
+    fn watch(path: String) -> Self {
+        let watched = inotify::init(inotify::CreateFlags::CLOEXEC | inotify::CreateFlags::NONBLOCK).and_then(|watcher| {
+            let closed = inotify::WatchFlags::CLOSE_NOWRITE | inotify::WatchFlags::CLOSE_WRITE;
+            inotify::add_watch(&watcher, &path, closed).map(|_| watcher)
+        });
+        match watched {
+            Ok(watcher) => Self::Told(watcher),
+            Err(_) => Self::Asked { before: accessed(&path), path },
+        }
+    }
+
+    /// Whether somebody has read, waiting for at most `time`.
+    fn came(&self, time: Duration) -> Result<bool, Errno> {
+        match self {
+            Self::Told(watcher) => {
+                let timeout = Timespec { tv_sec: i64::try_from(time.as_secs()).unwrap_or(i64::MAX), tv_nsec: time.subsec_nanos().into() };
+                match poll(&mut [PollFd::new(watcher, PollFlags::IN)], Some(&timeout)) {
+                    Ok(0) | Err(Errno::INTR) => Ok(false),
+                    Ok(_) => {
+                        // What the events say does not matter: somebody has read and closed.
+                        let _ = rustix::io::read(watcher, &mut [0_u8; 4096]);
+                        Ok(true)
+                    }
+                    Err(error) => Err(error),
+                }
+            }
+            Self::Asked { path, before } => {
+                std::thread::sleep(LOOK.min(time));
+                Ok(accessed(path) != *before)
+            }
+        }
+    }
+}
+
+/// When the memory file was last read.
+fn accessed(path: &str) -> Option<(i64, i64)> {
+    use std::os::unix::fs::MetadataExt;
+    let metadata = std::fs::metadata(path).ok()?;
+    Some((metadata.atime(), metadata.atime_nsec()))
 }

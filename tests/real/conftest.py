@@ -2,9 +2,11 @@
 
 AUTHCTL names the binary under test. Nothing here is ever skipped: a missing counterpart fails.
 """
+import contextlib
 import json
 import os
 import pathlib
+import random
 import shutil
 import signal
 import socket
@@ -232,10 +234,14 @@ def home(request, folder):
     keyring.stop()
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+def quiet_port():
+    """A port that no outgoing connection is given by chance, for a server that must come back on it."""
+    for _ in range(100):
+        port = random.randrange(15000, 30000)
+        with contextlib.suppress(OSError), socket.socket() as probe:
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("no free port")
 
 
 def alive(pid):

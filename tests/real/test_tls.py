@@ -5,7 +5,7 @@ import subprocess
 import threading
 
 import pytest
-from conftest import BROWSER, Server, say, vault_home
+from conftest import BROWSER, Server, quiet_port, say, vault_home
 
 
 class Authority:
@@ -79,7 +79,7 @@ def authority(folder):
 
 
 def test_an_authority_of_our_own_works_and_strangers_get_nothing(folder, authority):
-    good = Server(env=authority.sign("good", "IP:127.0.0.1,DNS:localhost"))
+    good = Server(env={**authority.sign("good", "IP:127.0.0.1,DNS:localhost"), "PORT": str(quiet_port())})
     env = {"SSL_CERT_FILE": str(authority.certificate)}
     home = vault_home(folder, **env)
     home.login(good).done()
