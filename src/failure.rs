@@ -116,6 +116,7 @@ impl From<acquire::Error> for Failure {
         match error {
             Error::NotFound(_) => with(Code::NotFound, Some("run `authctl list` to see what there is".into())),
             Error::LoginRequired { name, .. } => with(Code::LoginRequired, Some(Self::login_hint(&name))),
+            Error::KeyGone { name, .. } => with(Code::NotFound, Some(format!("run `authctl key add {name} --replace`"))),
             Error::Store(error) => error.into(),
             Error::Unreachable { .. } => with(Code::Unreachable, Some("try again later; the login is kept".into())),
             Error::Busy { .. } => with(Code::Unreachable, Some("try again; if it stays so, look for a stopped authctl".into())),

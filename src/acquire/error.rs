@@ -1,7 +1,7 @@
 //! Why there is no token. A caller branches on the variants; each has its own exit code.
 
 use crate::config;
-use crate::credential::{IndexError, Name};
+use crate::credential::{IndexError, Name, StoreKind};
 use crate::disk;
 use crate::http::TransportError;
 use crate::provider::ProviderError;
@@ -24,6 +24,14 @@ pub enum Error {
         name: Name,
         /// Why the old one is over.
         why: String,
+    },
+    /// There is an entry for a key, and the store holds it no more.
+    #[error("the {store} no longer holds the key `{name}`")]
+    KeyGone {
+        /// Which.
+        name: Name,
+        /// Where it was.
+        store: StoreKind,
     },
     /// The store cannot say.
     #[error(transparent)]

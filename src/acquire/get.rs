@@ -96,6 +96,7 @@ fn locked_parts(keeper: &Keeper<'_>, name: &Name, wanted: &Wanted) -> Result<Han
 fn settled_parts(keeper: &Keeper<'_>, name: &Name, wanted: &Wanted, lock: &Lock) -> Result<Handed, Error> {
     match look(keeper, name)? {
         Look::Nothing | Look::Unsettled => Err(Error::NotFound(name.clone())),
+        Look::Absent(index) if index.kind == Kind::Key => Err(Error::KeyGone { name: name.clone(), store: index.store }),
         Look::Absent(index) => Err(Error::LoginRequired { name: name.clone(), why: format!("the {} no longer holds it", index.store) }),
         Look::Found(found) => match &found.record.secret {
             Some(SecretPart::Key { active }) => {

@@ -43,6 +43,22 @@ fn a_name_that_is_taken_is_refused_unless_replaced() {
 }
 
 #[test]
+fn a_key_that_the_store_lost_asks_for_the_key_and_not_for_a_login() {
+    let issuer = Issuer::start();
+    let home = Home::new();
+    acme(&home, &issuer, &[], "one").done();
+    for entry in std::fs::read_dir(home.file("vault")).unwrap().map(Result::unwrap) {
+        if entry.path().extension().is_some_and(|extension| extension == "age") && !entry.path().ends_with("identity.age") {
+            std::fs::remove_file(entry.path()).unwrap();
+        }
+    }
+    let ran = home.run(&["token", "acme"]).failed(3, "the vault no longer holds the key `acme`");
+    assert!(ran.stderr.contains("hint: run `authctl key add acme --replace`"), "{ran:#?}");
+    acme(&home, &issuer, &["--replace"], "two").done();
+    assert_eq!(home.run(&["token", "acme"]).done().stdout, "two\n");
+}
+
+#[test]
 fn promise_10_a_key_that_could_break_a_header_is_refused_where_it_enters() {
     let issuer = Issuer::start();
     let home = Home::new();
