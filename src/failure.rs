@@ -152,7 +152,12 @@ impl From<acquire::Error> for Failure {
 impl From<disk::Error> for Failure {
     fn from(error: disk::Error) -> Self {
         let hint = match &error {
-            disk::Error::Loose { path, .. } => Some(format!("run `chmod go-rwx '{}'` if nobody else should see it", path.display())),
+            disk::Error::Loose { path, writable: false, .. } => {
+                Some(format!("run `chmod go-rwx '{}'` if nobody else should see it", path.display()))
+            }
+            disk::Error::Loose { path, writable: true, .. } => {
+                Some(format!("run `chmod go-w '{}'` if nobody else should change it", path.display()))
+            }
             _ => None,
         };
         let code = if hint.is_some() { Code::Refused } else { Code::Failed };
@@ -173,7 +178,8 @@ impl From<crate::credential::IndexError> for Failure {
     fn from(error: crate::credential::IndexError) -> Self {
         match error {
             crate::credential::IndexError::Disk(error) => error.into(),
-            error => Self::new(Code::Failed, error.to_string()),
+            error => Self::new(Code::Failed, error.to_string())
+                .hint("delete that file, then log in again or add the key again; what the store holds of it is then without a name"),
         }
     }
 }
@@ -182,7 +188,7 @@ impl From<config::Error> for Failure {
     fn from(error: config::Error) -> Self {
         match error {
             config::Error::Disk(error) => error.into(),
-            error => Self::new(Code::Failed, error.to_string()),
+            error => Self::new(Code::Failed, error.to_string()).hint("correct that file, or delete it"),
         }
     }
 }
@@ -194,6 +200,7 @@ impl From<ProviderError> for Failure {
                 "run `authctl provider list`; for a login anywhere else, `authctl login URL --as NAME`; for a key, add `--header` and `--origin`",
             ),
             ProviderError::File(error) => error.into(),
+            ProviderError::Variable { .. } => Self::new(Code::Usage, error.to_string()),
             error => Self::new(Code::Failed, error.to_string()),
         }
     }

@@ -59,21 +59,29 @@ pub fn store_for(app: &App, existing: Option<&Index>) -> Result<StoreKind, Failu
 /// # Errors
 /// Nobody can be asked, or what they typed cannot be used.
 pub fn new_passphrase(app: &App) -> Result<Secret, Failure> {
+    if let Some(passphrase) = super::passphrase_file(app.ui) {
+        return long_enough(passphrase);
+    }
     if !app.ui.can_ask() {
         return Err(Failure::new(Code::Usage, "a passphrase must be typed at a terminal")
-            .hint("run it in a terminal, or use `authctl vault init --unattended`"));
+            .hint("run it in a terminal, set AUTHCTL_VAULT_PASSPHRASE_FILE, or add `--unattended`"));
     }
     if let Err(reason) = Vault::can_stay_unlocked() {
         app.ui
             .say(&format!("note: {reason}; each command will need the passphrase, from a terminal or from AUTHCTL_VAULT_PASSPHRASE_FILE"));
     }
     let first = app.ui.ask_hidden(&format!("new passphrase of the vault (at least {SHORTEST_PASSPHRASE} characters):"))?;
-    if first.expose().chars().count() < SHORTEST_PASSPHRASE {
-        return Err(Failure::new(Code::Usage, format!("the passphrase is shorter than {SHORTEST_PASSPHRASE} characters")));
-    }
+    let first = long_enough(first)?;
     let second = app.ui.ask_hidden("the same again:")?;
     if !first.same_as(second.expose()) {
         return Err(Failure::new(Code::Usage, "the two passphrases differ"));
     }
     Ok(first)
+}
+
+fn long_enough(passphrase: Secret) -> Result<Secret, Failure> {
+    if passphrase.expose().chars().count() < SHORTEST_PASSPHRASE {
+        return Err(Failure::new(Code::Usage, format!("the passphrase is shorter than {SHORTEST_PASSPHRASE} characters")));
+    }
+    Ok(passphrase)
 }

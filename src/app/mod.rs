@@ -5,6 +5,7 @@ mod choose;
 use crate::acquire::Keeper;
 use crate::config::{Config, Paths};
 use crate::credential::StoreKind;
+use crate::disk;
 use crate::failure::{Code, Failure};
 use crate::http::Network;
 use crate::output::Output;
@@ -24,26 +25,32 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// The same when a person sits there who can type the keychain's password.
 const PATIENCE_WITH_PERSON: Duration = Duration::from_secs(90);
 
+/// The variable that names a file with the vault's passphrase.
+const PASSPHRASE_FILE: &str = "AUTHCTL_VAULT_PASSPHRASE_FILE";
+
 /// A passphrase file is read to this length, in bytes.
 const MAX_PASSPHRASE: u64 = 4096;
+
+/// The heading of the options that every command takes.
+const GLOBAL: &str = "Global options";
 
 /// What the flags before the command say.
 #[derive(clap::Args, Clone, Debug)]
 pub struct Global {
     /// Print one JSON document, also for an error
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = GLOBAL)]
     pub json: bool,
     /// Keep new credentials in this store
-    #[arg(long, global = true, value_name = "STORE")]
+    #[arg(long, global = true, value_name = "STORE", help_heading = GLOBAL)]
     pub store: Option<StoreKind>,
     /// Ask nothing, fail instead
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = GLOBAL)]
     pub no_input: bool,
     /// Print errors and warnings only
-    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    #[arg(short, long, global = true, conflicts_with = "verbose", help_heading = GLOBAL)]
     pub quiet: bool,
     /// Tell what is done and why; twice for every step
-    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    #[arg(short, long, global = true, action = clap::ArgAction::Count, help_heading = GLOBAL)]
     pub verbose: u8,
 }
 
@@ -140,14 +147,27 @@ fn has_display() -> bool {
 
 /// The vault's passphrase: from a file that was named, else from the person.
 fn passphrase(ui: Ui, may_prompt: bool) -> Option<Secret> {
-    if let Some(path) = variable("AUTHCTL_VAULT_PASSPHRASE_FILE") {
-        let mut text = String::new();
-        let read = std::fs::File::open(path).and_then(|file| file.take(MAX_PASSPHRASE).read_to_string(&mut text));
-        if let Err(error) = read {
-            ui.warn(&format!("AUTHCTL_VAULT_PASSPHRASE_FILE cannot be read: {error}"));
-            return None;
-        }
-        return Some(Secret::new(text.trim_end_matches(['\r', '\n'])));
+    if variable(PASSPHRASE_FILE).is_some() {
+        return passphrase_file(ui);
     }
     if may_prompt && ui.can_ask() { ui.ask_hidden("passphrase of the vault:").ok() } else { None }
+}
+
+/// The passphrase in the file that the environment names, if it names one.
+fn passphrase_file(ui: Ui) -> Option<Secret> {
+    let path = PathBuf::from(variable(PASSPHRASE_FILE)?);
+    let mut text = zeroize::Zeroizing::new(String::new());
+    let read = std::fs::File::open(&path).and_then(|file| {
+        if disk::is_loose(&file) {
+            ui.warn(&format!("{} is open to other users", path.display()));
+        }
+        file.take(MAX_PASSPHRASE).read_to_string(&mut text)
+    });
+    match read {
+        Ok(_) => Some(Secret::new(text.trim_end_matches(['\r', '\n']))),
+        Err(error) => {
+            ui.warn(&format!("{PASSPHRASE_FILE} cannot be read: {error}"));
+            None
+        }
+    }
 }

@@ -1,5 +1,5 @@
 use super::answer;
-use super::words::relative;
+use super::words::{self, relative};
 use crate::app::App;
 use crate::credential::{Index, IndexError, State};
 use crate::failure::{Code, Failure};
@@ -31,7 +31,7 @@ pub(super) fn run(app: &App, _: &ListArgs) -> Result<(), Failure> {
             output.table(&["NAME", "KIND", "STORE", "ACCESS ENDS", "WHOSE", "FOR"], found.iter().map(|index| row(index, now)).collect())
         },
     )?;
-    if damaged.is_empty() { Ok(()) } else { Err(Failure::new(Code::Findings, format!("{} index files are damaged", damaged.len()))) }
+    if damaged.is_empty() { Ok(()) } else { Err(Failure::new(Code::Findings, format!("damaged index files: {}", damaged.len()))) }
 }
 
 fn row(index: &Index, now: Timestamp) -> Vec<String> {
@@ -39,6 +39,7 @@ fn row(index: &Index, now: Timestamp) -> Vec<String> {
         (State::Adding, ..) => "(half added)".into(),
         (State::Removing | State::Forgetting, ..) => "(half removed)".into(),
         (State::Active, Some(ends), _) => relative(ends, now),
+        (State::Active, None, Some(day)) if day < words::day(now) => format!("{day}, over"),
         (State::Active, None, Some(day)) => day.to_string(),
         (State::Active, None, None) => "-".into(),
     };

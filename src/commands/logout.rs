@@ -2,7 +2,7 @@ use super::answer;
 use super::words::relative;
 use crate::acquire::{Error, Revocation, remove};
 use crate::app::App;
-use crate::credential::{Index, Kind, Name};
+use crate::credential::{Index, Kind, Name, StoreKind};
 use crate::failure::{Code, Failure};
 use jiff::Timestamp;
 
@@ -62,6 +62,10 @@ pub(super) fn take_away(app: &App, name: &Name, kind: Kind, revoke: bool) -> Res
     if index.kind != kind {
         let command = if index.kind == Kind::Key { "key remove" } else { "logout" };
         return Err(Failure::new(Code::Usage, format!("`{name}` is a {}", index.kind)).hint(format!("run `authctl {command} {name}`")));
+    }
+    if index.store == StoreKind::Vault {
+        // A question and a spinner would fight for the same line.
+        app.stores.vault().open_now()?;
     }
     let spinner = app.ui.spinner(&format!("removing {name}"));
     let revocation = remove(&keeper, &lock, index.clone(), revoke);

@@ -24,7 +24,7 @@ use std::process::ExitCode;
 
 /// Keep API keys and OAuth logins in the OS keychain; hand fresh tokens and headers to the shell
 #[derive(Parser, Debug)]
-#[command(name = "authctl", version, propagate_version = true, arg_required_else_help = true, after_help = EXAMPLES, after_long_help = LONG)]
+#[command(name = "authctl", version, arg_required_else_help = true, after_help = EXAMPLES, after_long_help = LONG)]
 pub struct Cli {
     #[command(flatten)]
     global: Global,
@@ -130,7 +130,8 @@ pub fn run(arguments: &[OsString]) -> ExitCode {
                 return ExitCode::from(Code::Usage as u8);
             }
             let message = error.to_string();
-            let message = message.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+            let lines: Vec<&str> = message.lines().take_while(|line| !line.is_empty()).map(str::trim).collect();
+            let message = lines.join(" ").trim_start_matches("error: ").to_owned();
             (Code::Usage, Failure::new(Code::Usage, message).hint("run `authctl --help`"), ui)
         }
     };

@@ -1,13 +1,16 @@
 use super::answer;
 use crate::app::App;
-use crate::config::read_toml;
+use crate::config::parse_toml;
+use crate::disk::MAX_FILE;
 use crate::failure::{Code, Failure};
 use crate::provider::Row;
 use std::collections::BTreeMap;
+use std::io::Read;
 use std::path::PathBuf;
 
 /// Show and extend the catalogue of providers
 #[derive(clap::Subcommand, Debug)]
+#[command(after_help = "Examples:\n  authctl provider list\n  authctl provider show github\n  authctl provider add acme.toml")]
 pub enum ProviderCommand {
     /// List the providers
     List,
@@ -92,8 +95,11 @@ fn show(app: &App, args: &ShowArgs) -> Result<(), Failure> {
 }
 
 fn add(app: &App, args: &AddArgs) -> Result<(), Failure> {
-    let row: Row =
-        read_toml(&args.file)?.ok_or_else(|| Failure::new(Code::NotFound, format!("there is no file {}", args.file.display())))?;
+    // Read once, on the person's word: whoever may change it later changes nothing here.
+    let unreadable = |error: std::io::Error| Failure::new(Code::Failed, format!("cannot read {}: {error}", args.file.display()));
+    let mut bytes = Vec::new();
+    std::fs::File::open(&args.file).and_then(|file| file.take(MAX_FILE).read_to_end(&mut bytes)).map_err(unreadable)?;
+    let row: Row = parse_toml(&args.file, &bytes)?;
     row.resolve(&BTreeMap::new())?;
     if app.catalogue.is_own(&row.name) && !args.replace {
         return Err(

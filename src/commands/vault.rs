@@ -8,7 +8,10 @@ use std::time::Duration;
 /// Set up and open the vault
 ///
 /// The vault keeps credentials where there is no keychain: one age file each, saved without a passphrase, read with it.
+///
+/// `AUTHCTL_VAULT_PASSPHRASE_FILE` names a file with the passphrase, for `init` as well as for reading.
 #[derive(clap::Subcommand, Debug)]
+#[command(after_help = "Examples:\n  authctl vault init\n  authctl vault unlock --for 8h\n  authctl vault passwd")]
 pub enum VaultCommand {
     Init(InitArgs),
     Unlock(UnlockArgs),
@@ -66,12 +69,14 @@ pub(super) fn run(app: &App, command: &VaultCommand) -> Result<(), Failure> {
         }
         VaultCommand::Unlock(args) => {
             if args.time.is_zero() || args.time > LONGEST {
-                return Err(Failure::new(Code::Usage, "a vault can be open for a week at most"));
+                return Err(Failure::new(Code::Usage, "a vault can be open for a second to a week"));
             }
+            refuse_unattended(app)?;
             vault.unlock(args.time)?;
             app.ui.say(&format!("the vault is open for {}", length(args.time.as_secs())));
         }
         VaultCommand::Lock => {
+            refuse_unattended(app)?;
             vault.lock()?;
             app.ui.say("the vault is locked");
         }
@@ -79,10 +84,19 @@ pub(super) fn run(app: &App, command: &VaultCommand) -> Result<(), Failure> {
             // The old one first: nobody should choose a new one in vain.
             vault.open_now()?;
             vault.protect(&protection(app, args.unattended)?)?;
-            app.ui.say("the vault's passphrase is changed");
+            app.ui.say(if args.unattended { "the vault has no passphrase any more" } else { "the vault's passphrase is changed" });
         }
     }
     answer(app.output, || serde_json::json!({ "unattended": vault.is_unattended() }), |_| Ok(()))
+}
+
+fn refuse_unattended(app: &App) -> Result<(), Failure> {
+    if app.stores.vault().is_unattended() {
+        return Err(
+            Failure::new(Code::Refused, "an unattended vault is always open").hint("give it a passphrase with `authctl vault passwd`")
+        );
+    }
+    Ok(())
 }
 
 fn protection(app: &App, unattended: bool) -> Result<Protection, Failure> {

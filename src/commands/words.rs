@@ -1,12 +1,19 @@
 //! Times for people: relative, never absolute.
 
 use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
 
 /// `in 59 minutes`, `3 days ago`.
 pub(super) fn relative(time: Timestamp, now: Timestamp) -> String {
     let seconds = time.duration_since(now).as_secs();
     let text = length(seconds.unsigned_abs());
     if seconds >= 0 { format!("in {text}") } else { format!("{text} ago") }
+}
+
+/// The day that a time falls on, as the whole world counts it.
+pub(super) fn day(time: Timestamp) -> Date {
+    TimeZone::UTC.to_datetime(time).date()
 }
 
 /// `59 minutes`.

@@ -22,7 +22,9 @@ pub struct Name {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NameError {
     /// A part breaks a rule.
-    #[error("`{0}` is not a name: use lower-case letters, digits, `.`, `_` and `-`, starting with a letter or digit")]
+    #[error(
+        "`{0}` is not a name: use lower-case letters, digits, `.`, `_` and `-`, at most 64 of them, starting with a letter or digit and not ending in `.`"
+    )]
     Shape(String),
     /// Windows would open a device instead of a file.
     #[error("`{0}` is the name of a device on Windows, choose another")]

@@ -16,8 +16,8 @@ pub struct Origin {
 /// Why an origin or a URL was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum OriginError {
-    /// Not a URL at all.
-    #[error("`{0}` is not a URL")]
+    /// Not a URL, or one with parts that none of ours has.
+    #[error("`{0}` is not a plain URL")]
     Malformed(String),
     /// Plain http to somewhere else than this machine, or another scheme.
     #[error("`{0}` must start with `https://` (plain `http://` is for loopback addresses alone)")]
@@ -107,6 +107,12 @@ impl FromStr for Origin {
         let url = trusted_url(&bare)?;
         if !matches!(url.path(), "" | "/") || url.query().is_some() || url.fragment().is_some() {
             return Err(OriginError::TooMuch(text.escape_default().take(200).collect()));
+        }
+        // A star stands for the first labels and nothing else, and never for all hosts of a top-level domain.
+        let host = url.host_str().unwrap_or_default();
+        let labels = host.starts_with('[') || host.split('.').all(|label| !label.is_empty() && !label.contains('*'));
+        if !labels || subdomains && !host.contains('.') || url.port() == Some(0) {
+            return Err(OriginError::Malformed(text.escape_default().take(200).collect()));
         }
         Ok(Self { text: url.origin().ascii_serialization(), subdomains })
     }
@@ -200,6 +206,12 @@ mod tests {
             "https://e.com/p",
             "https://e.com?x",
             "",
+            "https://*",
+            "https://*.com",
+            "https://a*.x.y",
+            "https://*.*.x.y",
+            "https://a.b:0",
+            "https://a..b",
         ] {
             assert!(bad.parse::<Origin>().is_err(), "{bad}");
         }

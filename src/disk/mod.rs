@@ -27,12 +27,14 @@ pub enum Error {
         source: io::Error,
     },
     /// Others could read it (or, for configuration, change it).
-    #[error("{} is open to other users (mode {mode:04o})", path.display())]
+    #[error("{} {} other users (mode {mode:04o})", path.display(), if *writable { "can be changed by" } else { "is open to" })]
     Loose {
         /// The file or folder.
         path: PathBuf,
         /// Its permission bits.
         mode: u32,
+        /// Whether reading would have been allowed, and changing is the trouble.
+        writable: bool,
     },
     /// Larger than [`MAX_FILE`].
     #[error("{} is larger than {MAX_FILE} bytes", path.display())]
@@ -62,16 +64,16 @@ pub enum Privacy {
 /// # Errors
 /// It cannot be read, is larger than [`MAX_FILE`], or its mode is looser than `privacy` allows.
 pub fn read(path: &Path, privacy: Privacy) -> Result<Option<Vec<u8>>, Error> {
-    let file = match File::open(path) {
+    let file = match open(path) {
         Ok(file) => file,
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => return Ok(None),
         Err(error) => return Err(Error::io("read", path, error)),
     };
     let metadata = file.metadata().map_err(|error| Error::io("read", path, error))?;
-    check_mode(path, &metadata, privacy)?;
     if !metadata.is_file() {
         return Err(Error::io("read", path, io::Error::other("not a regular file")));
     }
+    check_mode(path, &metadata, privacy)?;
     let mut bytes = Vec::new();
     file.take(MAX_FILE + 1).read_to_end(&mut bytes).map_err(|error| Error::io("read", path, error))?;
     if bytes.len() as u64 > MAX_FILE {
@@ -122,9 +124,35 @@ fn check_mode(path: &Path, metadata: &fs::Metadata, privacy: Privacy) -> Result<
         Privacy::Shared => 0o022,
     };
     if mode & forbidden != 0 {
-        return Err(Error::Loose { path: path.to_owned(), mode });
+        return Err(Error::Loose { path: path.to_owned(), mode, writable: privacy == Privacy::Shared });
     }
     Ok(())
+}
+
+/// Opens a file for reading. Without blocking: a FIFO in a file's place would otherwise hang every command.
+#[cfg(unix)]
+fn open(path: &Path) -> io::Result<File> {
+    use std::os::unix::fs::OpenOptionsExt;
+    let flag = i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).unwrap_or_default();
+    File::options().read(true).custom_flags(flag).open(path)
+}
+
+#[cfg(not(unix))]
+fn open(path: &Path) -> io::Result<File> {
+    File::open(path)
+}
+
+/// Whether other users may read a regular file.
+#[cfg(unix)]
+pub fn is_loose(file: &File) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    file.metadata().is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o077 != 0)
+}
+
+/// Whether other users may read it: on Windows the access list of its folder decides.
+#[cfg(not(unix))]
+pub fn is_loose(_: &File) -> bool {
+    false
 }
 
 #[cfg(not(unix))]
@@ -201,5 +229,8 @@ mod tests {
         fs::write(&path, vec![0; usize::try_from(MAX_FILE).unwrap() + 1]).unwrap();
         assert!(matches!(read(&path, Privacy::Shared), Err(Error::TooLarge { .. })));
         assert!(read(home.path(), Privacy::Private).is_err());
+        let fifo = home.path().join("fifo");
+        assert!(std::process::Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+        assert!(read(&fifo, Privacy::Private).is_err(), "a FIFO does not hang");
     }
 }

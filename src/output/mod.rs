@@ -57,7 +57,9 @@ impl Output {
             table.set_width(width);
         }
         for row in rows {
-            table.add_row(row);
+            // Cells hold what providers say: nothing in them may move the cursor or break the row.
+            let harmless = |cell: String| cell.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect::<String>();
+            table.add_row(row.into_iter().map(harmless));
         }
         for column in table.column_iter_mut() {
             column.set_padding((0, 2));

@@ -63,6 +63,14 @@ pub enum ProviderError {
         /// What is wrong with which field.
         reason: String,
     },
+    /// A value given for one of its variables does not fit.
+    #[error("provider `{row}`: {reason}")]
+    Variable {
+        /// The row.
+        row: String,
+        /// What is wrong with which value.
+        reason: String,
+    },
     /// Its name cannot be a file name.
     #[error(transparent)]
     Name(#[from] NameError),
@@ -83,12 +91,15 @@ impl Row {
             if !self.variables.contains_key(name) {
                 let names: Vec<_> = self.variables.keys().map(String::as_str).collect();
                 let known = if names.is_empty() { "it has none".into() } else { format!("it has {}", names.join(", ")) };
-                return Err(invalid(format!("no variable is called `{name}` ({known})")));
+                let reason = format!("no variable is called `{name}` ({known})");
+                return Err(ProviderError::Variable { row: self.name.clone(), reason });
             }
             // A host, a tenant or a site: nothing that could change what a URL means.
             let plain = |c: char| c.is_ascii_alphanumeric() || ".-_:".contains(c);
-            if value.is_empty() || value.len() > 253 || !value.chars().all(plain) {
-                return Err(invalid(format!("the value of `{name}` must be a host name or a plain word")));
+            let labels = value.split('.').all(|label| !label.is_empty());
+            if !labels || value.len() > 253 || !value.chars().all(plain) {
+                let reason = format!("the value of `{name}` must be a host name or a plain word");
+                return Err(ProviderError::Variable { row: self.name.clone(), reason });
             }
             known.insert(name, value);
         }
@@ -112,6 +123,9 @@ impl Row {
     fn check(&self) -> Result<(), String> {
         if self.oauth.is_none() && self.key.is_none() {
             return Err("it needs an [oauth] or a [key] table".into());
+        }
+        if self.title.is_empty() || self.title.len() > 80 || self.title.chars().any(char::is_control) {
+            return Err("`title` must be a line of at most 80 characters".into());
         }
         let origins = self.bound_origins()?;
         if self.origins.is_empty() {
@@ -179,7 +193,7 @@ mod tests {
         assert_eq!(resolved.origins, ["https://api.acme.test"]);
         let set = |value: &str| row(ROW).resolve(&BTreeMap::from([("host".into(), value.into())]));
         assert_eq!(set("example.com:8443").unwrap().origins, ["https://api.example.com:8443"]);
-        for bad in ["", "a/b", "a@b", "a?b", "a#b", "a b", "a\\b", "{host}", "a%2e"] {
+        for bad in ["", "a/b", "a@b", "a?b", "a#b", "a b", "a\\b", "{host}", "a%2e", "..", ".a"] {
             assert!(set(bad).is_err(), "{bad}");
         }
         let unknown = row(ROW).resolve(&BTreeMap::from([("port".into(), "1".into())])).unwrap_err();

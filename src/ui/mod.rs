@@ -32,13 +32,13 @@ impl Ui {
     /// Tells how things go.
     pub fn say(self, text: &str) {
         if !self.quiet && !self.json {
-            put(text);
+            put(&harmless(text));
         }
     }
 
     /// Tells what a person must see to go on, such as a URL: even with `--json`, and with `-q`.
     pub fn must_say(self, text: &str) {
-        put(text);
+        put(&harmless(text));
     }
 
     /// Warns; even with `-q`, since what is warned of matters later. With `--json`, a document on a line of its own.
@@ -47,7 +47,7 @@ impl Ui {
             put(&serde_json::json!({ "warning": text }).to_string());
             return;
         }
-        put(&format!("{} {text}", painted("authctl: warning:", AnsiColor::Yellow)));
+        put(&format!("{} {}", painted("authctl: warning:", AnsiColor::Yellow), harmless(text)));
     }
 
     /// Reports a failure: for people a sentence and a hint, with `--json` one document.
@@ -57,9 +57,9 @@ impl Ui {
             put(&error.to_string());
             return;
         }
-        put(&format!("{} {message}", painted("authctl:", AnsiColor::Red)));
+        put(&format!("{} {}", painted("authctl:", AnsiColor::Red), harmless(message)));
         if let Some(hint) = hint {
-            put(&format!("{} {hint}", painted("hint:", AnsiColor::Cyan)));
+            put(&format!("{} {}", painted("hint:", AnsiColor::Cyan), harmless(hint)));
         }
     }
 
@@ -90,6 +90,11 @@ impl Ui {
     pub fn spinner(self, text: &str) -> Spinner {
         Spinner::start(text, !self.quiet && !self.json)
     }
+}
+
+/// A stranger's text may hold what a terminal obeys: control characters become visible marks.
+fn harmless(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 
 fn put(text: &str) {

@@ -94,7 +94,7 @@ fn promise_04_a_header_for_another_origin_is_refused() {
     // What curl would read as another host than this program does.
     let split = format!("{}\\@127.0.0.1:1/", issuer.url);
     for url in [split.as_str(), "http://user@127.0.0.1/", "x", "", "http:/127.0.0.1/"] {
-        home.run(&["header", "op", "--format", "raw", "--url", url]).failed(7, "is not a URL");
+        home.run(&["header", "op", "--format", "raw", "--url", url]).failed(7, "is not a plain URL");
     }
 }
 
@@ -214,7 +214,7 @@ fn loose_modes_are_refused_with_the_remedy() {
         set(path, good);
     }
     set("clients/op.toml", 0o666);
-    home.run(&["token", "op"]).failed(7, "hint: run `chmod go-rwx");
+    home.run(&["token", "op"]).failed(7, "hint: run `chmod go-w");
     set("clients/op.toml", 0o644);
     home.run(&["token", "op"]).done();
 }

@@ -221,6 +221,29 @@ fn another_login_at_a_known_url_uses_the_row_that_is_there() {
 }
 
 #[test]
+fn what_a_server_calls_a_person_cannot_drive_the_terminal() {
+    let issuer = Issuer::start();
+    issuer.set(|settings| settings.subject = "e\u{1b}[31mvil\nx".into());
+    let home = Home::new();
+    home.login(&issuer, &[]).failed(7, "the ID token's subject does not belong");
+    let row = "name = \"mine\"\ntitle = \"a\\u001b[31m\"\norigins = [\"https://a.test\"]\n[key]\nheaders = [\"X: {key}\"]\n";
+    std::fs::write(home.file("mine.toml"), row).unwrap();
+    let ran = home.run(&["provider", "add", home.file("mine.toml").to_str().unwrap()]).failed(1, "`title` must be a line");
+    assert!(!ran.stderr.contains('\u{1b}'), "{ran:#?}");
+    let ran = home.run(&["token", "\u{1b}[31m"]).failed(2, "is not a name");
+    assert!(!ran.stderr.contains('\u{1b}'), "{ran:#?}");
+}
+
+#[test]
+fn scopes_that_were_not_granted_are_told() {
+    let issuer = Issuer::start();
+    let home = Home::new();
+    let ran = home.login(&issuer, &["--scope", "openid read offline_access"]).done();
+    assert!(ran.stderr.contains("the provider did not grant offline_access"), "{ran:#?}");
+    home.run(&["login", "op", "--only-scope"]).failed(2, "--scope");
+}
+
+#[test]
 fn an_interrupted_local_logout_stays_local() {
     let issuer = Issuer::start();
     let home = Home::logged_in(&issuer);

@@ -1,4 +1,4 @@
-use super::super::{answer, args, warn_all};
+use super::super::{answer, args, warn_all, words};
 use super::input::read_parts;
 use crate::acquire::{Error, Look, add, look, save, settle};
 use crate::app::{App, store_for};
@@ -37,7 +37,7 @@ pub struct AddArgs {
     #[arg(long, value_name = "TIME")]
     rotate_every: Option<String>,
     /// The day it ends, such as 2027-01-31
-    #[arg(long, value_name = "DATE")]
+    #[arg(long, value_name = "DATE", value_parser = args::date)]
     expires: Option<jiff::civil::Date>,
     /// Do not try it at the provider
     #[arg(long)]
@@ -60,7 +60,13 @@ struct NewKey {
 
 pub(super) fn run(app: &App, args: AddArgs) -> Result<(), Failure> {
     if let Some(text) = &args.rotate_every {
-        args::duration(text).map_err(|message| Failure::new(Code::Usage, message))?;
+        let every = args::duration(text).map_err(|message| Failure::new(Code::Usage, message))?;
+        if every.is_zero() {
+            return Err(Failure::new(Code::Usage, "a key cannot be rotated all the time"));
+        }
+    }
+    if let Some(day) = args.expires.filter(|day| *day < words::day(Timestamp::now())) {
+        return Err(Failure::new(Code::Usage, format!("{day} is over")));
     }
     let key = match &args.name {
         Some(name) => named(app, name, &args)?,
@@ -68,13 +74,10 @@ pub(super) fn run(app: &App, args: AddArgs) -> Result<(), Failure> {
     };
     let odd =
         key.spec.parts.iter().find(|part| key.parts.get(&part.name).is_some_and(|value| key.spec.looks_wrong(&part.name, value.expose())));
-    if let Some(part) = odd {
-        app.ui.warn(&format!("the {} does not look like one of {}'s", part.label, key.name.provider()));
-    }
     let label = match &key.spec.check {
-        // What may be somebody else's key is not sent anywhere.
-        Some(_) if odd.is_some() && !args.no_verify => {
-            app.ui.say("so it is not tried there");
+        _ if odd.is_some() => {
+            let part = odd.map(|part| part.label.as_str()).unwrap_or_default();
+            app.ui.warn(&format!("the {part} does not look like one of {}'s, so it is not tried there", key.name.provider()));
             None
         }
         Some(_) if !key.is_named && !args.no_verify => {
@@ -93,7 +96,7 @@ pub(super) fn run(app: &App, args: AddArgs) -> Result<(), Failure> {
 fn named(app: &App, name: &Name, args: &AddArgs) -> Result<NewKey, Failure> {
     let values: BTreeMap<String, String> = args.set.iter().cloned().collect();
     let row = app.catalogue.find(name.provider())?.map(|row| row.resolve(&values)).transpose()?;
-    let (spec, bound) = shape(name, row, args, values)?;
+    let (spec, bound) = shape(app, name, row, args, values)?;
     // The store is tried before the key is asked for.
     let store = place(app, name, args.replace)?;
     let parts = read_parts(app, &spec.parts)?;
@@ -110,7 +113,7 @@ fn recognised(app: &App, args: &AddArgs) -> Result<NewKey, Failure> {
     let name: Name = row.name.parse()?;
     app.ui.say(&format!("this looks like a key of {}", row.title));
     let values: BTreeMap<String, String> = args.set.iter().cloned().collect();
-    let (spec, bound) = shape(&name, Some(row.resolve(&values)?), args, values)?;
+    let (spec, bound) = shape(app, &name, Some(row.resolve(&values)?), args, values)?;
     if spec.parts.len() != 1 {
         return Err(
             Failure::new(Code::Usage, format!("a key of {} has several parts", row.title)).hint(format!("run `authctl key add {name}`"))
@@ -121,10 +124,19 @@ fn recognised(app: &App, args: &AddArgs) -> Result<NewKey, Failure> {
 }
 
 /// What the key looks like and where it belongs: from the row, or from the flags for a provider without one.
-fn shape(name: &Name, row: Option<Row>, args: &AddArgs, variables: BTreeMap<String, String>) -> Result<(KeySpec, Bound), Failure> {
+fn shape(
+    app: &App,
+    name: &Name,
+    row: Option<Row>,
+    args: &AddArgs,
+    variables: BTreeMap<String, String>,
+) -> Result<(KeySpec, Bound), Failure> {
     let usage = |message: String| Failure::new(Code::Usage, message);
     let given: Vec<Template> = args.header.iter().map(Template::new).collect();
     given.iter().try_for_each(|template| template.check(&["key"])).map_err(|reason| usage(format!("--header: {reason}")))?;
+    if let Some(row) = row.as_ref().filter(|row| row.key.is_some() && !(args.header.is_empty() && args.origin.is_empty())) {
+        app.ui.warn(&format!("`{name}` goes by your own --header or --origin, not by what is known of {}", row.title));
+    }
     let origins = match (&row, args.origin.is_empty()) {
         (_, false) => args.origin.clone(),
         (Some(row), true) => row.bound_origins().map_err(usage)?,

@@ -11,6 +11,7 @@ use crate::failure::Failure;
 
 /// Store and remove API keys
 #[derive(clap::Subcommand, Debug)]
+#[command(after_help = "Examples:\n  authctl key add stripe\n  authctl key remove stripe")]
 pub enum KeyCommand {
     Add(add::AddArgs),
     Remove(RemoveArgs),

@@ -89,7 +89,7 @@ fn ask_id(app: &App, target: &Target, oauth: &OAuthSpec, args: &LoginArgs, redir
     let explanation = explanation(target, oauth, redirect_uri);
     if !app.ui.can_ask() {
         return Err(Failure::new(Code::Usage, format!("the first login at {title} needs the id of a client that you registered there"))
-            .hint(format!("{explanation}; then run `authctl login {} --client-id ID`", target.name)));
+            .hint(format!("{explanation}; then run `authctl login {} --client-id ID{}`", args.what, secret_flag(oauth, args))));
     }
     app.ui.must_say(&format!("{title} wants to know which app logs in, so register one of your own: {explanation}"));
     if !args.no_browser
@@ -99,6 +99,11 @@ fn ask_id(app: &App, target: &Target, oauth: &OAuthSpec, args: &LoginArgs, redir
         app.ui.say(&error.to_string());
     }
     Ok(app.ui.ask("client id:")?)
+}
+
+/// What must be added where the client has a secret.
+fn secret_flag(oauth: &OAuthSpec, args: &LoginArgs) -> &'static str {
+    if oauth.client_secret == SecretRule::Required || args.client_secret_stdin { " --client-secret-stdin < FILE" } else { "" }
 }
 
 fn explanation(target: &Target, oauth: &OAuthSpec, redirect_uri: &str) -> String {

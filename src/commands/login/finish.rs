@@ -120,9 +120,11 @@ fn explain(attempt: &Attempt<'_>, error: TokenError) -> Failure {
     let wrong_client = matches!(&error, TokenError::Denied { code, .. } if code == "invalid_client" || code == "unauthorized_client");
     let failure = Failure::from(error);
     if wrong_client {
+        let args = attempt.args;
+        let name = args.name.as_ref().map(|name| format!(" --as {name}")).unwrap_or_default();
+        let (what, id) = (&args.what, &attempt.client.id);
         failure.hint(format!(
-            "check the client id, and give its secret again with `authctl login {} --client-secret-stdin`",
-            attempt.target.name
+            "check the client; to give its secret again: `authctl login {what}{name} --client-id {id} --client-secret-stdin < FILE`"
         ))
     } else {
         failure
@@ -212,6 +214,8 @@ fn store(
     let secret = SecretPart::Login { refresh_token, access: (!refreshable).then_some(token) };
     let label = bound.label.clone().or_else(|| bound.subject.clone());
     let scopes = bound.scopes.clone();
+    let asked = crate::credential::scope_words(&attempt.args.scope.join(" "));
+    let missing: Vec<&str> = asked.iter().map(String::as_str).filter(|scope| !scopes.iter().any(|granted| granted == scope)).collect();
     let saved = match before {
         Some(found) => save(&keeper, lock, &found.index, found.record.next(bound, secret), sealed, None)?,
         None => {
@@ -220,7 +224,11 @@ fn store(
             add(&keeper, lock, &index, &record, sealed)?
         }
     };
-    Ok(Done { label, scopes, refreshable, warnings: saved.warnings })
+    let mut warnings = saved.warnings;
+    if !missing.is_empty() {
+        warnings.push(format!("the provider did not grant {}", missing.join(", ")));
+    }
+    Ok(Done { label, scopes, refreshable, warnings })
 }
 
 fn bound(attempt: &Attempt<'_>, before: Option<&Found>, person: Option<&Person>, granted: Option<Vec<String>>) -> Bound {

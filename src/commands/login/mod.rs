@@ -40,8 +40,8 @@ pub struct LoginArgs {
     /// Ask for these scopes besides those that were granted before
     #[arg(long, value_name = "SCOPE")]
     scope: Vec<String>,
-    /// Ask for the scopes given here and no others
-    #[arg(long)]
+    /// Ask for the scopes given here and no others (`openid` is how a person is recognised at many)
+    #[arg(long, requires = "scope")]
     only_scope: bool,
     /// The client id of your registration at the provider
     #[arg(long, value_name = "ID")]
@@ -81,6 +81,9 @@ struct Attempt<'a> {
 }
 
 pub(super) fn run(app: &App, args: LoginArgs) -> Result<(), Failure> {
+    if args.timeout.is_zero() {
+        return Err(Failure::new(Code::Usage, "no browser answers in no time"));
+    }
     let target = target::find(app, &args)?;
     let oauth = target.row.oauth.as_ref().ok_or_else(|| {
         Failure::new(Code::Usage, format!("{} has API keys, no logins", target.row.title))

@@ -37,6 +37,11 @@ pub(super) fn wrap(identity: &x25519::Identity, protection: &Protection) -> Resu
     }
 }
 
+/// Whether there is something that a passphrase could open: nobody is asked for one in vain.
+pub(super) fn check_wrapped(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    if bytes.starts_with(b"age-encryption.org/v1\n") { Ok(()) } else { Err(damaged(path)) }
+}
+
 /// Reverses [`wrap`] with a passphrase.
 pub(super) fn unwrap(path: &Path, bytes: &[u8], passphrase: &Secret) -> Result<x25519::Identity, Error> {
     let mut key = scrypt::Identity::new(SecretString::from(passphrase.expose()));
@@ -78,5 +83,5 @@ pub(super) fn decrypt(key: &dyn age::Identity, sealed: &[u8]) -> Result<zeroize:
 }
 
 fn damaged(path: &Path) -> Error {
-    Error::Damaged { store: STORE, reason: format!("{} is damaged", path.display()) }
+    Error::Damaged { store: STORE, reason: format!("{} is damaged, restore it from a backup", path.display()) }
 }

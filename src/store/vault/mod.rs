@@ -228,6 +228,7 @@ impl Vault {
         if let Some(identity) = kept.and_then(|text| parse(text.expose().as_bytes())) {
             return Ok(identity);
         }
+        identity::check_wrapped(&path, &bytes)?;
         let passphrase = passphrase().ok_or(Error::Locked { store: STORE, reason: None })?;
         identity::unwrap(&path, &bytes, &passphrase)
     }
