@@ -23,7 +23,7 @@ pub fn add(keeper: &Keeper<'_>, _lock: &Lock, index: &Index, record: &Record, mu
     let credentials = keeper.paths.credentials();
     // An entry that cannot be read cannot be kept either; its remains then have no name.
     let earlier = Index::read(&credentials, &record.name).ok().flatten();
-    let earlier = earlier.map(|earlier| Box::new(Index { earlier: None, ..*Box::new(earlier) }));
+    let earlier = earlier.map(|earlier| Box::new(Index { earlier: None, ..earlier }));
     let adding = Index { state: State::Adding, earlier, ..index.clone() };
     adding.write(&credentials)?;
     if let Err(error) = store_it(keeper, index, record, &mut sealed) {

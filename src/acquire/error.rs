@@ -1,11 +1,11 @@
 //! Why there is no token. A caller branches on the variants; each has its own exit code.
 
 use crate::config;
-use crate::credential::{IndexError, Name, StoreKind};
+use crate::credential::{Bound, IndexError, Name, StoreKind};
 use crate::disk;
 use crate::http::TransportError;
 use crate::provider::ProviderError;
-use crate::sealed;
+use crate::sealed::{self, FailedAttempt, FailureKind};
 use crate::secret::SealError;
 use crate::store;
 use jiff::Timestamp;
@@ -139,4 +139,31 @@ pub enum Error {
     /// The runtime could not start.
     #[error(transparent)]
     Transport(#[from] TransportError),
+}
+
+impl Error {
+    /// The answer that another process got.
+    pub(super) fn repeated(name: &Name, failure: FailedAttempt) -> Self {
+        match failure.kind {
+            FailureKind::LoginRequired => Self::LoginRequired { name: name.clone(), why: failure.reason },
+            FailureKind::Unreachable => {
+                Self::Unreachable { name: name.clone(), reason: failure.reason, retry_after: Some(failure.retry_after) }
+            }
+        }
+    }
+
+    /// A login without a refresh token has one access token and no way to another.
+    pub(super) fn cannot(name: &Name) -> Self {
+        Self::Unsuitable(format!("`{name}` has no refresh token, so there is no other token than the one it has, which is good"))
+    }
+
+    /// The one access token of such a login has ended.
+    pub(super) fn over(name: &Name, bound: &Bound) -> Self {
+        let why = if bound.token_endpoint.is_some() {
+            "the access token has ended and there is no refresh token"
+        } else {
+            "it names no token endpoint"
+        };
+        Self::LoginRequired { name: name.clone(), why: why.into() }
+    }
 }

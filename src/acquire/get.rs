@@ -1,11 +1,11 @@
 //! From a name to a token, and to the parts that headers are made of.
 
 use super::decide::{self, Step, Wanted};
-use super::{Error, Keeper, Look, look, now, refresh, settle};
-use crate::credential::{AccessToken, Bound, Kind, Name, SecretPart};
+use super::refresh::{self, Fresh};
+use super::{Error, Found, Keeper, Look, look, now, settle};
+use crate::credential::{Bound, Kind, Name, SecretPart};
 use crate::disk::Lock;
 use crate::provider::Template;
-use crate::sealed::{FailedAttempt, FailureKind};
 use crate::secret::Secret;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
@@ -26,12 +26,6 @@ pub struct Handed {
     pub warnings: Vec<String>,
 }
 
-/// A fresh access token and what to know about it.
-pub struct Fresh {
-    pub(super) token: AccessToken,
-    pub(super) warnings: Vec<String>,
-}
-
 /// A usable access token of a login, or the parts of a key.
 ///
 /// # Errors
@@ -44,10 +38,7 @@ pub fn parts(keeper: &Keeper<'_>, name: &Name, wanted: &Wanted) -> Result<Handed
         Look::Found(found) => found,
     };
     match &found.record.secret {
-        Some(SecretPart::Key { active }) => {
-            check_key_question(name, wanted)?;
-            hand(keeper, name, Kind::Key, active.clone(), found.record.bound.clone(), None, found.warnings)
-        }
+        Some(SecretPart::Key { active }) => hand_key(keeper, name, &found, active, wanted),
         _ => {
             let bound = found.record.bound.clone();
             let fresh = fresh(keeper, name, wanted, &found)?;
@@ -68,14 +59,14 @@ pub fn token(keeper: &Keeper<'_>, name: &Name, wanted: &Wanted) -> Result<Handed
     Ok(handed)
 }
 
-fn fresh(keeper: &Keeper<'_>, name: &Name, wanted: &Wanted, found: &super::Found) -> Result<Fresh, Error> {
+fn fresh(keeper: &Keeper<'_>, name: &Name, wanted: &Wanted, found: &Found) -> Result<Fresh, Error> {
     check_scope(name, &found.record.bound, wanted)?;
     let began = now();
     match decide::first_step(&found.record, &found.sealed, wanted, began) {
         Step::Use(token) => Ok(Fresh { token, warnings: found.warnings.clone() }),
-        Step::Repeat(failure) => Err(repeated(name, failure)),
-        Step::LogIn => Err(over(name, &found.record.bound)),
-        Step::Cannot => Err(cannot(name)),
+        Step::Repeat(failure) => Err(Error::repeated(name, failure)),
+        Step::LogIn => Err(Error::over(name, &found.record.bound)),
+        Step::Cannot => Err(Error::cannot(name)),
         Step::Refresh => {
             let seen = found.sealed.token(&wanted.scope, wanted.resource.as_deref()).map(|token| token.token.clone());
             let lock = keeper.lock(name)?;
@@ -99,10 +90,7 @@ fn settled_parts(keeper: &Keeper<'_>, name: &Name, wanted: &Wanted, lock: &Lock)
         Look::Absent(index) if index.kind == Kind::Key => Err(Error::KeyGone { name: name.clone(), store: index.store }),
         Look::Absent(index) => Err(Error::LoginRequired { name: name.clone(), why: format!("the {} no longer holds it", index.store) }),
         Look::Found(found) => match &found.record.secret {
-            Some(SecretPart::Key { active }) => {
-                check_key_question(name, wanted)?;
-                hand(keeper, name, Kind::Key, active.clone(), found.record.bound.clone(), None, found.warnings)
-            }
+            Some(SecretPart::Key { active }) => hand_key(keeper, name, &found, active, wanted),
             _ => {
                 check_scope(name, &found.record.bound, wanted)?;
                 let fresh = refresh::under_lock(keeper, name, wanted, lock, None, now())?;
@@ -114,33 +102,33 @@ fn settled_parts(keeper: &Keeper<'_>, name: &Name, wanted: &Wanted, lock: &Lock)
 
 fn hand_token(keeper: &Keeper<'_>, name: &Name, bound: Bound, fresh: Fresh) -> Result<Handed, Error> {
     let parts = BTreeMap::from([("token".to_owned(), fresh.token.token)]);
-    hand(keeper, name, Kind::Login, parts, bound, fresh.token.expires_at, fresh.warnings)
+    let (expires_at, warnings) = (fresh.token.expires_at, fresh.warnings);
+    hand(keeper, name, Handed { kind: Kind::Login, parts, templates: Vec::new(), bound, expires_at, warnings })
 }
 
-fn hand(
-    keeper: &Keeper<'_>,
-    name: &Name,
-    kind: Kind,
-    parts: BTreeMap<String, Secret>,
-    bound: Bound,
-    expires_at: Option<Timestamp>,
-    warnings: Vec<String>,
-) -> Result<Handed, Error> {
-    let templates = if bound.headers.is_empty() {
-        let row = keeper.row(name, &bound)?;
-        match kind {
+fn hand_key(keeper: &Keeper<'_>, name: &Name, found: &Found, parts: &BTreeMap<String, Secret>, wanted: &Wanted) -> Result<Handed, Error> {
+    check_key_question(name, wanted)?;
+    let (bound, warnings) = (found.record.bound.clone(), found.warnings.clone());
+    hand(keeper, name, Handed { kind: Kind::Key, parts: parts.clone(), templates: Vec::new(), bound, expires_at: None, warnings })
+}
+
+/// Adds the headers: those that were given with the key, else those of the row.
+fn hand(keeper: &Keeper<'_>, name: &Name, mut handed: Handed) -> Result<Handed, Error> {
+    handed.templates = if handed.bound.headers.is_empty() {
+        let row = keeper.row(name, &handed.bound)?;
+        match handed.kind {
             Kind::Login => row.map_or_else(|| vec![Template::bearer()], |row| row.login_headers()),
             Kind::Key => row.and_then(|row| row.key).map(|key| key.headers).unwrap_or_default(),
         }
     } else {
-        bound.headers.iter().map(Template::new).collect()
+        handed.bound.headers.iter().map(Template::new).collect()
     };
     // Without a header a request would go out bare.
-    if templates.is_empty() {
+    if handed.templates.is_empty() {
         let reason = format!("the provider's row, which says how the key is sent, is gone (providers/{}.toml)", name.provider());
         return Err(Error::Refused { name: name.clone(), reason });
     }
-    Ok(Handed { kind, parts, templates, bound, expires_at, warnings })
+    Ok(handed)
 }
 
 /// A refresh asks for no wider scope than was granted (RFC 6749 section 6).
@@ -156,28 +144,4 @@ fn check_key_question(name: &Name, wanted: &Wanted) -> Result<(), Error> {
         return Err(Error::Unsuitable(format!("`{name}` is an API key: it has no scope, no resource and no refresh")));
     }
     Ok(())
-}
-
-/// The answer that another process got.
-pub(super) fn repeated(name: &Name, failure: FailedAttempt) -> Error {
-    match failure.kind {
-        FailureKind::LoginRequired => Error::LoginRequired { name: name.clone(), why: failure.reason },
-        FailureKind::Unreachable => {
-            Error::Unreachable { name: name.clone(), reason: failure.reason, retry_after: Some(failure.retry_after) }
-        }
-    }
-}
-
-/// A login without a refresh token has one access token and no way to another.
-pub(super) fn cannot(name: &Name) -> Error {
-    Error::Unsuitable(format!("`{name}` has no refresh token, so there is no other token than the one it has, which is good"))
-}
-
-pub(super) fn over(name: &Name, bound: &Bound) -> Error {
-    let why = if bound.token_endpoint.is_some() {
-        "the access token has ended and there is no refresh token"
-    } else {
-        "it names no token endpoint"
-    };
-    Error::LoginRequired { name: name.clone(), why: why.into() }
 }

@@ -2,7 +2,6 @@
 //! stores that fail: see section 5 of the design before changing any of it.
 
 use super::decide::{self, Step, Wanted, refresh_token};
-use super::get::{Fresh, cannot, over, repeated};
 use super::{Error, Found, Keeper, Look, bound_url, look, now, save, settle};
 use crate::credential::{AccessToken, Index, Name, SecretPart};
 use crate::disk::{Lock, Reserved};
@@ -36,6 +35,12 @@ const RETRY_NETWORK: SignedDuration = SignedDuration::from_secs(3);
 /// The longest wait a server may ask for.
 const RETRY_LONGEST: SignedDuration = SignedDuration::from_mins(15);
 
+/// A fresh access token and what to know about it.
+pub(super) struct Fresh {
+    pub(super) token: AccessToken,
+    pub(super) warnings: Vec<String>,
+}
+
 /// Gets a fresh token: another's, if somebody was quicker, or a refreshed one.
 pub(super) fn under_lock(
     keeper: &Keeper<'_>,
@@ -64,9 +69,9 @@ pub(super) fn under_lock(
         bring_store_up(keeper, &mut found)?;
         match decide::step_under_lock(&found.record, &found.sealed, wanted, seen, began, now()) {
             Step::Use(token) => return Ok(Fresh { token, warnings: found.warnings }),
-            Step::Repeat(failure) => return Err(repeated(name, failure)),
-            Step::LogIn => return Err(over(name, &found.record.bound)),
-            Step::Cannot => return Err(cannot(name)),
+            Step::Repeat(failure) => return Err(Error::repeated(name, failure)),
+            Step::LogIn => return Err(Error::over(name, &found.record.bound)),
+            Step::Cannot => return Err(Error::cannot(name)),
             Step::Refresh => {}
         }
         match refresh(keeper, lock, &found, wanted) {
@@ -138,7 +143,7 @@ impl<E: Into<Error>> From<E> for Refusal {
 fn refresh(keeper: &Keeper<'_>, lock: &Lock, found: &Found, wanted: &Wanted) -> Result<Fresh, Refusal> {
     let (name, record) = (&found.index.name, &found.record);
     let endpoint = bound_url(name, "token endpoint", record.bound.token_endpoint.as_ref())?;
-    let Some(spent) = refresh_token(record) else { return Err(over(name, &record.bound).into()) };
+    let Some(spent) = refresh_token(record) else { return Err(Error::over(name, &record.bound).into()) };
     let client = keeper.client(name, &record.bound)?;
     let row = keeper.row(name, &record.bound)?;
     let oauth = row.as_ref().and_then(|row| row.oauth.as_ref());
