@@ -23,8 +23,7 @@ pub fn add(keeper: &Keeper<'_>, _lock: &Lock, index: &Index, record: &Record, mu
     let credentials = keeper.paths.credentials();
     // An entry that cannot be read cannot be kept either; its remains then have no name.
     let earlier = Index::read(&credentials, &record.name).ok().flatten();
-    let earlier = earlier.map(|earlier| Box::new(Index { earlier: None, ..earlier }));
-    let adding = Index { state: State::Adding, earlier, ..index.clone() };
+    let adding = Index { state: State::Adding, earlier: earlier.map(Box::new), ..index.clone() };
     adding.write(&credentials)?;
     if let Err(error) = store_it(keeper, index, record, &mut sealed) {
         if matches!(&error, Error::Store(error) if error.may_land_later()) {
@@ -35,10 +34,12 @@ pub fn add(keeper: &Keeper<'_>, _lock: &Lock, index: &Index, record: &Record, mu
         }
         return Err(error);
     }
+    // What it replaces goes while it still has a name.
+    let warnings = adding.earlier.as_ref().map(|earlier| clear(keeper, earlier)).unwrap_or_default();
     let mut done = adding.following(record, now());
     done.access_expires_at = sealed.access.first().and_then(|token| token.expires_at);
     done.write(&credentials)?;
-    Ok(Saved { warnings: adding.earlier.map(|earlier| clear(keeper, &earlier)).unwrap_or_default() })
+    Ok(Saved { warnings })
 }
 
 fn store_it(keeper: &Keeper<'_>, index: &Index, record: &Record, sealed: &mut Sealed) -> Result<(), Error> {

@@ -86,25 +86,29 @@ impl Keeper<'_> {
         let refused = |reason: &str| Error::Refused { name: name.clone(), reason: reason.to_owned() };
         let id = bound.client_id.clone().ok_or_else(|| refused("its record names no client"))?;
         let registered = crate::config::Client::read(self.paths, name.provider())?;
-        let registered = registered.as_ref().and_then(|client| client.of(&id));
-        let slot = registered.and_then(|client| client.secret_store.zip(client.secret_id.as_ref()));
-        let Some((store, item)) = slot else {
-            return Ok(oauth::Client { id, auth: bound.client_auth, secret: None });
-        };
-        let text = self.stores.read(store, &Slot::client(name.provider(), item))?;
-        let kept = text.and_then(|text| crate::config::ClientSecret::from_text(text.expose()));
-        let Some(kept) = kept else {
-            return Err(Error::LoginRequired { name: name.clone(), why: format!("the {store} no longer holds the client secret") });
-        };
-        // The client secret goes to the endpoint it was given for and to no other, whatever the files say.
-        let same = kept.client_id == id
-            && kept.provider == name.provider()
-            && Some(&kept.token_endpoint) == bound.token_endpoint.as_ref()
-            && kept.revocation_endpoint == bound.revocation_endpoint;
-        if !same {
-            return Err(refused("the client secret was given for another client or other endpoints"));
+        let mut missing = None;
+        // A registration whose item is missing was named by a process that died before it stored it.
+        for registration in registered.iter().flat_map(|client| client.all_of(&id)) {
+            let Some((store, item)) = registration.secret_store.zip(registration.secret_id.as_ref()) else { break };
+            let text = self.stores.read(store, &Slot::client(name.provider(), item))?;
+            let Some(kept) = text.and_then(|text| crate::config::ClientSecret::from_text(text.expose())) else {
+                missing = Some(store);
+                continue;
+            };
+            // The client secret goes to the endpoint it was given for and to no other, whatever the files say.
+            let same = kept.client_id == id
+                && kept.provider == name.provider()
+                && Some(&kept.token_endpoint) == bound.token_endpoint.as_ref()
+                && kept.revocation_endpoint == bound.revocation_endpoint;
+            if !same {
+                return Err(refused("the client secret was given for another client or other endpoints"));
+            }
+            return Ok(oauth::Client { id: id.clone(), auth: bound.client_auth, secret: Some(kept.client_secret) });
         }
-        Ok(oauth::Client { id, auth: bound.client_auth, secret: Some(kept.client_secret) })
+        match missing {
+            Some(store) => Err(Error::LoginRequired { name: name.clone(), why: format!("the {store} no longer holds the client secret") }),
+            None => Ok(oauth::Client { id, auth: bound.client_auth, secret: None }),
+        }
     }
 }
 

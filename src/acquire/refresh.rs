@@ -242,6 +242,8 @@ fn keep(
     let record = &found.record;
     let mut warnings = found.warnings.clone();
     let mut sealed = found.sealed.clone();
+    // Beside which record the token is good: what lies beside an older one is not believed.
+    sealed.record = Some(record.clone());
     sealed.keep(token.clone());
     let spent = refresh_token(record);
     let successor = reply.refresh_token.as_ref().filter(|new| spent.is_none_or(|old| !old.same_as(new.expose())));
@@ -268,7 +270,7 @@ fn keep(
 /// Keeps a failure for those who wait for the same. Best effort: without it they ask themselves.
 fn keep_failure(keeper: &Keeper<'_>, found: &Found, kind: FailureKind, reason: &str, retry_after: Timestamp) {
     let failure = FailedAttempt { at: now(), kind, reason: reason.to_owned(), retry_after };
-    let sealed = Sealed { failure: Some(failure), ..found.sealed.clone() };
+    let sealed = Sealed { record: Some(found.record.clone()), failure: Some(failure), ..found.sealed.clone() };
     let key = found.record.seal_key();
     let written = key.map_err(Into::into).and_then(|key| sealed.write(&keeper.paths.sealed(), &found.record.id, &key));
     if let Err(error) = written {

@@ -1,5 +1,6 @@
 //! A credential's end: the index says so first and goes last, so that a crash leaves nothing invisible.
 
+use super::settle::{clear, is_anothers};
 use super::{Error, Keeper, bound_url, look};
 use crate::credential::{Index, Kind, Record, SecretPart, State};
 use crate::disk::Lock;
@@ -33,6 +34,11 @@ pub fn remove(keeper: &Keeper<'_>, _lock: &Lock, index: Index, revoke: bool) -> 
     let credentials = keeper.paths.credentials();
     // The store is asked before anything is changed: a locked one keeps everything as it is.
     let record = match look::read_record(keeper, index.clone()) {
+        // A keychain finds an item by name and id: there is none, and the files of this id belong to another name.
+        Ok(None) if is_anothers(keeper, &index) => {
+            Index::delete(&credentials, &index.name)?;
+            return Ok(lost(revoke && index.kind == Kind::Login, "its record in the store was another's"));
+        }
         Ok(found) => found.map(|found| found.record),
         // The item under this id is another credential's: only the entry is this one's to remove.
         Err(Error::Swapped { .. }) => {
@@ -56,6 +62,12 @@ pub fn remove(keeper: &Keeper<'_>, _lock: &Lock, index: Index, revoke: bool) -> 
     };
     keeper.stores.delete(index.store, &Slot::record(&index.name, &index.id))?;
     Sealed::delete(&keeper.paths.sealed(), &index.id)?;
+    if let Some(earlier) = &index.earlier {
+        // An addition that was never finished: what it would have replaced goes with it.
+        for warning in clear(keeper, earlier) {
+            tracing::info!(warning, "something of a replaced entry is left");
+        }
+    }
     Index::delete(&credentials, &index.name)?;
     Ok(revocation)
 }

@@ -27,9 +27,10 @@ pub fn settle(keeper: &Keeper<'_>, lock: &Lock, name: &Name) -> Result<Vec<Strin
         }
         State::Adding => match look::read_record(keeper, index.clone())? {
             Some(found) => {
+                let warnings = index.earlier.as_ref().map(|earlier| clear(keeper, earlier)).unwrap_or_default();
                 index.following(&found.record, now()).write(&credentials)?;
                 tracing::info!(%name, "an interrupted addition is finished: the store has it");
-                return Ok(index.earlier.map(|earlier| clear(keeper, &earlier)).unwrap_or_default());
+                return Ok(warnings);
             }
             // A write that timed out may land yet; until then the entry stays, so that its item has a name.
             None if index.may_land_until.is_some_and(|until| now() < until) => {}
@@ -48,19 +49,29 @@ pub(super) fn undo(keeper: &Keeper<'_>, index: Index) -> Result<(), Error> {
     Sealed::delete(&keeper.paths.sealed(), &index.id)?;
     let credentials = keeper.paths.credentials();
     match index.earlier {
-        Some(earlier) if earlier.state == State::Active => earlier.write(&credentials)?,
+        Some(earlier) if matches!(earlier.state, State::Active | State::Adding) => earlier.write(&credentials)?,
         _ => Index::delete(&credentials, &index.name)?,
     }
     Ok(())
 }
 
-/// Clears away what a replaced entry named. What cannot be deleted now is told.
+/// Clears away what replaced entries named. What cannot be deleted now is told.
 pub(super) fn clear(keeper: &Keeper<'_>, earlier: &Index) -> Vec<String> {
-    // The record of another credential under this entry's id is not ours to delete.
-    if matches!(look::read_record(keeper, earlier.clone()), Err(Error::Swapped { .. })) {
-        return Vec::new();
+    let mut warnings = Vec::new();
+    for entry in earlier.chain() {
+        // The record of another credential under this entry's id is not ours to delete.
+        if is_anothers(keeper, entry) || matches!(look::read_record(keeper, entry.clone()), Err(Error::Swapped { .. })) {
+            continue;
+        }
+        let item = keeper.stores.delete(entry.store, &Slot::record(&entry.name, &entry.id)).map_err(|error| error.to_string());
+        let file = Sealed::delete(&keeper.paths.sealed(), &entry.id).map_err(|error| error.to_string());
+        warnings.extend([item, file].into_iter().filter_map(Result::err));
     }
-    let item = keeper.stores.delete(earlier.store, &Slot::record(&earlier.name, &earlier.id)).map_err(|error| error.to_string());
-    let file = Sealed::delete(&keeper.paths.sealed(), &earlier.id).map_err(|error| error.to_string());
-    [item, file].into_iter().filter_map(Result::err).collect()
+    warnings
+}
+
+/// Whether an entry of another name has the same id: one of the two was made by hand.
+pub(super) fn is_anothers(keeper: &Keeper<'_>, entry: &Index) -> bool {
+    let entries = Index::all(&keeper.paths.credentials());
+    entries.iter().flatten().flat_map(Index::chain).any(|other| other.id == entry.id && other.name != entry.name)
 }

@@ -1,8 +1,8 @@
-use super::answer;
 use super::words::relative;
-use crate::acquire::{Error, Revocation, remove};
+use super::{answer, warn_all};
+use crate::acquire::{Error, Revocation, remove, settle};
 use crate::app::App;
-use crate::credential::{Index, Kind, Name, StoreKind};
+use crate::credential::{Index, Kind, Name, State, StoreKind};
 use crate::failure::{Code, Failure};
 use jiff::Timestamp;
 
@@ -58,6 +58,11 @@ pub(super) fn take_away(app: &App, name: &Name, kind: Kind, revoke: bool) -> Res
     // Asked before the lock, so that a wrong name leaves no lock file behind.
     Index::read(&credentials, name)?.ok_or_else(missing)?;
     let lock = keeper.lock(name)?;
+    let index = Index::read(&credentials, name)?.ok_or_else(missing)?;
+    if index.state == State::Adding {
+        // What is there to remove is known only once the addition is finished or taken back.
+        warn_all(app, &settle(&keeper, &lock, name)?);
+    }
     let index = Index::read(&credentials, name)?.ok_or_else(missing)?;
     if index.kind != kind {
         let command = if index.kind == Kind::Key { "key remove" } else { "logout" };

@@ -117,11 +117,12 @@ pub fn run(arguments: &[OsString]) -> ExitCode {
         Err(error) => {
             // `curl $(authctl haeder github)` must not send a bare request either.
             let mistaken = matches!(error.kind(), ErrorKind::InvalidSubcommand | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand);
-            if mistaken && !std::io::stdout().is_terminal() {
+            let json = arguments.iter().any(|argument| argument == "--json");
+            if mistaken && !json && !std::io::stdout().is_terminal() {
                 header::begin();
                 header::refuse("usage");
             }
-            let ui = Ui { quiet: false, json: arguments.iter().any(|argument| argument == "--json"), no_input: true };
+            let ui = Ui { quiet: false, json, no_input: true };
             if !ui.json {
                 if for_curl {
                     header::refuse("usage");

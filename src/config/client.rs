@@ -87,9 +87,14 @@ impl Client {
         Ok(disk::remove(&Self::path(paths, provider))?)
     }
 
-    /// The registration with this client id: this one, or the one that it is about to replace.
-    pub fn of(&self, client_id: &str) -> Option<&Self> {
-        if self.client_id == client_id { Some(self) } else { self.earlier.as_ref().and_then(|earlier| earlier.of(client_id)) }
+    /// The registrations with this client id, newest first: this one, and those that it is about to replace.
+    pub fn all_of<'a>(&'a self, client_id: &'a str) -> impl Iterator<Item = &'a Self> {
+        std::iter::successors(Some(self), |client| client.earlier.as_deref()).filter(move |client| client.client_id == client_id)
+    }
+
+    /// The newest registration with this client id.
+    pub fn of<'a>(&'a self, client_id: &'a str) -> Option<&'a Self> {
+        self.all_of(client_id).next()
     }
 
     /// Whether `text` can be a client identifier: RFC 6749 appendix A.1 allows printable ASCII.

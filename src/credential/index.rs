@@ -103,9 +103,14 @@ impl Index {
 
     /// The same entry after a save of `record`.
     pub fn following(&self, record: &Record, now: Timestamp) -> Self {
+        let kind = record.kind().unwrap_or(self.kind);
+        // What was said of a key does not hold for a login in its place.
+        let same = kind == self.kind;
         Self {
             state: State::Active,
-            kind: record.kind().unwrap_or(self.kind),
+            kind,
+            rotate_every: self.rotate_every.clone().filter(|_| same),
+            expires: self.expires.filter(|_| same),
             generation: record.generation,
             changed_at: now,
             may_land_until: None,
@@ -119,6 +124,11 @@ impl Index {
     /// which is written last; otherwise a difference was made by somebody else.
     pub fn agrees_with(&self, record: &Record) -> bool {
         record.generation > self.generation || record.bound == self.bound
+    }
+
+    /// This entry and those that it would replace.
+    pub fn chain(&self) -> impl Iterator<Item = &Self> {
+        std::iter::successors(Some(self), |entry| entry.earlier.as_deref())
     }
 
     /// Where the entry of `name` lies below `dir`.

@@ -61,6 +61,33 @@ fn a_half_done_addition_is_finished_or_forgotten_by_the_next_command() {
     home.login(&issuer, &[]).done();
 }
 
+/// What a process leaves that dies while it replaces an entry that could not be used.
+#[test]
+fn an_unfinished_replacement_gives_back_what_it_would_have_replaced() {
+    let issuer = Issuer::start();
+    let home = Home::logged_in(&issuer);
+    let path = home.file("credentials/op/default.toml");
+    let whole = std::fs::read_to_string(&path).unwrap();
+    let unfinished = |until: &str| {
+        let (head, bound) = whole.split_once("[bound]").unwrap();
+        let id = head.lines().find(|line| line.starts_with("id = ")).unwrap();
+        let new = head.replace(id, "id = \"00000000000000000000000000000000\"").replace("\"active\"", "\"adding\"");
+        format!("{new}{until}[bound]{bound}\n[earlier]\n{head}\n[earlier.bound]{bound}")
+    };
+    std::fs::write(&path, unfinished("")).unwrap();
+    home.run(&["token", "op"]).done();
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), whole);
+    // A write that may still land keeps its name until then; a new login takes over both.
+    std::fs::write(&path, unfinished("may_land_until = \"2099-01-01T00:00:00Z\"\n")).unwrap();
+    home.run(&["token", "op"]).failed(3, "no credential");
+    assert!(std::fs::read_to_string(&path).unwrap().contains("2099"));
+    home.login(&issuer, &[]).done();
+    home.run(&["token", "op"]).done();
+    let left = |folder: &str| std::fs::read_dir(home.file(folder)).unwrap().count();
+    // One record beside identity, recipient and lock.
+    assert_eq!((left("sealed"), left("vault")), (1, 4), "{:?}", home.files());
+}
+
 #[test]
 fn a_lost_item_asks_for_a_login_and_a_login_brings_it_back() {
     let issuer = Issuer::start();

@@ -206,6 +206,30 @@ fn a_login_never_takes_the_place_of_a_key_unasked() {
 }
 
 #[test]
+fn a_login_inherits_nothing_from_the_key_that_it_replaces() {
+    let issuer = Issuer::start();
+    let home = Home::logged_in(&issuer);
+    let arguments = [
+        "key",
+        "add",
+        "op/k",
+        "--header",
+        "X: {key}",
+        "--origin",
+        "https://proxy.test",
+        "--rotate-every",
+        "30d",
+        "--expires",
+        "2099-01-31",
+    ];
+    home.run_with_input(&arguments, b"k").done();
+    home.login_as(&issuer, "op/k", &["--replace"]).done();
+    home.run(&["header", "op/k", "--format", "raw", "--url", "https://proxy.test/"]).failed(7, "does not belong");
+    home.run(&["header", "op/k", "--format", "raw", "--url", &issuer.url]).done();
+    assert!(!home.run(&["list", "--json"]).done().stdout.contains("2099"));
+}
+
+#[test]
 fn another_login_at_a_known_url_uses_the_row_that_is_there() {
     let issuer = Issuer::start();
     let home = Home::logged_in(&issuer);

@@ -154,6 +154,26 @@ fn promise_01_an_answer_that_cannot_be_used_still_brings_the_next_refresh_token(
     assert_eq!(issuer.refreshes(), 4);
 }
 
+#[test]
+fn a_lost_sealed_file_costs_one_refresh_and_not_one_for_every_command() {
+    let issuer = Issuer::start();
+    issuer.set(|settings| settings.rotates = false);
+    let home = Home::logged_in(&issuer);
+    let sealed = std::fs::read_dir(home.file("sealed")).unwrap().next().unwrap().unwrap().path();
+    std::fs::remove_file(&sealed).unwrap();
+    for _ in 0..3 {
+        home.run(&["token", "op"]).done();
+    }
+    assert_eq!(issuer.refreshes(), 1);
+    std::fs::remove_file(&sealed).unwrap();
+    issuer.misbehave(vec![Misbehaviour::Busy; 3]);
+    let before = issuer.token_requests();
+    for _ in 0..3 {
+        home.run(&["token", "op"]).failed(6, "503");
+    }
+    assert_eq!(issuer.token_requests(), before + 1);
+}
+
 #[cfg(unix)]
 #[test]
 fn promise_01_a_sealed_file_that_cannot_be_read_is_not_an_empty_one() {

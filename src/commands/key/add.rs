@@ -161,7 +161,7 @@ fn shape(
 
 /// Where it will be kept: known before anybody types a key.
 fn place(app: &App, name: &Name, replace: bool) -> Result<StoreKind, Failure> {
-    let existing = Index::read(&app.paths.credentials(), name)?.filter(|index| index.state == State::Active);
+    let existing = Index::read(&app.paths.credentials(), name)?.filter(|index| index.chain().any(|entry| entry.state == State::Active));
     if let Some(index) = existing.as_ref().filter(|_| !replace) {
         return Err(Failure::new(Code::Refused, format!("there is a {} called `{name}` already", index.kind))
             .hint(format!("add `--replace` to replace it, or choose another account: `{}/ACCOUNT`", name.provider())));
@@ -206,7 +206,12 @@ fn verify(app: &App, key: &NewKey, check: &Check) -> Result<Option<String>, Fail
 fn store(app: &App, key: &NewKey, args: &AddArgs) -> Result<(), Failure> {
     let keeper = app.keeper();
     let lock = keeper.lock(&key.name)?;
-    warn_all(app, &settle(&keeper, &lock, &key.name)?);
+    match settle(&keeper, &lock, &key.name) {
+        Ok(warnings) => warn_all(app, &warnings),
+        // What cannot be settled can be replaced.
+        Err(Error::Refused { .. } | Error::Swapped { .. } | Error::Damaged { .. }) if args.replace => {}
+        Err(error) => return Err(error.into()),
+    }
     let secret = SecretPart::Key { active: key.parts.clone() };
     let saved = match look(&keeper, &key.name) {
         Ok(Look::Found(found)) if args.replace => {

@@ -50,37 +50,41 @@ pub(super) fn choose(app: &App, target: &Target, oauth: &OAuthSpec, args: &Login
 
 /// Another client id would cut off every other login of the provider, which are bound to the one they were made with.
 fn refuse_while_used(app: &App, target: &Target, earlier: &Client, id: &str) -> Result<(), Failure> {
-    let others = Index::all(&app.paths.credentials());
-    let user = others.iter().flatten().find(|index| {
-        index.name != target.name
-            && index.name.provider() == target.name.provider()
-            && index.bound.client_id.as_ref() == Some(&earlier.client_id)
-    });
-    match user {
-        Some(index) if id != earlier.client_id => {
-            Err(Failure::new(Code::Refused, format!("`{}` uses the client `{}`", index.name, earlier.client_id))
-                .hint(format!("run `authctl logout {}` first, or log in with the same client", index.name)))
-        }
-        _ => Ok(()),
+    let entries = Index::all(&app.paths.credentials());
+    let others = entries.iter().flatten().filter(|index| index.name != target.name && index.name.provider() == target.name.provider());
+    for index in others {
+        let Some(client_id) = index.bound.client_id.as_ref().filter(|bound| *bound != id && earlier.of(bound).is_some()) else { continue };
+        return Err(Failure::new(Code::Refused, format!("`{}` uses the client `{client_id}`", index.name))
+            .hint(format!("run `authctl logout {}` first, or log in with the same client", index.name)));
     }
+    Ok(())
 }
 
+/// The client's secret, from the newest registration of it whose item is there: a dead process may have named one that
+/// it never stored.
 fn stored_secret(app: &App, target: &Target, oauth: &OAuthSpec, client: &Client) -> Result<Option<Secret>, Failure> {
-    let Some((store, id)) = client.secret_store.zip(client.secret_id.as_ref()) else { return Ok(None) };
-    let text = app.stores.read(store, &Slot::client(target.name.provider(), id))?;
-    let Some(kept) = text.and_then(|text| ClientSecret::from_text(text.expose())) else {
-        return Err(Failure::new(Code::NotFound, format!("the {store} no longer holds the client secret of {}", target.name.provider()))
-            .hint(format!("run `authctl login {} --client-secret-stdin < FILE`", target.name)));
-    };
-    if kept.token_endpoint != oauth.token_endpoint
-        || kept.client_id != client.client_id
-        || kept.provider != target.name.provider()
-        || kept.revocation_endpoint != oauth.revocation_endpoint
-    {
-        return Err(Failure::new(Code::Refused, "the stored client secret was given for another client or other endpoints")
-            .hint("if that is right, give it again with `--client-secret-stdin`"));
+    let provider = target.name.provider();
+    let mut missing = None;
+    for registration in client.all_of(&client.client_id) {
+        let Some((store, id)) = registration.secret_store.zip(registration.secret_id.as_ref()) else { return Ok(None) };
+        let text = app.stores.read(store, &Slot::client(provider, id))?;
+        let Some(kept) = text.and_then(|text| ClientSecret::from_text(text.expose())) else {
+            missing = Some(store);
+            continue;
+        };
+        if kept.token_endpoint != oauth.token_endpoint
+            || kept.client_id != client.client_id
+            || kept.provider != provider
+            || kept.revocation_endpoint != oauth.revocation_endpoint
+        {
+            return Err(Failure::new(Code::Refused, "the stored client secret was given for another client or other endpoints")
+                .hint("if that is right, give it again with `--client-secret-stdin`"));
+        }
+        return Ok(Some(kept.client_secret));
     }
-    Ok(Some(kept.client_secret))
+    let Some(store) = missing else { return Ok(None) };
+    Err(Failure::new(Code::NotFound, format!("the {store} no longer holds the client secret of {provider}"))
+        .hint(format!("run `authctl login {} --client-secret-stdin < FILE`", target.name)))
 }
 
 /// Asks for the client id, having said where to get one and what to enter there.
@@ -190,7 +194,8 @@ impl Chosen {
         };
         let (slot, text) = (Slot::client(provider, &id), kept.to_text());
         let stored = app.stores.write(store, &slot, &text).and_then(|()| app.stores.verify(store, &slot, &text));
-        if stored.is_err() {
+        // What may land later keeps its name; what was refused is as if it had never been.
+        if stored.as_ref().is_err_and(|error| !error.may_land_later()) {
             match earlier {
                 Some(earlier) => earlier.write(&app.paths, provider)?,
                 None => Client::delete(&app.paths, provider)?,
@@ -206,16 +211,28 @@ impl Chosen {
         }
         let _lock = provider_lock(app, provider)?;
         let Some(mut client) = Client::read(&app.paths, provider)?.filter(|client| client.client_id == self.id) else { return Ok(()) };
+        let entries = Index::all(&app.paths.credentials());
+        let used = |id: &String| {
+            let entries = entries.iter().flatten().flat_map(Index::chain);
+            entries.filter(|index| index.name.provider() == provider).any(|index| index.bound.client_id.as_ref() == Some(id))
+        };
         let mut replaced = client.earlier.take();
-        while let Some(earlier) = replaced {
-            if let Some((store, id)) = earlier.secret_store.zip(earlier.secret_id.as_ref())
+        let mut kept = Vec::new();
+        while let Some(mut earlier) = replaced {
+            replaced = earlier.earlier.take();
+            if earlier.client_id != self.id && used(&earlier.client_id) {
+                kept.push(earlier);
+            } else if let Some((store, id)) = earlier.secret_store.zip(earlier.secret_id.as_ref())
                 // The new one is in force; an old secret that cannot be deleted now harms nobody.
                 && let Err(error) = app.stores.delete(store, &Slot::client(provider, id))
             {
                 tracing::info!(%error, "the earlier client secret could not be deleted");
             }
-            replaced = earlier.earlier;
         }
+        client.earlier = kept.into_iter().rev().fold(None, |chain, mut earlier| {
+            earlier.earlier = chain;
+            Some(earlier)
+        });
         // Last: what is still to be deleted after a crash is still named.
         Ok(client.write(&app.paths, provider)?)
     }

@@ -1,5 +1,6 @@
 //! The second half of a login: the code is redeemed under the lock, and what comes of it is saved.
 
+use super::super::warn_all;
 use super::{Attempt, is_mendable, refuse_key};
 use crate::acquire::{Error, Found, Keeper, Look, add, look, save, settle};
 use crate::app::App;
@@ -38,7 +39,11 @@ pub(super) fn finish(app: &App, attempt: &Attempt<'_>, flow: &Flow, callback: &C
     let keeper = app.keeper();
     let name = &attempt.target.name;
     let lock = lock(app, keeper, name)?;
-    settle(&keeper, &lock, name)?;
+    match settle(&keeper, &lock, name) {
+        Ok(warnings) => warn_all(app, &warnings),
+        Err(error) if is_mendable(&error) => {}
+        Err(error) => return Err(error.into()),
+    }
     // Again, now that nobody else can change it.
     let index = Index::read(&app.paths.credentials(), name)?;
     if let Some(index) = &index {
@@ -234,7 +239,9 @@ fn store(
 
 fn bound(attempt: &Attempt<'_>, before: Option<&Found>, person: Option<&Person>, granted: Option<Vec<String>>) -> Bound {
     let oauth = attempt.oauth;
-    let earlier = before.map(|found| &found.record.bound).filter(|bound| bound.chosen_origins && attempt.args.origin.is_empty());
+    // What was chosen for a key is no place for a login's token.
+    let login = before.filter(|found| found.record.kind() == Some(Kind::Login)).map(|found| &found.record.bound);
+    let earlier = login.filter(|bound| bound.chosen_origins && attempt.args.origin.is_empty());
     let row = attempt.target.row.bound_origins().unwrap_or_default();
     let (origins, chosen_origins) = match earlier {
         Some(bound) => (bound.origins.clone(), true),

@@ -100,17 +100,20 @@ pub(super) fn run(app: &App, args: LoginArgs) -> Result<(), Failure> {
 
     let endpoint = trusted_url(&oauth.authorization_endpoint)?;
     let flow = Arc::new(begin(oauth, &endpoint, &attempt.client.id, &attempt.redirect_uri, &attempt.scopes)?);
-    show(app, &flow, &args);
-    let spinner =
-        app.ui.spinner(&format!("waiting for the browser ({} to go on; Ctrl-C gives up)", super::words::length(args.timeout.as_secs())));
     let arrival = app.network.run(async {
         tokio::select! {
-            arrival = listener.arrival(Arc::clone(&flow)) => arrival.map_err(Failure::from),
-            () = tokio::time::sleep(args.timeout) => Err(too_late(&attempt.redirect_uri)),
+            biased;
+            // First, so that Ctrl-C is listened to before anybody is told to do something.
             () = interruption() => Err(Failure::new(Code::Interrupted, "interrupted, nothing was changed")),
+            arrival = async {
+                show(app, &flow, &args);
+                let wait = super::words::length(args.timeout.as_secs());
+                let _spinner = app.ui.spinner(&format!("waiting for the browser ({wait} to go on; Ctrl-C gives up)"));
+                listener.arrival(Arc::clone(&flow)).await
+            } => arrival.map_err(Failure::from),
+            () = tokio::time::sleep(args.timeout) => Err(too_late(&attempt.redirect_uri)),
         }
     })?;
-    drop(spinner);
     let arrival = arrival?;
     let finished = finish::finish(app, &attempt, &flow, &arrival.callback);
     arrival.answer(match &finished {
@@ -134,7 +137,11 @@ fn before(app: &App, target: &Target, args: &LoginArgs) -> Result<Option<Box<Fou
     let index = Index::read(&app.paths.credentials(), name)?;
     if index.is_some_and(|index| index.state != State::Active) {
         let lock = keeper.lock(name)?;
-        warn_all(app, &settle(&keeper, &lock, name)?);
+        match settle(&keeper, &lock, name) {
+            Ok(warnings) => warn_all(app, &warnings),
+            Err(error) if is_mendable(&error) => {}
+            Err(error) => return Err(error.into()),
+        }
     }
     if let Some(index) = Index::read(&app.paths.credentials(), name)? {
         refuse_key(&index, args)?;
