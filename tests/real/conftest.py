@@ -167,7 +167,9 @@ class Server:
             [node, "server.mjs"], cwd=HERE, env={"PATH": PATH, "TTL": str(ttl), "HOME": "/nonexistent", **(env or {})}, stdout=subprocess.PIPE, stderr=self.log
         )
         self.url = self.process.stdout.readline().decode().strip()
-        assert self.url.startswith("http"), "the authorization server did not start"
+        if not self.url.startswith("http"):
+            self.log.seek(0)
+            raise AssertionError(f"the authorization server did not start: {self.log.read().decode()[-2000:]}")
         # The control port is loopback whatever the certificate says.
         self.port = int(self.url.rsplit(":", 1)[1])
 
