@@ -115,7 +115,7 @@ fn an_answer_from_another_issuer_is_refused() {
 }
 
 #[test]
-fn a_login_that_nobody_answers_ends_in_time_and_changes_nothing() {
+fn promise_06_a_login_that_nobody_answers_ends_in_time_and_changes_nothing() {
     let issuer = Issuer::start();
     let home = Home::new();
     let began = Instant::now();
