@@ -31,6 +31,12 @@ pub enum Code {
     Refused = 7,
     /// Done, with findings.
     Findings = 8,
+    /// `curl` and `exec`: the program was not started.
+    NotStarted = 125,
+    /// `curl` and `exec`: the program cannot be run.
+    NotExecutable = 126,
+    /// `curl` and `exec`: the program is not there.
+    ProgramNotFound = 127,
     /// Ctrl-C.
     Interrupted = 130,
 }
@@ -47,6 +53,9 @@ impl Code {
             Self::Unreachable => "unreachable",
             Self::Refused => "refused",
             Self::Findings => "findings",
+            Self::NotStarted => "not_started",
+            Self::NotExecutable => "not_executable",
+            Self::ProgramNotFound => "program_not_found",
             Self::Interrupted => "interrupted",
         }
     }

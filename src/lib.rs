@@ -5,7 +5,7 @@
 //! A module uses only what stands to its right in this table, never its own row; a test holds it.
 //!
 //! ```text
-//! commands | app | failure | acquire | oauth store sealed handover output ui | http | provider | config | credential | disk secret
+//! commands | app | failure | acquire | oauth store sealed handover audit output ui | http | provider | config | credential | disk secret
 //! ```
 //!
 //! - `commands`: one command, one file: arguments (their comments are the help) and run. Only here things come together.
@@ -15,7 +15,7 @@
 //!   `refresh` is its part under the lock, `save` is the only way in which a record changes.
 //! - `oauth`: the exchanges with authorization servers, in two halves where a person is between them; never prints.
 //! - `store`: keychain and vault behind one `match`. `sealed`: the encrypted file beside each item. `handover`: headers
-//!   for curl through a memory file. `output`: standard output. `ui`: the terminal and the browser.
+//!   for curl through a memory file. `audit`: the trail. `output`: standard output. `ui`: the terminal and the browser.
 //! - `http`: the network, made on demand. `provider`: rows of data. `config`: folders, settings, clients.
 //! - `credential`: names, ids, origins, records, index files. `disk`: atomic writes, locks, modes. `secret`: the one
 //!   type for what must not be seen.
@@ -30,6 +30,7 @@
 
 mod acquire;
 mod app;
+mod audit;
 mod commands;
 mod config;
 mod credential;
@@ -62,6 +63,11 @@ pub fn run_as_holder(arguments: &[std::ffi::OsString]) -> Option<std::process::E
     }
     let _ = descriptor;
     Some(std::process::ExitCode::FAILURE)
+}
+
+/// Completes a command line when the shell asks for it through the variable that the completion scripts set.
+pub fn complete() {
+    commands::complete_for_shell();
 }
 
 /// Keeps this process's memory to itself: no core dump, no debugger of the same user (Linux).

@@ -9,6 +9,7 @@ fn main() -> ExitCode {
     if let Some(code) = authctl::run_as_holder(&arguments) {
         return code;
     }
+    authctl::complete();
     authctl::harden();
     // A panic may carry what must not be seen, and a worker's is not the end of the command.
     std::panic::set_hook(Box::new(|_| {}));

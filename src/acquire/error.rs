@@ -1,7 +1,7 @@
 //! Why there is no token. A caller branches on the variants; each has its own exit code.
 
 use crate::config;
-use crate::credential::{Bound, IndexError, Name, StoreKind};
+use crate::credential::{Bound, Index, IndexError, Kind, Name, StoreKind};
 use crate::disk;
 use crate::http::TransportError;
 use crate::provider::ProviderError;
@@ -149,6 +149,15 @@ impl Error {
             FailureKind::Unreachable => {
                 Self::Unreachable { name: name.clone(), reason: failure.reason, retry_after: Some(failure.retry_after) }
             }
+        }
+    }
+
+    /// The entry is there and its item is not.
+    pub(super) fn gone(index: &Index) -> Self {
+        let (name, store) = (index.name.clone(), index.store);
+        match index.kind {
+            Kind::Key => Self::KeyGone { name, store },
+            Kind::Login => Self::LoginRequired { name, why: format!("the {store} no longer holds it") },
         }
     }
 

@@ -16,6 +16,10 @@ pub struct Handed {
     pub kind: Kind,
     /// Named parts: `token` for a login, the key's own for a key.
     pub parts: BTreeMap<String, Secret>,
+    /// Their names in the order in which a person gives them.
+    pub part_order: Vec<String>,
+    /// The environment variables that conventionally hold them, in the same order; empty where none is known.
+    pub env: Vec<String>,
     /// The headers they go in.
     pub templates: Vec<Template>,
     /// What the credential is bound to.
@@ -87,8 +91,7 @@ fn locked_parts(keeper: &Keeper<'_>, name: &Name, wanted: &Wanted) -> Result<Han
 fn settled_parts(keeper: &Keeper<'_>, name: &Name, wanted: &Wanted, lock: &Lock) -> Result<Handed, Error> {
     match look(keeper, name)? {
         Look::Nothing | Look::Unsettled => Err(Error::NotFound(name.clone())),
-        Look::Absent(index) if index.kind == Kind::Key => Err(Error::KeyGone { name: name.clone(), store: index.store }),
-        Look::Absent(index) => Err(Error::LoginRequired { name: name.clone(), why: format!("the {} no longer holds it", index.store) }),
+        Look::Absent(index) => Err(Error::gone(&index)),
         Look::Found(found) => match &found.record.secret {
             Some(SecretPart::Key { active }) => hand_key(keeper, name, &found, active, wanted),
             _ => {
@@ -103,22 +106,41 @@ fn settled_parts(keeper: &Keeper<'_>, name: &Name, wanted: &Wanted, lock: &Lock)
 fn hand_token(keeper: &Keeper<'_>, name: &Name, bound: Bound, fresh: Fresh) -> Result<Handed, Error> {
     let parts = BTreeMap::from([("token".to_owned(), fresh.token.token)]);
     let (expires_at, warnings) = (fresh.token.expires_at, fresh.warnings);
-    hand(keeper, name, Handed { kind: Kind::Login, parts, templates: Vec::new(), bound, expires_at, warnings })
+    hand(keeper, name, Handed { expires_at, warnings, ..Handed::new(Kind::Login, parts, bound) })
 }
 
 fn hand_key(keeper: &Keeper<'_>, name: &Name, found: &Found, parts: &BTreeMap<String, Secret>, wanted: &Wanted) -> Result<Handed, Error> {
     check_key_question(name, wanted)?;
     let (bound, warnings) = (found.record.bound.clone(), found.warnings.clone());
-    hand(keeper, name, Handed { kind: Kind::Key, parts: parts.clone(), templates: Vec::new(), bound, expires_at: None, warnings })
+    hand(keeper, name, Handed { warnings, ..Handed::new(Kind::Key, parts.clone(), bound) })
 }
 
-/// Adds the headers: those that were given with the key, else those of the row.
+impl Handed {
+    fn new(kind: Kind, parts: BTreeMap<String, Secret>, bound: Bound) -> Self {
+        let part_order = parts.keys().cloned().collect();
+        Self { kind, parts, part_order, env: Vec::new(), templates: Vec::new(), bound, expires_at: None, warnings: Vec::new() }
+    }
+}
+
+/// Adds what the row knows: headers (unless they were given with the key), variables, the order of parts.
 fn hand(keeper: &Keeper<'_>, name: &Name, mut handed: Handed) -> Result<Handed, Error> {
     handed.templates = if handed.bound.headers.is_empty() {
         let row = keeper.row(name, &handed.bound)?;
-        match handed.kind {
-            Kind::Login => row.map_or_else(|| vec![Template::bearer()], |row| row.login_headers()),
-            Kind::Key => row.and_then(|row| row.key).map(|key| key.headers).unwrap_or_default(),
+        match (handed.kind, row) {
+            (Kind::Login, None) => vec![Template::bearer()],
+            (Kind::Login, Some(row)) => {
+                let headers = row.login_headers();
+                handed.env = row.oauth.map(|oauth| oauth.env).unwrap_or_default();
+                headers
+            }
+            (Kind::Key, row) => match row.and_then(|row| row.key) {
+                Some(key) => {
+                    handed.env = key.env;
+                    handed.part_order = key.parts.into_iter().map(|part| part.name).collect();
+                    key.headers
+                }
+                None => Vec::new(),
+            },
         }
     } else {
         handed.bound.headers.iter().map(Template::new).collect()

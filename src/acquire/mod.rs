@@ -8,9 +8,11 @@ mod add;
 mod binding;
 mod decide;
 mod error;
+mod exchange;
 mod get;
 mod look;
 mod refresh;
+mod relocate;
 mod remove;
 mod save;
 mod settle;
@@ -20,10 +22,12 @@ pub use decide::Wanted;
 pub use error::Error;
 pub use get::{Handed, parts, token};
 pub use look::{Found, Look, look};
+pub use relocate::{relocate, rename};
 pub use remove::{Revocation, remove};
 pub use save::{Saved, save};
 pub use settle::settle;
 
+use crate::audit::Event;
 use crate::config::Paths;
 use crate::credential::{Bound, Name};
 use crate::disk::{Lock, LockError};
@@ -73,6 +77,11 @@ impl Keeper<'_> {
             LockError::Busy { waited } => Error::Busy { name: name.clone(), waited },
             LockError::Disk(error) => Error::Disk(error),
         })
+    }
+
+    /// Writes an event to the trail.
+    fn note(&self, event: &str, name: &Name, outcome: &str, detail: Option<&str>) {
+        Event::now(event, Some(name.to_string()), outcome, detail).append(&self.paths.audit());
     }
 
     /// The row of a credential with its variables filled in, if there is one.

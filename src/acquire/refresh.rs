@@ -2,38 +2,16 @@
 //! stores that fail: see section 5 of the design before changing any of it.
 
 use super::decide::{self, Step, Wanted, refresh_token};
+use super::exchange::{RETRY_BUSY, Refusal, exchange, judge};
 use super::{Error, Found, Keeper, Look, bound_url, look, now, save, settle};
-use crate::credential::{AccessToken, Index, Name, SecretPart};
+use crate::audit::DONE;
+use crate::credential::{AccessToken, Index, LastError, Name, SecretPart};
 use crate::disk::{Lock, Reserved};
-use crate::http::interruption;
-use crate::oauth::{self, Client, Grant, TokenError, TokenReply};
+use crate::oauth::{Grant, TokenError, TokenReply};
 use crate::sealed::{FailedAttempt, FailureKind, Sealed};
 use crate::secret::Secret;
 use crate::store::Slot;
 use jiff::{SignedDuration, Timestamp};
-use std::time::{Duration, Instant};
-use url::Url;
-
-/// The whole budget of the exchanges with the token endpoint, repetitions included.
-const BUDGET: Duration = Duration::from_secs(45);
-
-/// The first attempt may take this much of it: a slow answer is better than a second request with a spent token.
-const FIRST_ATTEMPT: Duration = Duration::from_secs(30);
-
-/// How often a lost answer is asked for again.
-const REPETITIONS: usize = 2;
-
-/// After a signal, an answer that may be on its way is waited for this long: without it the login would be lost.
-const LAST_WAIT: Duration = Duration::from_secs(10);
-
-/// How long others repeat a failure instead of the request: a server that is not well.
-const RETRY_BUSY: SignedDuration = SignedDuration::from_secs(10);
-
-/// The same for a network that is not there, which comes back without notice.
-const RETRY_NETWORK: SignedDuration = SignedDuration::from_secs(3);
-
-/// The longest wait a server may ask for.
-const RETRY_LONGEST: SignedDuration = SignedDuration::from_mins(15);
 
 /// A fresh access token and what to know about it.
 pub(super) struct Fresh {
@@ -62,9 +40,7 @@ pub(super) fn under_lock(
                     _ => return Err(Error::NotFound(name.clone())),
                 }
             }
-            Look::Absent(index) => {
-                return Err(Error::LoginRequired { name: name.clone(), why: format!("the {} no longer holds it", index.store) });
-            }
+            Look::Absent(index) => return Err(Error::gone(&index)),
         };
         bring_store_up(keeper, &mut found)?;
         match decide::step_under_lock(&found.record, &found.sealed, wanted, seen, began, now()) {
@@ -125,21 +101,6 @@ fn same_token(one: &Found, other: &Found) -> bool {
     }
 }
 
-enum Refusal {
-    /// The login is over, says the provider.
-    Over(String),
-    /// Not now.
-    Later { reason: String, wait: SignedDuration },
-    /// Anything else.
-    Other(Error),
-}
-
-impl<E: Into<Error>> From<E> for Refusal {
-    fn from(error: E) -> Self {
-        Self::Other(error.into())
-    }
-}
-
 fn refresh(keeper: &Keeper<'_>, lock: &Lock, found: &Found, wanted: &Wanted) -> Result<Fresh, Refusal> {
     let (name, record) = (&found.index.name, &found.record);
     let endpoint = bound_url(name, "token endpoint", record.bound.token_endpoint.as_ref())?;
@@ -185,49 +146,9 @@ fn refresh(keeper: &Keeper<'_>, lock: &Lock, found: &Found, wanted: &Wanted) -> 
         resource: wanted.resource.clone(),
     };
     let warnings = keep(keeper, lock, found, &reply, token.clone(), room)?;
+    // After the save: nothing may stand between the answer and the disk.
+    keeper.note("refresh", name, DONE, None);
     if interrupted { Err(Refusal::Other(Error::Interrupted)) } else { Ok(Fresh { token, warnings }) }
-}
-
-/// Sends the grant, and again when the answer is lost: the token in hand is the only one left, and a server with a
-/// grace period still takes it. A signal does not tear the exchange apart; it only ends the patience.
-async fn exchange(keeper: &Keeper<'_>, endpoint: &Url, client: &Client, grant: &Grant) -> (Result<TokenReply, TokenError>, bool) {
-    let began = Instant::now();
-    let mut attempt = 0;
-    let mut interrupted = false;
-    loop {
-        let left = BUDGET.saturating_sub(began.elapsed());
-        let time = if attempt == 0 { FIRST_ATTEMPT } else { left };
-        let mut request = std::pin::pin!(oauth::request(keeper.network, endpoint, client, grant, time));
-        let answer = tokio::select! {
-            answer = &mut request => answer,
-            () = interruption() => {
-                interrupted = true;
-                tokio::time::timeout(LAST_WAIT, request).await.unwrap_or_else(|_| Err(TokenError::Lost("interrupted".into())))
-            }
-        };
-        match answer {
-            Err(TokenError::Lost(reason)) if attempt < REPETITIONS && !interrupted && began.elapsed() < BUDGET => {
-                tracing::info!(reason, "the answer was lost, asking again with the same token");
-                attempt += 1;
-            }
-            answer => return (answer, interrupted),
-        }
-    }
-}
-
-/// What an answer without a token means.
-fn judge(name: &Name, error: TokenError, over_errors: &[String]) -> Refusal {
-    let reason = error.to_string();
-    match error {
-        TokenError::NotSent(_) => Refusal::Later { reason, wait: RETRY_NETWORK },
-        TokenError::Lost(_) => Refusal::Later { reason: format!("the answer was lost: {reason}"), wait: RETRY_NETWORK },
-        TokenError::Busy { retry_after, .. } => {
-            let asked = retry_after.and_then(|seconds| i64::try_from(seconds).ok()).map(SignedDuration::from_secs);
-            Refusal::Later { reason, wait: asked.unwrap_or(RETRY_BUSY).min(RETRY_LONGEST) }
-        }
-        TokenError::Denied { ref code, .. } if code == "invalid_grant" || over_errors.contains(code) => Refusal::Over(reason),
-        TokenError::Denied { .. } | TokenError::Unusable { .. } => Refusal::Other(Error::Provider { name: name.clone(), reason }),
-    }
 }
 
 /// The answer is in hand: it is on the disk before anybody uses or sees it.
@@ -249,7 +170,8 @@ fn keep(
     let successor = reply.refresh_token.as_ref().filter(|new| spent.is_none_or(|old| !old.same_as(new.expose())));
     if let Some(successor) = successor {
         let next = record.next(record.bound.clone(), SecretPart::Login { refresh_token: Some(successor.clone()), access: None });
-        let saved = save(keeper, lock, &found.index, next, sealed, Some(room))?;
+        let index = Index { refreshed_at: Some(now()), ..found.index.clone() };
+        let saved = save(keeper, lock, &index, next, sealed, Some(room))?;
         warnings.extend(saved.warnings);
         return Ok(warnings);
     }
@@ -257,7 +179,7 @@ fn keep(
     if let Err(error) = sealed.write_into(room, &record.id, &record.seal_key()?) {
         warnings.push(format!("the access token of `{}` is not cached: {error}", record.name));
     }
-    let mut index = Index { access_expires_at: token.expires_at, ..found.index.clone() };
+    let mut index = Index { access_expires_at: token.expires_at, refreshed_at: Some(now()), last_error: None, ..found.index.clone() };
     if found.index.generation < record.generation {
         index = index.following(record, now());
     }
@@ -276,28 +198,13 @@ fn keep_failure(keeper: &Keeper<'_>, found: &Found, kind: FailureKind, reason: &
     if let Err(error) = written {
         tracing::info!(%error, "the failure is not kept");
     }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn judged(error: TokenError) -> &'static str {
-        match judge(&"acme".parse().unwrap(), error, &["bad_refresh_token".to_owned()]) {
-            Refusal::Over(_) => "over",
-            Refusal::Later { .. } => "later",
-            Refusal::Other(_) => "other",
-        }
+    let code = match kind {
+        FailureKind::Unreachable => "unreachable",
+        FailureKind::LoginRequired => "login_required",
+    };
+    let last_error = Some(LastError { at: now(), code: code.to_owned(), reason: reason.to_owned() });
+    if let Err(error) = (Index { last_error, ..found.index.clone() }).write(&keeper.paths.credentials()) {
+        tracing::info!(%error, "the failure is not in the index");
     }
-
-    #[test]
-    fn promise_05_trouble_has_a_name() {
-        let denied = |code: &str| TokenError::Denied { code: code.into(), description: None };
-        assert_eq!(judged(denied("invalid_grant")), "over");
-        assert_eq!(judged(denied("bad_refresh_token")), "over");
-        assert_eq!(judged(denied("invalid_client")), "other");
-        assert_eq!(judged(TokenError::NotSent(String::new())), "later");
-        assert_eq!(judged(TokenError::Lost(String::new())), "later");
-        assert_eq!(judged(TokenError::Busy { status: 503, code: None, retry_after: Some(u64::MAX) }), "later");
-    }
+    keeper.note("refresh", &found.index.name, code, Some(reason));
 }

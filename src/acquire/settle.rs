@@ -16,6 +16,7 @@ pub fn settle(keeper: &Keeper<'_>, lock: &Lock, name: &Name) -> Result<Vec<Strin
     let Some(index) = Index::read(&credentials, name)? else { return Ok(Vec::new()) };
     match index.state {
         State::Active => {}
+        State::Renaming => super::relocate::settle_renaming(keeper, index)?,
         State::Removing | State::Forgetting => {
             let revoke = index.state == State::Removing;
             if let Revocation::Failed { reason, .. } = remove(keeper, lock, index, revoke)? {

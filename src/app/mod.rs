@@ -140,8 +140,8 @@ fn variable(name: &str) -> Option<std::ffi::OsString> {
     std::env::var_os(name).filter(|value| !value.is_empty())
 }
 
-/// Whether a keychain could show a dialog. On macOS and Windows there is one unless the session says otherwise.
-fn has_display() -> bool {
+/// Whether a keychain could show a dialog, or a browser its page. On macOS and Windows there is one unless the session says otherwise.
+pub fn has_display() -> bool {
     cfg!(any(windows, target_os = "macos")) || variable("DISPLAY").is_some() || variable("WAYLAND_DISPLAY").is_some()
 }
 

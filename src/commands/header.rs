@@ -1,4 +1,4 @@
-use super::{args, warn_all};
+use super::{args, documents, warn_all};
 use crate::acquire::{Wanted, parts};
 use crate::app::App;
 use crate::credential::{Name, plain_url};
@@ -6,7 +6,6 @@ use crate::failure::{Code, Failure};
 use crate::handover::{OPTION, curl_config, hand_over, refusal};
 use crate::output::Output;
 use crate::provider::{Header, render};
-use std::ffi::OsString;
 use std::time::Duration;
 
 /// Print the request header for curl
@@ -22,6 +21,7 @@ use std::time::Duration;
 )]
 pub struct HeaderArgs {
     /// The credential: PROVIDER or PROVIDER/ACCOUNT
+    #[arg(add = super::complete::credentials())]
     name: Name,
     /// How to print it
     #[arg(long, value_enum, default_value_t = Format::Curl)]
@@ -61,16 +61,15 @@ pub(super) fn run(app: &App, args: &HeaderArgs) -> Result<(), Failure> {
         && let url = plain_url(text).map_err(|error| Failure::new(Code::Refused, error.to_string()))?
         && !handed.bound.covers(&url)
     {
-        let origins: Vec<String> = handed.bound.origins.iter().map(ToString::to_string).collect();
-        let message = format!("`{}` does not belong to {}", args.name, url.origin().ascii_serialization());
-        return Err(Failure::new(Code::Refused, message).hint(format!("it is bound to {}", origins.join(", "))));
+        return Err(super::elsewhere(&args.name, &handed.bound, &url));
     }
     let headers = render(&handed.templates, &handed.parts)?;
     match args.format {
         Format::Raw => headers.iter().try_for_each(|header| app.output.secret(&line(header)))?,
         Format::Json => {
-            let list: Vec<_> = headers.iter().map(|h| serde_json::json!({ "name": h.name, "value": h.value.expose() })).collect();
-            app.output.json(&serde_json::json!({ "headers": list, "expires_at": handed.expires_at }))?;
+            let list = headers.iter().map(|header| documents::Header { name: &header.name, value: header.value.expose() });
+            let expires_at = handed.expires_at.map(|time| time.to_string());
+            app.output.json(&documents::Headers { headers: list.collect(), expires_at })?;
         }
         Format::Curl => {
             // The first word stands there already, see `begin`.
@@ -84,27 +83,6 @@ fn line(header: &Header) -> crate::secret::Secret {
     crate::secret::Secret::new(format!("{}: {}", header.name, header.value.expose()))
 }
 
-/// Whether these arguments ask for the words of `curl $(…)`. Looked at before they are parsed: they may be wrong.
-pub(super) fn is_for_curl(arguments: &[OsString]) -> bool {
-    let mut words = arguments.iter().skip(1).map(|word| word.to_string_lossy());
-    loop {
-        match words.next().as_deref() {
-            Some("--store") => drop(words.next()),
-            Some("header") => break,
-            Some(flag) if flag.starts_with('-') => {}
-            _ => return false,
-        }
-    }
-    let rest: Vec<_> = words.collect();
-    let format = rest.iter().enumerate().find_map(|(at, word)| match word.strip_prefix("--format") {
-        Some("") => rest.get(at + 1).map(ToString::to_string),
-        Some(value) => value.strip_prefix('=').map(str::to_owned),
-        None => None,
-    });
-    let asks_help = rest.iter().any(|word| matches!(word.as_ref(), "-h" | "--help" | "-V" | "--version"));
-    !asks_help && !matches!(format.as_deref(), Some("raw" | "json"))
-}
-
 /// Prints the first word at once. Whatever happens from here on, a signal included, `curl -K` without a readable file
 /// stops with exit code 26, where an empty answer would send the request bare. One word per line: only that survives
 /// the word splitting of all four shells.
@@ -116,33 +94,4 @@ pub(super) fn begin() {
 /// Prints the second word of an answer that makes curl stop.
 pub(super) fn refuse(reason: &str) {
     let _ = Output::new(false).line(&refusal(reason));
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_for_curl_is_known_before_the_arguments_are_parsed() {
-        let asks = |line: &str| is_for_curl(&line.split(' ').map(OsString::from).collect::<Vec<_>>());
-        for yes in [
-            "authctl header github",
-            "authctl -v --store vault header --typo",
-            "authctl header x --format curl",
-            "authctl header",
-            "authctl header x --format=curl",
-        ] {
-            assert!(asks(yes), "{yes}");
-        }
-        for no in [
-            "authctl token header",
-            "authctl header x --format raw",
-            "authctl header x --format=json",
-            "authctl header --help",
-            "authctl",
-            "authctl list",
-        ] {
-            assert!(!asks(no), "{no}");
-        }
-    }
 }

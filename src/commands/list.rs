@@ -1,5 +1,5 @@
-use super::answer;
 use super::words::{self, relative};
+use super::{answer, documents};
 use crate::app::App;
 use crate::credential::{Index, IndexError, State};
 use crate::failure::{Code, Failure};
@@ -22,7 +22,7 @@ pub(super) fn run(app: &App, _: &ListArgs) -> Result<(), Failure> {
     }
     answer(
         app.output,
-        || found.iter().map(json).collect(),
+        || found.iter().map(documents::Entry::of).collect::<Vec<_>>(),
         |output| {
             if found.is_empty() && damaged.is_empty() {
                 app.ui.say("there are no credentials yet; `authctl login NAME` or `authctl key add NAME` makes one");
@@ -37,6 +37,7 @@ pub(super) fn run(app: &App, _: &ListArgs) -> Result<(), Failure> {
 fn row(index: &Index, now: Timestamp) -> Vec<String> {
     let ends = match (index.state, index.access_expires_at, index.expires) {
         (State::Adding, ..) => "(half added)".into(),
+        (State::Renaming, ..) => "(half renamed)".into(),
         (State::Removing | State::Forgetting, ..) => "(half removed)".into(),
         (State::Active, Some(ends), _) => relative(ends, now),
         (State::Active, None, Some(day)) if day < words::day(now) => format!("{day}, over"),
@@ -46,26 +47,4 @@ fn row(index: &Index, now: Timestamp) -> Vec<String> {
     let whose = index.bound.label.clone().or_else(|| index.bound.subject.clone()).unwrap_or_else(|| "-".into());
     let origins: Vec<String> = index.bound.origins.iter().map(ToString::to_string).collect();
     vec![index.name.to_string(), index.kind.to_string(), index.store.to_string(), ends, whose, origins.join(" ")]
-}
-
-fn json(index: &Index) -> serde_json::Value {
-    serde_json::json!({
-        "name": index.name,
-        "provider": index.name.provider(),
-        "account": index.name.account(),
-        "kind": index.kind,
-        "store": index.store,
-        "state": index.state,
-        "created_at": index.created_at,
-        "changed_at": index.changed_at,
-        "access_expires_at": index.access_expires_at,
-        "expires": index.expires,
-        "rotate_every": index.rotate_every,
-        "scopes": index.bound.scopes,
-        "origins": index.bound.origins,
-        "subject": index.bound.subject,
-        "label": index.bound.label,
-        "client_id": index.bound.client_id,
-        "issuer": index.bound.issuer,
-    })
 }

@@ -1,5 +1,5 @@
 use super::words::relative;
-use super::{answer, warn_all};
+use super::{answer, complete, documents, warn_all};
 use crate::acquire::{Error, Revocation, remove, settle};
 use crate::app::App;
 use crate::credential::{Index, Kind, Name, State, StoreKind};
@@ -14,7 +14,8 @@ use jiff::Timestamp;
 #[command(after_help = "Examples:\n  authctl logout github\n  authctl logout gitlab/work --local")]
 pub struct LogoutArgs {
     /// The login: PROVIDER or PROVIDER/ACCOUNT
-    name: Name,
+    #[arg(add = complete::credentials())]
+    pub(super) name: Name,
     /// Delete here only, ask nothing of the provider
     #[arg(long)]
     local: bool,
@@ -30,7 +31,7 @@ pub(super) fn run(app: &App, args: &LogoutArgs) -> Result<(), Failure> {
     };
     let how = if revoked { "revoked at the provider and deleted here" } else { "deleted here" };
     app.ui.say(&format!("logged out of {name}: {how}"));
-    answer(app.output, || serde_json::json!({ "name": name, "revoked": revoked, "deleted": true }), |_| Ok(()))?;
+    answer(app.output, || documents::Removed { name: name.to_string(), revoked, deleted: true }, |_| Ok(()))?;
     let Some((reason, page, index)) = finding else { return Ok(()) };
     let message = format!("`{name}` was not revoked at the provider: {reason}; {}", still_good(&index));
     let failure = Failure::new(Code::Findings, message);
@@ -59,7 +60,7 @@ pub(super) fn take_away(app: &App, name: &Name, kind: Kind, revoke: bool) -> Res
     Index::read(&credentials, name)?.ok_or_else(missing)?;
     let lock = keeper.lock(name)?;
     let index = Index::read(&credentials, name)?.ok_or_else(missing)?;
-    if index.state == State::Adding {
+    if matches!(index.state, State::Adding | State::Renaming) {
         // What is there to remove is known only once the addition is finished or taken back.
         warn_all(app, &settle(&keeper, &lock, name)?);
     }

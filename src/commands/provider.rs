@@ -1,4 +1,4 @@
-use super::answer;
+use super::{answer, complete, documents};
 use crate::app::App;
 use crate::config::parse_toml;
 use crate::disk::MAX_FILE;
@@ -13,6 +13,7 @@ use std::path::PathBuf;
 #[command(after_help = "Examples:\n  authctl provider list\n  authctl provider show github\n  authctl provider add acme.toml")]
 pub enum ProviderCommand {
     /// List the providers
+    #[command(after_help = "Examples:\n  authctl provider list\n  authctl provider list --json")]
     List,
     /// Show what is known of a provider, and what of it is unverified
     Show(ShowArgs),
@@ -24,6 +25,7 @@ pub enum ProviderCommand {
 #[command(after_help = "Examples:\n  authctl provider show github\n  authctl provider show github --json")]
 pub struct ShowArgs {
     /// The provider
+    #[arg(add = complete::providers())]
     name: String,
 }
 
@@ -65,9 +67,13 @@ fn list(app: &App) -> Result<(), Failure> {
     answer(
         app.output,
         || {
-            rows.iter()
-                .map(|row| serde_json::json!({ "name": row.name, "title": row.title, "kinds": kinds(row), "source": source(row) }))
-                .collect()
+            let document = |row: &Row| documents::Provider {
+                name: row.name.clone(),
+                title: row.title.clone(),
+                kinds: kinds(row).split(", ").map(str::to_owned).collect(),
+                source: source(row).into(),
+            };
+            rows.iter().map(document).collect::<Vec<_>>()
         },
         |output| {
             let line = |row: &Row| vec![row.name.clone(), row.title.clone(), kinds(row).into(), source(row).into(), row.origins.join(" ")];
@@ -81,7 +87,7 @@ fn show(app: &App, args: &ShowArgs) -> Result<(), Failure> {
     let text = toml::to_string(&row).map_err(|error| Failure::new(Code::Failed, error.to_string()))?;
     answer(
         app.output,
-        || serde_json::to_value(&row).unwrap_or_default(),
+        || &row,
         |output| {
             let verified = row.verified.map_or("never".into(), |day| day.to_string());
             output.line(&format!("# facts compared with their sources: {verified}"))?;
@@ -108,5 +114,5 @@ fn add(app: &App, args: &AddArgs) -> Result<(), Failure> {
     }
     app.catalogue.add(&row)?;
     app.ui.say(&format!("added {} to {}", row.name, app.catalogue.path(&row.name).display()));
-    answer(app.output, || serde_json::json!({ "name": row.name }), |_| Ok(()))
+    answer(app.output, || documents::ProviderAdded { name: row.name.clone() }, |_| Ok(()))
 }

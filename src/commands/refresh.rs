@@ -1,5 +1,5 @@
 use super::words::relative;
-use super::{answer, warn_all};
+use super::{answer, documents, warn_all};
 use crate::acquire::{Wanted, token};
 use crate::app::App;
 use crate::credential::Name;
@@ -13,6 +13,7 @@ use jiff::Timestamp;
 #[command(after_help = "Examples:\n  authctl refresh github\n  authctl refresh gitlab/work --json")]
 pub struct RefreshArgs {
     /// The login: PROVIDER or PROVIDER/ACCOUNT
+    #[arg(add = super::complete::credentials())]
     name: Name,
 }
 
@@ -24,5 +25,9 @@ pub(super) fn run(app: &App, args: &RefreshArgs) -> Result<(), Failure> {
     warn_all(app, &handed.warnings);
     let ends = handed.expires_at.map(|ends| format!(", its access token ends {}", relative(ends, Timestamp::now())));
     app.ui.say(&format!("refreshed {}{}", args.name, ends.unwrap_or_default()));
-    answer(app.output, || serde_json::json!({ "name": args.name, "expires_at": handed.expires_at }), |_| Ok(()))
+    answer(
+        app.output,
+        || documents::Refreshed { name: args.name.to_string(), expires_at: handed.expires_at.map(|time| time.to_string()) },
+        |_| Ok(()),
+    )
 }

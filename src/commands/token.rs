@@ -1,4 +1,4 @@
-use super::{answer, args, warn_all};
+use super::{answer, args, documents, warn_all};
 use crate::acquire::{Handed, Wanted, parts};
 use crate::app::App;
 use crate::credential::{Name, scope_words};
@@ -15,6 +15,7 @@ use std::time::Duration;
 )]
 pub struct TokenArgs {
     /// The credential: PROVIDER or PROVIDER/ACCOUNT
+    #[arg(add = super::complete::credentials())]
     name: Name,
     /// Refresh unless the token lives at least this long
     #[arg(long, value_name = "TIME", default_value = "60s", value_parser = args::duration)]
@@ -49,10 +50,11 @@ pub(super) fn run(app: &App, args: &TokenArgs) -> Result<(), Failure> {
     if args.check {
         return Ok(());
     }
-    let document = || {
-        serde_json::json!({
-            "name": args.name, "kind": handed.kind, "token": value.expose(), "expires_at": handed.expires_at,
-        })
+    let document = || documents::Token {
+        name: args.name.to_string(),
+        kind: handed.kind.to_string(),
+        token: value.expose(),
+        expires_at: handed.expires_at.map(|time| time.to_string()),
     };
     answer(app.output, document, |output| output.secret(value))
 }

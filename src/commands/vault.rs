@@ -1,5 +1,5 @@
 use super::words::length;
-use super::{answer, args};
+use super::{answer, args, documents};
 use crate::app::{App, new_passphrase};
 use crate::failure::{Code, Failure};
 use crate::store::Protection;
@@ -16,6 +16,7 @@ pub enum VaultCommand {
     Init(InitArgs),
     Unlock(UnlockArgs),
     /// Forget an unlocked vault's key
+    #[command(after_help = "Examples:\n  authctl vault lock")]
     Lock,
     Passwd(PasswdArgs),
 }
@@ -49,6 +50,18 @@ pub struct PasswdArgs {
     /// Take the passphrase away
     #[arg(long)]
     unattended: bool,
+}
+
+impl VaultCommand {
+    /// Its word on the command line.
+    pub(super) fn word(&self) -> &'static str {
+        match self {
+            Self::Init(_) => "init",
+            Self::Unlock(_) => "unlock",
+            Self::Lock => "lock",
+            Self::Passwd(_) => "passwd",
+        }
+    }
 }
 
 /// The longest time that a vault stays open: a week.
@@ -87,7 +100,7 @@ pub(super) fn run(app: &App, command: &VaultCommand) -> Result<(), Failure> {
             app.ui.say(if args.unattended { "the vault has no passphrase any more" } else { "the vault's passphrase is changed" });
         }
     }
-    answer(app.output, || serde_json::json!({ "unattended": vault.is_unattended() }), |_| Ok(()))
+    answer(app.output, || documents::Vault { unattended: vault.is_unattended() }, |_| Ok(()))
 }
 
 fn refuse_unattended(app: &App) -> Result<(), Failure> {

@@ -60,6 +60,15 @@ impl Client {
         paths.clients().join(format!("{provider}.toml"))
     }
 
+    /// The providers that there are clients of, sorted.
+    pub fn providers(paths: &Paths) -> Vec<String> {
+        let files = std::fs::read_dir(paths.clients()).into_iter().flatten().flatten();
+        let names = files.filter_map(|entry| entry.file_name().to_str()?.strip_suffix(".toml").map(str::to_owned));
+        let mut names: Vec<String> = names.filter(|name| crate::credential::check_part(name, "").is_ok()).collect();
+        names.sort();
+        names
+    }
+
     /// The user's client for a provider.
     ///
     /// # Errors

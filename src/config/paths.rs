@@ -30,6 +30,14 @@ impl Paths {
         Self { config: home.to_owned(), data: home.to_owned() }
     }
 
+    /// Whether anything can be kept: makes and deletes a file where the index lies.
+    ///
+    /// # Errors
+    /// The disk refused, or the folder is open to others.
+    pub fn try_writing(&self) -> Result<(), crate::disk::Error> {
+        crate::disk::Reserved::beside(&self.data.join("credentials/try"), 4096).map(drop)
+    }
+
     /// The user's settings.
     pub fn config_file(&self) -> PathBuf {
         self.config.join("config.toml")
@@ -55,6 +63,11 @@ impl Paths {
         self.data.join("sealed")
     }
 
+    /// The trail.
+    pub fn audit(&self) -> PathBuf {
+        self.data.join("audit.jsonl")
+    }
+
     /// The vault.
     pub fn vault(&self) -> PathBuf {
         self.data.join("vault")
@@ -63,6 +76,12 @@ impl Paths {
     /// The lock of a provider's client. No account can have this name.
     pub fn client_lock(&self, provider: &str) -> PathBuf {
         Lock::path(&self.data.join("locks"), provider, ".client")
+    }
+
+    /// Held while somebody logs in to a credential, so that one browser opens for many who wait. No account can have
+    /// this name.
+    pub fn login_lock(&self, name: &Name) -> PathBuf {
+        Lock::path(&self.data.join("locks"), name.provider(), &format!(".login-{}", name.account()))
     }
 
     /// The lock of one credential.

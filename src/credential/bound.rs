@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 /// How a client proves to the token endpoint who it is (RFC 6749 section 2.3).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum ClientAuth {
     /// A public client: `client_id` in the body, no secret.

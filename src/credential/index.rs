@@ -19,6 +19,44 @@ pub enum State {
     Removing,
     /// Being removed here only.
     Forgetting,
+    /// Being stored under another name; what became of that decides which of the two names is left.
+    Renaming,
+}
+
+impl std::fmt::Display for State {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Adding => "adding",
+            Self::Active => "active",
+            Self::Removing => "removing",
+            Self::Forgetting => "forgetting",
+            Self::Renaming => "renaming",
+        })
+    }
+}
+
+/// Why the last refresh gave no token.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct LastError {
+    /// When.
+    #[cfg_attr(test, schemars(with = "String"))]
+    pub at: Timestamp,
+    /// The name of the exit code: `unreachable` or `login_required`.
+    pub code: String,
+    /// In words without secrets.
+    pub reason: String,
+}
+
+/// The entry that takes another one's place under a new name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Successor {
+    /// Its name.
+    pub name: Name,
+    /// Its id, so that a later credential of that name is not taken for it.
+    pub id: Id,
 }
 
 /// What is known of a credential without asking its store.
@@ -44,6 +82,18 @@ pub struct Index {
     pub created_at: Timestamp,
     /// When its record last changed.
     pub changed_at: Timestamp,
+    /// When the present API key was stored; what its age is counted from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key_since: Option<Timestamp>,
+    /// When a login was last refreshed; what an idle limit is counted from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refreshed_at: Option<Timestamp>,
+    /// Why the last refresh gave no token, until one does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_error: Option<LastError>,
+    /// Whether a login has a refresh token: without one it ends with its access token.
+    #[serde(default = "yes", skip_serializing_if = "Clone::clone")]
+    pub refreshable: bool,
     /// When the newest access token ends.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub access_expires_at: Option<Timestamp>,
@@ -56,11 +106,18 @@ pub struct Index {
     /// While `adding`: a store write that timed out may still land until then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub may_land_until: Option<Timestamp>,
+    /// While `renaming`: what takes its place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub successor: Option<Successor>,
     /// A copy of the record's binding.
     pub bound: Bound,
     /// While `adding`: the entry that is replaced, and comes back if nothing comes of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub earlier: Option<Box<Index>>,
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// Why an index file cannot be used.
@@ -92,10 +149,15 @@ impl Index {
             generation: record.generation,
             created_at: now,
             changed_at: now,
+            key_since: (kind == Kind::Key).then_some(now),
+            refreshed_at: None,
+            last_error: None,
+            refreshable: record.is_refreshable(),
             access_expires_at: None,
             rotate_every: None,
             expires: None,
             may_land_until: None,
+            successor: None,
             bound: record.bound.clone(),
             earlier: None,
         }
@@ -113,7 +175,12 @@ impl Index {
             expires: self.expires.filter(|_| same),
             generation: record.generation,
             changed_at: now,
+            key_since: self.key_since.filter(|_| same),
+            refreshed_at: self.refreshed_at.filter(|_| same),
+            last_error: None,
+            refreshable: record.is_refreshable(),
             may_land_until: None,
+            successor: None,
             bound: record.bound.clone(),
             earlier: None,
             ..self.clone()
@@ -173,8 +240,8 @@ impl Index {
         Ok(disk::remove(&Self::path(dir, name))?)
     }
 
-    /// Every entry below `dir`, sorted by name. A damaged one is reported, and does not hide the others.
-    pub fn all(dir: &Path) -> Vec<Result<Self, IndexError>> {
+    /// Every name below `dir`, sorted; the entries themselves are not read.
+    pub fn names(dir: &Path) -> Vec<Name> {
         let mut names: Vec<Name> = Vec::new();
         for provider in file_names(dir) {
             for account in file_names(&dir.join(&provider)) {
@@ -183,7 +250,12 @@ impl Index {
             }
         }
         names.sort();
-        names.iter().filter_map(|name| Self::read(dir, name).transpose()).collect()
+        names
+    }
+
+    /// Every entry below `dir`, sorted by name. A damaged one is reported, and does not hide the others.
+    pub fn all(dir: &Path) -> Vec<Result<Self, IndexError>> {
+        Self::names(dir).iter().filter_map(|name| Self::read(dir, name).transpose()).collect()
     }
 }
 

@@ -122,6 +122,11 @@ impl Record {
         })
     }
 
+    /// Whether it can get a new access token.
+    pub fn is_refreshable(&self) -> bool {
+        matches!(&self.secret, Some(SecretPart::Login { refresh_token: Some(_), .. }))
+    }
+
     /// The text for the store: one line of JSON.
     pub fn to_text(&self) -> Secret {
         // Serializing plain data into memory has no way to fail: every map key is a string.

@@ -8,7 +8,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 pub use lock::{Lock, LockError};
-pub use write::{Reserved, remove, write};
+pub use write::{Reserved, append, create_new, older, remove, write};
 
 /// The largest file this program reads, in bytes: everything it writes is far smaller.
 pub const MAX_FILE: u64 = 1024 * 1024;

@@ -1,6 +1,6 @@
 //! The atomic write: a temporary file beside the target, fsync, rename, fsync of the folder.
 
-use super::{Error, private_dir, sync_dir};
+use super::{Error, Lock, private_dir, sync_dir};
 use std::fs;
 use std::io::{self, Seek, Write};
 use std::path::{Path, PathBuf};
@@ -90,6 +90,53 @@ fn persist(mut file: NamedTempFile, target: &Path) -> io::Result<()> {
         }
     }
     file.persist(target).map(drop).map_err(|error| error.error)
+}
+
+/// Writes a new private file where the user said; what is there already is never replaced.
+///
+/// # Errors
+/// There is one already, or the disk refused (then nothing is left of it).
+pub fn create_new(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    let failed = |error| Error::io("write", path, error);
+    let mut options = fs::File::options();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(path).map_err(failed)?;
+    file.write_all(bytes).and_then(|()| file.sync_all()).map_err(|error| {
+        let _ = fs::remove_file(path);
+        failed(error)
+    })
+}
+
+/// Appends one line to a private log in one write, so that lines of two processes do not mix. A log of `limit` bytes is
+/// first put aside under [`older`]; the one that lay there goes.
+///
+/// # Errors
+/// The disk refused.
+pub fn append(path: &Path, line: &[u8], limit: u64) -> Result<(), Error> {
+    let dir = path.parent().unwrap_or(Path::new("."));
+    private_dir(dir)?;
+    let is_full = || fs::metadata(path).is_ok_and(|metadata| metadata.len() >= limit);
+    // Looked at again under the lock, or two processes would put two logs aside and lose one.
+    if is_full()
+        && let Ok(_lock) = Lock::acquire(&path.with_extension("lock"), Duration::ZERO)
+        && is_full()
+    {
+        fs::rename(path, older(path)).map_err(|error| Error::io("put aside", path, error))?;
+    }
+    let mut options = fs::File::options();
+    options.append(true).create(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).and_then(|mut file| file.write_all(line)).map_err(|error| Error::io("write", path, error))
+}
+
+/// Where a full log is put aside.
+pub fn older(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".1");
+    name.into()
 }
 
 /// Removes a file durably; a missing one is what was wanted.

@@ -3,12 +3,35 @@
 use crate::credential::Origin;
 use crate::provider::Header;
 use crate::secret::Secret;
+use url::Url;
 
 /// The config for a set of headers that are bound to `origins`.
 ///
 /// `proto` keeps a header off plain http, unless the credential is bound to a loopback http origin. curl drops only
 /// `Authorization` when a redirect changes the host (since 7.58), so with any other header no redirect is followed.
 pub fn curl_config(headers: &[Header], origins: &[Origin]) -> Secret {
+    let mut text = header_lines(headers);
+    let plain = origins.iter().any(Origin::is_plain_http);
+    text.push_str(if plain { "proto = \"=http,https\"\n" } else { "proto = \"=https\"\n" });
+    Secret::new(text)
+}
+
+/// The config for one request: headers and URL, which curl must not take apart in a way of its own (`globoff`) nor leave
+/// by another scheme. A loopback address is reached without the proxy that `http_proxy` names, who would see the header.
+pub fn curl_request(headers: &[Header], url: &Url) -> Secret {
+    let mut text = header_lines(headers);
+    let scheme = url.scheme();
+    text.push_str(&format!("globoff\nproto = \"={scheme}\"\nproto-redir = \"={scheme}\"\n"));
+    if scheme == "http" {
+        text.push_str("noproxy = \"*\"\n");
+    }
+    // Serialised by the parser that compared its origin: ASCII, and neither quote nor backslash in it.
+    text.push_str(&format!("url = \"{url}\"\n"));
+    Secret::new(text)
+}
+
+/// The headers, and no redirect where curl would carry one along.
+fn header_lines(headers: &[Header]) -> String {
     let mut text = String::new();
     for header in headers {
         // Values are printable ASCII without line ends, checked where they entered and where they were rendered; in
@@ -22,12 +45,10 @@ pub fn curl_config(headers: &[Header], origins: &[Origin]) -> Secret {
         }
         text.push_str("\"\n");
     }
-    let plain = origins.iter().any(Origin::is_plain_http);
-    text.push_str(if plain { "proto = \"=http,https\"\n" } else { "proto = \"=https\"\n" });
     if headers.iter().any(|header| !header.name.eq_ignore_ascii_case("Authorization")) {
         text.push_str("max-redirs = 0\n");
     }
-    Secret::new(text)
+    text
 }
 
 #[cfg(test)]
@@ -52,7 +73,19 @@ mod tests {
     fn other_headers_than_authorization_follow_no_redirect_and_loopback_may_be_plain() {
         assert_eq!(
             config(&[("X-API-Key", "k"), ("authorization", "t")], "http://127.0.0.1:1"),
-            "header = \"X-API-Key: k\"\nheader = \"authorization: t\"\nproto = \"=http,https\"\nmax-redirs = 0\n"
+            "header = \"X-API-Key: k\"\nheader = \"authorization: t\"\nmax-redirs = 0\nproto = \"=http,https\"\n"
         );
+    }
+
+    #[test]
+    fn a_request_names_its_url_as_it_was_understood() {
+        let headers = [Header { name: "X-API-Key".into(), value: Secret::new("k") }];
+        let url = |text: &str| curl_request(&headers, &crate::credential::plain_url(text).unwrap()).expose().to_owned();
+        assert_eq!(
+            url("https://a.test/x?q={1..3}"),
+            "header = \"X-API-Key: k\"\nmax-redirs = 0\ngloboff\nproto = \"=https\"\nproto-redir = \"=https\"\nurl = \"https://a.test/x?q={1..3}\"\n"
+        );
+        assert!(url("https://a.test/a\"b?c\"d'").contains("url = \"https://a.test/a%22b?c%22d%27\""));
+        assert!(url("http://127.0.0.1:1/").contains("noproxy = \"*\""));
     }
 }

@@ -4,23 +4,17 @@
 //! other users get EACCES; nothing touches a file system. The holder never reads the memory file, and it closes every
 //! descriptor of the caller: a script's `flock` would be held on otherwise.
 
-use super::{Error, HOLD};
+use super::{Error, HOLD, high};
 use crate::secret::Secret;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, inotify, memfd_create};
-use rustix::io::{Errno, FdFlags, fcntl_dupfd_cloexec, fcntl_setfd};
+use rustix::io::{Errno, FdFlags, fcntl_setfd};
 use std::fs::File;
 use std::io::{Read, Write};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
-
-/// High enough to be out of the way of descriptors that a shell script numbers by hand, below the usual limit of 1024.
-const DESCRIPTOR: i32 = 900;
-
-/// Where the limit of open files is lower.
-const LOW_DESCRIPTOR: i32 = 40;
 
 /// How long a path waits for its first reader.
 const UNREAD: Duration = Duration::from_secs(30);
@@ -40,7 +34,7 @@ pub fn hand_over(config: &Secret) -> Result<String, Error> {
     let seals = SealFlags::SEAL | SealFlags::SHRINK | SealFlags::GROW | SealFlags::WRITE;
     fcntl_add_seals(&memory, seals).map_err(failed("seal"))?;
     // The only descriptor besides the standard ones that outlives exec.
-    let kept = fcntl_dupfd_cloexec(&memory, DESCRIPTOR).or_else(|_| fcntl_dupfd_cloexec(&memory, LOW_DESCRIPTOR)).map_err(failed("dup"))?;
+    let kept = high(&memory).map_err(failed("dup"))?;
     close_fds::set_fds_cloexec_threadsafe(3, &[]);
     fcntl_setfd(&kept, FdFlags::empty()).map_err(failed("keep"))?;
 

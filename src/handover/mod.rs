@@ -4,13 +4,31 @@
 mod config;
 #[cfg(target_os = "linux")]
 mod holder;
+#[cfg(unix)]
+mod pipe;
 
-pub use config::curl_config;
+pub use config::{curl_config, curl_request};
 #[cfg(target_os = "linux")]
 pub use holder::{hand_over, hold};
+#[cfg(unix)]
+pub use pipe::hand_to_child;
 
 /// The hidden command under which this program runs again as the holder.
 pub const HOLD: &str = "__hold";
+
+/// High enough to be out of the way of descriptors that a shell script numbers by hand, below the usual limit of 1024.
+#[cfg(unix)]
+const DESCRIPTOR: i32 = 900;
+
+/// Where the limit of open files is lower.
+#[cfg(unix)]
+const LOW_DESCRIPTOR: i32 = 40;
+
+/// The same file under a descriptor that is out of the way; closed on exec.
+#[cfg(unix)]
+fn high(file: &impl std::os::fd::AsFd) -> Result<std::os::fd::OwnedFd, rustix::io::Errno> {
+    rustix::io::fcntl_dupfd_cloexec(file, DESCRIPTOR).or_else(|_| rustix::io::fcntl_dupfd_cloexec(file, LOW_DESCRIPTOR))
+}
 
 /// Why nothing was handed over.
 #[derive(Debug, thiserror::Error)]
@@ -38,5 +56,26 @@ pub fn refusal(reason: &str) -> String {
 /// Always.
 #[cfg(not(target_os = "linux"))]
 pub fn hand_over(_: &crate::secret::Secret) -> Result<String, Error> {
+    Err(Error::Unsupported)
+}
+
+/// Stands where a config for the next program would.
+#[cfg(not(unix))]
+pub struct Handed(std::convert::Infallible);
+
+#[cfg(not(unix))]
+impl Handed {
+    /// Never called: there is none.
+    pub fn path(&self) -> String {
+        match self.0 {}
+    }
+}
+
+/// Elsewhere a program cannot be told to read a descriptor.
+///
+/// # Errors
+/// Always.
+#[cfg(not(unix))]
+pub fn hand_to_child(_: &crate::secret::Secret) -> Result<Handed, Error> {
     Err(Error::Unsupported)
 }

@@ -4,6 +4,7 @@ use super::{MAX_BODY, Network};
 use crate::credential::is_loopback;
 use crate::provider::Header;
 use crate::secret::Secret;
+use jiff::Timestamp;
 use std::time::Duration;
 use url::Url;
 
@@ -26,6 +27,8 @@ pub struct Reply {
     pub status: u16,
     /// `Retry-After` in seconds, when given as a number.
     pub retry_after: Option<u64>,
+    /// `Date`, where the server tells the time (RFC 9110 section 6.6.1).
+    pub date: Option<Timestamp>,
     /// The body, at most [`MAX_BODY`] bytes.
     pub body: Vec<u8>,
 }
@@ -64,6 +67,8 @@ impl Network {
         let status = response.status().as_u16();
         let retry_after =
             response.headers().get("Retry-After").and_then(|value| value.to_str().ok()).and_then(|value| value.trim().parse().ok());
+        let date = response.headers().get("Date").and_then(|value| jiff::fmt::rfc2822::parse(value.to_str().ok()?).ok());
+        let date = date.map(|date| date.timestamp());
         let mut body = Vec::new();
         loop {
             match response.chunk().await {
@@ -71,7 +76,7 @@ impl Network {
                     return Err(TransportError::Lost(format!("the answer is larger than {MAX_BODY} bytes")));
                 }
                 Ok(Some(chunk)) => body.extend_from_slice(&chunk),
-                Ok(None) => return Ok(Reply { status, retry_after, body }),
+                Ok(None) => return Ok(Reply { status, retry_after, date, body }),
                 Err(error) => return Err(TransportError::Lost(chain(&error.without_url()))),
             }
         }

@@ -41,6 +41,14 @@ impl Network {
         Ok(runtime.block_on(future))
     }
 
+    /// Makes the client for the world, so that what is missing for it (CA certificates, most of all) is found out.
+    ///
+    /// # Errors
+    /// Says what is missing.
+    pub fn prepare(&self) -> Result<(), TransportError> {
+        self.client(false).map(drop)
+    }
+
     fn client(&self, loopback: bool) -> Result<&reqwest::Client, TransportError> {
         let cell = if loopback { &self.loopback } else { &self.remote };
         if let Some(client) = cell.get() {

@@ -105,6 +105,13 @@ impl Callback {
         Self { pairs: pairs.map(|(name, value)| (name.into_owned(), Secret::new(value.into_owned()))).collect() }
     }
 
+    /// From what a person copied out of the browser: the whole address, or its query alone.
+    pub fn from_pasted(text: &str) -> Self {
+        let text = text.trim();
+        let query = text.split_once('?').map_or(text, |(_, query)| query);
+        Self::from_query(query.split('#').next().unwrap_or_default())
+    }
+
     fn get(&self, name: &'static str) -> Result<Option<&Secret>, AuthorizeError> {
         let mut found = self.pairs.iter().filter(|(key, _)| key == name).map(|(_, value)| value);
         match (found.next(), found.next()) {

@@ -11,7 +11,7 @@ mod whoami;
 
 pub use authorize::{AuthorizeError, Callback, Flow, begin};
 pub use id_token::subject_of;
-pub use listener::{Listener, ListenerError};
+pub use listener::{Arrival, Listener, ListenerError};
 pub use metadata::{MetadataError, discover};
 pub use revoke::{RevokeError, revoke};
 pub use token::{Client, Grant, TokenError, TokenReply, request};

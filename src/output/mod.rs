@@ -30,6 +30,14 @@ impl Output {
         put(&[text, "\n"])
     }
 
+    /// One line that holds what others said: nothing in it moves the cursor.
+    ///
+    /// # Errors
+    /// As for [`Output::line`].
+    pub fn text(self, text: &str) -> io::Result<()> {
+        self.line(&harmless(text))
+    }
+
     /// A secret on a line of its own: here it leaves.
     ///
     /// # Errors
@@ -42,8 +50,18 @@ impl Output {
     ///
     /// # Errors
     /// As for [`Output::line`].
-    pub fn json(self, value: &serde_json::Value) -> io::Result<()> {
-        put(&[&format!("{value:#}"), "\n"])
+    pub fn json(self, value: &impl serde::Serialize) -> io::Result<()> {
+        let text = zeroize::Zeroizing::new(serde_json::to_string_pretty(value).map_err(io::Error::other)?);
+        put(&[text.as_str(), "\n"])
+    }
+
+    /// Titles and what stands for them, one pair a line.
+    ///
+    /// # Errors
+    /// As for [`Output::line`].
+    pub fn pairs(self, rows: &[(&str, String)]) -> io::Result<()> {
+        let width = rows.iter().map(|(title, _)| title.len()).max().unwrap_or(0);
+        rows.iter().try_for_each(|(title, text)| self.line(&format!("{title:width$}  {}", harmless(text))))
     }
 
     /// A table with a head; as wide as the terminal, or as its content in a pipe.
@@ -57,9 +75,7 @@ impl Output {
             table.set_width(width);
         }
         for row in rows {
-            // Cells hold what providers say: nothing in them may move the cursor or break the row.
-            let harmless = |cell: String| cell.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect::<String>();
-            table.add_row(row.into_iter().map(harmless));
+            table.add_row(row.iter().map(|cell| harmless(cell)));
         }
         for column in table.column_iter_mut() {
             column.set_padding((0, 2));
@@ -67,6 +83,11 @@ impl Output {
         let text: Vec<String> = table.lines().map(|line| line.trim_end().to_owned()).collect();
         put(&[&text.join("\n"), "\n"])
     }
+}
+
+/// Answers hold what providers say: nothing in them may move the cursor or break a row.
+fn harmless(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 
 fn put(pieces: &[&str]) -> io::Result<()> {

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 /// The shape of a provider's API keys.
 #[derive(Clone, Debug, Deserialize, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct KeySpec {
     /// What a key consists of; most have the one part `key`.
@@ -28,6 +29,7 @@ pub struct KeySpec {
 
 /// One part of a key.
 #[derive(Clone, Debug, Deserialize, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Part {
     /// Its name in templates and for `--part`.
@@ -41,6 +43,7 @@ pub struct Part {
 
 /// A request that tells a good key from a bad one.
 #[derive(Clone, Debug, Deserialize, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Check {
     /// A GET with the key's headers: 2xx is good, 401 and 403 are bad, anything else says nothing.

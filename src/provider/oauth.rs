@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 /// Endpoints and behaviour of an authorization server.
 #[derive(Clone, Debug, Deserialize, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct OAuthSpec {
     /// Issuer identifier (RFC 8414 section 2); checked against `iss` of a redirect (RFC 9207) where known.
@@ -42,6 +43,9 @@ pub struct OAuthSpec {
     /// Headers that carry the access token; Bearer when empty.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub headers: Vec<Template>,
+    /// The environment variable that conventionally holds an access token.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub env: Vec<String>,
     /// Seconds an access token is assumed to live when the server says nothing.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub assumed_lifetime: Option<u32>,
@@ -66,6 +70,7 @@ fn is_default<T: Default + PartialEq>(value: &T) -> bool {
 
 /// Whether a code challenge is sent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Pkce {
     /// The server refuses a request without.
@@ -79,6 +84,7 @@ pub enum Pkce {
 
 /// Whether the user's client has a secret.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum SecretRule {
     /// The server wants one even from a native app.
@@ -92,6 +98,7 @@ pub enum SecretRule {
 
 /// How refreshes behave.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct RefreshSpec {
     /// Whether a refresh token is spent by its use; shown to the user, nothing depends on it.
@@ -113,6 +120,7 @@ pub struct RefreshSpec {
 
 /// The loopback redirect a server accepts.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct Redirect {
     /// `127.0.0.1`, `[::1]` or `localhost`, as registrations spell it.
@@ -132,6 +140,7 @@ impl Default for Redirect {
 
 /// How a logout revokes.
 #[derive(Clone, Debug, Deserialize, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct RevokeSpec {
     /// The way.
@@ -143,6 +152,7 @@ pub struct RevokeSpec {
 
 /// The ways in which providers revoke. A new one is a function in `oauth::revoke`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum RevokeStyle {
     /// RFC 7009.
@@ -155,6 +165,7 @@ pub enum RevokeStyle {
 
 /// How to learn whose login it is, when no ID token says so.
 #[derive(Clone, Debug, Deserialize, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct WhoAmI {
     /// A GET with the access token.
@@ -167,6 +178,7 @@ pub struct WhoAmI {
 
 /// Where and how a user registers a client.
 #[derive(Clone, Debug, Deserialize, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Register {
     /// The page.
@@ -198,6 +210,7 @@ impl OAuthSpec {
             offline_scopes: Vec::new(),
             authorize_params: BTreeMap::new(),
             headers: Vec::new(),
+            env: Vec::new(),
             assumed_lifetime: None,
             refresh: RefreshSpec::default(),
             redirect: Redirect::default(),

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 /// A header template: `Authorization: Bearer {token}`. `{basic:user:pass}` stands for the base64 of two parts, the
 /// credentials of HTTP Basic (RFC 7617).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(transparent)]
 pub struct Template(String);
 

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 /// A provider: a service, its OAuth endpoints and behaviour, the shape of its API keys, where both may be sent.
 #[derive(Clone, Debug, Deserialize, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Row {
     /// The name that credentials start with.
@@ -16,6 +17,7 @@ pub struct Row {
     pub title: String,
     /// The day its facts were last compared with their sources.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, schemars(with = "Option<String>"))]
     pub verified: Option<jiff::civil::Date>,
     /// Where its facts come from.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -38,6 +40,7 @@ pub struct Row {
 
 /// A value that differs between installations.
 #[derive(Clone, Debug, Deserialize, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Variable {
     /// What it is, for people.

@@ -2,6 +2,7 @@
 
 mod kernel;
 mod keychain;
+mod transfer;
 mod vault;
 
 use crate::credential::{Id, Name, StoreKind};
@@ -10,6 +11,7 @@ use crate::secret::Secret;
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub use transfer::{decrypt_with, encrypt_for};
 pub use vault::{Protection, SHORTEST_PASSPHRASE, Vault};
 
 use keychain::Keychain;

@@ -8,7 +8,7 @@ use crate::secret::Secret;
 use anstyle::{AnsiColor, Style};
 use std::io::{self, IsTerminal, Write};
 
-pub use browser::open_browser;
+pub use browser::{is_wsl, launcher, open_browser, ssh_session};
 pub use log::start_log;
 pub use spinner::Spinner;
 
@@ -90,6 +90,11 @@ impl Ui {
     pub fn spinner(self, text: &str) -> Spinner {
         Spinner::start(text, !self.quiet && !self.json)
     }
+}
+
+/// Whether what is said goes to a terminal.
+pub fn speaks_to_a_terminal() -> bool {
+    io::stderr().is_terminal()
 }
 
 /// A stranger's text may hold what a terminal obeys: control characters become visible marks.

@@ -9,7 +9,7 @@ const ROWS: [&[&str]; 11] = [
     &["app"],
     &["failure"],
     &["acquire"],
-    &["oauth", "store", "sealed", "handover", "output", "ui"],
+    &["oauth", "store", "sealed", "handover", "audit", "output", "ui"],
     &["http"],
     &["provider"],
     &["config"],

@@ -142,10 +142,11 @@ fn ctrl_c_leaves_nothing_half_done() {
 #[test]
 fn the_first_login_at_a_provider_says_where_to_register_and_with_what() {
     let home = Home::new();
-    let ran = home.run(&["login", "github"]).failed(2, "the first login at GitHub needs the id of a client");
+    let ran = home.run(&["login", "github", "--no-browser"]).failed(2, "the first login at GitHub needs the id of a client");
     for says in ["https://github.com/settings/applications/new", "http://127.0.0.1/callback", "--client-id ID"] {
         assert!(ran.stderr.contains(says), "{says}: {ran:#?}");
     }
+    home.run(&["login", "github"]).failed(4, "there is neither a terminal nor a browser here");
     home.run(&["login", "stripe"]).failed(2, "Stripe has API keys, no logins");
     home.run(&["login", "nobody"]).failed(3, "no provider is called `nobody`");
     home.run(&["login", "http://example.com", "--as", "x"]).failed(2, "must start with `https://`");

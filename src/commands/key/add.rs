@@ -1,4 +1,4 @@
-use super::super::{answer, args, warn_all, words};
+use super::super::{answer, args, complete, documents, warn_all, words};
 use super::input::read_parts;
 use crate::acquire::{Error, Look, add, look, save, settle};
 use crate::app::{App, store_for};
@@ -23,7 +23,8 @@ use std::time::Duration;
 )]
 pub struct AddArgs {
     /// PROVIDER or PROVIDER/ACCOUNT
-    name: Option<Name>,
+    #[arg(add = complete::providers())]
+    pub(super) name: Option<Name>,
     /// The header it goes in, with `{key}` for the key; for providers without a row
     #[arg(long, value_name = "HEADER")]
     header: Vec<String>,
@@ -90,7 +91,7 @@ pub(super) fn run(app: &App, args: AddArgs) -> Result<(), Failure> {
     store(app, &key, &args)?;
     let whose = label.map(|label| format!(" of {label}")).unwrap_or_default();
     app.ui.say(&format!("stored the key{whose} as {}", key.name));
-    answer(app.output, || serde_json::json!({ "name": key.name, "kind": "key" }), |_| Ok(()))
+    answer(app.output, || documents::Added { name: key.name.to_string(), kind: "key".into() }, |_| Ok(()))
 }
 
 fn named(app: &App, name: &Name, args: &AddArgs) -> Result<NewKey, Failure> {
@@ -161,7 +162,8 @@ fn shape(
 
 /// Where it will be kept: known before anybody types a key.
 fn place(app: &App, name: &Name, replace: bool) -> Result<StoreKind, Failure> {
-    let existing = Index::read(&app.paths.credentials(), name)?.filter(|index| index.chain().any(|entry| entry.state == State::Active));
+    let existing = Index::read(&app.paths.credentials(), name)?
+        .filter(|index| index.chain().any(|entry| matches!(entry.state, State::Active | State::Renaming)));
     if let Some(index) = existing.as_ref().filter(|_| !replace) {
         return Err(Failure::new(Code::Refused, format!("there is a {} called `{name}` already", index.kind))
             .hint(format!("add `--replace` to replace it, or choose another account: `{}/ACCOUNT`", name.provider())));
@@ -218,6 +220,7 @@ fn store(app: &App, key: &NewKey, args: &AddArgs) -> Result<(), Failure> {
             let mut index = found.index.clone();
             index.rotate_every.clone_from(&args.rotate_every);
             index.expires = args.expires;
+            index.key_since = Some(Timestamp::now());
             save(&keeper, &lock, &index, found.record.next(key.bound.clone(), secret), Sealed::default(), None)?
         }
         Ok(Look::Found(_)) => return Err(Failure::new(Code::Refused, format!("`{}` was just added by another process", key.name))),

@@ -1,10 +1,13 @@
 //! `authctl key`: API keys.
 
 mod add;
+mod bundle;
+mod export;
+mod import;
 mod input;
 
-use super::answer;
 use super::logout::take_away;
+use super::{answer, complete, documents};
 use crate::app::App;
 use crate::credential::{Kind, Name};
 use crate::failure::Failure;
@@ -15,6 +18,8 @@ use crate::failure::Failure;
 pub enum KeyCommand {
     Add(add::AddArgs),
     Remove(RemoveArgs),
+    Export(export::ExportArgs),
+    Import(import::ImportArgs),
 }
 
 /// Delete a key here
@@ -24,13 +29,28 @@ pub enum KeyCommand {
 #[command(after_help = "Examples:\n  authctl key remove stripe")]
 pub struct RemoveArgs {
     /// The key: PROVIDER or PROVIDER/ACCOUNT
+    #[arg(add = complete::credentials())]
     name: Name,
+}
+
+impl KeyCommand {
+    /// What it does, and to which key where that is one.
+    pub(super) fn change(&self) -> Option<(&'static str, Option<String>)> {
+        Some(match self {
+            Self::Add(args) => ("add", args.name.as_ref().map(ToString::to_string)),
+            Self::Remove(args) => ("remove", Some(args.name.to_string())),
+            Self::Export(_) => ("export", None),
+            Self::Import(_) => ("import", None),
+        })
+    }
 }
 
 pub(super) fn run(app: &App, command: KeyCommand) -> Result<(), Failure> {
     match command {
         KeyCommand::Add(args) => add::run(app, args),
         KeyCommand::Remove(args) => remove(app, &args),
+        KeyCommand::Export(args) => export::export(app, &args),
+        KeyCommand::Import(args) => import::import(app, &args),
     }
 }
 
@@ -39,5 +59,5 @@ fn remove(app: &App, args: &RemoveArgs) -> Result<(), Failure> {
     let page = app.catalogue.find(index.name.provider()).ok().flatten().and_then(|row| row.resolve(&index.bound.variables).ok());
     let page = page.and_then(|row| row.key).and_then(|key| key.page).map(|page| format!(": {page}"));
     app.ui.say(&format!("deleted {} here; it stays good until it is revoked at the provider{}", args.name, page.unwrap_or_default()));
-    answer(app.output, || serde_json::json!({ "name": args.name, "deleted": true, "revoked": false }), |_| Ok(()))
+    answer(app.output, || documents::Removed { name: args.name.to_string(), revoked: false, deleted: true }, |_| Ok(()))
 }

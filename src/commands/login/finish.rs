@@ -75,7 +75,7 @@ pub(super) fn finish(app: &App, attempt: &Attempt<'_>, flow: &Flow, callback: &C
     if attempt.target.is_new && !app.catalogue.is_own(name.provider()) {
         app.catalogue.add(&attempt.target.row)?;
     }
-    attempt.client.keep(app, attempt.target, attempt.oauth, attempt.store)?;
+    attempt.client.keep(app, name, attempt.oauth, attempt.store)?;
     let mut done = store(keeper, &lock, attempt, before.as_deref(), reply, person, received_at)?;
     // The login is saved; what is left of an earlier client is no reason to call it a failure.
     done.warnings.extend(attempt.client.settle_in(app, name.provider()).err().map(|failure| failure.message));

@@ -2,17 +2,18 @@
 
 mod client;
 mod finish;
+mod page;
+mod queue;
 mod target;
 
-use super::{answer, args, warn_all};
+use super::registration::Registration;
+use super::{answer, args, documents, warn_all};
 use crate::acquire::{Error, Found, Look, look, settle};
 use crate::app::{App, store_for};
 use crate::credential::{Index, Kind, Origin, State, StoreKind, trusted_url};
 use crate::failure::{Code, Failure};
-use crate::http::interruption;
-use crate::oauth::{Flow, Listener, begin};
+use crate::oauth::{Listener, begin};
 use crate::provider::OAuthSpec;
-use crate::ui::open_browser;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -32,7 +33,7 @@ use target::Target;
 )]
 pub struct LoginArgs {
     /// PROVIDER, PROVIDER/ACCOUNT, or the URL of an issuer
-    #[arg(value_name = "NAME|URL")]
+    #[arg(value_name = "NAME|URL", add = super::complete::providers())]
     what: String,
     /// The name of a login at a URL
     #[arg(long = "as", value_name = "NAME")]
@@ -69,12 +70,19 @@ pub struct LoginArgs {
     replace: bool,
 }
 
+impl LoginArgs {
+    /// What the login is or will be called.
+    pub(super) fn called(&self) -> String {
+        self.name.as_ref().map_or_else(|| self.what.clone(), ToString::to_string)
+    }
+}
+
 /// A login that is about to begin.
 struct Attempt<'a> {
     args: &'a LoginArgs,
     target: &'a Target,
     oauth: &'a OAuthSpec,
-    client: client::Chosen,
+    client: Registration,
     store: StoreKind,
     redirect_uri: String,
     scopes: Vec<String>,
@@ -89,7 +97,18 @@ pub(super) fn run(app: &App, args: LoginArgs) -> Result<(), Failure> {
         Failure::new(Code::Usage, format!("{} has API keys, no logins", target.row.title))
             .hint(format!("run `authctl key add {}`", target.name))
     })?;
+    page::refuse_without_anybody(&args)?;
+    // One browser for many that wait: whoever comes while another login of this name is going on waits for that one.
+    let turn = queue::wait(app, &target.name, args.timeout)?;
     let before = before(app, &target, &args)?;
+    if turn.waited
+        && let Some(found) = before.as_deref().filter(|found| turn.is_answered_by(found, &args.scope))
+    {
+        app.ui.say(&format!("another authctl logged in to {} meanwhile", target.name));
+        let (name, scopes) = (target.name.to_string(), found.record.bound.scopes.clone());
+        let store = found.index.store.to_string();
+        return answer(app.output, || documents::LoggedIn { name, kind: "login".into(), scopes, store }, |_| Ok(()));
+    }
     // Known to work before the browser opens: a locked keychain also "opens".
     let store = store_for(app, before.as_ref().map(|found| &found.index))?;
     let listener = Listener::bind(&oauth.redirect, args.port)?;
@@ -100,23 +119,9 @@ pub(super) fn run(app: &App, args: LoginArgs) -> Result<(), Failure> {
 
     let endpoint = trusted_url(&oauth.authorization_endpoint)?;
     let flow = Arc::new(begin(oauth, &endpoint, &attempt.client.id, &attempt.redirect_uri, &attempt.scopes)?);
-    let arrival = app.network.run(async {
-        tokio::select! {
-            biased;
-            // First, so that Ctrl-C is listened to before anybody is told to do something.
-            () = interruption() => Err(Failure::new(Code::Interrupted, "interrupted, nothing was changed")),
-            arrival = async {
-                show(app, &flow, &args);
-                let wait = super::words::length(args.timeout.as_secs());
-                let _spinner = app.ui.spinner(&format!("waiting for the browser ({wait} to go on; Ctrl-C gives up)"));
-                listener.arrival(Arc::clone(&flow)).await
-            } => arrival.map_err(Failure::from),
-            () = tokio::time::sleep(args.timeout) => Err(too_late(&attempt.redirect_uri)),
-        }
-    })?;
-    let arrival = arrival?;
-    let finished = finish::finish(app, &attempt, &flow, &arrival.callback);
-    arrival.answer(match &finished {
+    let arrived = page::wait(app, &args, listener, &flow, &attempt.redirect_uri)?;
+    let finished = finish::finish(app, &attempt, &flow, arrived.callback());
+    arrived.tell(match &finished {
         Ok(_) => Ok(target.row.title.as_str()),
         Err(failure) => Err(failure.message.as_str()),
     });
@@ -127,7 +132,11 @@ pub(super) fn run(app: &App, args: LoginArgs) -> Result<(), Failure> {
     if !done.refreshable {
         app.ui.say("there is no refresh token: the access token itself is kept");
     }
-    answer(app.output, || serde_json::json!({ "name": target.name, "kind": "login", "scopes": done.scopes, "store": store }), |_| Ok(()))
+    answer(
+        app.output,
+        || documents::LoggedIn { name: target.name.to_string(), kind: "login".into(), scopes: done.scopes, store: store.to_string() },
+        |_| Ok(()),
+    )
 }
 
 /// The login that this one would replace. Read now, so that a locked store is found out before the browser opens, and
@@ -182,24 +191,4 @@ fn scopes(oauth: &OAuthSpec, before: Option<&Found>, args: &LoginArgs) -> Vec<St
     let mut seen = std::collections::BTreeSet::new();
     scopes.retain(|scope| seen.insert(scope.clone()));
     scopes
-}
-
-fn show(app: &App, flow: &Flow, args: &LoginArgs) {
-    if !args.no_browser {
-        match open_browser(&flow.url) {
-            Ok(()) => {
-                app.ui.say("opened your browser; if no page came up, go to");
-                app.ui.say(&format!("  {}", flow.url));
-                return;
-            }
-            Err(error) => app.ui.say(&error.to_string()),
-        }
-    }
-    app.ui.must_say("open this address in a browser on this machine:");
-    app.ui.must_say(&format!("  {}", flow.url));
-}
-
-fn too_late(redirect_uri: &str) -> Failure {
-    Failure::new(Code::Failed, "no answer came from the browser in time, nothing was changed")
-        .hint(format!("if the page complained about the redirect URI, register exactly {redirect_uri} (or give `--port`)"))
 }

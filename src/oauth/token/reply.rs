@@ -91,7 +91,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn answer(status: u16, body: &str) -> Result<TokenReply, TokenError> {
-        read(&Reply { status, retry_after: None, body: body.as_bytes().to_vec() })
+        read(&Reply { status, retry_after: None, date: None, body: body.as_bytes().to_vec() })
     }
 
     fn ok(body: &str) -> TokenReply {
@@ -159,14 +159,14 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(700))]
         #[test]
         fn malformed_answers_never_panic_and_never_pass(status in 100u16..600, body: Vec<u8>) {
-            let answer = read(&Reply { status, retry_after: None, body });
+            let answer = read(&Reply { status, retry_after: None, date: None, body });
             prop_assert!(answer.is_err());
         }
 
         #[test]
         fn odd_fields_never_panic(token: String, kind: String, expires in -1e18f64..1e18, scope: Option<Vec<String>>) {
             let body = serde_json::json!({"access_token": token, "token_type": kind, "expires_in": expires, "scope": scope});
-            if let Ok(reply) = read(&Reply { status: 200, retry_after: None, body: body.to_string().into_bytes() }) {
+            if let Ok(reply) = read(&Reply { status: 200, retry_after: None, date: None, body: body.to_string().into_bytes() }) {
                 prop_assert!(reply.access_token.expose().bytes().all(|byte| byte.is_ascii_graphic()));
             }
         }

@@ -63,7 +63,7 @@ pub(super) fn outside(path: &Path) -> Result<x25519::Identity, Error> {
 }
 
 /// A raw identity file: comments, and one line with the key.
-pub(super) fn parse(bytes: &[u8]) -> Option<x25519::Identity> {
+pub(in crate::store) fn parse(bytes: &[u8]) -> Option<x25519::Identity> {
     let text = std::str::from_utf8(bytes).ok()?;
     let line = text.lines().map(str::trim).find(|line| !line.is_empty() && !line.starts_with('#'))?;
     x25519::Identity::from_str(line).ok()

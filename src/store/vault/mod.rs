@@ -14,6 +14,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 pub use identity::Protection;
+pub(super) use identity::parse as parse_identity;
 use identity::{decrypt, exposed, parse};
 
 /// The shortest passphrase taken, in characters.
@@ -124,7 +125,10 @@ impl Vault {
     }
 
     /// Whether records can be read without asking anybody for a passphrase.
-    pub(super) fn opens_without_asking(&self) -> Result<bool, Error> {
+    ///
+    /// # Errors
+    /// There is no vault, or it was tampered with.
+    pub fn opens_without_asking(&self) -> Result<bool, Error> {
         match self.open_with(&|| None) {
             Ok(_) => Ok(true),
             Err(Error::Locked { .. }) => Ok(false),

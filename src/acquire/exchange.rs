@@ -1,0 +1,117 @@
+//! The exchange with the token endpoint during a refresh, and what its answer means.
+
+use super::{Error, Keeper};
+use crate::credential::Name;
+use crate::http::interruption;
+use crate::oauth::{self, Client, Grant, TokenError, TokenReply};
+use jiff::SignedDuration;
+use std::time::{Duration, Instant};
+use url::Url;
+
+/// The whole budget of the exchanges with the token endpoint, repetitions included.
+const BUDGET: Duration = Duration::from_secs(45);
+
+/// The first attempt may take this much of it: a slow answer is better than a second request with a spent token.
+const FIRST_ATTEMPT: Duration = Duration::from_secs(30);
+
+/// How often a lost answer is asked for again.
+const REPETITIONS: usize = 2;
+
+/// After a signal, an answer that may be on its way is waited for this long: without it the login would be lost.
+const LAST_WAIT: Duration = Duration::from_secs(10);
+
+/// How long others repeat a failure instead of the request: a server that is not well.
+pub(super) const RETRY_BUSY: SignedDuration = SignedDuration::from_secs(10);
+
+/// The same for a network that is not there, which comes back without notice.
+const RETRY_NETWORK: SignedDuration = SignedDuration::from_secs(3);
+
+/// The longest wait a server may ask for.
+const RETRY_LONGEST: SignedDuration = SignedDuration::from_mins(15);
+
+/// Why there is no new token.
+pub(super) enum Refusal {
+    /// The login is over, says the provider.
+    Over(String),
+    /// Not now.
+    Later { reason: String, wait: SignedDuration },
+    /// Anything else.
+    Other(Error),
+}
+
+impl<E: Into<Error>> From<E> for Refusal {
+    fn from(error: E) -> Self {
+        Self::Other(error.into())
+    }
+}
+
+/// Sends the grant, and again when the answer is lost: the token in hand is the only one left, and a server with a
+/// grace period still takes it. A signal does not tear the exchange apart; it only ends the patience.
+pub(super) async fn exchange(
+    keeper: &Keeper<'_>,
+    endpoint: &Url,
+    client: &Client,
+    grant: &Grant,
+) -> (Result<TokenReply, TokenError>, bool) {
+    let began = Instant::now();
+    let mut attempt = 0;
+    let mut interrupted = false;
+    loop {
+        let left = BUDGET.saturating_sub(began.elapsed());
+        let time = if attempt == 0 { FIRST_ATTEMPT } else { left };
+        let mut request = std::pin::pin!(oauth::request(keeper.network, endpoint, client, grant, time));
+        let answer = tokio::select! {
+            answer = &mut request => answer,
+            () = interruption() => {
+                interrupted = true;
+                tokio::time::timeout(LAST_WAIT, request).await.unwrap_or_else(|_| Err(TokenError::Lost("interrupted".into())))
+            }
+        };
+        match answer {
+            Err(TokenError::Lost(reason)) if attempt < REPETITIONS && !interrupted && began.elapsed() < BUDGET => {
+                tracing::info!(reason, "the answer was lost, asking again with the same token");
+                attempt += 1;
+            }
+            answer => return (answer, interrupted),
+        }
+    }
+}
+
+/// What an answer without a token means.
+pub(super) fn judge(name: &Name, error: TokenError, over_errors: &[String]) -> Refusal {
+    let reason = error.to_string();
+    match error {
+        TokenError::NotSent(_) => Refusal::Later { reason, wait: RETRY_NETWORK },
+        TokenError::Lost(_) => Refusal::Later { reason: format!("the answer was lost: {reason}"), wait: RETRY_NETWORK },
+        TokenError::Busy { retry_after, .. } => {
+            let asked = retry_after.and_then(|seconds| i64::try_from(seconds).ok()).map(SignedDuration::from_secs);
+            Refusal::Later { reason, wait: asked.unwrap_or(RETRY_BUSY).min(RETRY_LONGEST) }
+        }
+        TokenError::Denied { ref code, .. } if code == "invalid_grant" || over_errors.contains(code) => Refusal::Over(reason),
+        TokenError::Denied { .. } | TokenError::Unusable { .. } => Refusal::Other(Error::Provider { name: name.clone(), reason }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn judged(error: TokenError) -> &'static str {
+        match judge(&"acme".parse().unwrap(), error, &["bad_refresh_token".to_owned()]) {
+            Refusal::Over(_) => "over",
+            Refusal::Later { .. } => "later",
+            Refusal::Other(_) => "other",
+        }
+    }
+
+    #[test]
+    fn promise_05_trouble_has_a_name() {
+        let denied = |code: &str| TokenError::Denied { code: code.into(), description: None };
+        assert_eq!(judged(denied("invalid_grant")), "over");
+        assert_eq!(judged(denied("bad_refresh_token")), "over");
+        assert_eq!(judged(denied("invalid_client")), "other");
+        assert_eq!(judged(TokenError::NotSent(String::new())), "later");
+        assert_eq!(judged(TokenError::Lost(String::new())), "later");
+        assert_eq!(judged(TokenError::Busy { status: 503, code: None, retry_after: Some(u64::MAX) }), "later");
+    }
+}

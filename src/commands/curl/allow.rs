@@ -1,0 +1,270 @@
+//! Which of curl's options may go with a credential. They are parsed here once and handed on in their long form, so that
+//! curl cannot read them otherwise: no abbreviation, no bundle, no option that sends the request or its header elsewhere.
+
+use std::ffi::OsString;
+
+/// What may stand behind an option.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Takes {
+    /// Nothing.
+    Nothing,
+    /// Any word.
+    Word,
+    /// An HTTP method: a token (RFC 9110 section 5.6.2), or it could write a second request line.
+    Method,
+    /// `Name: value`, none of ours and none that steers the request.
+    Header,
+    /// Digits, commas and dashes: it ends up in a header.
+    Range,
+}
+
+/// When an option is allowed at all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum When {
+    Always,
+    /// curl takes `Authorization` off when a redirect leaves the host, and no other header.
+    AuthorizationAlone,
+    /// It prints the request's headers.
+    OnTerminal,
+}
+
+use Takes::{Header, Method, Nothing, Range, Word};
+use When::{Always, AuthorizationAlone, OnTerminal};
+
+/// The table: short form, long form, what follows, when.
+const ALLOWED: &[(char, &str, Takes, When)] = &[
+    ('X', "request", Method, Always),
+    ('d', "data", Word, Always),
+    ('\0', "data-ascii", Word, Always),
+    ('\0', "data-binary", Word, Always),
+    ('\0', "data-raw", Word, Always),
+    ('\0', "data-urlencode", Word, Always),
+    ('\0', "json", Word, Always),
+    ('F', "form", Word, Always),
+    ('\0', "form-string", Word, Always),
+    ('T', "upload-file", Word, Always),
+    ('G', "get", Nothing, Always),
+    ('I', "head", Nothing, Always),
+    ('H', "header", Header, Always),
+    ('o', "output", Word, Always),
+    ('O', "remote-name", Nothing, Always),
+    ('\0', "create-dirs", Nothing, Always),
+    ('i', "include", Nothing, Always),
+    ('D', "dump-header", Word, Always),
+    ('w', "write-out", Word, Always),
+    ('N', "no-buffer", Nothing, Always),
+    ('#', "progress-bar", Nothing, Always),
+    ('s', "silent", Nothing, Always),
+    ('S', "show-error", Nothing, Always),
+    ('f', "fail", Nothing, Always),
+    ('\0', "fail-with-body", Nothing, Always),
+    ('m', "max-time", Word, Always),
+    ('\0', "connect-timeout", Word, Always),
+    ('y', "speed-time", Word, Always),
+    ('Y', "speed-limit", Word, Always),
+    ('\0', "retry", Word, Always),
+    ('\0', "retry-delay", Word, Always),
+    ('\0', "retry-max-time", Word, Always),
+    ('\0', "retry-connrefused", Nothing, Always),
+    ('\0', "retry-all-errors", Nothing, Always),
+    ('0', "http1.0", Nothing, Always),
+    ('\0', "http1.1", Nothing, Always),
+    ('\0', "http2", Nothing, Always),
+    ('\0', "http3", Nothing, Always),
+    ('\0', "compressed", Nothing, Always),
+    ('r', "range", Range, Always),
+    ('C', "continue-at", Range, Always),
+    ('L', "location", Nothing, AuthorizationAlone),
+    ('v', "verbose", Nothing, OnTerminal),
+];
+
+/// Headers that no option may set: they say where the request goes or where it ends.
+const STEERING: [&str; 6] = ["host", "content-length", "transfer-encoding", "connection", "proxy-authorization", "trailer"];
+
+/// What the table needs to know of the credential and the terminal.
+pub(super) struct Facts<'a> {
+    /// The names of the headers that carry the credential.
+    pub own_headers: Vec<&'a str>,
+    /// Whether standard error is a terminal.
+    pub on_terminal: bool,
+}
+
+/// What curl is given.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Allowed {
+    /// The one URL, still as it was typed.
+    pub url: String,
+    /// The options in their long form.
+    pub options: Vec<OsString>,
+    /// Whether redirects are followed.
+    pub follows: bool,
+}
+
+/// Reads the words behind the name.
+///
+/// # Errors
+/// Says which word is not allowed and why.
+pub(super) fn check(words: &[OsString], facts: &Facts<'_>) -> Result<Allowed, String> {
+    let mut url = None;
+    let mut options = Vec::new();
+    let mut follows = false;
+    let mut words = words.iter();
+    while let Some(word) = words.next() {
+        let text = word.to_str().ok_or("an argument is not UTF-8 text")?;
+        let (entries, rest) = if text.starts_with("--") {
+            (vec![find(|(_, long, ..)| text.strip_prefix("--") == Some(long)).ok_or_else(|| not_allowed(text))?], None)
+        } else if text.starts_with('-') {
+            bundle(text)?
+        } else {
+            if url.replace(text.to_owned()).is_some() {
+                return Err(format!("`{}` is a second URL", shown(text)));
+            }
+            continue;
+        };
+        let mut inside = rest.map(OsString::from);
+        for (_, long, takes, when) in entries {
+            let name = format!("--{long}");
+            match when {
+                AuthorizationAlone if !facts.own_headers.iter().all(|own| own.eq_ignore_ascii_case("authorization")) => {
+                    return Err(format!("`{name}` would carry the key along to wherever a redirect leads"));
+                }
+                OnTerminal if !facts.on_terminal => return Err(format!("`{name}` prints the credential, and not on a terminal here")),
+                _ => {}
+            }
+            follows |= *when == AuthorizationAlone;
+            options.push(OsString::from(&name));
+            if *takes != Nothing {
+                let value = inside.take().or_else(|| words.next().cloned()).ok_or_else(|| format!("`{name}` needs a value"))?;
+                check_value(*takes, &name, &value, facts)?;
+                options.push(value);
+            }
+        }
+    }
+    Ok(Allowed { url: url.ok_or("there is no URL")?, options, follows })
+}
+
+type Entry = (char, &'static str, Takes, When);
+
+fn find(fits: impl Fn(&Entry) -> bool) -> Option<&'static Entry> {
+    ALLOWED.iter().find(|entry| fits(entry))
+}
+
+/// `-sSfd@file`: flags, and perhaps one option whose value is the rest of the word.
+fn bundle(text: &str) -> Result<(Vec<&'static Entry>, Option<String>), String> {
+    let mut entries = Vec::new();
+    let mut letters = text.chars().skip(1);
+    while let Some(letter) = letters.next() {
+        let entry = find(|(short, ..)| *short == letter && letter != '\0').ok_or_else(|| not_allowed(&format!("-{letter}")))?;
+        entries.push(entry);
+        if entry.2 != Nothing {
+            let rest: String = letters.collect();
+            return Ok((entries, Some(rest).filter(|rest| !rest.is_empty())));
+        }
+    }
+    if entries.is_empty() { Err(not_allowed(text)) } else { Ok((entries, None)) }
+}
+
+fn check_value(takes: Takes, name: &str, value: &OsString, facts: &Facts<'_>) -> Result<(), String> {
+    let token = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
+    let text = || value.to_str().ok_or_else(|| format!("the value of `{name}` is not UTF-8 text"));
+    match takes {
+        Nothing | Word => Ok(()),
+        Method => match text()? {
+            method if !method.is_empty() && method.chars().all(token) => Ok(()),
+            _ => Err(format!("the value of `{name}` is not a method")),
+        },
+        Range => match text()? {
+            range if !range.is_empty() && range.chars().all(|c| c.is_ascii_digit() || "-,".contains(c)) => Ok(()),
+            _ => Err(format!("the value of `{name}` must be digits, `-` and `,`")),
+        },
+        Header => {
+            let header = text()?;
+            if !header.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic()) {
+                return Err(format!("the value of `{name}` must be plain ASCII text"));
+            }
+            // `Name:` removes a header and `Name;` sends it empty; both count as setting it.
+            let field = header.split([':', ';']).next().unwrap_or_default().trim();
+            if header.starts_with('@') || field.is_empty() || field.len() == header.len() || !field.chars().all(token) {
+                return Err(format!("the value of `{name}` must be `Name: value`"));
+            }
+            let same = |other: &&str| field.eq_ignore_ascii_case(other);
+            if STEERING.iter().any(same) || facts.own_headers.iter().any(same) {
+                return Err(format!("the header `{field}` is not yours to set here"));
+            }
+            Ok(())
+        }
+    }
+}
+
+fn not_allowed(option: &str) -> String {
+    format!("curl's option `{}` is not allowed with a credential", shown(option))
+}
+
+fn shown(text: &str) -> String {
+    text.escape_default().take(80).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn checked(line: &[&str]) -> Result<(String, Vec<String>), String> {
+        let words: Vec<OsString> = line.iter().map(OsString::from).collect();
+        let facts = Facts { own_headers: vec!["Authorization"], on_terminal: false };
+        let text = |words: Vec<OsString>| words.into_iter().map(|word| word.into_string().unwrap()).collect();
+        check(&words, &facts).map(|allowed| (allowed.url, text(allowed.options)))
+    }
+
+    #[test]
+    fn options_are_handed_on_in_their_long_form() {
+        let (url, options) = checked(&["-sSfXPOST", "https://a.test", "-d@f", "-H", "X-Y: 1", "-o", "-", "--retry", "3", "-L"]).unwrap();
+        assert_eq!(url, "https://a.test");
+        let expected = "--silent --show-error --fail --request POST --data @f --header|X-Y: 1|--output - --retry 3 --location";
+        assert_eq!(options.join("|"), expected.replace(' ', "|").replace("X-Y:|1", "X-Y: 1"));
+    }
+
+    #[test]
+    fn what_is_not_in_the_table_is_refused() {
+        for bad in [
+            &["https://a.test", "https://b.test"][..],
+            &["https://a.test", "--location-t"],
+            &["https://a.test", "--location-trusted"],
+            &["https://a.test", "-sK", "x"],
+            &["https://a.test", "--"],
+            &["https://a.test", "-"],
+            &["https://a.test", "-H", "host: b"],
+            &["https://a.test", "-HAuthorization:"],
+            &["https://a.test", "-H", "authorization ; x"],
+            &["https://a.test", "-H", "X: a\r\nHost: b"],
+            &["https://a.test", "-X", "GET / HTTP/1.1\r\nHost: b"],
+            &["https://a.test", "-H"],
+            &["https://a.test", "-v"],
+            &["-s"],
+            &[],
+        ] {
+            assert!(checked(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_words_panic(words: Vec<String>) {
+            let _ = checked(&words.iter().map(String::as_str).collect::<Vec<_>>());
+        }
+
+        #[test]
+        fn whatever_passes_consists_of_known_options(words in prop::collection::vec("-{0,2}[a-zA-Z:@ -]{0,12}", 0..6)) {
+            if let Ok((_, options)) = checked(&words.iter().map(String::as_str).collect::<Vec<_>>()) {
+                let mut options = options.into_iter();
+                while let Some(option) = options.next() {
+                    let entry = find(|(_, long, ..)| option.strip_prefix("--") == Some(long));
+                    prop_assert!(entry.is_some(), "{option}");
+                    if entry.unwrap().2 != Nothing {
+                        prop_assert!(options.next().is_some());
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! `authctl curl`: a request that cannot go astray.
+
+mod allow;
+
+use super::{args, child, warn_all};
+use crate::acquire::{Wanted, parts};
+use crate::app::App;
+use crate::credential::{Name, plain_url};
+use crate::failure::{Code, Failure};
+use crate::handover::{curl_request, hand_to_child};
+use crate::provider::render;
+use crate::ui::speaks_to_a_terminal;
+use std::convert::Infallible;
+use std::ffi::OsString;
+use std::process::Command;
+use std::time::Duration;
+
+use allow::{Facts, check};
+
+/// Run curl with a credential, which goes to its own origin and nowhere else
+///
+/// The URL must lie in an origin that the credential is bound to. Of curl's options, those that concern method, data,
+/// output, time limits and the like are allowed, in any order; those that could send the request or its header elsewhere
+/// are refused, and so is a second URL. `.curlrc` is not read. `--location` is allowed where the credential is an
+/// `Authorization` header, which curl takes off when a redirect leaves the host. Standard input is curl's (`-T -`,
+/// `-d @-`). curl takes the place of authctl, so its exit code and signals are its own; 125 says that authctl failed before.
+#[derive(clap::Args, Debug)]
+#[command(
+    after_help = "Examples:\n  authctl curl github https://api.github.com/user\n  authctl curl stripe -fsS https://api.stripe.com/v1/customers -d email=a@example.com\n  tar c . | authctl curl acme -T - https://api.acme.example/upload"
+)]
+pub struct CurlArgs {
+    /// Refresh unless the token lives at least this long
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = args::duration)]
+    min_ttl: Duration,
+    /// The credential: PROVIDER or PROVIDER/ACCOUNT
+    #[arg(add = super::complete::credentials())]
+    name: Name,
+    /// The URL and options for curl
+    #[arg(value_name = "URL|OPTION", required = true, trailing_var_arg = true, allow_hyphen_values = true)]
+    words: Vec<OsString>,
+}
+
+/// Since then a redirect to another port or scheme of the same host loses the credential, too (CVE-2022-27774).
+const FOLLOWS_SAFELY: (u32, u32) = (7, 83);
+
+pub(super) fn run(app: &App, args: &CurlArgs) -> Result<Infallible, Failure> {
+    if !cfg!(unix) {
+        return Err(Failure::new(
+            Code::Usage,
+            "`authctl curl` needs Linux or macOS: here curl cannot be given a config that no file holds",
+        )
+        .hint("use `authctl header NAME --format raw | curl -H @- URL`"));
+    }
+    let wanted = Wanted { min_ttl: args.min_ttl, ..Wanted::default() };
+    let handed = parts(&app.keeper(), &args.name, &wanted)?;
+    warn_all(app, &handed.warnings);
+    let headers = render(&handed.templates, &handed.parts)?;
+    let facts = Facts { own_headers: headers.iter().map(|header| header.name.as_str()).collect(), on_terminal: speaks_to_a_terminal() };
+    let allowed = check(&args.words, &facts).map_err(|reason| {
+        Failure::new(Code::Refused, reason).hint(format!("what curl itself allows: `curl $(authctl header {}) …`", args.name))
+    })?;
+    let mut url = plain_url(&allowed.url).map_err(|error| Failure::new(Code::Refused, error.to_string()))?;
+    // It stays with the client, and a config line has no need of it.
+    url.set_fragment(None);
+    if !handed.bound.covers(&url) {
+        return Err(super::elsewhere(&args.name, &handed.bound, &url));
+    }
+    if allowed.follows && !follows_safely() {
+        return Err(Failure::new(Code::Refused, "this curl would carry the credential along when a redirect changes the port")
+            .hint("leave out `--location`, or install curl 7.83 or later"));
+    }
+    let config = hand_to_child(&curl_request(&headers, &url))?;
+    let mut curl = Command::new("curl");
+    // `-q` keeps .curlrc out and works as the first argument alone.
+    curl.args(["-q", "-K"]).arg(config.path()).args(&allowed.options);
+    child::replace(curl)
+}
+
+/// Whether curl is new enough for `--location`.
+fn follows_safely() -> bool {
+    let output = Command::new("curl").args(["-q", "--version"]).output();
+    let text = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
+    version(&text).is_some_and(|version| version >= FOLLOWS_SAFELY)
+}
+
+/// `curl 7.88.1 (…)`.
+fn version(text: &str) -> Option<(u32, u32)> {
+    let mut numbers = text.strip_prefix("curl ")?.split(['.', ' ', '-']).map(str::parse);
+    Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn curl_s_version_is_read() {
+        assert_eq!(version("curl 7.88.1 (x86_64) libcurl/7.88.1"), Some((7, 88)));
+        assert_eq!(version("curl 8.23.0-DEV (x)"), Some((8, 23)));
+        for bad in ["", "curl", "curl x.y", "wget 1.2"] {
+            assert_eq!(version(bad), None);
+        }
+        assert!(version("curl 7.82.0 (x)").unwrap() < FOLLOWS_SAFELY && version("curl 8.0.1 (x)").unwrap() > FOLLOWS_SAFELY);
+    }
+}

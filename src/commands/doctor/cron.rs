@@ -1,0 +1,43 @@
+//! The same again in the environment that cron gives its jobs, as a process of its own.
+
+use super::super::documents::{Check, Doctor};
+use crate::failure::{Code, Failure};
+use std::process::{Command, Stdio};
+use url::Url;
+
+/// What cron sets (crontab(5)); everything else of this session is missing there, the bus and the keychain's first.
+const PATH: &str = "/usr/bin:/bin";
+
+/// What a person may have set here and must set again in the crontab.
+const OURS: [&str; 5] = ["AUTHCTL_HOME", "AUTHCTL_STORE", "AUTHCTL_VAULT_PASSPHRASE_FILE", "AUTHCTL_VAULT_IDENTITY", "SSL_CERT_FILE"];
+
+pub(super) fn examine(server: Option<&Url>) -> Result<Doctor, Failure> {
+    let program = std::env::current_exe()?;
+    let mut command = Command::new(program);
+    command.args(["--json", "--no-input", "doctor", "--in-cron"]).env_clear().env("PATH", PATH).env("SHELL", "/bin/sh");
+    for variable in ["HOME", "LOGNAME", "USER"] {
+        command.envs(std::env::var_os(variable).map(|value| (variable, value)));
+    }
+    if let Some(server) = server {
+        command.arg("--server").arg(server.as_str());
+    }
+    #[cfg(unix)]
+    if let Some(home) = std::env::var_os("HOME") {
+        command.current_dir(home);
+    }
+    let output = command.stdin(Stdio::null()).output()?;
+    let mut doctor: Doctor = serde_json::from_slice(&output.stdout).map_err(|_| {
+        let reason = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+        Failure::new(Code::Failed, format!("in cron's environment authctl itself fails: {reason}"))
+    })?;
+    let set: Vec<&str> = OURS.into_iter().filter(|variable| std::env::var_os(variable).is_some_and(|value| !value.is_empty())).collect();
+    if !set.is_empty() {
+        doctor.checks.push(Check {
+            name: "environment".into(),
+            status: "problem".into(),
+            detail: format!("{} is set here and not there", set.join(", ")),
+            hint: Some("set it in the crontab, too (`NAME=value` on a line of its own), then look again".into()),
+        });
+    }
+    Ok(doctor)
+}

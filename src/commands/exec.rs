@@ -1,0 +1,121 @@
+use super::{args, child, warn_all};
+use crate::acquire::{Handed, Wanted, parts};
+use crate::app::App;
+use crate::credential::Name;
+use crate::failure::{Code, Failure};
+use crate::secret::Secret;
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::ffi::OsString;
+use std::process::Command;
+use std::str::FromStr;
+use std::time::Duration;
+
+/// Run a program with credentials in its environment
+///
+/// Each credential goes into the variable that its provider's own tools read, or into the one that is given behind `=`
+/// (several, separated by commas, for a key of several parts). The program takes the place of authctl: signals, the
+/// terminal and the exit code are its own. It writes no core dump, since that would hold its environment.
+///
+/// Processes of the same user can read a program's environment. Where the program can take a header or a file instead,
+/// `authctl curl`, `authctl header` and a pipe keep the secret out of it.
+///
+/// Exit codes: the program's own; 125 when authctl fails before it starts, 126 when it cannot be run, 127 when it is not
+/// there.
+#[derive(clap::Args, Debug)]
+#[command(
+    after_help = "Examples:\n  authctl exec github -- gh api user\n  authctl exec stripe openai=KEY -- ./job\n  authctl exec datadog=DD_API_KEY,DD_APP_KEY --min-ttl 1h -- make deploy"
+)]
+pub struct ExecArgs {
+    /// The credentials: NAME, or NAME=VARIABLE
+    #[arg(value_name = "NAME[=VARIABLE]", required = true, add = super::complete::credentials())]
+    credentials: Vec<Asked>,
+    /// Refresh tokens unless they live at least this long
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = args::duration)]
+    min_ttl: Duration,
+    /// The program and its arguments
+    #[arg(value_name = "COMMAND", last = true, required = true)]
+    command: Vec<OsString>,
+}
+
+/// A credential and the variables it goes into.
+#[derive(Clone, Debug)]
+struct Asked {
+    name: Name,
+    variables: Option<Vec<String>>,
+}
+
+impl FromStr for Asked {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (name, variables) = match text.split_once('=') {
+            Some((name, variables)) => (name, Some(variables.split(',').map(str::to_owned).collect::<Vec<_>>())),
+            None => (text, None),
+        };
+        if let Some(bad) = variables.iter().flatten().find(|variable| !is_variable(variable)) {
+            return Err(format!("`{bad}` cannot be the name of a variable"));
+        }
+        Ok(Self { name: name.parse().map_err(|error: crate::credential::NameError| error.to_string())?, variables })
+    }
+}
+
+/// POSIX, section 8.1: letters, digits and underscores, no digit first.
+fn is_variable(text: &str) -> bool {
+    let first = text.chars().next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_');
+    first && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+}
+
+pub(super) fn run(app: &App, args: &ExecArgs) -> Result<Infallible, Failure> {
+    let mut environment: BTreeMap<String, (Name, Secret)> = BTreeMap::new();
+    for asked in &args.credentials {
+        let wanted = Wanted { min_ttl: args.min_ttl, ..Wanted::default() };
+        let handed = parts(&app.keeper(), &asked.name, &wanted)?;
+        warn_all(app, &handed.warnings);
+        for (variable, value) in assign(asked, &handed)? {
+            if let Some((other, _)) = environment.get(&variable) {
+                return Err(Failure::new(Code::Usage, format!("`{other}` and `{}` both go into {variable}", asked.name))
+                    .hint(format!("say where one of them goes: `{}=OTHER_VARIABLE`", asked.name)));
+            }
+            environment.insert(variable, (asked.name.clone(), value));
+        }
+    }
+    let mut words = args.command.iter();
+    let program = words.next().ok_or_else(|| Failure::new(Code::Usage, "no program was given"))?;
+    let mut command = Command::new(program);
+    // Here the secrets leave, into the one place that this command is for.
+    command.args(words).envs(environment.iter().map(|(variable, (_, value))| (variable, value.expose())));
+    child::replace(command)
+}
+
+/// Which variable holds which part.
+fn assign(asked: &Asked, handed: &Handed) -> Result<Vec<(String, Secret)>, Failure> {
+    let name = &asked.name;
+    let variables = asked.variables.as_ref().unwrap_or(&handed.env);
+    let parts = handed.part_order.iter().filter_map(|part| handed.parts.get(part));
+    if variables.is_empty() {
+        return Err(Failure::new(Code::Usage, format!("no variable is known for `{name}`")).hint(format!("name one: `{name}=VARIABLE`")));
+    }
+    if variables.len() < handed.parts.len() || asked.variables.as_ref().is_some_and(|given| given.len() > handed.parts.len()) {
+        let message = format!("`{name}` has {} parts ({})", handed.parts.len(), handed.part_order.join(", "));
+        let places = vec!["VARIABLE"; handed.parts.len()].join(",");
+        return Err(Failure::new(Code::Usage, message).hint(format!("name as many variables: `{name}={places}`")));
+    }
+    Ok(variables.iter().cloned().zip(parts.cloned()).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_credential_may_name_its_variables() {
+        let parse = |text: &str| text.parse::<Asked>().map(|asked| (asked.name.to_string(), asked.variables));
+        assert_eq!(parse("stripe"), Ok(("stripe".into(), None)));
+        assert_eq!(parse("a/b@c=X_1"), Ok(("a/b@c".into(), Some(vec!["X_1".into()]))));
+        assert_eq!(parse("datadog=A,B").unwrap().1.unwrap(), ["A", "B"]);
+        for bad in ["", "=X", "a=", "a=1X", "a=X,", "a=X Y", "a=X=Y", "A=X"] {
+            assert!(parse(bad).is_err(), "{bad}");
+        }
+    }
+}

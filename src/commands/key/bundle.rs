@@ -1,0 +1,98 @@
+//! The document inside an exported file.
+
+use crate::credential::{Bound, Name};
+use crate::secret::{Alphabet, Secret, stored_map};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// The format that this program writes.
+const VERSION: u32 = 1;
+
+/// Exported keys.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Bundle {
+    version: u32,
+    /// Each with its name and what it is bound to.
+    pub keys: Vec<Bundled>,
+}
+
+/// One exported key.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Bundled {
+    /// Its name.
+    pub name: Name,
+    /// Where it may be sent.
+    pub bound: Bound,
+    /// How often it should be replaced.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rotate_every: Option<String>,
+    /// The day it ends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires: Option<jiff::civil::Date>,
+    /// Its parts.
+    #[serde(serialize_with = "stored_map")]
+    pub parts: BTreeMap<String, Secret>,
+}
+
+impl Bundle {
+    pub(super) fn of(keys: Vec<Bundled>) -> Self {
+        Self { version: VERSION, keys }
+    }
+
+    pub(super) fn to_text(&self) -> Secret {
+        // Serializing plain data into memory has no way to fail: every map key is a string.
+        Secret::new(serde_json::to_string(self).unwrap_or_default())
+    }
+
+    /// Reads what [`Bundle::to_text`] wrote. A file from elsewhere may hold anything, so its secrets are checked as if
+    /// they were typed.
+    pub(super) fn from_text(text: &Secret) -> Result<Self, String> {
+        // The reason of a JSON error can quote what it stumbled over.
+        let bundle: Self = serde_json::from_str(text.expose())
+            .map_err(|error| format!("it holds no exported keys (line {}, column {})", error.line(), error.column()))?;
+        if bundle.version != VERSION {
+            return Err(format!("its format {} is not known to this authctl", bundle.version));
+        }
+        for key in &bundle.keys {
+            if key.parts.is_empty() || key.bound.origins.is_empty() {
+                return Err(format!("the key `{}` in it has no parts or belongs nowhere", key.name));
+            }
+            key.parts
+                .values()
+                .try_for_each(|part| part.check(Alphabet::Printable))
+                .map_err(|reason| format!("a part of `{}` in it {reason}", key.name))?;
+        }
+        Ok(bundle)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_bundle_survives_and_a_hostile_one_is_refused() {
+        let bound = Bound { origins: vec!["https://a.test".parse().unwrap()], ..Bound::default() };
+        let key = |value: &str| Bundled {
+            name: "acme".parse().unwrap(),
+            bound: bound.clone(),
+            rotate_every: None,
+            expires: None,
+            parts: BTreeMap::from([("key".to_owned(), Secret::new(value))]),
+        };
+        let text = Bundle::of(vec![key("k 1")]).to_text();
+        assert!(Bundle::from_text(&text).unwrap().keys[0].parts["key"].same_as("k 1"));
+        assert!(Bundle::from_text(&Bundle::of(vec![key("a\r\nX: b")]).to_text()).unwrap_err().contains("acme"));
+        assert!(Bundle::from_text(&Secret::new(text.expose().replace("\"version\":1", "\"version\":2"))).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_panics(text: String) {
+            prop_assert!(Bundle::from_text(&Secret::new(text)).is_err());
+        }
+    }
+}

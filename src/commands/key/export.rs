@@ -1,0 +1,73 @@
+use super::super::{answer, complete, documents};
+use super::bundle::{Bundle, Bundled};
+use crate::acquire::{Wanted, parts};
+use crate::app::App;
+use crate::credential::{Index, Kind, Name};
+use crate::disk;
+use crate::failure::{Code, Failure};
+use crate::store::encrypt_for;
+use std::path::PathBuf;
+
+/// Write keys into a file that only one age identity opens
+///
+/// For another machine or a safe place: the file is encrypted to an age recipient, so nothing readable ever lies on a disk.
+/// Keys only. A login is not exported: its refresh token is good for one use at most providers, so it cannot live in two
+/// places; log in on the other machine instead.
+#[derive(clap::Args, Debug)]
+#[command(
+    after_help = "Examples:\n  authctl key export --to-age age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p --output keys.age\n  authctl key export stripe --to-age age1… --output stripe.age"
+)]
+pub struct ExportArgs {
+    /// The keys; all of them when none is named
+    #[arg(add = complete::credentials())]
+    names: Vec<Name>,
+    /// The age recipient (`age1…`) who can open the file
+    #[arg(long, value_name = "RECIPIENT")]
+    to_age: String,
+    /// The file to write; it must not be there yet
+    #[arg(long, short, value_name = "FILE")]
+    output: PathBuf,
+}
+
+pub(super) fn export(app: &App, args: &ExportArgs) -> Result<(), Failure> {
+    let names = if args.names.is_empty() { all_keys(app) } else { args.names.clone() };
+    if names.is_empty() {
+        return Err(Failure::new(Code::NotFound, "there are no keys"));
+    }
+    let mut keys = Vec::new();
+    for name in &names {
+        let index =
+            Index::read(&app.paths.credentials(), name)?.ok_or_else(|| Failure::from(crate::acquire::Error::NotFound(name.clone())))?;
+        if index.kind == Kind::Login {
+            return Err(Failure::new(
+                Code::Usage,
+                format!("`{name}` is a login, which cannot live in two places: its refresh token is good for one use"),
+            )
+            .hint(format!("run `authctl login {name}` on the other machine")));
+        }
+        let handed = parts(&app.keeper(), name, &Wanted::default())?;
+        keys.push(Bundled {
+            name: name.clone(),
+            bound: handed.bound,
+            rotate_every: index.rotate_every,
+            expires: index.expires,
+            parts: handed.parts,
+        });
+    }
+    let text = Bundle::of(keys).to_text();
+    let sealed = encrypt_for(&args.to_age, &text).map_err(|reason| Failure::new(Code::Usage, format!("--to-age: {reason}")))?;
+    disk::create_new(&args.output, &sealed)?;
+    let file = args.output.display().to_string();
+    app.ui.say(&format!("wrote {} to {file}", counted(names.len())));
+    let names = names.iter().map(ToString::to_string).collect();
+    answer(app.output, || documents::Exported { names, file }, |_| Ok(()))
+}
+
+fn all_keys(app: &App) -> Vec<Name> {
+    let entries = Index::all(&app.paths.credentials());
+    entries.into_iter().flatten().filter(|index| index.kind == Kind::Key).map(|index| index.name).collect()
+}
+
+pub(super) fn counted(count: usize) -> String {
+    if count == 1 { "1 key".into() } else { format!("{count} keys") }
+}

@@ -1,0 +1,80 @@
+use super::super::{answer, documents, warn_all};
+use super::bundle::{Bundle, Bundled};
+use super::export::counted;
+use crate::acquire::{Look, add, look, save, settle};
+use crate::app::{App, store_for};
+use crate::credential::{Index, Kind, Name, Record, SecretPart};
+use crate::disk::MAX_FILE;
+use crate::failure::{Code, Failure};
+use crate::sealed::Sealed;
+use crate::store::decrypt_with;
+use jiff::Timestamp;
+use std::io::Read;
+use std::path::PathBuf;
+
+/// Store the keys of a file that `authctl key export` wrote
+///
+/// Each key keeps its name and what it is bound to. Nothing is stored unless every key of the file can be.
+#[derive(clap::Args, Debug)]
+#[command(
+    after_help = "Examples:\n  authctl key import keys.age --identity ~/.config/age/identity.txt\n  authctl key import keys.age --identity id.txt --replace"
+)]
+pub struct ImportArgs {
+    /// The file
+    file: PathBuf,
+    /// The file with the age identity that opens it (`AGE-SECRET-KEY-1…`)
+    #[arg(long, value_name = "FILE")]
+    identity: PathBuf,
+    /// Replace what is stored under the same names
+    #[arg(long)]
+    replace: bool,
+}
+
+pub(super) fn import(app: &App, args: &ImportArgs) -> Result<(), Failure> {
+    let unreadable =
+        |path: &PathBuf, error: &std::io::Error| Failure::new(Code::Failed, format!("cannot read {}: {error}", path.display()));
+    let mut sealed = Vec::new();
+    let opened = std::fs::File::open(&args.file).and_then(|file| file.take(MAX_FILE).read_to_end(&mut sealed));
+    opened.map_err(|error| unreadable(&args.file, &error))?;
+    let text = decrypt_with(&args.identity, &sealed).map_err(|reason| Failure::new(Code::Failed, reason))?;
+    let bundle = Bundle::from_text(&text).map_err(|reason| Failure::new(Code::Failed, format!("{}: {reason}", args.file.display())))?;
+    // Looked at as a whole before anything is stored.
+    for key in &bundle.keys {
+        let existing = Index::read(&app.paths.credentials(), &key.name)?;
+        if existing.is_some() && !args.replace {
+            return Err(Failure::new(Code::Refused, format!("there is a credential called `{}` already", key.name))
+                .hint("add `--replace` to replace it; nothing was stored"));
+        }
+        store_for(app, existing.as_ref())?;
+    }
+    for key in &bundle.keys {
+        store(app, key)?;
+    }
+    let names: Vec<String> = bundle.keys.iter().map(|key| key.name.to_string()).collect();
+    app.ui.say(&format!("stored {}: {}", counted(names.len()), names.join(", ")));
+    answer(app.output, || documents::Imported { names }, |_| Ok(()))
+}
+
+fn store(app: &App, key: &Bundled) -> Result<(), Failure> {
+    let keeper = app.keeper();
+    let name: &Name = &key.name;
+    let lock = keeper.lock(name)?;
+    warn_all(app, &settle(&keeper, &lock, name)?);
+    let secret = SecretPart::Key { active: key.parts.clone() };
+    let with =
+        |index: Index| Index { rotate_every: key.rotate_every.clone(), expires: key.expires, key_since: Some(Timestamp::now()), ..index };
+    let saved = match look(&keeper, name)? {
+        Look::Found(found) => {
+            let next = found.record.next(key.bound.clone(), secret);
+            save(&keeper, &lock, &with(found.index.clone()), next, Sealed::default(), None)?
+        }
+        _ => {
+            let store = store_for(app, None)?;
+            let record = Record::new(name.clone(), key.bound.clone(), secret)?;
+            let index = with(Index::adding(&record, Kind::Key, store, Timestamp::now()));
+            add(&keeper, &lock, &index, &record, Sealed::default())?
+        }
+    };
+    warn_all(app, &saved.warnings);
+    Ok(())
+}

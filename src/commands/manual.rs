@@ -1,0 +1,134 @@
+//! The pages of the manual: one a command, made from the command line's types, and two that are written by hand.
+
+use crate::failure::{Code, Failure};
+use clap::Command;
+use clap_mangen::Man;
+
+/// A page.
+pub(super) struct Page {
+    name: String,
+    /// 1 for commands, 5 for files, 7 for the rest.
+    pub section: u8,
+    /// Its text.
+    pub roff: String,
+}
+
+impl Page {
+    /// The name of its file.
+    pub(super) fn file(&self) -> String {
+        format!("{}.{}", self.name, self.section)
+    }
+}
+
+/// Every page, the program's own first.
+pub(super) fn pages(command: &Command) -> Result<Vec<Page>, Failure> {
+    let mut command = command.clone().disable_help_subcommand(true);
+    command.build();
+    let mut pages = Vec::new();
+    add(&command, "authctl", &mut pages)?;
+    pages.push(Page { name: "authctl-providers".into(), section: 5, roff: include_str!("../../man/authctl-providers.5").into() });
+    pages.push(Page { name: "authctl".into(), section: 7, roff: include_str!("../../man/authctl.7").into() });
+    Ok(pages)
+}
+
+fn add(command: &Command, name: &str, pages: &mut Vec<Page>) -> Result<(), Failure> {
+    pages.push(Page { name: name.to_owned(), section: 1, roff: render(command, name)? });
+    for inner in command.get_subcommands().filter(|inner| !inner.is_hide_set()) {
+        add(inner, &format!("{name}-{}", inner.get_name()), pages)?;
+    }
+    Ok(())
+}
+
+/// One page. There is no date in it: the same types make the same page on any day.
+fn render(command: &Command, name: &str) -> Result<String, Failure> {
+    // What stands behind the help is laid out with spaces, which only an example block keeps.
+    let after = command.get_after_long_help().or(command.get_after_help()).map(ToString::to_string).unwrap_or_default();
+    let plain = command.clone().name(name.to_owned()).after_help("").after_long_help("");
+    let man = Man::new(plain).title(name.to_uppercase()).section("1").source("authctl").manual("authctl manual").date("");
+    let mut text = Vec::new();
+    let made = (|| {
+        man.render_title(&mut text)?;
+        man.render_name_section(&mut text)?;
+        man.render_synopsis_section(&mut text)?;
+        man.render_description_section(&mut text)?;
+        if command.get_arguments().any(|argument| !argument.is_hide_set()) {
+            man.render_options_section(&mut text)?;
+        }
+        if command.get_subcommands().next().is_some() {
+            man.render_subcommands_section(&mut text)?;
+        }
+        std::io::Result::Ok(())
+    })();
+    made.map_err(|error| Failure::new(Code::Failed, error.to_string()))?;
+    let mut text = String::from_utf8_lossy(&text).into_owned();
+    for block in after.split("\n\n").filter(|block| !block.trim().is_empty()) {
+        let (title, lines) = block.split_once('\n').unwrap_or((block, ""));
+        text.push_str(&format!(".SH {}\n.nf\n", title.trim_end_matches(':').to_uppercase()));
+        for line in lines.lines() {
+            text.push_str(&escape(line));
+            text.push('\n');
+        }
+        text.push_str(".fi\n");
+    }
+    text.push_str(".SH SEE ALSO\n.BR authctl (1),\n.BR authctl (7),\n.BR authctl-providers (5)\n");
+    Ok(tidy(&text))
+}
+
+/// A line as it stands: backslashes, dashes that are typed, and what roff would take for a request.
+fn escape(line: &str) -> String {
+    let text = line.replace('\\', "\\e").replace('-', "\\-");
+    if text.starts_with(['.', '\'']) { format!("\\&{text}") } else { text }
+}
+
+/// Without the trailing spaces and the empty lines that the checkers of pages complain of.
+fn tidy(text: &str) -> String {
+    let lines = text.lines().map(str::trim_end).filter(|line| !line.is_empty());
+    let mut tidy = lines.collect::<Vec<_>>().join("\n");
+    tidy.push('\n');
+    tidy
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::commands::Cli;
+    use clap::CommandFactory;
+
+    /// Compares a generated file with the committed one; with `AUTHCTL_REWRITE` set, writes it.
+    pub(in crate::commands) fn compare(path: &str, made: &str) {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
+        if std::env::var_os("AUTHCTL_REWRITE").is_some() {
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(&path, made).unwrap();
+        }
+        let committed = std::fs::read_to_string(&path).unwrap_or_default();
+        assert_eq!(committed.replace("\r\n", "\n"), made, "{} is not up to date; AUTHCTL_REWRITE=1 cargo test writes it", path.display());
+    }
+
+    #[test]
+    fn the_committed_pages_are_those_that_are_printed() {
+        let pages = pages(&Cli::command()).unwrap();
+        for page in pages.iter().filter(|page| page.section == 1) {
+            compare(&format!("man/{}", page.file()), &page.roff);
+        }
+        let files: std::collections::BTreeSet<String> = pages.iter().map(Page::file).collect();
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("man");
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let name = entry.unwrap().file_name().into_string().unwrap();
+            assert!(files.contains(&name), "man/{name} is the page of no command");
+        }
+    }
+
+    #[test]
+    fn every_command_has_examples() {
+        fn look(command: &Command, path: &str) {
+            let help = command.get_after_long_help().or(command.get_after_help()).map(ToString::to_string).unwrap_or_default();
+            assert!(help.contains("Examples:"), "`{path}` has no examples");
+            assert!(command.get_about().is_some(), "`{path}` says nothing of itself");
+            for inner in command.get_subcommands().filter(|inner| inner.get_name() != "help") {
+                look(inner, &format!("{path} {}", inner.get_name()));
+            }
+        }
+        look(&Cli::command(), "authctl");
+    }
+}

@@ -1,0 +1,104 @@
+//! `authctl move` and `authctl rename`.
+
+use super::registration::{Registration, stored_secret};
+use super::{answer, complete, documents, warn_all};
+use crate::acquire::{relocate, rename as rename_credential};
+use crate::app::App;
+use crate::config::Client;
+use crate::credential::{Index, Kind, Name, StoreKind};
+use crate::failure::{Code, Failure};
+
+/// Keep a credential in another store
+///
+/// It is stored there under a new id and read back before the old one goes, so it is never lost and never in two places.
+/// The secret of the client that a login was made with goes along.
+#[derive(clap::Args, Debug)]
+#[command(after_help = "Examples:\n  authctl move github --to vault\n  authctl move stripe --to keychain")]
+pub struct MoveArgs {
+    /// The credential: PROVIDER or PROVIDER/ACCOUNT
+    #[arg(add = complete::credentials())]
+    pub(super) name: Name,
+    /// The store
+    #[arg(long, value_name = "STORE")]
+    to: StoreKind,
+}
+
+/// Call a credential otherwise
+///
+/// A credential stays with its provider; what changes is the account behind the slash. The old name is free afterwards.
+#[derive(clap::Args, Debug)]
+#[command(after_help = "Examples:\n  authctl rename github github/work\n  authctl rename stripe/test stripe")]
+pub struct RenameArgs {
+    /// The name it has
+    #[arg(value_name = "OLD", add = complete::credentials())]
+    pub(super) old: Name,
+    /// The name it gets
+    #[arg(value_name = "NEW")]
+    new: Name,
+}
+
+pub(super) fn run_move(app: &App, args: &MoveArgs) -> Result<(), Failure> {
+    let keeper = app.keeper();
+    let name = &args.name;
+    let index = existing(app, name)?;
+    if index.store == StoreKind::Vault || args.to == StoreKind::Vault {
+        // A passphrase is asked for before the lock is taken and anything waits for it.
+        app.stores.vault().open_now()?;
+    }
+    app.stores.probe(args.to)?;
+    let lock = keeper.lock(name)?;
+    let saved = relocate(&keeper, &lock, name, args.to)?;
+    warn_all(app, &saved.warnings);
+    if index.kind == Kind::Login {
+        move_client_secret(app, &index, args.to)?;
+    }
+    app.ui.say(&format!("{name} is kept in the {} now", args.to));
+    answer(app.output, || documents::Moved { name: name.to_string(), store: args.to.to_string() }, |_| Ok(()))
+}
+
+/// The client secret is needed wherever the login is: a login in an open vault is of no use while its client's secret
+/// lies in a locked keychain.
+fn move_client_secret(app: &App, index: &Index, to: StoreKind) -> Result<(), Failure> {
+    let (name, bound) = (&index.name, &index.bound);
+    let Some(client) = Client::read(&app.paths, name.provider())?.filter(|client| bound.client_id.as_ref() == Some(&client.client_id))
+    else {
+        return Ok(());
+    };
+    if client.secret_store.is_none_or(|store| store == to) {
+        return Ok(());
+    }
+    let Some(oauth) = app.catalogue.get(name.provider())?.resolve(&bound.variables)?.oauth else { return Ok(()) };
+    let secret = stored_secret(app, name.provider(), &oauth, &client)?;
+    let registration = Registration { id: client.client_id, secret, is_new: true };
+    registration.keep(app, name, &oauth, to)?;
+    registration.settle_in(app, name.provider())
+}
+
+pub(super) fn run_rename(app: &App, args: &RenameArgs) -> Result<(), Failure> {
+    let (old, new) = (&args.old, &args.new);
+    if old == new {
+        return Err(Failure::new(Code::Usage, "that is its name already"));
+    }
+    if old.provider() != new.provider() {
+        return Err(Failure::new(Code::Usage, "a credential stays with its provider")
+            .hint(format!("choose another account: `authctl rename {old} {}/ACCOUNT`", old.provider())));
+    }
+    let index = existing(app, old)?;
+    if Index::read(&app.paths.credentials(), new)?.is_some() {
+        return Err(Failure::new(Code::Refused, format!("there is a credential called `{new}` already"))
+            .hint("choose another name, or remove that one first"));
+    }
+    if index.store == StoreKind::Vault {
+        app.stores.vault().open_now()?;
+    }
+    let saved = rename_credential(&app.keeper(), old, new)?;
+    warn_all(app, &saved.warnings);
+    app.ui.say(&format!("{old} is called {new} now"));
+    answer(app.output, || documents::Renamed { name: new.to_string(), was: old.to_string() }, |_| Ok(()))
+}
+
+/// Asked before any lock, so that a wrong name leaves no lock file behind.
+fn existing(app: &App, name: &Name) -> Result<Index, Failure> {
+    let index = Index::read(&app.paths.credentials(), name)?;
+    index.ok_or_else(|| crate::acquire::Error::NotFound(name.clone()).into())
+}

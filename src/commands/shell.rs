@@ -1,0 +1,107 @@
+//! `authctl completions` and `authctl man`: the same that `completions/` and `man/` hold.
+
+use super::{Cli, manual};
+use crate::app::App;
+use crate::failure::{Code, Failure};
+use clap::ValueEnum;
+use clap_complete::env::Shells;
+use std::path::PathBuf;
+
+/// The variable that the completion scripts set: then the program completes instead of running.
+pub(super) const COMPLETE: &str = "AUTHCTL_COMPLETE";
+
+/// Print the completion script for a shell
+///
+/// The script asks authctl itself what fits, so the names of credentials, providers and stores complete as well. They are
+/// read from the index and the catalogue alone.
+#[derive(clap::Args, Debug)]
+#[command(
+    after_help = "Examples:\n  source <(authctl completions bash)                                     # ~/.bashrc\n  source <(authctl completions zsh)                                      # ~/.zshrc, after compinit\n  authctl completions fish > ~/.config/fish/completions/authctl.fish\n  authctl completions powershell | Out-String | Invoke-Expression        # $PROFILE"
+)]
+pub struct CompletionsArgs {
+    /// The shell
+    shell: Shell,
+}
+
+/// The shells that there is a script for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Shell {
+    Bash,
+    Zsh,
+    Fish,
+    #[value(name = "powershell")]
+    Power,
+}
+
+/// Print a page of the manual
+///
+/// Without a page, the one of authctl itself. The pages are roff, for `man -l -` or `mandoc`.
+#[derive(clap::Args, Debug)]
+#[command(
+    after_help = "Examples:\n  authctl man | man -l -\n  authctl man login | man -l -\n  authctl man key add\n  authctl man --list\n  authctl man --dir ~/.local/share/man"
+)]
+pub struct ManArgs {
+    /// The command whose page it is, or `providers` or `secrets`
+    #[arg(value_name = "COMMAND")]
+    page: Vec<String>,
+    /// List the pages
+    #[arg(long, conflicts_with = "page")]
+    list: bool,
+    /// Write all pages below this folder, in man1, man5 and man7
+    #[arg(long, value_name = "FOLDER", conflicts_with_all = ["page", "list"])]
+    dir: Option<PathBuf>,
+}
+
+/// The script that a shell reads to complete authctl's command line.
+pub(super) fn script(shell: Shell) -> std::io::Result<String> {
+    let shells = Shells::builtins();
+    let name = shell.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
+    let completer = shells.completer(&name).ok_or_else(|| std::io::Error::other("unknown shell"))?;
+    let mut text = Vec::new();
+    completer.write_registration(COMPLETE, "authctl", "authctl", "authctl", &mut text)?;
+    String::from_utf8(text).map_err(std::io::Error::other)
+}
+
+pub(super) fn run_completions(app: &App, args: &CompletionsArgs) -> Result<(), Failure> {
+    Ok(app.output.line(script(args.shell)?.trim_end())?)
+}
+
+pub(super) fn run_man(app: &App, args: &ManArgs) -> Result<(), Failure> {
+    let pages = manual::pages(&<Cli as clap::CommandFactory>::command())?;
+    if args.list {
+        return Ok(pages.iter().try_for_each(|page| app.output.line(&page.file()))?);
+    }
+    if let Some(folder) = &args.dir {
+        for page in &pages {
+            let folder = folder.join(format!("man{}", page.section));
+            std::fs::create_dir_all(&folder)?;
+            std::fs::write(folder.join(page.file()), &page.roff)?;
+        }
+        app.ui.say(&format!("wrote {} pages below {}", pages.len(), folder.display()));
+        return Ok(());
+    }
+    let wanted = match args.page.as_slice() {
+        [one] if one == "secrets" => "authctl.7".to_owned(),
+        [one] if one == "providers" => "authctl-providers.5".to_owned(),
+        words => format!("{}.1", std::iter::once("authctl").chain(words.iter().map(String::as_str)).collect::<Vec<_>>().join("-")),
+    };
+    let page = pages
+        .iter()
+        .find(|page| page.file() == wanted)
+        .ok_or_else(|| Failure::new(Code::Usage, format!("there is no page `{}`", args.page.join(" "))).hint("run `authctl man --list`"))?;
+    Ok(app.output.line(page.roff.trim_end())?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_committed_scripts_are_those_that_are_printed() {
+        for (shell, file) in
+            [(Shell::Bash, "authctl.bash"), (Shell::Zsh, "_authctl"), (Shell::Fish, "authctl.fish"), (Shell::Power, "authctl.ps1")]
+        {
+            manual::tests::compare(&format!("completions/{file}"), &script(shell).unwrap());
+        }
+    }
+}

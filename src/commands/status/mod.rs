@@ -1,0 +1,187 @@
+//! `authctl status`: what there is, how long it lives, and what is unwise.
+
+mod judge;
+
+use super::documents::{CredentialStatus, Finding, Status};
+use super::words::relative;
+use super::{answer, args, complete};
+use crate::acquire::{Error, Wanted, parts};
+use crate::app::App;
+use crate::credential::{Index, IndexError, Name, StoreKind};
+use crate::failure::{Code, Failure};
+use crate::output::Output;
+use jiff::{SignedDuration, Timestamp};
+use std::time::Duration;
+
+use judge::{judge, life};
+
+/// Show what expires, what is due and what is unwise
+///
+/// Reads the index alone, so no store is opened and nothing is asked; `--check` opens the stores and tries each login
+/// (refreshing it when its token has not long to live). The exit code is 8 when something wants doing.
+#[derive(clap::Args, Debug)]
+#[command(after_help = "Examples:\n  authctl status\n  authctl status github --check\n  authctl status --within 30d --json")]
+pub struct StatusArgs {
+    /// Only this credential
+    #[arg(add = complete::credentials())]
+    name: Option<Name>,
+    /// Try each credential
+    #[arg(long)]
+    check: bool,
+    /// How far to look ahead
+    #[arg(long, value_name = "TIME", default_value = "7d", value_parser = args::duration)]
+    within: Duration,
+}
+
+impl StatusArgs {
+    /// Whether stores are opened.
+    pub(super) fn tries(&self) -> bool {
+        self.check
+    }
+}
+
+pub(super) fn run(app: &App, args: &StatusArgs) -> Result<(), Failure> {
+    let now = Timestamp::now();
+    let (found, damaged) = entries(app, args.name.as_ref())?;
+    let within = SignedDuration::try_from(args.within).unwrap_or(SignedDuration::MAX);
+    let mut status = Status { credentials: Vec::new(), findings: Vec::new() };
+    for index in &found {
+        let row = app.catalogue.find(index.name.provider());
+        if let Err(error) = &row {
+            let hint = Some("correct that file, or delete it".into());
+            status.findings.push(Finding {
+                subject: index.name.to_string(),
+                code: "row_damaged".into(),
+                advice: false,
+                message: error.to_string(),
+                hint,
+            });
+        }
+        let row = row.ok().flatten().and_then(|row| row.resolve(&index.bound.variables).ok());
+        status.findings.extend(judge(index, row.as_ref(), within, now));
+        let check = if args.check { Some(check(app, index, &mut status.findings)) } else { None };
+        status.credentials.push(CredentialStatus {
+            name: index.name.to_string(),
+            kind: index.kind.to_string(),
+            store: index.store.to_string(),
+            life: life(index, now),
+            check,
+            scopes: index.bound.scopes.clone(),
+            last_error: index.last_error.clone(),
+        });
+    }
+    for error in &damaged {
+        let hint = Some("delete that file, then log in again or add the key again".into());
+        status.findings.push(Finding {
+            subject: "index".into(),
+            code: "index_damaged".into(),
+            advice: false,
+            message: error.to_string(),
+            hint,
+        });
+    }
+    if args.name.is_none() && app.stores.vault().is_unattended() && found.iter().any(|index| index.store == StoreKind::Vault) {
+        let message = "the vault is unattended: whoever can read its folder can read what is in it".into();
+        let hint = Some("run `authctl vault passwd` to give it a passphrase".into());
+        status.findings.push(Finding { subject: "vault".into(), code: "vault_unattended".into(), advice: true, message, hint });
+    }
+    let text = |output: Output| match (args.name.is_some(), found.first(), status.credentials.first()) {
+        (true, Some(index), Some(credential)) => details(output, index, credential, now),
+        _ => table(app, output, &status),
+    };
+    answer(app.output, || &status, |output| text(output).and_then(|()| list(output, &status.findings)))?;
+    match status.findings.iter().filter(|finding| !finding.advice).count() {
+        0 => Ok(()),
+        1 => Err(Failure::new(Code::Findings, "one thing wants doing")),
+        count => Err(Failure::new(Code::Findings, format!("{count} things want doing"))),
+    }
+}
+
+fn entries(app: &App, name: Option<&Name>) -> Result<(Vec<Index>, Vec<IndexError>), Failure> {
+    let folder = app.paths.credentials();
+    if let Some(name) = name {
+        let index = Index::read(&folder, name)?.ok_or_else(|| Failure::from(Error::NotFound(name.clone())))?;
+        return Ok((vec![index], Vec::new()));
+    }
+    let (found, damaged): (Vec<_>, Vec<_>) = Index::all(&folder).into_iter().partition(Result::is_ok);
+    Ok((found.into_iter().flatten().collect(), damaged.into_iter().filter_map(Result::err).collect()))
+}
+
+/// Tries one credential, as `token --check` would.
+fn check(app: &App, index: &Index, findings: &mut Vec<Finding>) -> String {
+    let spinner = app.ui.spinner(&format!("trying {}", index.name));
+    let tried = parts(&app.keeper(), &index.name, &Wanted::default());
+    drop(spinner);
+    match tried {
+        Ok(_) => "good".into(),
+        Err(error) => {
+            let failure = Failure::from(error);
+            let code = failure.code.name().to_owned();
+            // What the index told already is not told twice.
+            if !findings.iter().any(|finding| finding.subject == index.name.to_string() && finding.code.ends_with(&code)) {
+                let finding = Finding {
+                    subject: index.name.to_string(),
+                    code: format!("check_{code}"),
+                    advice: false,
+                    message: failure.message,
+                    hint: failure.hint,
+                };
+                findings.push(finding);
+            }
+            code
+        }
+    }
+}
+
+fn table(app: &App, output: Output, status: &Status) -> std::io::Result<()> {
+    if status.credentials.is_empty() {
+        app.ui.say("there are no credentials yet; `authctl login NAME` or `authctl key add NAME` makes one");
+        return Ok(());
+    }
+    let checked = status.credentials.iter().any(|credential| credential.check.is_some());
+    let line = |credential: &CredentialStatus| {
+        let mut cells = vec![credential.name.clone(), credential.kind.clone(), credential.store.clone(), credential.life.clone()];
+        cells.extend(credential.check.as_ref().map(|check| check.replace('_', " ")));
+        cells.push(credential.scopes.join(" "));
+        cells
+    };
+    let mut head = vec!["NAME", "KIND", "STORE", "LIFE"];
+    head.extend(checked.then_some("TRIED"));
+    head.push("SCOPES");
+    output.table(&head, status.credentials.iter().map(line).collect())
+}
+
+/// One credential in full.
+fn details(output: Output, index: &Index, credential: &CredentialStatus, now: Timestamp) -> std::io::Result<()> {
+    let bound = &index.bound;
+    let mut rows = vec![
+        ("name", index.name.to_string()),
+        ("kind", index.kind.to_string()),
+        ("store", index.store.to_string()),
+        ("life", credential.life.clone()),
+    ];
+    let mut add = |title: &'static str, text: Option<String>| rows.extend(text.filter(|text| !text.is_empty()).map(|text| (title, text)));
+    add("tried", credential.check.as_ref().map(|check| check.replace('_', " ")));
+    add("whose", bound.label.clone().or_else(|| bound.subject.clone()));
+    add("scopes", Some(bound.scopes.join(" ")));
+    add("goes to", Some(bound.origins.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")));
+    add("client", bound.client_id.clone());
+    add("issuer", bound.issuer.clone());
+    add("stored", Some(relative(index.created_at, now)));
+    add("changed", Some(relative(index.changed_at, now)));
+    add("refreshed", index.refreshed_at.map(|time| relative(time, now)));
+    add("rotate", index.rotate_every.as_ref().map(|every| format!("every {every}")));
+    output.pairs(&rows)
+}
+
+fn list(output: Output, findings: &[Finding]) -> std::io::Result<()> {
+    for finding in findings {
+        let kind = if finding.advice { "note: " } else { "" };
+        output.line("")?;
+        output.text(&format!("{kind}{}: {}", finding.subject, finding.message))?;
+        if let Some(hint) = &finding.hint {
+            output.text(&format!("  hint: {hint}"))?;
+        }
+    }
+    Ok(())
+}
