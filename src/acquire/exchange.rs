@@ -3,7 +3,7 @@
 use super::{Error, Keeper};
 use crate::credential::Name;
 use crate::http::interruption;
-use crate::oauth::{self, Client, Grant, TokenError, TokenReply};
+use crate::oauth::{self, Client, Dialect, Grant, TokenError, TokenReply};
 use jiff::SignedDuration;
 use std::time::{Duration, Instant};
 use url::Url;
@@ -52,6 +52,7 @@ pub(super) async fn exchange(
     endpoint: &Url,
     client: &Client,
     grant: &Grant,
+    dialect: &Dialect,
 ) -> (Result<TokenReply, TokenError>, bool) {
     let began = Instant::now();
     let mut attempt = 0;
@@ -59,7 +60,7 @@ pub(super) async fn exchange(
     loop {
         let left = BUDGET.saturating_sub(began.elapsed());
         let time = if attempt == 0 { FIRST_ATTEMPT } else { left };
-        let mut request = std::pin::pin!(oauth::request(keeper.network, endpoint, client, grant, time));
+        let mut request = std::pin::pin!(oauth::request(keeper.network, endpoint, client, grant, dialect, time));
         let answer = tokio::select! {
             answer = &mut request => answer,
             () = interruption() => {

@@ -145,8 +145,8 @@ fn hand(keeper: &Keeper<'_>, name: &Name, mut handed: Handed) -> Result<Handed, 
     } else {
         handed.bound.headers.iter().map(Template::new).collect()
     };
-    // Without a header a request would go out bare.
-    if handed.templates.is_empty() {
+    // Without a header a request would go out bare. Only a row may say that its keys are never sent.
+    if handed.templates.is_empty() && handed.env.is_empty() {
         let reason = format!("the provider's row, which says how the key is sent, is gone (providers/{}.toml)", name.provider());
         return Err(Error::Refused { name: name.clone(), reason });
     }

@@ -7,7 +7,7 @@ use super::{Error, Found, Keeper, Look, bound_url, look, now, save, settle};
 use crate::audit::DONE;
 use crate::credential::{AccessToken, Index, LastError, Name, SecretPart};
 use crate::disk::{Lock, Reserved};
-use crate::oauth::{Grant, TokenError, TokenReply};
+use crate::oauth::{Dialect, Grant, TokenError, TokenReply};
 use crate::sealed::{FailedAttempt, FailureKind, Sealed};
 use crate::secret::Secret;
 use crate::store::Slot;
@@ -109,6 +109,7 @@ fn refresh(keeper: &Keeper<'_>, lock: &Lock, found: &Found, wanted: &Wanted) -> 
     let row = keeper.row(name, &record.bound)?;
     let oauth = row.as_ref().and_then(|row| row.oauth.as_ref());
 
+    let dialect = oauth.map(Dialect::of).unwrap_or_default();
     let mut grant = Grant::refresh(spent);
     let separator = oauth.map_or(" ", |oauth| oauth.scope_separator.as_str());
     let scope =
@@ -122,7 +123,7 @@ fn refresh(keeper: &Keeper<'_>, lock: &Lock, found: &Found, wanted: &Wanted) -> 
     // From the moment of the request the old token may be spent: the room for the new one is taken before.
     let room = Sealed::reserve(&keeper.paths.sealed(), &record.id, found.sealed.size() + record.room())
         .map_err(|error| Error::NoRoom { name: name.clone(), reason: error.to_string() })?;
-    let (answer, interrupted) = keeper.network.run(exchange(keeper, &endpoint, &client, &grant))?;
+    let (answer, interrupted) = keeper.network.run(exchange(keeper, &endpoint, &client, &grant, &dialect))?;
     let reply = match answer {
         Ok(reply) => reply,
         Err(error) => {

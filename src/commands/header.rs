@@ -5,7 +5,7 @@ use crate::credential::{Name, plain_url};
 use crate::failure::{Code, Failure};
 use crate::handover::{OPTION, curl_config, hand_over, refusal};
 use crate::output::Output;
-use crate::provider::{Header, render};
+use crate::provider::Header;
 use std::time::Duration;
 
 /// Print the request header for curl
@@ -63,7 +63,7 @@ pub(super) fn run(app: &App, args: &HeaderArgs) -> Result<(), Failure> {
     {
         return Err(super::elsewhere(&args.name, &handed.bound, &url));
     }
-    let headers = render(&handed.templates, &handed.parts)?;
+    let headers = super::headers(&args.name, &handed)?;
     match args.format {
         Format::Raw => headers.iter().try_for_each(|header| app.output.secret(&line(header)))?,
         Format::Json => {

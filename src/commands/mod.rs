@@ -27,10 +27,12 @@ mod token;
 mod vault;
 mod words;
 
+use crate::acquire::Handed;
 use crate::app::App;
 use crate::credential::{Bound, Name};
 use crate::failure::{Code, Failure};
 use crate::output::Output;
+use crate::provider::{Header, render};
 use crate::ui::Ui;
 use clap::Parser;
 use clap::error::ErrorKind;
@@ -112,6 +114,15 @@ pub fn report_defect(arguments: &[OsString]) {
     }
     let ui = Ui { quiet: false, json: arguments.iter().any(|argument| argument == "--json"), no_input: true };
     ui.fail(Code::Failed.name(), "internal error", Some("please report what you did; nothing that was stored is lost"));
+}
+
+/// The request headers of a credential.
+fn headers(name: &Name, handed: &Handed) -> Result<Vec<Header>, Failure> {
+    if handed.templates.is_empty() {
+        return Err(Failure::new(Code::Usage, format!("`{name}` signs requests and is never sent in a header"))
+            .hint(format!("run the program that signs: `authctl exec {name} -- COMMAND`")));
+    }
+    Ok(render(&handed.templates, &handed.parts)?)
 }
 
 /// A credential was about to be sent where it does not belong.

@@ -4,7 +4,6 @@ use crate::config::parse_toml;
 use crate::disk::MAX_FILE;
 use crate::failure::{Code, Failure};
 use crate::provider::Row;
-use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::PathBuf;
 
@@ -106,7 +105,7 @@ fn add(app: &App, args: &AddArgs) -> Result<(), Failure> {
     let mut bytes = Vec::new();
     std::fs::File::open(&args.file).and_then(|file| file.take(MAX_FILE).read_to_end(&mut bytes)).map_err(unreadable)?;
     let row: Row = parse_toml(&args.file, &bytes)?;
-    row.resolve(&BTreeMap::new())?;
+    row.example()?;
     if app.catalogue.is_own(&row.name) && !args.replace {
         return Err(
             Failure::new(Code::Refused, format!("you have a provider called `{}` already", row.name)).hint("add `--replace` to replace it")

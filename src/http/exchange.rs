@@ -12,12 +12,17 @@ use url::Url;
 pub struct Request {
     /// Where to.
     pub url: Url,
-    /// A body makes it a POST: content type and text.
+    /// A body makes it a POST: content type (empty for none) and text.
     pub body: Option<(&'static str, Secret)>,
     /// Further headers.
     pub headers: Vec<Header>,
     /// The deadline of the whole exchange.
     pub timeout: Duration,
+}
+
+/// The body of a POST that a row describes: JSON text, or nothing at all. Without one it is a GET.
+pub fn json_post(text: Option<&str>) -> Option<(&'static str, Secret)> {
+    text.map(|text| (if text.is_empty() { "" } else { "application/json" }, Secret::new(text)))
 }
 
 /// What came back.
@@ -52,6 +57,7 @@ impl Network {
     pub async fn send(&self, request: Request) -> Result<Reply, TransportError> {
         let client = self.client(request.url.scheme() == "http" && is_loopback(&request.url))?;
         let mut builder = match request.body {
+            Some(("", _)) => client.post(request.url),
             Some((kind, body)) => client.post(request.url).header("Content-Type", kind).body(body.expose().to_owned()),
             None => client.get(request.url),
         };

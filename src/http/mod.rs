@@ -6,7 +6,7 @@ use std::cell::OnceCell;
 use std::future::Future;
 use std::time::Duration;
 
-pub use exchange::{Reply, Request, TransportError};
+pub use exchange::{Reply, Request, TransportError, json_post};
 
 /// How long one connection attempt may take.
 const CONNECT: Duration = Duration::from_secs(10);

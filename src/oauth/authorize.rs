@@ -78,7 +78,7 @@ pub fn begin(spec: &OAuthSpec, endpoint: &Url, client_id: &str, redirect_uri: &s
             .append_pair("redirect_uri", redirect_uri)
             .append_pair("state", state.expose());
         if !scopes.is_empty() {
-            query.append_pair("scope", &scopes.join(&spec.scope_separator));
+            query.append_pair(spec.scope_param.as_deref().unwrap_or("scope"), &scopes.join(&spec.scope_separator));
         }
         if let Some(verifier) = &verifier {
             query.append_pair("code_challenge", &challenge(verifier)).append_pair("code_challenge_method", "S256");

@@ -14,5 +14,5 @@ pub use id_token::subject_of;
 pub use listener::{Arrival, Listener, ListenerError};
 pub use metadata::{MetadataError, discover};
 pub use revoke::{RevokeError, revoke};
-pub use token::{Client, Grant, TokenError, TokenReply, request};
+pub use token::{Client, Dialect, Grant, TokenError, TokenReply, request};
 pub use whoami::{Person, whoami};

@@ -2,7 +2,7 @@
 
 use super::authorize::plain;
 use crate::credential::trusted_url;
-use crate::http::{Network, Reply, Request, TransportError};
+use crate::http::{Network, Reply, Request, TransportError, json_post};
 use crate::provider::{Header, WhoAmI};
 use serde_json::Value;
 use std::time::Duration;
@@ -25,7 +25,7 @@ pub struct Person {
 /// It did not answer, or not with the fields the row names.
 pub async fn whoami(network: &Network, ask: &WhoAmI, headers: Vec<Header>) -> Result<Person, TransportError> {
     let url = trusted_url(&ask.url).map_err(|error| TransportError::NotSent(error.to_string()))?;
-    match network.send(Request { url, body: None, headers, timeout: TIMEOUT }).await? {
+    match network.send(Request { url, body: json_post(ask.post.as_deref()), headers, timeout: TIMEOUT }).await? {
         Reply { status: 200, body, .. } => {
             read(ask, &body).ok_or_else(|| TransportError::Lost("the answer does not say whose token it is".into()))
         }
@@ -50,7 +50,7 @@ mod tests {
 
     #[test]
     fn the_fields_are_where_the_row_says() {
-        let ask = WhoAmI { url: String::new(), subject: "/data/id".into(), label: "/data/login".into() };
+        let ask = WhoAmI { url: String::new(), post: None, subject: "/data/id".into(), label: "/data/login".into() };
         let person = read(&ask, br#"{"data":{"id":42,"login":"me"}}"#).unwrap();
         assert_eq!(person, Person { subject: "42".into(), label: Some("me".into()) });
         for bad in [&b"{}"[..], b"", b"[1", br#"{"data":{"id":null}}"#, br#"{"data":{"id":""}}"#] {

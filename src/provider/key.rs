@@ -11,7 +11,8 @@ pub struct KeySpec {
     /// What a key consists of; most have the one part `key`.
     #[serde(default = "one_part")]
     pub parts: Vec<Part>,
-    /// The headers it goes in, with `{part}` for the parts.
+    /// The headers it goes in, with `{part}` for the parts; none for keys that sign requests and are never sent.
+    #[serde(default)]
     pub headers: Vec<Template>,
     /// What its keys start with: a key without a name is recognised by the longest.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -46,8 +47,11 @@ pub struct Part {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Check {
-    /// A GET with the key's headers: 2xx is good, 401 and 403 are bad, anything else says nothing.
+    /// A GET with the key's headers: 2xx is good, 401 is bad, anything else says nothing.
     pub url: String,
+    /// A POST with this JSON text instead.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub post: Option<String>,
     /// JSON pointer to how the provider calls the owner or the key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
@@ -73,8 +77,8 @@ impl KeySpec {
         if names.is_empty() || !names.iter().all(word) {
             return Err("parts need names of lower-case letters".into());
         }
-        if self.headers.is_empty() {
-            return Err("headers must hold at least one `Name: value`".into());
+        if self.headers.is_empty() && self.env.is_empty() {
+            return Err("headers must hold at least one `Name: value`, or env the variables of a key that is never sent".into());
         }
         self.headers.iter().try_for_each(|header| header.check(&names)).map_err(|reason| format!("headers: {reason}"))?;
         for part in &self.parts {

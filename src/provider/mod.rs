@@ -2,6 +2,8 @@
 
 mod builtin;
 mod catalogue;
+#[cfg(test)]
+mod facts;
 mod key;
 mod oauth;
 mod render;
@@ -9,6 +11,6 @@ mod row;
 
 pub use catalogue::Catalogue;
 pub use key::{Check, KeySpec, Part};
-pub use oauth::{OAuthSpec, Pkce, Redirect, RevokeSpec, RevokeStyle, SecretRule, WhoAmI};
+pub use oauth::{OAuthSpec, Pkce, Redirect, RevokeSpec, RevokeStyle, SecretRule, TokenBody, WhoAmI};
 pub use render::{Header, RenderError, Template, render};
 pub use row::{ProviderError, Row};

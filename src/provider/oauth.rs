@@ -29,6 +29,18 @@ pub struct OAuthSpec {
     pub client_auth: ClientAuth,
     /// Whether a client of the user's has a secret.
     pub client_secret: SecretRule,
+    /// How the parameters of a token request are encoded: RFC 6749 section 4.1.3 says as a form.
+    #[serde(skip_serializing_if = "is_default")]
+    pub token_body: TokenBody,
+    /// JSON pointer (RFC 6901) to the object in a token reply that holds the token's fields, where that is not the reply.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reply_at: Option<String>,
+    /// Values of `token_type` besides `Bearer` that mean the same.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub token_types: Vec<String>,
+    /// The name of the scope parameter, where it is not `scope`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scope_param: Option<String>,
     /// What separates scopes in a request: RFC 6749 section 3.3 says a space.
     pub scope_separator: String,
     /// Scopes asked for when the user names none.
@@ -80,6 +92,18 @@ pub enum Pkce {
     Supported,
     /// The server refuses a request with it.
     Unsupported,
+}
+
+/// How a token request is encoded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum TokenBody {
+    /// `application/x-www-form-urlencoded`.
+    #[default]
+    Form,
+    /// A JSON object.
+    Json,
 }
 
 /// Whether the user's client has a secret.
@@ -170,6 +194,9 @@ pub enum RevokeStyle {
 pub struct WhoAmI {
     /// A GET with the access token.
     pub url: String,
+    /// A POST with this JSON text instead; empty for a POST without a body.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub post: Option<String>,
     /// JSON pointer (RFC 6901) to what identifies the person for good.
     pub subject: String,
     /// JSON pointer to how the person is called.
@@ -205,6 +232,10 @@ impl OAuthSpec {
             pkce: Pkce::default(),
             client_auth: ClientAuth::Basic,
             client_secret: SecretRule::default(),
+            token_body: TokenBody::default(),
+            reply_at: None,
+            token_types: Vec::new(),
+            scope_param: None,
             scope_separator: " ".into(),
             default_scopes: Vec::new(),
             offline_scopes: Vec::new(),

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// A header template: `Authorization: Bearer {token}`. `{basic:user:pass}` stands for the base64 of two parts, the
-/// credentials of HTTP Basic (RFC 7617).
+/// credentials of HTTP Basic (RFC 7617); `=word` instead of a part is that word, and nothing is the empty text.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(transparent)]
@@ -74,7 +74,7 @@ impl Template {
                 Piece::Part(part) => &[*part],
                 Piece::Basic(user, password) => &[*user, *password],
             };
-            if let Some(unknown) = used.iter().find(|used| !used.is_empty() && !names.contains(used)) {
+            if let Some(unknown) = used.iter().find(|used| !used.is_empty() && !used.starts_with('=') && !names.contains(used)) {
                 return Err(format!("`{{{unknown}}}` is not one of its parts ({})", names.join(", ")));
             }
         }
@@ -83,17 +83,13 @@ impl Template {
 
     fn render(&self, parts: &BTreeMap<String, Secret>) -> Result<Header, RenderError> {
         let (name, value) = self.split().map_err(RenderError::Template)?;
-        let find = |part: &str| match part {
-            "" => Ok(""),
-            part => parts.get(part).map(Secret::expose).ok_or_else(|| RenderError::Missing(part.to_owned())),
-        };
         let mut text = String::new();
         for piece in pieces(value)? {
             match piece {
                 Piece::Text(plain) => text.push_str(plain),
-                Piece::Part(part) => text.push_str(find(part)?),
+                Piece::Part(part) => text.push_str(find(part, parts)?),
                 Piece::Basic(user, password) => {
-                    let pair = format!("{}:{}", find(user)?, find(password)?);
+                    let pair = format!("{}:{}", find(user, parts)?, find(password, parts)?);
                     text.push_str(&base64::engine::general_purpose::STANDARD.encode(pair));
                 }
             }
@@ -101,6 +97,14 @@ impl Template {
         let value = Secret::new(text);
         value.check(Alphabet::Printable).map_err(|error| RenderError::Template(format!("the value of `{name}` {error}")))?;
         Ok(Header { name: name.to_owned(), value })
+    }
+}
+
+fn find<'a>(part: &'a str, parts: &'a BTreeMap<String, Secret>) -> Result<&'a str, RenderError> {
+    match part.strip_prefix('=') {
+        Some(word) => Ok(word),
+        None if part.is_empty() => Ok(""),
+        None => parts.get(part).map(Secret::expose).ok_or_else(|| RenderError::Missing(part.to_owned())),
     }
 }
 

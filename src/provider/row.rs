@@ -45,8 +45,9 @@ pub struct Row {
 pub struct Variable {
     /// What it is, for people.
     pub help: String,
-    /// Its value unless `--set` gives another.
-    pub default: String,
+    /// Its value unless `--set` gives another; without one it must be given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub default: Option<String>,
 }
 
 /// Why a row cannot be used.
@@ -89,7 +90,7 @@ impl Row {
         let invalid = |reason: String| ProviderError::Invalid { row: self.name.clone(), reason };
         check_part(&self.name, "")?;
         let mut known: BTreeMap<&str, &str> =
-            self.variables.iter().map(|(name, variable)| (name.as_str(), variable.default.as_str())).collect();
+            self.variables.iter().filter_map(|(name, variable)| Some((name.as_str(), variable.default.as_deref()?))).collect();
         for (name, value) in values {
             if !self.variables.contains_key(name) {
                 let names: Vec<_> = self.variables.keys().map(String::as_str).collect();
@@ -106,6 +107,10 @@ impl Row {
             }
             known.insert(name, value);
         }
+        if let Some((name, variable)) = self.variables.iter().find(|(name, _)| !known.contains_key(name.as_str())) {
+            let reason = format!("it needs a value for `{name}`: {}; give `--set {name}=VALUE`", variable.help);
+            return Err(ProviderError::Variable { row: self.name.clone(), reason });
+        }
         let fill = |text: &mut String| {
             for (name, value) in &known {
                 *text = text.replace(&format!("{{{name}}}"), value);
@@ -121,6 +126,15 @@ impl Row {
         }
         row.check().map_err(invalid)?;
         Ok(row)
+    }
+
+    /// The row as it would be for some installation: to check it, or to show it, without knowing one.
+    ///
+    /// # Errors
+    /// As for [`Row::resolve`].
+    pub fn example(&self) -> Result<Self, ProviderError> {
+        let given = self.variables.iter().filter(|(_, variable)| variable.default.is_none());
+        self.resolve(&given.map(|(name, _)| (name.clone(), format!("{name}.example"))).collect())
     }
 
     fn check(&self) -> Result<(), String> {

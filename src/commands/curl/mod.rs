@@ -8,7 +8,6 @@ use crate::app::App;
 use crate::credential::{Name, plain_url};
 use crate::failure::{Code, Failure};
 use crate::handover::{curl_request, hand_to_child};
-use crate::provider::render;
 use crate::ui::speaks_to_a_terminal;
 use std::convert::Infallible;
 use std::ffi::OsString;
@@ -54,7 +53,7 @@ pub(super) fn run(app: &App, args: &CurlArgs) -> Result<Infallible, Failure> {
     let wanted = Wanted { min_ttl: args.min_ttl, ..Wanted::default() };
     let handed = parts(&app.keeper(), &args.name, &wanted)?;
     warn_all(app, &handed.warnings);
-    let headers = render(&handed.templates, &handed.parts)?;
+    let headers = super::headers(&args.name, &handed)?;
     let facts = Facts { own_headers: headers.iter().map(|header| header.name.as_str()).collect(), on_terminal: speaks_to_a_terminal() };
     let allowed = check(&args.words, &facts).map_err(|reason| {
         Failure::new(Code::Refused, reason).hint(format!("what curl itself allows: `curl $(authctl header {}) …`", args.name))

@@ -4,7 +4,7 @@ use crate::acquire::{Error, Look, add, look, save, settle};
 use crate::app::{App, store_for};
 use crate::credential::{Bound, Index, Kind, Name, Origin, Record, SecretPart, State, StoreKind, trusted_url};
 use crate::failure::{Code, Failure};
-use crate::http::{Reply, Request};
+use crate::http::{Reply, Request, json_post};
 use crate::provider::{Check, KeySpec, Row, Template, render};
 use crate::sealed::Sealed;
 use crate::secret::Secret;
@@ -181,7 +181,7 @@ fn verify(app: &App, key: &NewKey, check: &Check) -> Result<Option<String>, Fail
     }
     let headers = render(&key.spec.headers, &key.parts)?;
     let spinner = app.ui.spinner(&format!("trying the key at {}", url.host_str().unwrap_or_default()));
-    let request = Request { url, body: None, headers, timeout: Duration::from_secs(15) };
+    let request = Request { url, body: json_post(check.post.as_deref()), headers, timeout: Duration::from_secs(15) };
     let reply = app.network.run(app.network.send(request))?;
     drop(spinner);
     match reply {

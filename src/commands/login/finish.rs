@@ -108,9 +108,10 @@ fn redeem(app: &App, attempt: &Attempt<'_>, flow: &Flow, code: &Secret) -> Resul
     let endpoint = trusted_url(&attempt.oauth.token_endpoint)?;
     let grant = Grant::code(code, &attempt.redirect_uri, flow.verifier.as_ref());
     let client = oauth::Client { id: attempt.client.id.clone(), auth: client_auth(attempt), secret: attempt.client.secret.clone() };
+    let dialect = oauth::Dialect::of(attempt.oauth);
     let reply = app.network.run(async {
         tokio::select! {
-            reply = oauth::request(&app.network, &endpoint, &client, &grant, EXCHANGE) => reply.map_err(|error| explain(attempt, error)),
+            reply = oauth::request(&app.network, &endpoint, &client, &grant, &dialect, EXCHANGE) => reply.map_err(|error| explain(attempt, error)),
             () = interruption() => Err(given_up()),
         }
     })??;

@@ -4,7 +4,7 @@ mod reply;
 
 use crate::credential::ClientAuth;
 use crate::http::{Network, Request, TransportError};
-use crate::provider::Header;
+use crate::provider::{Header, OAuthSpec, TokenBody};
 use crate::secret::Secret;
 use base64::Engine as _;
 use std::time::Duration;
@@ -104,6 +104,21 @@ pub enum TokenError {
     },
 }
 
+/// How a provider's token endpoint differs from RFC 6749; by default not at all.
+#[derive(Clone, Debug, Default)]
+pub struct Dialect {
+    body: TokenBody,
+    reply_at: Option<String>,
+    token_types: Vec<String>,
+}
+
+impl Dialect {
+    /// As the row says.
+    pub fn of(spec: &OAuthSpec) -> Self {
+        Self { body: spec.token_body, reply_at: spec.reply_at.clone(), token_types: spec.token_types.clone() }
+    }
+}
+
 /// Sends a grant to the token endpoint.
 ///
 /// # Errors
@@ -113,15 +128,31 @@ pub async fn request(
     endpoint: &Url,
     client: &Client,
     grant: &Grant,
+    dialect: &Dialect,
     timeout: Duration,
 ) -> Result<TokenReply, TokenError> {
-    let (body, headers) = encode(client, grant);
-    let request = Request { url: endpoint.clone(), body: Some(("application/x-www-form-urlencoded", body)), headers, timeout };
+    let (mut body, headers) = encode(client, grant);
+    let kind = match dialect.body {
+        TokenBody::Form => "application/x-www-form-urlencoded",
+        TokenBody::Json => {
+            body = as_json(&body);
+            "application/json"
+        }
+    };
+    let request = Request { url: endpoint.clone(), body: Some((kind, body)), headers, timeout };
     match network.send(request).await {
-        Ok(reply) => reply::read(&reply),
+        Ok(reply) => reply::read(&reply, dialect),
         Err(TransportError::NotSent(reason)) => Err(TokenError::NotSent(reason)),
         Err(TransportError::Lost(reason)) => Err(TokenError::Lost(reason)),
     }
+}
+
+/// The same parameters as a JSON object, for the server that takes nothing else.
+fn as_json(form: &Secret) -> Secret {
+    let pairs = url::form_urlencoded::parse(form.expose().as_bytes());
+    let object: serde_json::Map<String, serde_json::Value> =
+        pairs.map(|(name, value)| (name.into_owned(), value.into_owned().into())).collect();
+    Secret::new(serde_json::Value::Object(object).to_string())
 }
 
 /// The form body and the headers of a request with client authentication.
@@ -153,6 +184,14 @@ pub(super) fn encode(client: &Client, grant: &Grant) -> (Secret, Vec<Header>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_body_may_be_json() {
+        let client = Client { id: "id&".into(), auth: ClientAuth::None, secret: None };
+        let (form, _) = encode(&client, &Grant::refresh(&Secret::new("r\"+ 1")));
+        let json: serde_json::Value = serde_json::from_str(as_json(&form).expose()).unwrap();
+        assert_eq!(json, serde_json::json!({"grant_type": "refresh_token", "refresh_token": "r\"+ 1", "client_id": "id&"}));
+    }
 
     #[test]
     fn client_authentication_is_one_way_at_a_time() {

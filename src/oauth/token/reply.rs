@@ -1,6 +1,6 @@
 //! Reading what a token endpoint answers.
 
-use super::{TokenError, TokenReply};
+use super::{Dialect, TokenError, TokenReply};
 use crate::credential::scope_words;
 use crate::http::Reply;
 use crate::oauth::authorize::plain;
@@ -8,8 +8,8 @@ use crate::secret::{Alphabet, Secret};
 use serde_json::Value;
 
 /// Reads an answer by its fields first and its status second: some servers say `error` with 200.
-pub(in crate::oauth) fn read(reply: &Reply) -> Result<TokenReply, TokenError> {
-    let fields = parse(&reply.body);
+pub(in crate::oauth) fn read(reply: &Reply, dialect: &Dialect) -> Result<TokenReply, TokenError> {
+    let fields = parse(&reply.body).map(|fields| inner(fields, dialect.reply_at.as_deref()));
     let text = |name: &str| fields.as_ref().and_then(|fields| fields.get(name)).and_then(Value::as_str);
     let error = text("error").map(plain).filter(|code| !code.is_empty());
     let transient = matches!(error.as_deref(), Some("temporarily_unavailable" | "server_error" | "slow_down"));
@@ -44,6 +44,7 @@ pub(in crate::oauth) fn read(reply: &Reply) -> Result<TokenReply, TokenError> {
     // RFC 6749 section 7.1: a token of a type that is not understood must not be used.
     if let Some(kind) = text("token_type")
         && !kind.eq_ignore_ascii_case("bearer")
+        && !dialect.token_types.iter().any(|known| known == kind)
     {
         return Err(unusable(format!("the server sent a token of the type `{}`, which is not supported", plain(kind))));
     }
@@ -54,6 +55,17 @@ pub(in crate::oauth) fn read(reply: &Reply) -> Result<TokenReply, TokenError> {
         scope: fields.as_ref().and_then(|fields| fields.get("scope")).and_then(scope),
         id_token: text("id_token").map(Secret::new),
     })
+}
+
+/// The object that holds the token's fields: at the row's pointer when there is a token there, else the reply itself.
+fn inner(fields: serde_json::Map<String, Value>, pointer: Option<&str>) -> serde_json::Map<String, Value> {
+    let Some(pointer) = pointer else { return fields };
+    let whole = Value::Object(fields);
+    match (whole.pointer(pointer), &whole) {
+        (Some(Value::Object(inside)), _) if inside.contains_key("access_token") => inside.clone(),
+        (_, Value::Object(fields)) => fields.clone(),
+        _ => serde_json::Map::new(),
+    }
 }
 
 /// JSON, or the form encoding that at least one provider falls back to.
@@ -91,7 +103,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn answer(status: u16, body: &str) -> Result<TokenReply, TokenError> {
-        read(&Reply { status, retry_after: None, date: None, body: body.as_bytes().to_vec() })
+        read(&Reply { status, retry_after: None, date: None, body: body.as_bytes().to_vec() }, &Dialect::default())
     }
 
     fn ok(body: &str) -> TokenReply {
@@ -121,6 +133,17 @@ mod tests {
         for scope in ["\"b a\"", "\"b,a\"", "[\"b\",\"a\"]"] {
             assert_eq!(ok(&format!("{{\"access_token\":\"a\",\"scope\":{scope}}}")).scope.unwrap(), ["a", "b"]);
         }
+    }
+
+    #[test]
+    fn a_row_says_where_the_token_is_and_what_its_type_is_called() {
+        let dialect = Dialect { reply_at: Some("/authed_user".into()), token_types: vec!["user".into()], ..Dialect::default() };
+        let ask = |body: &str| read(&Reply { status: 200, retry_after: None, date: None, body: body.as_bytes().to_vec() }, &dialect);
+        let nested = ask(r#"{"ok":true,"authed_user":{"access_token":"x","token_type":"user","scope":"a,b"}}"#).unwrap();
+        assert!(nested.access_token.same_as("x") && nested.scope.unwrap() == ["a", "b"]);
+        assert!(ask(r#"{"ok":true,"access_token":"y","token_type":"user"}"#).unwrap().access_token.same_as("y"), "as a refresh answers");
+        assert!(matches!(ask(r#"{"ok":false,"error":"invalid_code"}"#), Err(TokenError::Denied { .. })));
+        assert!(ask(r#"{"ok":true,"access_token":"y","token_type":"bot"}"#).is_err());
     }
 
     #[test]
@@ -159,14 +182,14 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(700))]
         #[test]
         fn malformed_answers_never_panic_and_never_pass(status in 100u16..600, body: Vec<u8>) {
-            let answer = read(&Reply { status, retry_after: None, date: None, body });
+            let answer = read(&Reply { status, retry_after: None, date: None, body }, &Dialect::default());
             prop_assert!(answer.is_err());
         }
 
         #[test]
         fn odd_fields_never_panic(token: String, kind: String, expires in -1e18f64..1e18, scope: Option<Vec<String>>) {
             let body = serde_json::json!({"access_token": token, "token_type": kind, "expires_in": expires, "scope": scope});
-            if let Ok(reply) = read(&Reply { status: 200, retry_after: None, date: None, body: body.to_string().into_bytes() }) {
+            if let Ok(reply) = read(&Reply { status: 200, retry_after: None, date: None, body: body.to_string().into_bytes() }, &Dialect::default()) {
                 prop_assert!(reply.access_token.expose().bytes().all(|byte| byte.is_ascii_graphic()));
             }
         }

@@ -1,0 +1,140 @@
+//! What must hold of every row that comes with the program, and how much of it was seen in a source.
+
+use super::builtin::BUILTIN;
+use super::{Catalogue, Row, render};
+use crate::config::Paths;
+use crate::credential::trusted_url;
+use crate::secret::Secret;
+use proptest::strategy::{Strategy, ValueTree};
+use proptest::test_runner::TestRunner;
+use std::collections::{BTreeMap, BTreeSet};
+
+fn rows() -> Vec<(Row, toml::Table)> {
+    BUILTIN.iter().map(|(_, text)| (toml::from_str::<Row>(text).unwrap().example().unwrap(), toml::from_str(text).unwrap())).collect()
+}
+
+/// A text that a pattern matches, always the same one.
+fn sample(pattern: &str) -> String {
+    // `\w` is ASCII for the patterns of the rows, and all of Unicode for the generator.
+    let ascii = pattern.replace(r"[\w", "[A-Za-z0-9_").replace(r"\w", "[A-Za-z0-9_]").replace(r"\d", "[0-9]");
+    let mut runner = TestRunner::deterministic();
+    proptest::string::string_regex(&ascii).unwrap().new_tree(&mut runner).unwrap().current()
+}
+
+/// The path of every fact in a row, dotted.
+fn facts(table: &toml::Table, prefix: &str, found: &mut BTreeSet<String>) {
+    for (name, value) in table {
+        let path = format!("{prefix}{name}");
+        match value {
+            _ if prefix.is_empty() && ["name", "title", "verified", "sources", "unverified", "variables"].contains(&name.as_str()) => {}
+            toml::Value::Table(inner) if !["authorize_params"].contains(&name.as_str()) => facts(inner, &format!("{path}."), found),
+            toml::Value::Array(parts) if name == "parts" => {
+                for part in parts.iter().filter_map(toml::Value::as_table) {
+                    let part_name = part["name"].as_str().unwrap();
+                    found.extend(part.contains_key("pattern").then(|| format!("{path}.{part_name}.pattern")));
+                }
+            }
+            _ => drop(found.insert(path)),
+        }
+    }
+}
+
+fn is_below(fact: &str, entry: &str) -> bool {
+    fact == entry || fact.strip_prefix(entry).is_some_and(|rest| rest.starts_with('.'))
+}
+
+#[test]
+fn every_url_is_https_and_every_endpoint_where_its_secrets_belong() {
+    for (row, table) in rows() {
+        let name = &row.name;
+        let mut texts = Vec::new();
+        strings(&toml::Value::Table(table), &mut texts);
+        for text in texts.iter().filter(|text| text.contains("://")) {
+            assert!(!text.contains("http://"), "{name}: {text}");
+        }
+        let origins = row.bound_origins().unwrap();
+        for url in row.key.iter().flat_map(|key| &key.check).map(|check| &check.url) {
+            let url = trusted_url(url).unwrap();
+            assert!(origins.iter().any(|origin| origin.covers(&url)), "{name}: {url}");
+        }
+        if let Some(oauth) = &row.oauth {
+            assert!(oauth.register.is_some() && oauth.revoke.is_some(), "{name}: where is a client registered, and a login ended?");
+        }
+    }
+}
+
+fn strings(value: &toml::Value, found: &mut Vec<String>) {
+    match value {
+        toml::Value::String(text) => found.push(text.clone()),
+        toml::Value::Array(items) => items.iter().for_each(|item| strings(item, found)),
+        toml::Value::Table(table) => table.values().for_each(|value| strings(value, found)),
+        _ => {}
+    }
+}
+
+#[test]
+fn a_key_looks_like_one_is_recognised_and_goes_in_its_header() {
+    let home = tempfile::tempdir().unwrap();
+    let catalogue = Catalogue::new(&Paths::in_one(home.path()));
+    let mut shown = String::new();
+    for (row, _) in rows() {
+        let Some(key) = &row.key else { continue };
+        for part in &key.parts {
+            let Some(pattern) = &part.pattern else { continue };
+            for alternative in pattern.split('|').filter(|_| !pattern.contains('(')).chain([pattern.as_str()]) {
+                let sample = sample(alternative);
+                assert!(!key.looks_wrong(&part.name, &sample), "{}: {sample} does not match {pattern}", row.name);
+                if key.prefixes.iter().any(|prefix| sample.starts_with(prefix)) {
+                    let found = catalogue.recognise(&sample).unwrap();
+                    assert_eq!(found.name, row.name, "{sample} is taken for a key of another provider");
+                }
+            }
+        }
+        let parts: BTreeMap<String, Secret> =
+            key.parts.iter().map(|part| (part.name.clone(), Secret::new(part.name.to_uppercase()))).collect();
+        assert!(key.headers.is_empty() || key.env.len() == key.parts.len(), "{}: one variable for each part", row.name);
+        for header in render(&key.headers, &parts).unwrap() {
+            shown.push_str(&format!("{}: {}: {}\n", row.name, header.name, header.value.expose()));
+        }
+        if key.headers.is_empty() {
+            shown.push_str(&format!("{}: (never sent) {}\n", row.name, key.env.join(" ")));
+        }
+    }
+    for (row, _) in rows().iter().filter(|(row, _)| row.oauth.is_some()) {
+        let parts = BTreeMap::from([("token".to_owned(), Secret::new("TOKEN"))]);
+        for header in render(&row.login_headers(), &parts).unwrap() {
+            shown.push_str(&format!("{} (login): {}: {}\n", row.name, header.name, header.value.expose()));
+        }
+    }
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/snapshots/headers.txt");
+    if std::env::var_os("AUTHCTL_REWRITE").is_some() {
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, &shown).unwrap();
+    }
+    assert_eq!(std::fs::read_to_string(&path).unwrap_or_default().replace("\r\n", "\n"), shown, "AUTHCTL_REWRITE=1 cargo test writes it");
+}
+
+#[test]
+#[allow(clippy::print_stdout, reason = "the suite shows it among its figures")]
+fn what_was_seen_in_no_source_is_marked_and_counted() {
+    let (mut all, mut unverified, mut logins, mut keys) = (0, 0, 0, 0);
+    for (row, table) in rows() {
+        let mut found = BTreeSet::new();
+        facts(&table, "", &mut found);
+        for entry in &row.unverified {
+            assert!(found.iter().any(|fact| is_below(fact, entry)), "{}: `{entry}` is no fact of the row", row.name);
+        }
+        all += found.len();
+        unverified += found.iter().filter(|fact| row.unverified.iter().any(|entry| is_below(fact, entry))).count();
+        logins += usize::from(row.oauth.is_some());
+        keys += usize::from(row.key.is_some());
+    }
+    // Read by the suite, which shows it among its figures.
+    println!(
+        "catalogue: {} rows ({logins} with logins, {keys} with keys), {} facts with a source, {unverified} marked as unverified",
+        rows().len(),
+        all - unverified
+    );
+    assert!(rows().len() >= 50 && logins >= 13 && keys >= 40);
+    assert!(unverified * 2 < all, "{unverified} of {all} facts were seen in no source");
+}
