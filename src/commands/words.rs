@@ -4,10 +4,13 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
-/// `in 59 minutes`, `3 days ago`.
+/// `in 59 minutes`, `3 days ago`, `just now`.
 pub(super) fn relative(time: Timestamp, now: Timestamp) -> String {
     let seconds = time.duration_since(now).as_secs();
     let text = length(seconds.unsigned_abs());
+    if seconds == 0 {
+        return "just now".into();
+    }
     if seconds >= 0 { format!("in {text}") } else { format!("{text} ago") }
 }
 
@@ -35,6 +38,7 @@ mod tests {
     fn lengths_are_round() {
         let now = Timestamp::from_second(1_000_000).unwrap();
         let at = |seconds: i64| relative(Timestamp::from_second(1_000_000 + seconds).unwrap(), now);
+        assert_eq!(at(0), "just now");
         assert_eq!(at(1), "in 1 second");
         assert_eq!(at(-119), "119 seconds ago");
         assert_eq!(at(3599), "in 59 minutes");

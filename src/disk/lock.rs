@@ -51,6 +51,12 @@ impl Lock {
         }
     }
 
+    /// Takes the lock of a file if it is free now, without asking anything of its folder.
+    pub(super) fn beside(path: &Path) -> Option<Self> {
+        let file = open(&path.with_extension("lock")).ok()?;
+        file.try_lock().ok().map(|()| Self { _file: file })
+    }
+
     /// Where the lock of a credential lies below `dir`.
     pub fn path(dir: &Path, provider: &str, account: &str) -> PathBuf {
         dir.join(provider).join(account)

@@ -116,11 +116,14 @@ pub fn create_new(path: &Path, bytes: &[u8]) -> Result<(), Error> {
 /// The disk refused.
 pub fn append(path: &Path, line: &[u8], limit: u64) -> Result<(), Error> {
     let dir = path.parent().unwrap_or(Path::new("."));
-    private_dir(dir)?;
+    // The folder may be one that the user chose and that others may look into; the log itself is private.
+    if !dir.exists() {
+        private_dir(dir)?;
+    }
     let is_full = || fs::metadata(path).is_ok_and(|metadata| metadata.len() >= limit);
     // Looked at again under the lock, or two processes would put two logs aside and lose one.
     if is_full()
-        && let Ok(_lock) = Lock::acquire(&path.with_extension("lock"), Duration::ZERO)
+        && let Some(_lock) = Lock::beside(path)
         && is_full()
     {
         fs::rename(path, older(path)).map_err(|error| Error::io("put aside", path, error))?;

@@ -67,8 +67,9 @@ fn a_module_uses_only_what_stands_to_its_right() {
 fn only_output_and_ui_print_and_no_file_is_too_long() {
     for (module, path, text) in all() {
         for printing in ["println!", "print!", "eprint!", "io::stdout().lock", "io::stderr()", "anstream::"] {
-            // The holder's standard output is a pipe to its parent; asking what a stream is prints nothing.
-            let allowed = matches!(module.as_str(), "output" | "ui") || path.ends_with("handover/holder.rs");
+            // The holder's standard output is a pipe to its parent; the facts are counted in a test.
+            let allowed =
+                matches!(module.as_str(), "output" | "ui") || path.ends_with("handover/holder.rs") || path.ends_with("provider/facts.rs");
             assert!(allowed || !text.contains(printing), "{} uses {printing}", path.display());
         }
         let lines = text.lines().count();

@@ -5,6 +5,7 @@
 #[path = "../issuer/mod.rs"]
 mod issuer;
 
+mod daily;
 mod disk;
 mod hostile;
 mod house;

@@ -69,13 +69,24 @@ impl Home {
         login.end()
     }
 
+    /// A key called `acme` for the issuer's API.
+    pub fn with_key(&self, issuer: &Issuer, name: &str, key: &str) -> Ran {
+        self.run_with_input(&["key", "add", name, "--header", "X-API-Key: {key}", "--origin", &issuer.url], key.as_bytes())
+    }
+
+    /// Standard output as JSON.
+    pub fn json(&self, arguments: &[&str]) -> serde_json::Value {
+        let ran = self.run(&[&["--json"], arguments].concat());
+        serde_json::from_str(&ran.stdout).unwrap_or_else(|error| panic!("{error}: {ran:#?}"))
+    }
+
     pub fn begin_login(&self, issuer: &Issuer, name: &str, more: &[&str]) -> Login {
         let mut arguments = vec!["login", issuer.url.as_str(), "--as", name, "--no-browser"];
         if !more.contains(&"--client-id") {
             arguments.extend(["--client-id", "tool"]);
         }
         arguments.extend(more);
-        let child = self.command(&arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let child = self.command(&arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         Login::from(child)
     }
 
@@ -164,6 +175,13 @@ impl Login {
             return String::new();
         }
         http::location(&http::get(&self.url).unwrap()).unwrap_or_default()
+    }
+
+    /// Types a line at the login, and leaves its standard input open.
+    pub fn paste(&mut self, line: &str) {
+        let input = self.child.stdin.as_mut().unwrap();
+        writeln!(input, "{line}").unwrap();
+        input.flush().unwrap();
     }
 
     pub fn kill(mut self) {
