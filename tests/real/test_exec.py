@@ -11,7 +11,8 @@ import time
 
 from conftest import AUTHCTL, say, vault_home, wait_for
 
-SECRET = "PlantedExecSecret42"
+# Of this run alone: what an earlier one left running must not be taken for ours.
+SECRET = f"PlantedExecSecret{os.urandom(8).hex()}"
 
 
 def ready(folder):
@@ -24,7 +25,7 @@ def test_promise_03_the_secret_is_in_the_environment_and_nowhere_else(folder):
     home = ready(folder)
     trace = folder / "trace"
     marker = folder / "marker"
-    child = subprocess.Popen([AUTHCTL, "exec", "acme=ACME_KEY", "--", "sh", "-c", f"echo $$ > {marker}; sleep 30; true"], env=home.env)
+    child = subprocess.Popen([AUTHCTL, "exec", "acme=ACME_KEY", "--", "sh", "-c", f"echo $$ > {marker}; exec sleep 30"], env=home.env)
     pid = int(wait_for(lambda: marker.exists() and marker.read_text().strip()))
     # The program has taken authctl's place: same process, no parent of ours in between.
     assert pid == child.pid
