@@ -85,7 +85,8 @@ pub(super) fn keychain(app: &App) -> Check {
         Ok(()) => ok("keychain", "a set, a get and a delete worked"),
         Err(error) => {
             let failure = Failure::from(error);
-            check("keychain", "note", failure.message, failure.hint)
+            let hint = failure.hint.unwrap_or_else(|| "use the vault instead: `authctl vault init`, `--store vault`".into());
+            check("keychain", "note", failure.message, Some(hint))
         }
     }
 }
@@ -98,7 +99,8 @@ pub(super) fn vault(app: &App) -> Check {
     }
     if let Err(error) = app.stores.probe(StoreKind::Vault) {
         let failure = Failure::from(error);
-        return check("vault", "problem", failure.message, failure.hint);
+        let hint = failure.hint.unwrap_or_else(|| "make its folder writable; what is in it can still be read".into());
+        return check("vault", "problem", failure.message, Some(hint));
     }
     match vault.opens_without_asking() {
         Ok(true) if vault.is_unattended() => ok("vault", "open: it is unattended, its key lies beside it"),
@@ -111,7 +113,8 @@ pub(super) fn vault(app: &App) -> Check {
         ),
         Err(error) => {
             let failure = Failure::from(error);
-            check("vault", "problem", failure.message, failure.hint)
+            let hint = failure.hint.unwrap_or_else(|| "restore the vault's folder from a backup".into());
+            check("vault", "problem", failure.message, Some(hint))
         }
     }
 }
@@ -158,7 +161,12 @@ const NO_BROWSER: &str = "set BROWSER, or run `authctl login NAME --no-browser` 
 /// The network libraries, the CA bundle, and the clock against a server's `Date` (RFC 9110 section 6.6.1).
 pub(super) fn network(app: &App, server: Option<&Url>, entries: &[Index]) -> Vec<Check> {
     if let Err(error) = app.network.prepare() {
-        return vec![check("network", "problem", error.to_string(), None)];
+        return vec![check(
+            "network",
+            "problem",
+            error.to_string(),
+            Some("install the package ca-certificates, or point SSL_CERT_FILE at a bundle".into()),
+        )];
     }
     let mut found = vec![ok("network", "the HTTP client and its CA certificates are ready")];
     let Some(url) = server.cloned().or_else(|| some_server(entries)) else {
