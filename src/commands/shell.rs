@@ -59,7 +59,8 @@ pub(super) fn script(shell: Shell) -> std::io::Result<String> {
     let completer = shells.completer(&name).ok_or_else(|| std::io::Error::other("unknown shell"))?;
     let mut text = Vec::new();
     completer.write_registration(COMPLETE, "authctl", "authctl", "authctl", &mut text)?;
-    String::from_utf8(text).map_err(std::io::Error::other)
+    let text = String::from_utf8(text).map_err(std::io::Error::other)?;
+    Ok(format!("{}\n", text.trim()))
 }
 
 pub(super) fn run_completions(app: &App, args: &CompletionsArgs) -> Result<(), Failure> {

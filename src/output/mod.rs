@@ -2,7 +2,7 @@
 
 use crate::secret::Secret;
 use comfy_table::presets::NOTHING;
-use comfy_table::{ContentArrangement, Table};
+use comfy_table::{ColumnConstraint, ContentArrangement, Table};
 use std::io::{self, Write};
 
 /// Where answers go, as text or as one JSON document.
@@ -55,34 +55,66 @@ impl Output {
         put(&[text.as_str(), "\n"])
     }
 
-    /// Titles and what stands for them, one pair a line.
+    /// Titles and what stands for them, one pair a line; a title for which nothing stands is left out.
     ///
     /// # Errors
     /// As for [`Output::line`].
     pub fn pairs(self, rows: &[(&str, String)]) -> io::Result<()> {
         let width = rows.iter().map(|(title, _)| title.len()).max().unwrap_or(0);
-        rows.iter().try_for_each(|(title, text)| self.line(&format!("{title:width$}  {}", harmless(text))))
+        let mut told = rows.iter().filter(|(_, text)| !text.is_empty());
+        told.try_for_each(|(title, text)| self.line(&format!("{title:width$}  {}", harmless(text))))
     }
 
-    /// A table with a head; as wide as the terminal, or as its content in a pipe.
+    /// A table with a head; as wide as the terminal, or as its content in a pipe. Where the terminal is too narrow for
+    /// more than its last column to be folded, each row is a paragraph of titles and values instead.
     ///
     /// # Errors
     /// As for [`Output::line`].
     pub fn table(self, head: &[&str], rows: Vec<Vec<String>>) -> io::Result<()> {
+        let rows: Vec<Vec<String>> = rows.into_iter().map(|row| row.iter().map(|cell| harmless(cell)).collect()).collect();
+        let width = terminal_width();
+        if width.is_some_and(|width| usize::from(width) < least_width(head, &rows)) {
+            for (number, row) in rows.iter().enumerate() {
+                if number > 0 {
+                    self.line("")?;
+                }
+                let titles: Vec<String> = head.iter().map(|title| title.to_lowercase()).collect();
+                let pairs: Vec<(&str, String)> = titles.iter().map(String::as_str).zip(row.iter().cloned()).collect();
+                self.pairs(&pairs)?;
+            }
+            return Ok(());
+        }
         let mut table = Table::new();
         table.load_style(NOTHING).set_content_arrangement(ContentArrangement::Dynamic).set_header(head.to_vec());
-        if let Some(width) = terminal_width() {
+        if let Some(width) = width {
             table.set_width(width);
         }
         for row in rows {
-            table.add_row(row.iter().map(|cell| harmless(cell)));
+            table.add_row(row);
         }
-        for column in table.column_iter_mut() {
+        let last = head.len().saturating_sub(1);
+        for (number, column) in table.column_iter_mut().enumerate() {
             column.set_padding((0, 2));
+            if number < last {
+                column.set_constraint(ColumnConstraint::ContentWidth);
+            }
         }
         let text: Vec<String> = table.lines().map(|line| line.trim_end().to_owned()).collect();
         put(&[&text.join("\n"), "\n"])
     }
+}
+
+/// The last column may be folded to this width, in characters.
+const FOLDED: usize = 24;
+
+/// How wide a terminal must be for the table to be read as one, in columns.
+fn least_width(head: &[&str], rows: &[Vec<String>]) -> usize {
+    let widest = |column: usize| {
+        let cells = rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count());
+        cells.chain(head.get(column).map(|title| title.len())).max().unwrap_or(0)
+    };
+    let last = head.len().saturating_sub(1);
+    (0..last).map(|column| widest(column) + 2).sum::<usize>() + widest(last).min(FOLDED)
 }
 
 /// Answers hold what providers say: nothing in them may move the cursor or break a row.

@@ -9,6 +9,9 @@ pub struct Spinner(ProgressBar);
 impl Spinner {
     /// Shows `text` behind a turning mark; only on a terminal, and only if `wanted`.
     pub(super) fn start(text: &str, wanted: bool) -> Self {
+        // A dumb terminal cannot take back what was written.
+        let dumb = std::env::var("TERM").is_ok_and(|kind| kind == "dumb");
+        let wanted = wanted && !dumb;
         let target = if wanted { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         let bar = ProgressBar::with_draw_target(None, target);
         if let Ok(style) = ProgressStyle::with_template("{spinner} {msg}") {

@@ -1,0 +1,199 @@
+"""What a person sees: screens at 40, 80 and 200 columns and on a dumb terminal, and what a tab completes in the real shells.
+
+The screens are compared with `screens/`; AUTHCTL_REWRITE=1 writes them.
+"""
+import os
+import re
+import shutil
+import subprocess
+import time
+
+import pytest
+from conftest import AUTHCTL, HERE, PATH, vault_home, wait_for
+
+SCREENS = HERE / "screens"
+
+
+class Tmux:
+    """A terminal with a shell in it."""
+
+    def __init__(self, folder, env, columns=80, rows=60, shell="sh", term="xterm-256color"):
+        self.socket = folder / f"tmux-{os.urandom(4).hex()}"
+        words = " ".join(f"'{key}={value}'" for key, value in {**env, "TERM": term, "PS1": "$ ", "PROMPT": "$ "}.items())
+        self("-f", "/dev/null", "new-session", "-d", "-x", str(columns), "-y", str(rows), f"env -i {words} {shell}")
+        self("set-option", "-g", "history-limit", "0")
+        time.sleep(0.3)
+
+    def __call__(self, *arguments):
+        done = subprocess.run(["tmux", "-S", str(self.socket), *arguments], capture_output=True, timeout=20, env={"PATH": PATH, "TERM": "xterm", "LC_ALL": "C.UTF-8"})
+        assert done.returncode == 0, done
+        return done.stdout.decode()
+
+    def type(self, text):
+        self("send-keys", "-l", text)
+
+    def press(self, key):
+        self("send-keys", key)
+
+    def screen(self, *how):
+        return "\n".join(line.rstrip() for line in self("capture-pane", "-p", *how).rstrip().splitlines())
+
+    def run(self, command):
+        """The screen after a command, without the command itself."""
+        self.type(f"clear; {command}; echo the-en''d")
+        self.press("Enter")
+        wait_for(lambda: "the-end" in self.screen(), seconds=20)
+        screen = self.screen()
+        return screen.split("the-end")[0].rstrip()
+
+    def stop(self):
+        subprocess.run(["tmux", "-S", str(self.socket), "kill-server"], capture_output=True)
+
+
+@pytest.fixture
+def home(folder):
+    home = vault_home(folder)
+    home.env["PATH"] = f"{folder}/bin:{PATH}"
+    (folder / "bin").mkdir()
+    os.symlink(AUTHCTL, folder / "bin/authctl")
+    home.run("key", "add", "acme", "--header", "X-API-Key: {key}", "--origin", "https://api.acme.example", "--origin", "https://other.acme.example", "--rotate-every", "90d", input="k").done()
+    home.run("key", "add", "stripe", "--no-verify", "--expires", "2099-12-31", input="sk_test_0123456789").done()
+    home.run("key", "add", "stripe/test-account", "--no-verify", input="sk_test_0123456789").done()
+    return home
+
+
+COMMANDS = {
+    "list": "authctl list",
+    "status": "authctl status",
+    "status-one": "authctl status acme",
+    "provider-list": "authctl provider list | head -8",
+    "audit": "authctl audit",
+    "short-help": "authctl -h",
+    "help": "authctl exec --help",
+    "error": "authctl token nobody",
+    "usage": "authctl token",
+    "refused": "authctl curl acme https://elsewhere.example/",
+}
+
+
+@pytest.mark.parametrize("columns,term", [(40, "xterm-256color"), (80, "xterm-256color"), (200, "xterm-256color"), (80, "dumb")])
+def test_screens(folder, home, columns, term):
+    tmux = Tmux(folder, home.env, columns=columns, term=term)
+    shown = ""
+    for name, command in COMMANDS.items():
+        screen = dumb(tmux, command) if term == "dumb" else tmux.run(command)
+        screen = re.sub(r"\d+ (seconds?|minutes?)( ago| old)|just now", lambda found: "some time" + (found[2] or " ago"), screen)
+        shown += f"== {name}\n{screen}\n\n"
+    tmux.stop()
+    longest = max(len(line) for line in shown.splitlines())
+    assert longest <= columns
+    # Whatever a terminal would obey is not text.
+    assert "\x1b" not in shown
+    path = SCREENS / f"{columns}{'-dumb' if term == 'dumb' else ''}.txt"
+    if os.environ.get("AUTHCTL_REWRITE"):
+        SCREENS.mkdir(exist_ok=True)
+        path.write_text(shown)
+    assert path.read_text() == shown, f"{path} differs; AUTHCTL_REWRITE=1 writes it"
+
+
+def dumb(tmux, command):
+    """A dumb terminal cannot be cleared: what follows the command's own line is looked at."""
+    tmux("clear-history")
+    tmux("send-keys", "-R")
+    time.sleep(0.1)
+    tmux.type(f"{command}; echo the-en''d")
+    tmux.press("Enter")
+    wait_for(lambda: "the-end" in tmux.screen(), seconds=20)
+    screen = tmux.screen().split("the-end")[0]
+    return screen.split("the-en''d", 1)[-1].strip("\n").rstrip()
+
+
+def test_colour_is_for_terminals_that_want_it(folder, home):
+    escape = "\x1b["
+    with_colour = Tmux(folder, home.env)
+    with_colour.run("authctl token nobody")
+    assert escape in with_colour.screen("-e")
+    with_colour.stop()
+    for env, term in (({"NO_COLOR": "1"}, "xterm-256color"), ({}, "dumb")):
+        plain = Tmux(folder, {**home.env, **env}, term=term)
+        plain.type("authctl token nobody; authctl -h")
+        plain.press("Enter")
+        wait_for(lambda: "run `authctl list`" in plain.screen())
+        # tmux keeps the attributes of what was written: none.
+        assert escape not in plain.screen("-e"), plain.screen("-e")
+        plain.stop()
+    # In a pipe there is neither colour nor spinner.
+    for arguments in (["token", "nobody"], ["--help"], ["list"], ["doctor"], ["status", "--check"]):
+        done = home.run(*arguments)
+        assert escape not in done.out + done.err and "\r" not in done.out + done.err, arguments
+
+
+def test_prompts_are_for_terminals(folder, home):
+    tmux = Tmux(folder, home.env)
+    tmux.type("authctl key add acme/typed --header 'X-API-Key: {key}' --origin https://api.acme.example")
+    tmux.press("Enter")
+    wait_for(lambda: "API key (hidden):" in tmux.screen())
+    tmux.type("typed-secret-key")
+    tmux.press("Enter")
+    wait_for(lambda: "stored the key as acme/typed" in tmux.screen())
+    assert "typed-secret-key" not in tmux.screen()
+    tmux.stop()
+    assert home.run("token", "acme/typed").out == "typed-secret-key\n"
+    # Nobody is asked without a terminal, nor with --no-input.
+    tmux = Tmux(folder, home.env)
+    tmux.type("authctl --no-input key add acme/more --header 'X: {key}' --origin https://a.example; echo code=$?.")
+    tmux.press("Enter")
+    wait_for(lambda: "code=2." in tmux.screen())
+    assert "nobody to ask" in tmux.screen()
+    tmux.stop()
+
+
+SHELLS = {
+    "bash": ("bash --norc -i", "source <(authctl completions bash)"),
+    "zsh": ("zsh -f -i", "autoload -U compinit; compinit -u -D; source <(authctl completions zsh)"),
+    "fish": ("fish --no-config -i", "authctl completions fish | source"),
+}
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_a_tab_completes_names(folder, home, shell):
+    start, load = SHELLS[shell]
+    assert shutil.which(shell, path=PATH), f"{shell} is not installed"
+    env = {**home.env, "HOME": str(folder), "LC_ALL": "C.UTF-8"}
+    tmux = Tmux(folder, env, columns=120, shell=start)
+    tmux.type(load)
+    tmux.press("Enter")
+    time.sleep(1)
+    for typed, expected in [
+        ("authctl token ac", "authctl token acme"),
+        ("authctl curl stripe/t", "authctl curl stripe/test-account"),
+        ("authctl exec ac", "authctl exec acme"),
+        ("authctl login gith", "authctl login github"),
+        ("authctl provider show sentr", "authctl provider show sentry"),
+        ("authctl move acme --to va", "authctl move acme --to vault"),
+        ("authctl --store keyc", "authctl --store keychain"),
+        ("authctl hea", "authctl header"),
+        ("authctl header acme --form", "authctl header acme --format"),
+    ]:
+        tmux.press("C-c") if shell == "bash" else tmux.press("C-u")
+        tmux.type(typed)
+        tmux.press("Tab")
+        wait_for(lambda: expected in tmux.screen(), seconds=10)
+    tmux.stop()
+
+
+def test_completion_reads_no_store_and_asks_no_network(folder, home):
+    """Only the index and the catalogue: with the vault gone it completes as before, and it opens no socket."""
+    shutil.move(home.path / "vault", folder / "elsewhere")
+    trace = folder / "trace"
+    env = {"AUTHCTL_COMPLETE": "fish"}
+    done = home.run("--", "authctl", "token", "", env=env, prefix=["strace", "-f", "-qq", "-e", "trace=socket,connect,openat", "-o", str(trace)])
+    assert done.code == 0 and set(line.split("\t")[0] for line in done.out.splitlines()) >= {"acme", "stripe", "stripe/test-account"}, done
+    text = trace.read_text()
+    assert "socket(" not in text and "connect(" not in text and "/vault" not in text and "/sealed" not in text
+
+
+def test_the_powershell_script_is_made(home):
+    """No PowerShell is packaged for Debian, so the script is only made and compared here, and not run."""
+    made = home.run("completions", "powershell").done().out
+    assert "Register-ArgumentCompleter" in made and made == (HERE.parent.parent / "completions/authctl.ps1").read_text()
