@@ -14,3 +14,4 @@ mod listener;
 mod login;
 mod refresh;
 mod support;
+mod transcripts;

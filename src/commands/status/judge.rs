@@ -26,7 +26,7 @@ pub(super) fn life(index: &Index, now: Timestamp) -> String {
             let age = age(index, now);
             match index.expires {
                 Some(ends) if ends < day(now) => format!("ended on {ends}"),
-                Some(ends) => format!("ends on {ends}, {age} old"),
+                Some(ends) => format!("ends on {ends}"),
                 None => format!("{age} old"),
             }
         }
