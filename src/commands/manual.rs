@@ -39,15 +39,17 @@ fn add(command: &Command, name: &str, pages: &mut Vec<Page>) -> Result<(), Failu
     Ok(())
 }
 
-/// One page. There is no date in it: the same types make the same page on any day.
+/// When the manual was last looked through: the same types make the same page on any day.
+const DATE: &str = "2026-11-24";
+
+/// One page.
 fn render(command: &Command, name: &str) -> Result<String, Failure> {
     // What stands behind the help is laid out with spaces, which only an example block keeps.
     let after = command.get_after_long_help().or(command.get_after_help()).map(ToString::to_string).unwrap_or_default();
     let plain = command.clone().name(name.to_owned()).after_help("").after_long_help("");
-    let man = Man::new(plain).title(name.to_uppercase()).section("1").source("authctl").manual("authctl manual").date("");
+    let man = Man::new(plain);
     let mut text = Vec::new();
     let made = (|| {
-        man.render_title(&mut text)?;
         man.render_name_section(&mut text)?;
         man.render_synopsis_section(&mut text)?;
         man.render_description_section(&mut text)?;
@@ -70,8 +72,12 @@ fn render(command: &Command, name: &str) -> Result<String, Failure> {
         }
         text.push_str(".fi\n");
     }
-    text.push_str(".SH SEE ALSO\n.BR authctl (1),\n.BR authctl (7),\n.BR authctl-providers (5)\n");
-    Ok(tidy(&text))
+    let others = ["authctl (1)", "authctl (7)", "authctl-providers (5)"];
+    let others: Vec<String> =
+        others.into_iter().filter(|other| *other != format!("{name} (1)")).map(|other| format!(".BR {other}")).collect();
+    text.push_str(&format!(".SH SEE ALSO\n{}\n", others.join(",\n")));
+    let title = format!(".TH {} 1 {DATE} \"authctl {}\" \"authctl manual\"\n", name.to_uppercase(), env!("CARGO_PKG_VERSION"));
+    Ok(title + &tidy(&text))
 }
 
 /// A line as it stands: backslashes, dashes that are typed, and what roff would take for a request.
@@ -80,12 +86,17 @@ fn escape(line: &str) -> String {
     if text.starts_with(['.', '\'']) { format!("\\&{text}") } else { text }
 }
 
-/// Without the trailing spaces and the empty lines that the checkers of pages complain of.
+/// Without what the checkers of pages complain of: trailing spaces, empty lines, breaks after breaks, and the preamble that
+/// each section brings once more.
 fn tidy(text: &str) -> String {
-    let lines = text.lines().map(str::trim_end).filter(|line| !line.is_empty());
-    let mut tidy = lines.collect::<Vec<_>>().join("\n");
-    tidy.push('\n');
-    tidy
+    const PREAMBLE: [&str; 2] = [".ie \\n(.g .ds Aq \\(aq", ".el .ds Aq '"];
+    let mut lines: Vec<&str> = PREAMBLE.to_vec();
+    for line in text.lines().map(str::trim_end).filter(|line| !line.is_empty() && !PREAMBLE.contains(line)) {
+        if !(line == ".br" && lines.last() == Some(&".br")) {
+            lines.push(line);
+        }
+    }
+    lines.join("\n") + "\n"
 }
 
 #[cfg(test)]
@@ -111,6 +122,7 @@ pub(super) mod tests {
         for page in pages.iter().filter(|page| page.section == 1) {
             compare(&format!("man/{}", page.file()), &page.roff);
         }
+        compare("man/authctl-providers.5", &crate::provider::page());
         let files: std::collections::BTreeSet<String> = pages.iter().map(Page::file).collect();
         let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("man");
         for entry in std::fs::read_dir(folder).unwrap() {

@@ -6,11 +6,15 @@ mod catalogue;
 mod facts;
 mod key;
 mod oauth;
+#[cfg(test)]
+mod page;
 mod render;
 mod row;
 
 pub use catalogue::Catalogue;
 pub use key::{Check, KeySpec, Part};
 pub use oauth::{OAuthSpec, Pkce, Redirect, RevokeSpec, RevokeStyle, SecretRule, TokenBody, WhoAmI};
+#[cfg(test)]
+pub use page::page;
 pub use render::{Header, RenderError, Template, render};
 pub use row::{ProviderError, Row};

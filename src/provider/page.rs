@@ -1,0 +1,148 @@
+//! The page authctl-providers(5): every field of a row, from the comments of its types. Made by a test, committed in `man/`.
+
+use super::{Catalogue, Row};
+use serde_json::Value;
+
+/// What stands before the fields.
+const HEAD: &str = r#".TH AUTHCTL-PROVIDERS 5 2026-11-24 "authctl" "authctl manual"
+.SH NAME
+authctl-providers \- how a provider is described
+.SH DESCRIPTION
+A provider is a row of the catalogue: a TOML file that says where its logins go, how its servers differ from the
+standards, what its API keys look like and where both may be sent.
+The rows that come with authctl are shown by
+.B authctl provider show
+.IR NAME .
+A row of your own is added by
+.B authctl provider add
+.IR FILE ,
+which checks it and keeps it in
+.IR $XDG_CONFIG_HOME/authctl/providers ;
+it takes the place of a built\-in one of the same name.
+.PP
+A row gives nothing away that is stored already: what a credential is bound to is kept with its secret, and a row that says
+something else stops it (exit code 7).
+Every URL is https, but for loopback addresses.
+.SH EXAMPLE
+.nf
+name = "acme"
+title = "Acme"
+origins = ["https://api.acme.example"]
+
+[oauth]
+authorization_endpoint = "https://acme.example/oauth/authorize"
+token_endpoint = "https://acme.example/oauth/token"
+revocation_endpoint = "https://acme.example/oauth/revoke"
+default_scopes = ["read"]
+redirect = { host = "127.0.0.1", path = "/callback" }
+revoke = { style = "rfc7009" }
+
+[key]
+parts = [{ name = "key", label = "API key", pattern = "acme_[a-z0-9]{32}" }]
+headers = ["X\-API\-Key: {key}"]
+prefixes = ["acme_"]
+env = ["ACME_API_KEY"]
+check = { url = "https://api.acme.example/me", label = "/email" }
+.fi
+"#;
+
+const FOOT: &str = r".SH SEE ALSO
+.BR authctl (1),
+.BR authctl-provider-add (1),
+.BR authctl (7)
+";
+
+/// The whole page.
+pub fn page() -> String {
+    let schema = serde_json::to_value(schemars::schema_for!(Row)).unwrap();
+    let mut text = HEAD.to_owned();
+    table(&schema, &schema, "FIELDS", &mut text);
+    for (title, name) in [
+        ("[variables.NAME]", "Variable"),
+        ("[oauth]", "OAuthSpec"),
+        ("[oauth.refresh]", "RefreshSpec"),
+        ("[oauth.redirect]", "Redirect"),
+        ("[oauth.revoke]", "RevokeSpec"),
+        ("[oauth.whoami]", "WhoAmI"),
+        ("[oauth.register]", "Register"),
+        ("[key]", "KeySpec"),
+        ("[[key.parts]]", "Part"),
+        ("[key.check]", "Check"),
+    ] {
+        table(&schema, &schema["$defs"][name], title, &mut text);
+    }
+    text + FOOT
+}
+
+fn table(schema: &Value, table: &Value, title: &str, text: &mut String) {
+    text.push_str(&format!(".SH \"{}\"\n", title.to_uppercase().replace("NAME", "name")));
+    let required: Vec<&str> = table["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    for (name, field) in table["properties"].as_object().unwrap() {
+        let must = if required.contains(&name.as_str()) { ", required" } else { "" };
+        text.push_str(&format!(
+            ".TP\n.B {name}\n({}{must})\n{}\n",
+            kind(schema, field),
+            escape(field["description"].as_str().unwrap_or_default())
+        ));
+        for (value, meaning) in choices(schema, field) {
+            text.push_str(&format!(".RS\n.TP\n.B \"{value}\"\n{}\n.RE\n", escape(&meaning)));
+        }
+    }
+}
+
+/// What a field holds, in a word or two.
+fn kind(schema: &Value, field: &Value) -> String {
+    let field = resolve(schema, field);
+    if field["oneOf"].is_array() {
+        return "one of these".into();
+    }
+    let kinds: Vec<&str> = match &field["type"] {
+        Value::String(kind) => vec![kind.as_str()],
+        Value::Array(kinds) => kinds.iter().filter_map(Value::as_str).filter(|kind| *kind != "null").collect(),
+        _ => Vec::new(),
+    };
+    match kinds.first().copied() {
+        Some("string") => "text".into(),
+        Some("integer" | "number") => "number".into(),
+        Some("boolean") => "true or false".into(),
+        Some("array") => format!(
+            "list of {}",
+            kind(schema, &field["items"]).replace("table", "tables").replace("text", "texts").replace("number", "numbers")
+        ),
+        _ => "table".into(),
+    }
+}
+
+fn resolve<'a>(schema: &'a Value, field: &'a Value) -> &'a Value {
+    if let Some(name) = field["$ref"].as_str() {
+        return &schema["$defs"][name.trim_start_matches("#/$defs/")];
+    }
+    match field["anyOf"].as_array().and_then(|choices| choices.first()) {
+        Some(choice) => resolve(schema, choice),
+        None => field,
+    }
+}
+
+/// The values of a field that has but a few.
+fn choices(schema: &Value, field: &Value) -> Vec<(String, String)> {
+    let choices = resolve(schema, field)["oneOf"].as_array().into_iter().flatten();
+    let one = |choice: &Value| Some((choice["const"].as_str()?.to_owned(), choice["description"].as_str().unwrap_or_default().to_owned()));
+    choices.filter_map(one).collect()
+}
+
+fn escape(text: &str) -> String {
+    let text = text.replace('\\', "\\e").replace('-', "\\-");
+    text.lines()
+        .map(|line| if line.starts_with(['.', '\'']) { format!("\\&{line}") } else { line.to_owned() })
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+#[test]
+fn the_example_of_the_page_is_a_row() {
+    let example = HEAD.split(".nf\n").nth(1).unwrap().split("\n.fi").next().unwrap().replace("\\-", "-");
+    let row: Row = toml::from_str(&example).unwrap();
+    row.example().unwrap();
+    let home = tempfile::tempdir().unwrap();
+    Catalogue::new(&crate::config::Paths::in_one(home.path())).add(&row).unwrap();
+}
