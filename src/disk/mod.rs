@@ -27,6 +27,7 @@ pub enum Error {
         source: io::Error,
     },
     /// Others could read it (or, for configuration, change it).
+    #[cfg_attr(not(unix), allow(dead_code, reason = "elsewhere access lists decide"))]
     #[error("{} {} other users (mode {mode:04o})", path.display(), if *writable { "can be changed by" } else { "is open to" })]
     Loose {
         /// The file or folder.

@@ -37,6 +37,7 @@ pub enum Error {
     #[error("`--format curl` needs Linux")]
     Unsupported,
     /// A system call failed.
+    #[cfg_attr(not(unix), allow(dead_code, reason = "elsewhere nothing is handed over"))]
     #[error("cannot hand the header over: {0}")]
     System(String),
 }

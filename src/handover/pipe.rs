@@ -7,8 +7,6 @@ use super::{Error, high};
 use crate::secret::Secret;
 use rustix::fs::{OFlags, fcntl_setfl};
 use rustix::io::{Errno, FdFlags, fcntl_setfd};
-use rustix::pipe::{PipeFlags, pipe_with};
-use std::fs::File;
 use std::io::Write;
 use std::os::fd::{AsRawFd, OwnedFd};
 
@@ -28,10 +26,10 @@ impl Handed {
 /// A system call failed, or the text is larger than a pipe holds (64 KiB at least).
 pub fn hand_to_child(config: &Secret) -> Result<Handed, Error> {
     let failed = |error: Errno| Error::System(error.to_string());
-    let (output, input) = pipe_with(PipeFlags::CLOEXEC).map_err(failed)?;
+    let (output, mut input) = std::io::pipe().map_err(|error| Error::System(error.to_string()))?;
     // Nobody reads yet: what does not fit must fail and not wait.
     fcntl_setfl(&input, OFlags::NONBLOCK).map_err(failed)?;
-    File::from(input).write_all(config.expose().as_bytes()).map_err(|error| Error::System(format!("the header is too large: {error}")))?;
+    input.write_all(config.expose().as_bytes()).map_err(|error| Error::System(format!("the header is too large: {error}")))?;
     let kept = high(&output).map_err(failed)?;
     fcntl_setfd(&kept, FdFlags::empty()).map_err(failed)?;
     Ok(Handed(kept))

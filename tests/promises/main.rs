@@ -14,4 +14,6 @@ mod listener;
 mod login;
 mod refresh;
 mod support;
+// What is shown of paths, programs and errors of the system is that of Linux.
+#[cfg(target_os = "linux")]
 mod transcripts;

@@ -191,6 +191,7 @@ impl Login {
         self.child.wait().unwrap();
     }
 
+    #[cfg(unix)]
     pub fn id(&self) -> u32 {
         self.child.id()
     }

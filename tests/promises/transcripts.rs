@@ -143,8 +143,6 @@ fn files() -> Vec<PathBuf> {
     files
 }
 
-// What is shown of paths, programs and errors of the system is that of Linux.
-#[cfg(target_os = "linux")]
 #[test]
 fn every_transcript_is_what_happens() {
     for path in files() {
