@@ -41,7 +41,7 @@ def test_what_the_readme_shows_works(folder, server):
     rows = {"github": row("github", "GitHub", server.url)}
     host = server.url.removeprefix("http://")
     rows["gitlab"] = row("gitlab", "GitLab", server.url.replace(host, "{host}"), f'variables = {{ host = {{ help = "host", default = "{host}" }} }}\n')
-    rows["stripe"] = f'name = "stripe"\ntitle = "Stripe"\norigins = ["{server.url}"]\n[key]\nheaders = ["Authorization: Bearer {{key}}"]\n'
+    rows["stripe"] = f'name = "stripe"\ntitle = "Stripe"\norigins = ["{server.url}"]\n[key]\nheaders = ["Authorization: Bearer {{key}}"]\nenv = ["STRIPE_API_KEY"]\n'
     for name, text in rows.items():
         (folder / f"{name}.toml").write_text(text)
         home.run("provider", "add", str(folder / f"{name}.toml")).done()
