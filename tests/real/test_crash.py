@@ -201,6 +201,60 @@ def test_a_kill_in_a_logout_is_finished_by_the_next_command(home, server):
     say(f"logout killed at {kills} calls: there or gone, nothing left behind")
 
 
+def test_a_kill_in_a_renaming_leaves_one_name(home, server):
+    """One of the two names works, the other one is unknown, and the refresh token lives once."""
+    home.login(server).done()
+    kills = renamed = 0
+    now, other = "op", "op/other"
+    for call in CALLS:
+        for k in range(1, 60):
+            died, ran = killed_at(home, call, k, "rename", now, other)
+            kills += died
+            codes = [home.run("refresh", name).code for name in (now, other)]
+            assert sorted(codes) == [0, 3], (call, k, codes, ran)
+            assert len(items(home)) == 1 and len(sealed_state(home)) == 1 and len(list((home.path / "credentials").rglob("*.toml"))) == 1, (call, k, items(home))
+            if codes[1] == 0:
+                renamed += 1
+                now, other = other, now
+            if not died:
+                assert ran.code == 0, (call, k, ran)
+                break
+        else:
+            raise AssertionError(f"{call} never ends")
+    say(f"rename killed at {kills} calls: one name works, the other is unknown ({renamed} times the new one), the token lives once")
+    assert kills > 6
+
+
+def test_a_kill_in_a_move_leaves_one_authority(folder, keyring, server):
+    home = keychain_home(folder, keyring)
+    home.run("vault", "init", "--unattended").done()
+    home.login(server).done()
+    env = {"AUTHCTL_STORE": ""}
+    vault = lambda: [path for path in (home.path / "vault").glob("*.age") if path.name != "identity.age"]
+    kills = moved = 0
+    place, other = "keychain", "vault"
+    for call in CALLS:
+        for k in range(1, 80):
+            died, ran = killed_at(home, call, k, "move", "op", "--to", other, env=env)
+            kills += died
+            home.run("refresh", "op", env=env).done()
+            index = (home.path / "credentials/op/default.toml").read_text()
+            there = "vault" if 'store = "vault"' in index else "keychain"
+            held = {"keychain": [item for item in items(home) if "probe" not in item], "vault": vault()}
+            assert 'state = "active"' in index and len(held[there]) == 1 and not held["vault" if there == "keychain" else "keychain"], (call, k, held, ran)
+            assert len(sealed_state(home)) == 1, (call, k)
+            if there == other:
+                moved += 1
+                place, other = other, place
+            if not died:
+                assert ran.code == 0, (call, k, ran)
+                break
+        else:
+            raise AssertionError(f"{call} never ends")
+    say(f"move killed at {kills} calls: the login works, in one store ({moved} times the new one)")
+    assert kills > 10
+
+
 @pytest.mark.parametrize("store", ["keychain", "vault"])
 def test_a_login_survives_a_kill_at_random_moments(folder, server, store):
     keyring = Keyring(folder / "session") if store == "keychain" else None

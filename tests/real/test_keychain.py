@@ -1,6 +1,7 @@
 """The keychain in all its states: a locked one is never mistaken for an empty one, and nothing hangs."""
 import concurrent.futures
 import contextlib
+import json
 import os
 import pathlib
 import re
@@ -51,6 +52,32 @@ def deaf_bus(keyring, home):
 
 def stopped_service(keyring, home):
     keyring.daemon.send_signal(19)
+
+
+def test_a_move_between_keychain_and_vault_and_back(folder, keyring, server):
+    home = keychain_home(folder, keyring)
+    home.run("vault", "init", "--unattended").done()
+    env = {"AUTHCTL_STORE": ""}
+    home.login(server, "op", "--client-secret-stdin", client="confidential", input="basic-secret:with/odd+chars%&=").done()
+    home.key("acme", "k1").done()
+    found = lambda: subprocess.run(["secret-tool", "search", "--all", "service", "authctl"], env=home.env, capture_output=True).stderr.decode().count("username")
+    assert found() == 3, "a key, a login and its client's secret"
+    for name in ("op", "acme"):
+        document = json.loads(home.run("--json", "move", name, "--to", "vault", env=env).done().out)
+        assert document == {"name": name, "store": "vault"}
+    assert found() == 0, "nothing is left in the keychain, the client's secret included"
+    keyring.lock()
+    home.run("refresh", "op", env=env).done()
+    assert home.run("token", "acme", env=env).done().out == "k1\n"
+    # A locked keychain takes nothing, and nothing is changed.
+    home.run("move", "op", "--to", "keychain", env=env).failed(5)
+    home.run("refresh", "op", env=env).done()
+    keyring.stop_daemon()
+    keyring.start_daemon("pw")
+    home.run("move", "op", "--to", "keychain", env=env).done()
+    home.run("refresh", "op", env=env).done()
+    assert found() == 2 and len(list((home.path / "sealed").iterdir())) == 2
+    home.run("logout", "op", env=env).done()
 
 
 STATES = [locked, no_service, no_bus, dead_bus, deaf_bus, stopped_service]

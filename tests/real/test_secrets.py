@@ -86,6 +86,13 @@ def test_promise_03_a_planted_secret_is_seen_nowhere(folder, keyring, server):
             server.next(trouble)
             seen.run(home, "refresh", "op")
         server.next()
+        for what in (["status", "--check"], ["status", "op"], ["doctor", "--server", server.url], ["audit"], ["audit", "--json"], ["client", "list"], ["provider", "show", "stripe"],
+                     ["rename", "stripe", "stripe/two"], ["rename", "stripe/two", "stripe"], ["curl", "acme", "https://elsewhere.example/"], ["curl", "acme", "-v", "http://127.0.0.1:1/"],
+                     ["curl", "acme", "-sS", "http://127.0.0.1:1/"], ["curl", "op", "-sS", f"{server.url}/api/any"], ["exec", "acme=bad name", "--", "true"],
+                     ["key", "export", "op", "--to-age", "age1nonsense", "--output", str(folder / "x")],
+                     ["key", "export", "acme", "--to-age", "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p", "--output", str(home.path / "exported.age")],
+                     ["key", "import", str(folder / "none"), "--identity", str(folder / "none")]):
+            seen.run(home, *what)
     # An edited file, a damaged sealed file, a locked keychain.
     (homes[0].path / "credentials/acme/default.toml").write_text("broken")
     seen.run(homes[0], "token", "acme").failed(1)
