@@ -62,7 +62,15 @@ pub fn read(path: &Path) -> Result<(Vec<Event>, usize), disk::Error> {
     let mut events = Vec::new();
     let mut damaged = 0;
     for path in [older.as_path(), path] {
-        let bytes = disk::read(path, Privacy::Private)?.unwrap_or_default();
+        let bytes = match disk::read(path, Privacy::Private) {
+            Ok(bytes) => bytes.unwrap_or_default(),
+            // Somebody else has written to it: nothing of it can be told from our own lines.
+            Err(disk::Error::TooLarge { .. }) => {
+                damaged += 1;
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
         for line in bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
             match serde_json::from_slice(line) {
                 Ok(event) => events.push(event),

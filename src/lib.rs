@@ -46,7 +46,7 @@ mod secret;
 mod store;
 mod ui;
 
-pub use commands::{report_defect, run};
+pub use commands::{complete, report_defect, run};
 
 /// Runs the holder of a handed-over header when the arguments say so, before anything that would spoil it: the holder
 /// must stay readable for other processes of this user.
@@ -65,9 +65,11 @@ pub fn run_as_holder(arguments: &[std::ffi::OsString]) -> Option<std::process::E
     Some(std::process::ExitCode::FAILURE)
 }
 
-/// Completes a command line when the shell asks for it through the variable that the completion scripts set.
-pub fn complete() {
-    commands::complete_for_shell();
+/// Completes a command line when a completion script asks for it: by a variable, and by the `--` before the words, which no
+/// ordinary run begins with. A variable that is merely there changes nothing.
+#[must_use]
+pub fn asks_for_completion(arguments: &[std::ffi::OsString]) -> bool {
+    arguments.get(1).is_some_and(|first| first == "--") && std::env::var_os(commands::COMPLETE).is_some()
 }
 
 /// Keeps this process's memory to itself: no core dump, no debugger of the same user (Linux).
@@ -75,8 +77,12 @@ pub fn harden() {
     #[cfg(unix)]
     {
         use rustix::process::{Resource, Rlimit, setrlimit};
-        // Both only lower what is allowed, which cannot fail for a reason that would matter.
-        let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
+        // One byte: too little for a file, and the one value at which Linux does not hand the dump to a program either
+        // (core(5)). Where the limit is lower already, nothing. It only lowers what is allowed.
+        let limit = |bytes| setrlimit(Resource::Core, Rlimit { current: Some(bytes), maximum: Some(bytes) });
+        if limit(1).is_err() {
+            let _ = limit(0);
+        }
         #[cfg(target_os = "linux")]
         let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
     }

@@ -9,11 +9,16 @@ fn main() -> ExitCode {
     if let Some(code) = authctl::run_as_holder(&arguments) {
         return code;
     }
-    authctl::complete();
     authctl::harden();
     // A panic may carry what must not be seen, and a worker's is not the end of the command.
     std::panic::set_hook(Box::new(|_| {}));
-    match catch_unwind(AssertUnwindSafe(|| authctl::run(&arguments))) {
+    let work = || {
+        if authctl::asks_for_completion(&arguments) {
+            return authctl::complete();
+        }
+        authctl::run(&arguments)
+    };
+    match catch_unwind(AssertUnwindSafe(work)) {
         Ok(code) => code,
         Err(_) => {
             authctl::report_defect(&arguments);

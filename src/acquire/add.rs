@@ -2,7 +2,7 @@
 
 use super::settle::{clear, undo};
 use super::{Error, Keeper, Saved, now, save};
-use crate::credential::{Index, Record, State};
+use crate::credential::{Index, Leftover, Record, State};
 use crate::disk::Lock;
 use crate::sealed::Sealed;
 use crate::store::Slot;
@@ -26,8 +26,16 @@ pub fn add(keeper: &Keeper<'_>, _lock: &Lock, index: &Index, record: &Record, mu
     let adding = Index { state: State::Adding, earlier: earlier.map(Box::new), ..index.clone() };
     adding.write(&credentials)?;
     if let Err(error) = store_it(keeper, index, record, &mut sealed) {
-        if matches!(&error, Error::Store(error) if error.may_land_later()) {
-            let _ = Index { may_land_until: Some(now() + MAY_LAND), ..adding }.write(&credentials);
+        let may_land = matches!(&error, Error::Store(error) if error.may_land_later());
+        let until = now() + MAY_LAND;
+        if let Some(earlier) = adding.earlier.as_deref().filter(|earlier| may_land && earlier.state == State::Active) {
+            // What was there before goes on; what may land beside it is named until it no longer can.
+            let mut earlier = earlier.clone();
+            earlier.leftovers.push(Leftover { store: index.store, id: record.id.clone(), until: Some(until) });
+            let _ = Sealed::delete(&keeper.paths.sealed(), &record.id);
+            let _ = earlier.write(&credentials);
+        } else if may_land {
+            let _ = Index { may_land_until: Some(until), ..adding }.write(&credentials);
         } else if let Err(undoing) = undo(keeper, adding) {
             // The entry stays `adding`: the next command tries again.
             tracing::info!(%undoing, "the addition could not be taken back");
@@ -35,9 +43,10 @@ pub fn add(keeper: &Keeper<'_>, _lock: &Lock, index: &Index, record: &Record, mu
         return Err(error);
     }
     // What it replaces goes while it still has a name.
-    let warnings = adding.earlier.as_ref().map(|earlier| clear(keeper, earlier)).unwrap_or_default();
+    let (warnings, leftovers) = adding.earlier.as_ref().map(|earlier| clear(keeper, earlier)).unwrap_or_default();
     let mut done = adding.following(record, now());
     done.access_expires_at = sealed.access.first().and_then(|token| token.expires_at);
+    done.leftovers.extend(leftovers);
     done.write(&credentials)?;
     Ok(Saved { warnings })
 }

@@ -42,6 +42,10 @@ pub(super) fn check(keeper: &Keeper<'_>, found: &Found) -> Result<(), Error> {
     {
         return refused(format!("providers/{}.toml names another issuer or revocation endpoint than it is bound to", row.name));
     }
+    // Headers that were given with a key do not come from the row.
+    if bound.headers.is_empty() && bound.shape.as_ref() != Some(&row.shape(found.index.kind)) {
+        return refused(format!("providers/{}.toml says otherwise than before how it is sent", row.name));
+    }
     let origins = row.bound_origins().unwrap_or_default();
     if !bound.chosen_origins && origins != bound.origins {
         return refused(format!("providers/{}.toml names other origins than it is bound to", row.name));

@@ -2,7 +2,7 @@
 //! any new credential, and at no moment may two of them give out tokens: a refresh token that rotates cannot live twice.
 
 use super::{Error, Found, Keeper, Look, Saved, add, look, now, settle};
-use crate::credential::{Index, Name, Record, State, StoreKind, Successor};
+use crate::credential::{Index, Name, Other, Record, State, StoreKind};
 use crate::disk::Lock;
 use crate::sealed::Sealed;
 use crate::store::Slot;
@@ -26,7 +26,9 @@ pub fn relocate(keeper: &Keeper<'_>, lock: &Lock, name: &Name, to: StoreKind) ->
 }
 
 /// Calls a credential otherwise from now on. From the first write to the last the old name gives nothing out; whoever
-/// meets it then finishes or takes back ([`settle_renaming`]), by whether the new one is there.
+/// meets it then finishes or takes back ([`settle_renaming`]), by whether the new one is there. The new entry names the old
+/// one until that is gone, and nobody changes or removes it before ([`end_predecessor`]): so a new entry that is missing
+/// was never whole.
 ///
 /// # Errors
 /// The new name is taken, the old one cannot be read, or the store did not take the new record (then all is as before).
@@ -40,17 +42,18 @@ pub fn rename(keeper: &Keeper<'_>, old: &Name, new: &Name) -> Result<Saved, Erro
         return Err(Error::Unsuitable(format!("there is a credential called `{new}` already")));
     }
     let (record, index) = copy(&found, new, found.index.store)?;
-    let successor = Successor { name: new.clone(), id: record.id.clone() };
+    let index = Index { predecessor: Some(Other { name: old.clone(), id: found.index.id.clone() }), ..index };
+    let successor = Other { name: new.clone(), id: record.id.clone() };
     let renaming = Index { state: State::Renaming, successor: Some(successor), ..found.index.clone() };
     renaming.write(&credentials)?;
     match add(keeper, &lock_new, &index, &record, cached(&found)) {
         Ok(mut saved) => {
             // The new one is there; what is left of the old one gives nothing out and is tried again when met.
-            saved.warnings.extend(conclude(keeper, &lock_new, renaming).err().map(|error| error.to_string()));
+            saved.warnings.extend(conclude(keeper, &lock_new, &renaming).err().map(|error| error.to_string()));
             Ok(saved)
         }
         Err(error) => {
-            conclude(keeper, &lock_new, renaming)?;
+            conclude(keeper, &lock_new, &renaming)?;
             Err(error)
         }
     }
@@ -58,34 +61,66 @@ pub fn rename(keeper: &Keeper<'_>, old: &Name, new: &Name) -> Result<Saved, Erro
 
 /// Finishes or takes back a renaming that a dead process left, holding the old name's lock. Whoever holds the new name's
 /// lock never waits for the old one's ([`both`]), so this wait ends.
-pub(super) fn settle_renaming(keeper: &Keeper<'_>, index: Index) -> Result<(), Error> {
-    match index.successor.as_ref().map(|successor| successor.name.clone()) {
+pub(super) fn settle_renaming(keeper: &Keeper<'_>, index: &Index) -> Result<(), Error> {
+    match &index.successor {
         Some(new) => {
-            let lock = keeper.lock(&new)?;
+            let lock = keeper.lock(&new.name)?;
             conclude(keeper, &lock, index)
         }
-        None => Ok(Index { state: State::Active, ..index }.write(&keeper.paths.credentials())?),
+        None => Ok(Index { state: State::Active, ..index.clone() }.write(&keeper.paths.credentials())?),
     }
 }
 
 /// One of the two names is left: the new one if its entry is whole, else the old one.
-fn conclude(keeper: &Keeper<'_>, lock_new: &Lock, old: Index) -> Result<(), Error> {
+fn conclude(keeper: &Keeper<'_>, lock_new: &Lock, old: &Index) -> Result<(), Error> {
     let credentials = keeper.paths.credentials();
-    let Some(successor) = old.successor.clone() else { return Ok(()) };
-    settle(keeper, lock_new, &successor.name)?;
-    let there = Index::read(&credentials, &successor.name)?.filter(|entry| entry.id == successor.id);
-    match there {
-        Some(entry) if entry.state == State::Active => {
-            keeper.stores.delete(old.store, &Slot::record(&old.name, &old.id))?;
-            Sealed::delete(&keeper.paths.sealed(), &old.id)?;
-            return Ok(Index::delete(&credentials, &old.name)?);
+    // Read again under the new name's lock: whoever held it may have ended the old one.
+    let Some(old) = Index::read(&credentials, &old.name)?.filter(|now| now.id == old.id && now.state == State::Renaming) else {
+        return Ok(());
+    };
+    let Some(successor) = &old.successor else { return Ok(()) };
+    let is_ours = |entry: &Index| entry.id == successor.id && entry.predecessor.as_ref().is_some_and(|other| other.id == old.id);
+    let mut there = Index::read(&credentials, &successor.name)?.filter(is_ours);
+    if there.as_ref().is_some_and(|entry| entry.state == State::Adding) {
+        settle(keeper, lock_new, &successor.name)?;
+        there = Index::read(&credentials, &successor.name)?.filter(is_ours);
+        // Settled, the old one is gone already.
+        if Index::read(&credentials, &old.name)?.is_none() {
+            return Ok(());
         }
-        // A store write that timed out may land yet. It must not become a second authority: whoever meets the entry
-        // deletes the item.
-        Some(entry) => Index { state: State::Forgetting, ..entry }.write(&credentials)?,
-        None => {}
+    }
+    match there {
+        Some(entry) if entry.state == State::Active => return end(keeper, &old).and_then(|()| forget_predecessor(keeper, entry)),
+        // A store write that timed out may land yet. It must not become a second authority: it is deleted when met.
+        Some(entry) if entry.state == State::Adding => {
+            Index { state: State::Forgetting, predecessor: None, ..entry }.write(&credentials)?;
+        }
+        _ => {}
     }
     Ok(Index { state: State::Active, successor: None, ..old }.write(&credentials)?)
+}
+
+/// Holding the new name's lock: ends the old entry of a renaming that a dead process did not get to the end of.
+pub(super) fn end_predecessor(keeper: &Keeper<'_>, entry: Index) -> Result<Index, Error> {
+    let Some(other) = &entry.predecessor else { return Ok(entry) };
+    let old = Index::read(&keeper.paths.credentials(), &other.name)?.filter(|old| old.id == other.id && old.state == State::Renaming);
+    if let Some(old) = old {
+        end(keeper, &old)?;
+    }
+    let entry = Index { predecessor: None, ..entry };
+    entry.write(&keeper.paths.credentials())?;
+    Ok(entry)
+}
+
+fn forget_predecessor(keeper: &Keeper<'_>, entry: Index) -> Result<(), Error> {
+    Ok(Index { predecessor: None, ..entry }.write(&keeper.paths.credentials())?)
+}
+
+/// Item, sealed file and entry of a name that is given up, in this order.
+fn end(keeper: &Keeper<'_>, old: &Index) -> Result<(), Error> {
+    keeper.stores.delete(old.store, &Slot::record(&old.name, &old.id))?;
+    Sealed::delete(&keeper.paths.sealed(), &old.id)?;
+    Ok(Index::delete(&keeper.paths.credentials(), &old.name)?)
 }
 
 fn found(keeper: &Keeper<'_>, lock: &Lock, name: &Name) -> Result<Box<Found>, Error> {
@@ -106,6 +141,8 @@ fn copy(found: &Found, name: &Name, store: StoreKind) -> Result<(Record, Index),
         created_at: old.created_at,
         key_since: old.key_since,
         refreshed_at: old.refreshed_at,
+        logged_in_at: old.logged_in_at,
+        leftovers: old.leftovers.clone(),
         rotate_every: old.rotate_every.clone(),
         expires: old.expires,
         ..Index::adding(&record, old.kind, store, now())

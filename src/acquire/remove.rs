@@ -32,6 +32,8 @@ pub enum Revocation {
 /// The store or the disk refused; the next command that meets the name goes on with it.
 pub fn remove(keeper: &Keeper<'_>, _lock: &Lock, index: Index, revoke: bool) -> Result<Revocation, Error> {
     let credentials = keeper.paths.credentials();
+    // Before this one goes: else a renaming that was not finished would bring the old name back.
+    let index = super::relocate::end_predecessor(keeper, index)?;
     // The store is asked before anything is changed: a locked one keeps everything as it is.
     let record = match look::read_record(keeper, index.clone()) {
         // A keychain finds an item by name and id: there is none, and the files of this id belong to another name.
@@ -61,10 +63,13 @@ pub fn remove(keeper: &Keeper<'_>, _lock: &Lock, index: Index, revoke: bool) -> 
         _ => lost(revoke && index.kind == Kind::Login, "its record is gone from the store"),
     };
     keeper.stores.delete(index.store, &Slot::record(&index.name, &index.id))?;
+    for left in &index.leftovers {
+        keeper.stores.delete(left.store, &Slot::record(&index.name, &left.id))?;
+    }
     Sealed::delete(&keeper.paths.sealed(), &index.id)?;
     if let Some(earlier) = &index.earlier {
         // An addition that was never finished: what it would have replaced goes with it.
-        for warning in clear(keeper, earlier) {
+        for warning in clear(keeper, earlier).0 {
             tracing::info!(warning, "something of a replaced entry is left");
         }
     }

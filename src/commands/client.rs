@@ -90,6 +90,14 @@ fn add(app: &App, args: &AddArgs) -> Result<(), Failure> {
     }
     if let Some(earlier) = Client::read(&app.paths, provider)? {
         refuse_while_used(app, provider, None, &earlier, &args.client_id)?;
+        refuse_other_endpoints(app, provider, &args.client_id, &oauth)?;
+        if earlier.client_id == args.client_id && earlier.secret_id.is_some() && !args.client_secret_stdin {
+            return Err(Failure::new(
+                Code::Refused,
+                format!("the client `{}` of {provider} is kept already, with its secret", args.client_id),
+            )
+            .hint("give another secret with `--client-secret-stdin`, or remove it first"));
+        }
     }
     let store = if args.client_secret_stdin { Some(store_for(app, None)?) } else { None };
     let secret = if args.client_secret_stdin { Some(read_secret(app)?) } else { None };
@@ -103,6 +111,18 @@ fn add(app: &App, args: &AddArgs) -> Result<(), Failure> {
     app.ui.say(&format!("kept the client of {provider}; run `authctl login {provider}`"));
     let kept = Client::read(&app.paths, provider)?;
     answer(app.output, || kept.map(|client| document(app, provider, &client)), |_| Ok(()))
+}
+
+/// The secret of a client goes to the endpoint that it was given for: given for another one, logins could not use it.
+fn refuse_other_endpoints(app: &App, provider: &str, id: &str, oauth: &OAuthSpec) -> Result<(), Failure> {
+    let entries = Index::all(&app.paths.credentials());
+    let mut logins =
+        entries.iter().flatten().filter(|index| index.name.provider() == provider && index.bound.client_id.as_deref() == Some(id));
+    match logins.find(|index| index.bound.token_endpoint.as_ref() != Some(&oauth.token_endpoint)) {
+        Some(index) => Err(Failure::new(Code::Refused, format!("`{}` uses this client at another host", index.name))
+            .hint(format!("give the same values with `--set`, or run `authctl logout {}` first", index.name))),
+        None => Ok(()),
+    }
 }
 
 fn list(app: &App) -> Result<(), Failure> {

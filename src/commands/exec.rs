@@ -3,6 +3,7 @@ use crate::acquire::{Handed, Wanted, parts};
 use crate::app::App;
 use crate::credential::Name;
 use crate::failure::{Code, Failure};
+use crate::provider::check_variable;
 use crate::secret::Secret;
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -53,17 +54,9 @@ impl FromStr for Asked {
             Some((name, variables)) => (name, Some(variables.split(',').map(str::to_owned).collect::<Vec<_>>())),
             None => (text, None),
         };
-        if let Some(bad) = variables.iter().flatten().find(|variable| !is_variable(variable)) {
-            return Err(format!("`{bad}` cannot be the name of a variable"));
-        }
+        variables.iter().flatten().try_for_each(|variable| check_variable(variable))?;
         Ok(Self { name: name.parse().map_err(|error: crate::credential::NameError| error.to_string())?, variables })
     }
-}
-
-/// POSIX, section 8.1: letters, digits and underscores, no digit first.
-fn is_variable(text: &str) -> bool {
-    let first = text.chars().next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_');
-    first && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
 
 pub(super) fn run(app: &App, args: &ExecArgs) -> Result<Infallible, Failure> {
@@ -73,7 +66,9 @@ pub(super) fn run(app: &App, args: &ExecArgs) -> Result<Infallible, Failure> {
         let handed = parts(&app.keeper(), &asked.name, &wanted)?;
         warn_all(app, &handed.warnings);
         for (variable, value) in assign(asked, &handed)? {
-            if let Some((other, _)) = environment.get(&variable) {
+            // On Windows the names of variables are the same in either case.
+            let same = |known: &&String| if cfg!(windows) { known.eq_ignore_ascii_case(&variable) } else { **known == variable };
+            if let Some(other) = environment.keys().find(same).and_then(|known| environment.get(known)).map(|(other, _)| other) {
                 return Err(Failure::new(Code::Usage, format!("`{other}` and `{}` both go into {variable}", asked.name))
                     .hint(format!("say where one of them goes: `{}=OTHER_VARIABLE`", asked.name)));
             }
@@ -84,7 +79,10 @@ pub(super) fn run(app: &App, args: &ExecArgs) -> Result<Infallible, Failure> {
     let program = words.next().ok_or_else(|| Failure::new(Code::Usage, "no program was given"))?;
     let mut command = Command::new(program);
     // Here the secrets leave, into the one place that this command is for.
-    command.args(words).envs(environment.iter().map(|(variable, (_, value))| (variable, value.expose())));
+    command
+        .args(words)
+        .env_remove(super::shell::COMPLETE)
+        .envs(environment.iter().map(|(variable, (_, value))| (variable, value.expose())));
     child::replace(command)
 }
 
@@ -114,7 +112,7 @@ mod tests {
         assert_eq!(parse("stripe"), Ok(("stripe".into(), None)));
         assert_eq!(parse("a/b@c=X_1"), Ok(("a/b@c".into(), Some(vec!["X_1".into()]))));
         assert_eq!(parse("datadog=A,B").unwrap().1.unwrap(), ["A", "B"]);
-        for bad in ["", "=X", "a=", "a=1X", "a=X,", "a=X Y", "a=X=Y", "A=X"] {
+        for bad in ["", "=X", "a=", "a=1X", "a=X,", "a=X Y", "a=X=Y", "A=X", "a=LD_PRELOAD", "a=PATH", "a=https_proxy"] {
             assert!(parse(bad).is_err(), "{bad}");
         }
     }

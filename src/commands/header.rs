@@ -1,7 +1,7 @@
 use super::{args, documents, warn_all};
 use crate::acquire::{Wanted, parts};
 use crate::app::App;
-use crate::credential::{Name, plain_url};
+use crate::credential::{Name, Origin, plain_url};
 use crate::failure::{Code, Failure};
 use crate::handover::{OPTION, curl_config, hand_over, refusal};
 use crate::output::Output;
@@ -65,7 +65,12 @@ pub(super) fn run(app: &App, args: &HeaderArgs) -> Result<(), Failure> {
     }
     let headers = super::headers(&args.name, &handed)?;
     match args.format {
-        Format::Raw => headers.iter().try_for_each(|header| app.output.secret(&line(header)))?,
+        Format::Raw => {
+            if let Some(variable) = proxy().filter(|_| handed.bound.origins.iter().any(Origin::is_plain_http)) {
+                app.ui.warn(&format!("{variable} is set, and `{}` may go over plain http: give curl `--noproxy '*'`", args.name));
+            }
+            headers.iter().try_for_each(|header| app.output.secret(&line(header)))?;
+        }
         Format::Json => {
             let list = headers.iter().map(|header| documents::Header { name: &header.name, value: header.value.expose() });
             let expires_at = handed.expires_at.map(|time| time.to_string());
@@ -77,6 +82,11 @@ pub(super) fn run(app: &App, args: &HeaderArgs) -> Result<(), Failure> {
         }
     }
     Ok(())
+}
+
+/// The variable that sends plain http through a proxy, who sees what passes.
+fn proxy() -> Option<&'static str> {
+    ["http_proxy", "all_proxy", "ALL_PROXY"].into_iter().find(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()))
 }
 
 fn line(header: &Header) -> crate::secret::Secret {

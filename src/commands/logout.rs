@@ -60,7 +60,7 @@ pub(super) fn take_away(app: &App, name: &Name, kind: Kind, revoke: bool) -> Res
     Index::read(&credentials, name)?.ok_or_else(missing)?;
     let lock = keeper.lock(name)?;
     let index = Index::read(&credentials, name)?.ok_or_else(missing)?;
-    if matches!(index.state, State::Adding | State::Renaming) {
+    if matches!(index.state, State::Adding | State::Renaming) || index.predecessor.is_some() {
         // What is there to remove is known only once the addition is finished or taken back.
         warn_all(app, &settle(&keeper, &lock, name)?);
     }

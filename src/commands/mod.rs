@@ -102,9 +102,14 @@ fn exit_code(code: Code, child: bool) -> u8 {
     }
 }
 
-/// Answers a shell that asks what fits, and ends the program; nothing otherwise.
-pub fn complete_for_shell() {
-    clap_complete::env::CompleteEnv::with_factory(<Cli as clap::CommandFactory>::command).var(shell::COMPLETE).complete();
+pub use shell::COMPLETE;
+
+/// Answers a shell that asks what fits.
+pub fn complete() -> ExitCode {
+    let answered = clap_complete::env::CompleteEnv::with_factory(<Cli as clap::CommandFactory>::command)
+        .var(COMPLETE)
+        .try_complete(std::env::args_os(), std::env::current_dir().ok().as_deref());
+    if answered.is_ok_and(|answered| answered) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 /// What is left to do when this program itself broke: curl must stop, and the person must know.

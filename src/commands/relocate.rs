@@ -2,10 +2,10 @@
 
 use super::registration::{Registration, stored_secret};
 use super::{answer, complete, documents, warn_all};
-use crate::acquire::{relocate, rename as rename_credential};
+use crate::acquire::{relocate, rename as rename_credential, settle};
 use crate::app::App;
 use crate::config::Client;
-use crate::credential::{Index, Kind, Name, StoreKind};
+use crate::credential::{Index, Kind, Name, State, StoreKind};
 use crate::failure::{Code, Failure};
 
 /// Keep a credential in another store
@@ -41,14 +41,27 @@ pub(super) fn run_move(app: &App, args: &MoveArgs) -> Result<(), Failure> {
     let keeper = app.keeper();
     let name = &args.name;
     let index = existing(app, name)?;
+    if index.store == args.to && index.state == State::Active && index.leftovers.is_empty() {
+        // What an interrupted move may have left behind.
+        if index.kind == Kind::Login && move_client_secret(app, &index, args.to)? {
+            app.ui.say(&format!("the client secret of {} is kept in the {} now, too", name.provider(), args.to));
+            return answer(app.output, || documents::Moved { name: name.to_string(), store: args.to.to_string() }, |_| Ok(()));
+        }
+        return Err(Failure::new(Code::Usage, format!("`{name}` is kept in the {} already", args.to)));
+    }
     if index.store == StoreKind::Vault || args.to == StoreKind::Vault {
         // A passphrase is asked for before the lock is taken and anything waits for it.
         app.stores.vault().open_now()?;
     }
     app.stores.probe(args.to)?;
     let lock = keeper.lock(name)?;
-    let saved = relocate(&keeper, &lock, name, args.to)?;
-    warn_all(app, &saved.warnings);
+    if index.store == args.to {
+        // Only what was left behind in the other store is still to be deleted.
+        warn_all(app, &settle(&keeper, &lock, name)?);
+    } else {
+        warn_all(app, &relocate(&keeper, &lock, name, args.to)?.warnings);
+    }
+    drop(lock);
     if index.kind == Kind::Login {
         move_client_secret(app, &index, args.to)?;
     }
@@ -57,21 +70,25 @@ pub(super) fn run_move(app: &App, args: &MoveArgs) -> Result<(), Failure> {
 }
 
 /// The client secret is needed wherever the login is: a login in an open vault is of no use while its client's secret
-/// lies in a locked keychain.
-fn move_client_secret(app: &App, index: &Index, to: StoreKind) -> Result<(), Failure> {
+/// lies in a locked keychain. It stays where it is while another login of the same client does. Tells whether it moved.
+fn move_client_secret(app: &App, index: &Index, to: StoreKind) -> Result<bool, Failure> {
     let (name, bound) = (&index.name, &index.bound);
-    let Some(client) = Client::read(&app.paths, name.provider())?.filter(|client| bound.client_id.as_ref() == Some(&client.client_id))
-    else {
-        return Ok(());
-    };
-    if client.secret_store.is_none_or(|store| store == to) {
-        return Ok(());
+    let client = Client::read(&app.paths, name.provider())?.filter(|client| bound.client_id.as_ref() == Some(&client.client_id));
+    let Some(client) = client.filter(|client| client.secret_store.is_some_and(|store| store != to)) else { return Ok(false) };
+    let entries = Index::all(&app.paths.credentials());
+    let shares =
+        |other: &&Index| other.name != *name && other.name.provider() == name.provider() && other.bound.client_id == bound.client_id;
+    if let Some(other) = entries.iter().flatten().filter(shares).find(|other| other.store != to) {
+        let stays = client.secret_store.map(|store| store.to_string()).unwrap_or_default();
+        app.ui.warn(&format!("the client secret stays in the {stays}, since `{}` needs it there; move that one, too", other.name));
+        return Ok(false);
     }
-    let Some(oauth) = app.catalogue.get(name.provider())?.resolve(&bound.variables)?.oauth else { return Ok(()) };
+    let Some(oauth) = app.catalogue.get(name.provider())?.resolve(&bound.variables)?.oauth else { return Ok(false) };
     let secret = stored_secret(app, name.provider(), &oauth, &client)?;
     let registration = Registration { id: client.client_id, secret, is_new: true };
     registration.keep(app, name, &oauth, to)?;
-    registration.settle_in(app, name.provider())
+    registration.settle_in(app, name.provider())?;
+    Ok(true)
 }
 
 pub(super) fn run_rename(app: &App, args: &RenameArgs) -> Result<(), Failure> {

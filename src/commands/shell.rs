@@ -8,7 +8,7 @@ use clap_complete::env::Shells;
 use std::path::PathBuf;
 
 /// The variable that the completion scripts set: then the program completes instead of running.
-pub(super) const COMPLETE: &str = "AUTHCTL_COMPLETE";
+pub const COMPLETE: &str = "AUTHCTL_COMPLETE";
 
 /// Print the completion script for a shell
 ///

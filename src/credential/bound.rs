@@ -58,6 +58,10 @@ pub struct Bound {
     /// Header templates given with `--header`, for providers without a row.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub headers: Vec<String>,
+    /// A digest of how the row said that it is handed out (headers, variables, parts) when it was stored. A row of the
+    /// user's own is a file that anybody who can write there may edit: it must not change where a secret ends up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shape: Option<String>,
     /// Values of the row's variables (a self-managed host, a tenant, a site).
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub variables: BTreeMap<String, String>,

@@ -49,14 +49,27 @@ pub struct LastError {
     pub reason: String,
 }
 
-/// The entry that takes another one's place under a new name.
+/// The other entry of a renaming: what takes this one's place, or whose place this one takes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Successor {
+pub struct Other {
     /// Its name.
     pub name: Name,
     /// Its id, so that a later credential of that name is not taken for it.
     pub id: Id,
+}
+
+/// An item that could not be deleted yet, or that a store may still bring into being: it is named until it is gone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Leftover {
+    /// The store that holds it.
+    pub store: StoreKind,
+    /// The id under which it lies there.
+    pub id: Id,
+    /// A write that timed out may bring it until then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
 }
 
 /// What is known of a credential without asking its store.
@@ -106,9 +119,19 @@ pub struct Index {
     /// While `adding`: a store write that timed out may still land until then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub may_land_until: Option<Timestamp>,
+    /// When a person last logged in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub logged_in_at: Option<Timestamp>,
     /// While `renaming`: what takes its place.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub successor: Option<Successor>,
+    pub successor: Option<Other>,
+    /// Until the old one is gone: whose place this one has taken. Whoever changes or removes this one ends the old one
+    /// first, since its return would be a second authority.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub predecessor: Option<Other>,
+    /// Items of this credential that are still to be deleted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub leftovers: Vec<Leftover>,
     /// A copy of the record's binding.
     pub bound: Bound,
     /// While `adding`: the entry that is replaced, and comes back if nothing comes of it.
@@ -157,7 +180,10 @@ impl Index {
             rotate_every: None,
             expires: None,
             may_land_until: None,
+            logged_in_at: None,
             successor: None,
+            predecessor: None,
+            leftovers: Vec::new(),
             bound: record.bound.clone(),
             earlier: None,
         }

@@ -7,7 +7,7 @@ mod origin;
 mod record;
 
 pub use bound::{Bound, ClientAuth};
-pub use index::{Index, IndexError, LastError, State, Successor};
+pub use index::{Index, IndexError, LastError, Leftover, Other, State};
 pub use name::{Id, Name, NameError, check_part};
 pub use origin::{Origin, OriginError, is_loopback, plain_url, trusted_url};
 pub use record::{AccessToken, Record, RecordError, SecretPart, scope_words};

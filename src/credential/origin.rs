@@ -66,10 +66,18 @@ pub fn plain_url(text: &str) -> Result<Url, OriginError> {
         return Err(malformed());
     }
     let authority = text.split_once("://").map(|(_, rest)| rest.split(['/', '?', '#']).next().unwrap_or_default());
-    if authority.is_none_or(|authority| authority.contains(['@', '{', '}', '[', ']', '%']) && !authority.starts_with("[::1]")) {
+    // The one address in brackets that is ever bound, whole: with a port or without.
+    let loopback = |authority: &str| {
+        let port = authority.strip_prefix("[::1]");
+        port.is_some_and(|port| {
+            port.is_empty() || port.strip_prefix(':').is_some_and(|port| port.bytes().all(|byte| byte.is_ascii_digit()))
+        })
+    };
+    if authority.is_none_or(|authority| authority.contains(['@', '{', '}', '[', ']', '%']) && !loopback(authority)) {
         return Err(malformed());
     }
-    Url::parse(text).map_err(|_| malformed())
+    let url = Url::parse(text).map_err(|_| malformed())?;
+    if url.username().is_empty() && url.password().is_none() { Ok(url) } else { Err(malformed()) }
 }
 
 impl Origin {
@@ -180,6 +188,8 @@ mod tests {
             "http://a:1\\@b:2/",
             "https://a\\b/",
             "https://u@a/",
+            "http://[::1]:pw@127.0.0.1:7701/x",
+            "http://[::1]x/",
             "https://a b/",
             "https:/a",
             "HTTPS://a",

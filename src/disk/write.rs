@@ -131,7 +131,11 @@ pub fn append(path: &Path, line: &[u8], limit: u64) -> Result<(), Error> {
     let mut options = fs::File::options();
     options.append(true).create(true);
     #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        // A FIFO in the log's place must not hang whoever writes to it.
+        options.mode(0o600).custom_flags(i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).unwrap_or_default());
+    }
     options.open(path).and_then(|mut file| file.write_all(line)).map_err(|error| Error::io("write", path, error))
 }
 

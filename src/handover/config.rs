@@ -12,7 +12,8 @@ use url::Url;
 pub fn curl_config(headers: &[Header], origins: &[Origin]) -> Secret {
     let mut text = header_lines(headers);
     let plain = origins.iter().any(Origin::is_plain_http);
-    text.push_str(if plain { "proto = \"=http,https\"\n" } else { "proto = \"=https\"\n" });
+    // The proxy that `http_proxy` names would see a header that goes to this very machine.
+    text.push_str(if plain { "proto = \"=http,https\"\nnoproxy = \"127.0.0.1,localhost,::1\"\n" } else { "proto = \"=https\"\n" });
     Secret::new(text)
 }
 
@@ -73,7 +74,7 @@ mod tests {
     fn other_headers_than_authorization_follow_no_redirect_and_loopback_may_be_plain() {
         assert_eq!(
             config(&[("X-API-Key", "k"), ("authorization", "t")], "http://127.0.0.1:1"),
-            "header = \"X-API-Key: k\"\nheader = \"authorization: t\"\nmax-redirs = 0\nproto = \"=http,https\"\n"
+            "header = \"X-API-Key: k\"\nheader = \"authorization: t\"\nmax-redirs = 0\nproto = \"=http,https\"\nnoproxy = \"127.0.0.1,localhost,::1\"\n"
         );
     }
 

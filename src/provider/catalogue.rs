@@ -3,6 +3,7 @@
 use super::builtin::BUILTIN;
 use super::{ProviderError, Row};
 use crate::config::{Paths, read_toml};
+use crate::credential::check_part;
 use crate::disk;
 use std::path::PathBuf;
 
@@ -55,6 +56,8 @@ impl Catalogue {
     pub fn names(&self) -> Vec<String> {
         let own = std::fs::read_dir(&self.folder).into_iter().flatten().flatten();
         let own = own.filter_map(|entry| entry.file_name().to_str()?.strip_suffix(".toml").map(str::to_owned));
+        // A file that no provider can be called like is none; a shell would be offered its name.
+        let own = own.filter(|name| check_part(name, "").is_ok());
         let mut names: Vec<String> = BUILTIN.iter().map(|(name, _)| (*name).to_owned()).chain(own).collect();
         names.sort();
         names.dedup();

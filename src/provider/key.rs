@@ -1,6 +1,6 @@
 //! The API-key half of a row: parts, headers, how a key looks, how it is checked.
 
-use super::Template;
+use super::{Template, check_variable};
 use serde::{Deserialize, Serialize};
 
 /// The shape of a provider's API keys.
@@ -81,6 +81,11 @@ impl KeySpec {
             return Err("headers must hold at least one `Name: value`, or env the variables of a key that is never sent".into());
         }
         self.headers.iter().try_for_each(|header| header.check(&names)).map_err(|reason| format!("headers: {reason}"))?;
+        // A part that no header carries would make requests that lack it.
+        if let Some(unused) = names.iter().find(|name| !self.headers.is_empty() && !self.headers.iter().any(|header| header.uses(name))) {
+            return Err(format!("no header holds the part `{unused}`"));
+        }
+        self.env.iter().try_for_each(|name| check_variable(name)).map_err(|reason| format!("env: {reason}"))?;
         for part in &self.parts {
             if let Some(pattern) = &part.pattern {
                 regex_lite::Regex::new(pattern).map_err(|error| format!("parts.{}.pattern: {error}", part.name))?;

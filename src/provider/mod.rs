@@ -10,6 +10,7 @@ mod oauth;
 mod page;
 mod render;
 mod row;
+mod variable;
 
 pub use catalogue::Catalogue;
 pub use key::{Check, KeySpec, Part};
@@ -18,3 +19,4 @@ pub use oauth::{OAuthSpec, Pkce, Redirect, RevokeSpec, RevokeStyle, SecretRule, 
 pub use page::page;
 pub use render::{Header, RenderError, Template, render};
 pub use row::{ProviderError, Row};
+pub use variable::check_variable;

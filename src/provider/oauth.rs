@@ -1,6 +1,6 @@
 //! The OAuth half of a row: where its logins go and how its servers differ from the standards.
 
-use super::Template;
+use super::{Template, check_variable};
 use crate::credential::{ClientAuth, trusted_url};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -93,6 +93,21 @@ pub enum Pkce {
     /// The server refuses a request with it.
     Unsupported,
 }
+
+/// Parameters of the authorization request that say where the answer goes and to whom: none may come twice (RFC 6749
+/// section 3.1).
+const OWN_PARAMETERS: [&str; 10] = [
+    "response_type",
+    "client_id",
+    "redirect_uri",
+    "state",
+    "nonce",
+    "code_challenge",
+    "code_challenge_method",
+    "request",
+    "request_uri",
+    "response_mode",
+];
 
 /// How a token request is encoded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
@@ -293,6 +308,23 @@ impl OAuthSpec {
         if self.revoke.as_ref().is_some_and(|revoke| revoke.style != RevokeStyle::None) && self.revocation_endpoint.is_none() {
             return Err("revoke needs a revocation_endpoint".into());
         }
-        self.headers.iter().try_for_each(|header| header.check(&["token"])).map_err(|reason| format!("headers: {reason}"))
+        self.headers.iter().try_for_each(|header| header.check(&["token"])).map_err(|reason| format!("headers: {reason}"))?;
+        if !self.headers.is_empty() && !self.headers.iter().any(|header| header.uses("token")) {
+            return Err("headers: none of them holds the token".into());
+        }
+        self.env.iter().try_for_each(|name| check_variable(name)).map_err(|reason| format!("env: {reason}"))?;
+        let asked = self.authorize_params.keys().chain(&self.scope_param);
+        if let Some(own) = asked.into_iter().find(|name| OWN_PARAMETERS.contains(&name.as_str())) {
+            return Err(format!("the parameter `{own}` is this program's to set"));
+        }
+        let query = trusted_url(&self.authorization_endpoint).map_err(|error| error.to_string())?;
+        if let Some((own, _)) = query.query_pairs().find(|(name, _)| OWN_PARAMETERS.contains(&name.as_ref())) {
+            return Err(format!("authorization_endpoint holds the parameter `{own}`, which is this program's to set"));
+        }
+        // Such a token is of no use as a bearer token, or must not be used as one.
+        match self.token_types.iter().find(|kind| ["dpop", "mac", "pop"].contains(&kind.to_ascii_lowercase().as_str())) {
+            Some(kind) => Err(format!("token_types: a token of the type `{kind}` is no bearer token")),
+            None => Ok(()),
+        }
     }
 }

@@ -81,6 +81,16 @@ impl Template {
         Ok(())
     }
 
+    /// Whether the part called `name` is in it.
+    pub fn uses(&self, name: &str) -> bool {
+        let pieces = self.split().ok().and_then(|(_, value)| pieces(value).ok()).unwrap_or_default();
+        pieces.iter().any(|piece| match piece {
+            Piece::Text(_) => false,
+            Piece::Part(part) => *part == name,
+            Piece::Basic(user, password) => *user == name || *password == name,
+        })
+    }
+
     fn render(&self, parts: &BTreeMap<String, Secret>) -> Result<Header, RenderError> {
         let (name, value) = self.split().map_err(RenderError::Template)?;
         let mut text = String::new();
@@ -93,6 +103,10 @@ impl Template {
                     text.push_str(&base64::engine::general_purpose::STANDARD.encode(pair));
                 }
             }
+        }
+        // curl takes a blank value for "no such header", and HTTP drops spaces at both ends (RFC 9110 section 5.5).
+        if text.trim_matches(' ') != text || text.is_empty() {
+            return Err(RenderError::Template(format!("the value of `{name}` is blank, or begins or ends with a space")));
         }
         let value = Secret::new(text);
         value.check(Alphabet::Printable).map_err(|error| RenderError::Template(format!("the value of `{name}` {error}")))?;

@@ -2,7 +2,9 @@
 
 use super::{KeySpec, OAuthSpec, Template};
 use crate::config;
-use crate::credential::{NameError, Origin, check_part, trusted_url};
+use crate::credential::{Kind, NameError, Origin, check_part, trusted_url};
+use crate::secret::base64url;
+use ring::digest::{SHA256, digest};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -178,6 +180,22 @@ impl Row {
     pub fn login_headers(&self) -> Vec<Template> {
         let own = self.oauth.as_ref().map(|oauth| oauth.headers.clone()).unwrap_or_default();
         if own.is_empty() { vec![Template::bearer()] } else { own }
+    }
+
+    /// A digest of how a credential of this row is handed out: header templates, variables, parts and their order.
+    pub fn shape(&self, kind: Kind) -> String {
+        let text = match kind {
+            Kind::Login => {
+                let env = self.oauth.as_ref().map(|oauth| oauth.env.as_slice()).unwrap_or_default();
+                serde_json::json!([self.login_headers(), env])
+            }
+            Kind::Key => {
+                let key = self.key.as_ref();
+                let parts: Vec<&str> = key.iter().flat_map(|key| &key.parts).map(|part| part.name.as_str()).collect();
+                serde_json::json!([key.map(|key| &key.headers), key.map(|key| &key.env), parts])
+            }
+        };
+        base64url(digest(&SHA256, text.to_string().as_bytes()).as_ref())
     }
 
     /// Whether a fact was never seen in a source.

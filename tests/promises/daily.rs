@@ -43,6 +43,57 @@ fn a_key_that_signs_requests_is_handed_out_by_exec_alone() {
 }
 
 #[test]
+fn promise_04_a_row_that_was_edited_or_dropped_does_not_change_where_a_key_ends_up() {
+    let home = Home::new();
+    home.run_with_input(&["key", "add", "stripe", "--no-verify"], b"sk_test_0123456789\n").done();
+    let shown = home.run(&["provider", "show", "stripe"]).done().stdout;
+    std::fs::create_dir_all(home.file("providers")).unwrap();
+    for (from, to) in [
+        ("Authorization: Bearer {key}", "Referer: https://x/{key}"),
+        ("\"STRIPE_API_KEY\"", "\"OTHER_NAME\""),
+        ("https://api.stripe.com\"", "https://evil.example\""),
+        ("\"STRIPE_API_KEY\"", "\"http_proxy\""),
+        ("\"STRIPE_API_KEY\"", "\"LD_PRELOAD\""),
+    ] {
+        assert!(shown.contains(from), "{from}");
+        std::fs::write(home.file("providers/stripe.toml"), shown.replace(from, to)).unwrap();
+        for arguments in [&["header", "stripe", "--format", "raw"][..], &["exec", "stripe=KEY", "--", "true"], &["token", "stripe"]] {
+            let ran = home.run(arguments);
+            assert!(ran.code != 0 && ran.stdout.is_empty(), "{to}: {ran:#?}");
+            assert!(!ran.stderr.contains("0123456789"), "{ran:#?}");
+        }
+    }
+    // The same text as the built-in row is no difference.
+    std::fs::write(home.file("providers/stripe.toml"), &shown).unwrap();
+    home.run(&["header", "stripe", "--format", "raw"]).done();
+}
+
+#[test]
+fn a_variable_that_only_completions_set_changes_no_ordinary_run() {
+    let home = Home::new();
+    home.run_with_input(&["key", "add", "acme", "--header", "X: {key}", "--origin", "https://a.test"], b"k\n").done();
+    for value in ["bash", "zsh", "zzz", "1", ""] {
+        for arguments in [&["token", "acme"][..], &["header", "acme", "--format", "raw"], &["list", "--json"]] {
+            let with = crate::support::Ran::from(home.command(arguments).env("AUTHCTL_COMPLETE", value).output().unwrap()).done();
+            assert_eq!(with.stdout, home.run(arguments).done().stdout, "{value}");
+        }
+        let failed = crate::support::Ran::from(home.command(&["header", "absent"]).env("AUTHCTL_COMPLETE", value).output().unwrap());
+        assert_eq!(failed.stdout.lines().next(), Some("-K"), "{failed:#?}");
+    }
+}
+
+#[test]
+fn a_key_that_a_header_would_alter_is_refused_where_it_enters() {
+    let home = Home::new();
+    let add =
+        |header: &str, key: &[u8]| home.run_with_input(&["key", "add", "acme", "--header", header, "--origin", "https://a.test"], key);
+    for key in [&b"   \n"[..], b" k\n", b"k \n"] {
+        add("X: {key}", key).failed(2, "begins or ends with a space");
+    }
+    add("X-Static: 1", b"k\n").failed(2, "none of them holds `{key}`");
+}
+
+#[test]
 fn status_tells_what_expires_and_exits_with_8() {
     let issuer = Issuer::start();
     let home = Home::new();
@@ -137,18 +188,25 @@ fn a_renaming_that_was_interrupted_ends_with_one_name() {
     std::fs::write(home.file("credentials/op/default.toml"), format!("{text}\n[successor]\nname = \"op/new\"\nid = \"{fake}\"\n")).unwrap();
     home.run(&["token", "op"]).done();
     home.run(&["token", "op/new"]).failed(3, "no credential");
-    // And one that dies after the new one is whole: the old one goes.
-    home.run(&["rename", "op", "op/new"]).done();
-    let new = std::fs::read_to_string(home.file("credentials/op/new.toml")).unwrap();
-    let id = new.lines().find_map(|line| line.strip_prefix("id = ")).unwrap().to_owned();
-    let old = new.replace("name = \"op/new\"", "name = \"op\"").replace("state = \"active\"", "state = \"renaming\"");
-    let old = old.replace(&format!("id = {id}"), &format!("id = \"{fake}\""));
-    write_private(&home.file("credentials/op/default.toml"), &format!("{old}\n[successor]\nname = \"op/new\"\nid = {id}\n"));
-    let list = home.run(&["list"]).done();
-    assert!(list.stdout.contains("(half renamed)"), "{list:#?}");
-    home.run(&["token", "op"]).failed(3, "no credential");
-    home.run(&["token", "op/new"]).done();
-    assert_eq!(home.json(&["list"]).as_array().unwrap().len(), 1);
+    // And one that dies after the new one is whole: the old one goes, whoever meets which of the two.
+    for meets in ["token op/new", "token op", "rename op/new op/third", "logout op/new --local", "list"] {
+        let home = Home::logged_in(&issuer);
+        home.run(&["rename", "op", "op/new"]).done();
+        let new = std::fs::read_to_string(home.file("credentials/op/new.toml")).unwrap();
+        let id = new.lines().find_map(|line| line.strip_prefix("id = ")).unwrap().to_owned();
+        let old = new.replace("name = \"op/new\"", "name = \"op\"").replace("state = \"active\"", "state = \"renaming\"");
+        let old = old.replace(&format!("id = {id}"), &format!("id = \"{fake}\""));
+        write_private(&home.file("credentials/op/default.toml"), &format!("{old}\n[successor]\nname = \"op/new\"\nid = {id}\n"));
+        write_private(&home.file("credentials/op/new.toml"), &format!("{new}\n[predecessor]\nname = \"op\"\nid = \"{fake}\"\n"));
+        let met = home.run(&meets.split(' ').collect::<Vec<_>>());
+        assert_eq!(met.code, if meets == "token op" { 3 } else { 0 }, "{meets}: {met:#?}");
+        if meets == "list" {
+            assert!(met.stdout.contains("(half renamed)"), "{met:#?}");
+        }
+        home.run(&["token", "op"]).failed(3, "no credential");
+        let left = home.json(&["list"]).as_array().unwrap().len();
+        assert_eq!(left, usize::from(!meets.starts_with("logout")), "{meets}");
+    }
 }
 
 #[test]
@@ -223,30 +281,6 @@ fn the_trail_tells_what_was_done_and_no_secret() {
     std::fs::write(home.file("audit.jsonl"), b"\xff\xfe\n{}\n").unwrap();
     let ran = home.run(&["audit"]).done();
     assert!(ran.stderr.contains("2 lines of the trail cannot be read"), "{ran:#?}");
-}
-
-#[test]
-fn a_redirect_may_be_pasted_while_the_listener_still_listens() {
-    let issuer = Issuer::start();
-    let home = Home::new();
-    let mut login = home.begin_login(&issuer, "op", &[]);
-    let redirect = login.authorize();
-    login.paste("");
-    login.paste("http://127.0.0.1/callback?code=x&state=wrong");
-    login.paste(&redirect);
-    let ran = login.end().done();
-    assert!(ran.stderr.contains("that is not the answer to this login"), "{ran:#?}");
-    home.run(&["token", "op"]).done();
-    // The query alone will do, and the listener still answers when nothing is pasted.
-    let mut login = home.begin_login(&issuer, "op/two", &[]);
-    let redirect = login.authorize();
-    login.paste(redirect.split_once('?').unwrap().1);
-    login.end().done();
-    let mut login = home.begin_login(&issuer, "op/three", &[]);
-    let redirect = login.authorize();
-    login.paste("nonsense");
-    let _ = http::get(&redirect);
-    login.end().done();
 }
 
 #[test]

@@ -179,13 +179,6 @@ impl Login {
         http::location(&http::get(&self.url).unwrap()).unwrap_or_default()
     }
 
-    /// Types a line at the login, and leaves its standard input open.
-    pub fn paste(&mut self, line: &str) {
-        let input = self.child.stdin.as_mut().unwrap();
-        writeln!(input, "{line}").unwrap();
-        input.flush().unwrap();
-    }
-
     pub fn kill(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();

@@ -30,9 +30,36 @@ class Form(html.parser.HTMLParser):
             self.fields[attributes["name"]] = attributes.get("value", "")
 
 
-def visit(url, login):
+class Arrived(Exception):
+    """The redirect that ends a login, as a browser shows it that cannot reach the machine."""
+
+
+class Elsewhere(urllib.request.HTTPRedirectHandler):
+    """Stops at the redirect URI instead of going there."""
+
+    def __init__(self, redirect_uri):
+        self.redirect_uri = redirect_uri
+
+    def redirect_request(self, request, answer, code, message, headers, url):
+        if url.startswith(self.redirect_uri):
+            raise Arrived(url)
+        return super().redirect_request(request, answer, code, message, headers, url)
+
+
+def visit(url, login, follow_loopback=True):
     context = ssl.create_default_context()
+    if not follow_loopback:
+        redirect_uri = urllib.parse.parse_qs(urllib.parse.urlsplit(url).query)["redirect_uri"][0]
+        try:
+            return walk(url, login, context, Elsewhere(redirect_uri))
+        except Arrived as arrived:
+            return str(arrived)
+    return walk(url, login, context)
+
+
+def walk(url, login, context, *handlers):
     opener = urllib.request.build_opener(
+        *handlers,
         urllib.request.ProxyHandler({}),
         urllib.request.HTTPSHandler(context=context),
         urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar()),

@@ -119,6 +119,8 @@ def attempts(b, s, folder):
         ("IPv4 in IPv6", [f"http://[::ffff:127.0.0.1]:{s}/x"]),
         ("zone", [f"http://[::1%25lo]:{s}/x"]),
         ("empty port", ["http://127.0.0.1:/x"]),
+        ("user info behind a bracket", [f"http://[::1]:pw@127.0.0.1:{b}/x"]),
+        ("a word behind a bracket", [f"http://[::1]x:{s}/"]),
         ("empty", [""]),
         # Options that lead elsewhere.
         ("-K", [url, "-K", str(folder / "evil.conf")]),
@@ -173,6 +175,9 @@ def attempts(b, s, folder):
         ("-H Content-Length", [url, "-H", "Content-Length: 0", "-d", f"GET {evil} HTTP/1.1"]),
         ("-H Connection", [url, "-H", "Connection: X-API-Key"]),
         ("-X with a line end", [url, "-X", f"GET {evil} HTTP/1.1\r\nHost: x\r\n\r\nGET"]),
+        ("-X TRACE", [url, "-X", "TRACE"]),
+        ("-X trace in a bundle", [url, "-sXtrAce"]),
+        ("-X CONNECT", [url, "--request", "CONNECT"]),
         ("-X with a space", [url, "-X", f"GET {evil}"]),
         ("-r with a line end", [url, "-r", "0-1\r\nHost: x"]),
         # What shows the header, or writes it down.
@@ -186,6 +191,9 @@ def attempts(b, s, folder):
     # Through the environment: allowed to fail or to reach the bound origin.
     for variable in ("http_proxy", "HTTP_PROXY", "ALL_PROXY", "all_proxy", "https_proxy"):
         table.append((variable, [url], {variable: f"http://127.0.0.1:{s}"}))
+    table.append(("SSLKEYLOGFILE", [url], {"SSLKEYLOGFILE": str(folder / "keylog")}))
+    for value in ("bash", "zzz"):
+        table.append((f"AUTHCTL_COMPLETE={value}", [url], {"AUTHCTL_COMPLETE": value}))
     table.append(("CURL_HOME", [url], {"CURL_HOME": str(folder)}))
     table.append(("XDG_CONFIG_HOME", [url], {"XDG_CONFIG_HOME": str(folder)}))
     table.append(("HOME", [url], {"HOME": str(folder)}))
@@ -227,6 +235,29 @@ def test_promise_04_no_argument_sends_the_credential_elsewhere(folder, places):
             assert SECRET.encode() not in path.read_bytes(), path
     assert len(table) >= 60
     say(f"{len(table)} smuggling attempts: {refused} refused, {reached} went to the bound origin alone, 0 elsewhere")
+
+
+def test_a_header_for_this_machine_does_not_go_through_a_proxy(folder, places):
+    bound, stranger = places
+    home = vault_home(folder)
+    home.key("acme", SECRET, origin=f"http://127.0.0.1:{bound.port}").done()
+    proxies = {name: f"http://127.0.0.1:{stranger.port}" for name in ("http_proxy", "all_proxy")}
+    script = f'curl -fsS $("{AUTHCTL}" header acme) http://127.0.0.1:{bound.port}/x'
+    done = subprocess.run(["sh", "-c", script], env={**home.env, **proxies}, capture_output=True, timeout=20)
+    assert (done.returncode, done.stdout) == (0, b"hello\n") and not stranger.seen and bound.has(SECRET), done
+    # The form with a pipe cannot tell curl; it warns.
+    home.run("header", "acme", "--format", "raw", env=proxies).done().err.index("give curl `--noproxy '*'`")
+
+
+def test_every_word_behind_the_name_is_curl_s(folder, places):
+    bound, _ = places
+    home = vault_home(folder)
+    home.key("acme", SECRET, origin=f"http://127.0.0.1:{bound.port}").done()
+    url = f"http://127.0.0.1:{bound.port}/x"
+    assert call(home, "acme", "--json", '{"a":1}', "-sS", url).done().out == "hello\n"
+    assert bound.seen[-1][0].startswith("POST") and bound.seen[-1][2] == b'{"a":1}'
+    for option in ("-v", "-q", "-h", "--help", "--store", "--no-input", "-V"):
+        assert call(home, "acme", option, url).code == 125, option
 
 
 def test_a_redirect_does_not_carry_the_credential_along(folder, places):

@@ -41,7 +41,7 @@ def test_promise_03_the_secret_is_in_the_environment_and_nowhere_else(folder):
             except OSError:
                 pass
     # No core dump of it, whatever the limit was.
-    assert re.search(r"Max core file size +0 +0 ", pathlib.Path(f"/proc/{pid}/limits").read_text())
+    assert re.search(r"Max core file size +[01] +[01] ", pathlib.Path(f"/proc/{pid}/limits").read_text())
     child.send_signal(signal.SIGTERM)
     assert child.wait() == -signal.SIGTERM, "a signal is the program's own"
     done = home.run("-vv", "exec", "acme=ACME_KEY", "--", "true", prefix=["strace", "-f", "-qq", "-e", "trace=execve", "-v", "-s", "65535", "-o", str(trace)])

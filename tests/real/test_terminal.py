@@ -148,6 +148,35 @@ def test_prompts_are_for_terminals(folder, home):
     tmux.stop()
 
 
+def test_a_redirect_is_pasted_while_the_listener_listens(folder, home, server):
+    """At a terminal, with a browser that is elsewhere: what it ends on is pasted, and strangers' lines change nothing."""
+    import browser
+
+    tmux = Tmux(folder, home.env, columns=200)
+    tmux.type(f"authctl login {server.url} --as op --client-id tool --no-browser; echo code=$?.")
+    tmux.press("Enter")
+    wait_for(lambda: "paste here the address" in tmux.screen())
+    url = re.search(r"^ +(http://\S+)$", tmux("capture-pane", "-p", "-J"), re.M)[1]
+    ends_on = browser.visit(url, "alice", follow_loopback=False)
+    for line in ("nonsense", "http://127.0.0.1/callback?code=x&state=wrong"):
+        tmux.type(line)
+        tmux.press("Enter")
+        wait_for(lambda: "that is not the answer to this login" in tmux.screen())
+    tmux.type(ends_on)
+    tmux.press("Enter")
+    wait_for(lambda: "code=0." in tmux.screen())
+    assert "logged in to op" in tmux.screen()
+    tmux.stop()
+    home.run("token", "op").done()
+    # A pipe is left alone: a loop that reads its lines keeps them.
+    script = f'printf "a\\nb\\n" | while read name; do "{AUTHCTL}" login {server.url} --as op/$name --client-id tool --no-browser --timeout 1s; echo loop-$name; done'
+    done = subprocess.run(["sh", "-c", script], env=home.env, capture_output=True, timeout=30)
+    assert done.stdout == b"loop-a\nloop-b\n", done
+    # Nor does a flood of lines outlast the deadline.
+    done = subprocess.run(["sh", "-c", f'yes | timeout 20 "{AUTHCTL}" login {server.url} --as op/y --client-id tool --no-browser --timeout 1s; echo code=$?'], env=home.env, capture_output=True, timeout=30)
+    assert b"code=1" in done.stdout, done
+
+
 SHELLS = {
     "bash": ("bash --norc -i", "source <(authctl completions bash)"),
     "zsh": ("zsh -f -i", "autoload -U compinit; compinit -u -D; source <(authctl completions zsh)"),

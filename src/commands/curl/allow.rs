@@ -170,6 +170,10 @@ fn check_value(takes: Takes, name: &str, value: &OsString, facts: &Facts<'_>) ->
     match takes {
         Nothing | Word => Ok(()),
         Method => match text()? {
+            // TRACE sends the request back, header and all (RFC 9110 section 9.3.8); CONNECT is for proxies.
+            method if ["TRACE", "TRACK", "CONNECT"].iter().any(|bad| method.eq_ignore_ascii_case(bad)) => {
+                Err(format!("the method `{method}` is not allowed with a credential"))
+            }
             method if !method.is_empty() && method.chars().all(token) => Ok(()),
             _ => Err(format!("the value of `{name}` is not a method")),
         },
@@ -239,6 +243,8 @@ mod tests {
             &["https://a.test", "-H", "X: a\r\nHost: b"],
             &["https://a.test", "-X", "GET / HTTP/1.1\r\nHost: b"],
             &["https://a.test", "-H"],
+            &["https://a.test", "-XTrace"],
+            &["https://a.test", "--request", "CONNECT"],
             &["https://a.test", "-v"],
             &["-s"],
             &[],

@@ -31,11 +31,11 @@ pub struct CurlArgs {
     /// Refresh unless the token lives at least this long
     #[arg(long, value_name = "TIME", default_value = "60s", value_parser = args::duration)]
     min_ttl: Duration,
-    /// The credential: PROVIDER or PROVIDER/ACCOUNT
-    #[arg(add = super::complete::credentials())]
-    name: Name,
-    /// The URL and options for curl
-    #[arg(value_name = "URL|OPTION", required = true, trailing_var_arg = true, allow_hyphen_values = true)]
+    /// The credential (PROVIDER or PROVIDER/ACCOUNT), then the URL and options for curl, in any order
+    #[arg(
+        value_names = ["NAME", "URL|OPTION"], num_args = 2.., required = true, trailing_var_arg = true, allow_hyphen_values = true,
+        add = super::complete::credentials()
+    )]
     words: Vec<OsString>,
 }
 
@@ -50,19 +50,22 @@ pub(super) fn run(app: &App, args: &CurlArgs) -> Result<Infallible, Failure> {
         )
         .hint("use `authctl header NAME --format raw | curl -H @- URL`"));
     }
+    // One list, so that every word behind the name is curl's: `-v` or `--json` there is no option of this program.
+    let (name, words) = args.words.split_first().ok_or_else(|| Failure::new(Code::Usage, "no credential was named"))?;
+    let name: Name = name.to_string_lossy().parse()?;
     let wanted = Wanted { min_ttl: args.min_ttl, ..Wanted::default() };
-    let handed = parts(&app.keeper(), &args.name, &wanted)?;
+    let handed = parts(&app.keeper(), &name, &wanted)?;
     warn_all(app, &handed.warnings);
-    let headers = super::headers(&args.name, &handed)?;
+    let headers = super::headers(&name, &handed)?;
     let facts = Facts { own_headers: headers.iter().map(|header| header.name.as_str()).collect(), on_terminal: speaks_to_a_terminal() };
-    let allowed = check(&args.words, &facts).map_err(|reason| {
-        Failure::new(Code::Refused, reason).hint(format!("what curl itself allows: `curl $(authctl header {}) …`", args.name))
+    let allowed = check(words, &facts).map_err(|reason| {
+        Failure::new(Code::Refused, reason).hint(format!("what curl itself allows: `curl $(authctl header {name}) …`"))
     })?;
     let mut url = plain_url(&allowed.url).map_err(|error| Failure::new(Code::Refused, error.to_string()))?;
     // It stays with the client, and a config line has no need of it.
     url.set_fragment(None);
     if !handed.bound.covers(&url) {
-        return Err(super::elsewhere(&args.name, &handed.bound, &url));
+        return Err(super::elsewhere(&name, &handed.bound, &url));
     }
     if allowed.follows && !follows_safely() {
         return Err(Failure::new(Code::Refused, "this curl would carry the credential along when a redirect changes the port")
@@ -72,6 +75,8 @@ pub(super) fn run(app: &App, args: &CurlArgs) -> Result<Infallible, Failure> {
     let mut curl = Command::new("curl");
     // `-q` keeps .curlrc out and works as the first argument alone.
     curl.args(["-q", "-K"]).arg(config.path()).args(&allowed.options);
+    // With the secrets of a TLS session in a file, whoever sees the traffic reads the header.
+    curl.env_remove("SSLKEYLOGFILE").env_remove("QLOGDIR").env_remove(super::shell::COMPLETE);
     child::replace(curl)
 }
 

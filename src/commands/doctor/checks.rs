@@ -8,6 +8,7 @@ use crate::http::{Reply, Request, TransportError};
 use crate::store::Vault;
 use crate::ui::{self, launcher};
 use jiff::Timestamp;
+use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 use url::Url;
 
@@ -16,6 +17,36 @@ const CLOCK_TOLERANCE: i64 = 120;
 
 /// How long a server may take to tell the time.
 const SERVER_PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long a program may take that only tells something of itself.
+const PROGRAM_PATIENCE: Duration = Duration::from_secs(5);
+
+/// Runs a program with nothing to read; `None` when it is not done in time, and then it is stopped.
+pub(super) fn run_within(command: &mut Command, patience: Duration) -> std::io::Result<Option<Output>> {
+    let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+    let id = child.id();
+    let (sender, receiver) = std::sync::mpsc::channel();
+    std::thread::Builder::new().name("program".into()).spawn(move || sender.send(child.wait_with_output()))?;
+    match receiver.recv_timeout(patience) {
+        Ok(output) => output.map(Some),
+        Err(_) => {
+            stop(id);
+            Ok(None)
+        }
+    }
+}
+
+#[cfg(unix)]
+fn stop(id: u32) {
+    use rustix::process::{Pid, Signal, kill_process};
+    if let Some(pid) = i32::try_from(id).ok().and_then(Pid::from_raw) {
+        let _ = kill_process(pid, Signal::KILL);
+    }
+}
+
+/// It ends with this process's pipes.
+#[cfg(not(unix))]
+fn stop(_: u32) {}
 
 fn check(name: &str, status: &str, detail: impl Into<String>, hint: Option<String>) -> Check {
     Check { name: name.into(), status: status.into(), detail: detail.into(), hint }
@@ -223,8 +254,8 @@ fn some_server(entries: &[Index]) -> Option<Url> {
 
 /// Whether headers can be handed to curl, and whether there is one.
 pub(super) fn hand_over() -> Vec<Check> {
-    let curl = std::process::Command::new("curl").args(["-q", "--version"]).output();
-    let version = curl.as_ref().ok().and_then(|output| std::str::from_utf8(&output.stdout).ok()?.split(' ').nth(1).map(str::to_owned));
+    let curl = run_within(Command::new("curl").args(["-q", "--version"]), PROGRAM_PATIENCE);
+    let version = curl.ok().flatten().and_then(|output| std::str::from_utf8(&output.stdout).ok()?.split(' ').nth(1).map(str::to_owned));
     let curl = match version {
         Some(version) => ok("curl", version),
         None => check("curl", "note", "not found", Some("install curl for `authctl curl` and `curl $(authctl header NAME)`".into())),
@@ -233,15 +264,15 @@ pub(super) fn hand_over() -> Vec<Check> {
 }
 
 #[cfg(target_os = "linux")]
+const RAW: &str = "use `authctl curl`, or `authctl header NAME --format raw | curl -H @- URL`";
+
+#[cfg(target_os = "linux")]
 fn memory_file() -> Check {
     match crate::handover::hand_over(&crate::secret::Secret::new("# a try")) {
-        Ok(_) => ok("hand-over", "a memory file could be read through /proc"),
-        Err(error) => check(
-            "hand-over",
-            "problem",
-            error.to_string(),
-            Some("use `authctl curl`, or `authctl header NAME --format raw | curl -H @- URL`".into()),
-        ),
+        // Read once more, as curl would: its holder then leaves.
+        Ok(path) if std::fs::read(&path).is_ok() => ok("hand-over", "a memory file could be read through /proc"),
+        Ok(path) => check("hand-over", "problem", format!("{path} cannot be read"), Some(RAW.into())),
+        Err(error) => check("hand-over", "problem", error.to_string(), Some(RAW.into())),
     }
 }
 
@@ -258,7 +289,7 @@ fn memory_file() -> Check {
 /// Whether process 1 collects ended processes: the holder of a header is left to it.
 #[cfg(target_os = "linux")]
 pub(super) fn reaper() -> Option<Check> {
-    let output = std::process::Command::new("sh").args(["-c", "sleep 0 > /dev/null & echo $!"]).output().ok()?;
+    let output = run_within(Command::new("sh").args(["-c", "sleep 0 > /dev/null & echo $!"]), PROGRAM_PATIENCE).ok()??;
     let pid: u32 = std::str::from_utf8(&output.stdout).ok()?.trim().parse().ok()?;
     std::thread::sleep(Duration::from_millis(300));
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();

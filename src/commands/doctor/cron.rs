@@ -1,15 +1,30 @@
 //! The same again in the environment that cron gives its jobs, as a process of its own.
 
 use super::super::documents::{Check, Doctor};
+use super::checks;
 use crate::failure::{Code, Failure};
-use std::process::{Command, Stdio};
+use std::process::Command;
+use std::time::Duration;
 use url::Url;
 
 /// What cron sets (crontab(5)); everything else of this session is missing there, the bus and the keychain's first.
 const PATH: &str = "/usr/bin:/bin";
 
 /// What a person may have set here and must set again in the crontab.
-const OURS: [&str; 5] = ["AUTHCTL_HOME", "AUTHCTL_STORE", "AUTHCTL_VAULT_PASSPHRASE_FILE", "AUTHCTL_VAULT_IDENTITY", "SSL_CERT_FILE"];
+const OURS: [&str; 9] = [
+    "AUTHCTL_HOME",
+    "AUTHCTL_STORE",
+    "AUTHCTL_VAULT_PASSPHRASE_FILE",
+    "AUTHCTL_VAULT_IDENTITY",
+    "SSL_CERT_FILE",
+    "XDG_CONFIG_HOME",
+    "XDG_DATA_HOME",
+    "https_proxy",
+    "HTTPS_PROXY",
+];
+
+/// How long the process may take: it waits for a keychain and for a server at most.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(super) fn examine(server: Option<&Url>) -> Result<Doctor, Failure> {
     let program = std::env::current_exe()?;
@@ -25,7 +40,9 @@ pub(super) fn examine(server: Option<&Url>) -> Result<Doctor, Failure> {
     if let Some(home) = std::env::var_os("HOME") {
         command.current_dir(home);
     }
-    let output = command.stdin(Stdio::null()).output()?;
+    let Some(output) = checks::run_within(&mut command, PATIENCE)? else {
+        return Err(Failure::new(Code::Failed, format!("in cron's environment authctl was not done after {} seconds", PATIENCE.as_secs())));
+    };
     let mut doctor: Doctor = serde_json::from_slice(&output.stdout).map_err(|_| {
         let reason = String::from_utf8_lossy(&output.stderr).trim().to_owned();
         Failure::new(Code::Failed, format!("in cron's environment authctl itself fails: {reason}"))

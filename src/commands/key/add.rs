@@ -135,6 +135,9 @@ fn shape(
     let usage = |message: String| Failure::new(Code::Usage, message);
     let given: Vec<Template> = args.header.iter().map(Template::new).collect();
     given.iter().try_for_each(|template| template.check(&["key"])).map_err(|reason| usage(format!("--header: {reason}")))?;
+    if !given.is_empty() && !given.iter().any(|template| template.uses("key")) {
+        return Err(usage("--header: none of them holds `{key}`, so the key would never be sent".into()));
+    }
     if let Some(row) = row.as_ref().filter(|row| row.key.is_some() && !(args.header.is_empty() && args.origin.is_empty())) {
         app.ui.warn(&format!("`{name}` goes by your own --header or --origin, not by what is known of {}", row.title));
     }
@@ -143,6 +146,7 @@ fn shape(
         (Some(row), true) => row.bound_origins().map_err(usage)?,
         (None, true) => Vec::new(),
     };
+    let shape = row.as_ref().filter(|_| given.is_empty()).map(|row| row.shape(Kind::Key));
     let known = row.and_then(|row| row.key);
     let (spec, headers) = match (known, given.is_empty()) {
         (Some(spec), true) => (spec, Vec::new()),
@@ -156,7 +160,7 @@ fn shape(
     if origins.is_empty() {
         return Err(usage(format!("where may the key of `{name}` be sent?")).hint("give `--origin https://HOST`, once or more"));
     }
-    let bound = Bound { origins, chosen_origins: !args.origin.is_empty(), headers, variables, ..Bound::default() };
+    let bound = Bound { origins, chosen_origins: !args.origin.is_empty(), headers, shape, variables, ..Bound::default() };
     Ok((spec, bound))
 }
 
@@ -221,6 +225,8 @@ fn store(app: &App, key: &NewKey, args: &AddArgs) -> Result<(), Failure> {
             index.rotate_every.clone_from(&args.rotate_every);
             index.expires = args.expires;
             index.key_since = Some(Timestamp::now());
+            // It may take the place of a login, of which nothing holds for it.
+            index.kind = Kind::Key;
             save(&keeper, &lock, &index, found.record.next(key.bound.clone(), secret), Sealed::default(), None)?
         }
         Ok(Look::Found(_)) => return Err(Failure::new(Code::Refused, format!("`{}` was just added by another process", key.name))),

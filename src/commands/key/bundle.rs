@@ -1,6 +1,8 @@
 //! The document inside an exported file.
 
+use super::super::args;
 use crate::credential::{Bound, Name};
+use crate::provider::Template;
 use crate::secret::{Alphabet, Secret, stored_map};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -55,7 +57,13 @@ impl Bundle {
         if bundle.version != VERSION {
             return Err(format!("its format {} is not known to this authctl", bundle.version));
         }
+        let mut names: Vec<&Name> = bundle.keys.iter().map(|key| &key.name).collect();
+        names.sort();
+        if let Some(twice) = names.windows(2).find_map(|pair| pair.first().filter(|first| pair.last() == Some(*first))) {
+            return Err(format!("it holds `{twice}` twice"));
+        }
         for key in &bundle.keys {
+            key.check().map_err(|reason| format!("the key `{}` in it: {reason}", key.name))?;
             if key.parts.is_empty() || key.bound.origins.is_empty() {
                 return Err(format!("the key `{}` in it has no parts or belongs nowhere", key.name));
             }
@@ -65,6 +73,25 @@ impl Bundle {
                 .map_err(|reason| format!("a part of `{}` in it {reason}", key.name))?;
         }
         Ok(bundle)
+    }
+}
+
+impl Bundled {
+    /// What is checked on every other way in.
+    fn check(&self) -> Result<(), String> {
+        let parts: Vec<&str> = self.parts.keys().map(String::as_str).collect();
+        self.bound.headers.iter().try_for_each(|header| Template::new(header).check(&parts))?;
+        if let Some(every) = &self.rotate_every {
+            args::duration(every)?;
+        }
+        if self.bound.token_endpoint.is_some() || self.bound.client_id.is_some() {
+            return Err("it is bound as a login".into());
+        }
+        let texts = [&self.bound.label, &self.bound.subject].into_iter().flatten();
+        if texts.flat_map(|text| text.chars()).any(char::is_control) {
+            return Err("what it is called holds control characters".into());
+        }
+        Ok(())
     }
 }
 

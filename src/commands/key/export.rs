@@ -3,7 +3,7 @@ use super::bundle::{Bundle, Bundled};
 use crate::acquire::{Wanted, parts};
 use crate::app::App;
 use crate::credential::{Index, Kind, Name};
-use crate::disk;
+use crate::disk::{self, MAX_FILE};
 use crate::failure::{Code, Failure};
 use crate::store::encrypt_for;
 use std::path::PathBuf;
@@ -30,7 +30,7 @@ pub struct ExportArgs {
 }
 
 pub(super) fn export(app: &App, args: &ExportArgs) -> Result<(), Failure> {
-    let names = if args.names.is_empty() { all_keys(app) } else { args.names.clone() };
+    let names = if args.names.is_empty() { all_keys(app)? } else { args.names.clone() };
     if names.is_empty() {
         return Err(Failure::new(Code::NotFound, "there are no keys"));
     }
@@ -46,6 +46,9 @@ pub(super) fn export(app: &App, args: &ExportArgs) -> Result<(), Failure> {
             .hint(format!("run `authctl login {name}` on the other machine")));
         }
         let handed = parts(&app.keeper(), name, &Wanted::default())?;
+        if handed.kind != Kind::Key {
+            return Err(Failure::new(Code::Refused, format!("`{name}` is no key any more")));
+        }
         keys.push(Bundled {
             name: name.clone(),
             bound: handed.bound,
@@ -56,6 +59,10 @@ pub(super) fn export(app: &App, args: &ExportArgs) -> Result<(), Failure> {
     }
     let text = Bundle::of(keys).to_text();
     let sealed = encrypt_for(&args.to_age, &text).map_err(|reason| Failure::new(Code::Usage, format!("--to-age: {reason}")))?;
+    if sealed.len() as u64 > MAX_FILE {
+        return Err(Failure::new(Code::Usage, format!("the file would be larger than {MAX_FILE} bytes, which `key import` does not read"))
+            .hint("name some of the keys, and make several files"));
+    }
     disk::create_new(&args.output, &sealed)?;
     let file = args.output.display().to_string();
     app.ui.say(&format!("wrote {} to {file}", counted(names.len())));
@@ -63,9 +70,10 @@ pub(super) fn export(app: &App, args: &ExportArgs) -> Result<(), Failure> {
     answer(app.output, || documents::Exported { names, file }, |_| Ok(()))
 }
 
-fn all_keys(app: &App) -> Vec<Name> {
-    let entries = Index::all(&app.paths.credentials());
-    entries.into_iter().flatten().filter(|index| index.kind == Kind::Key).map(|index| index.name).collect()
+/// Every key; a damaged entry may be one, and a copy that lacks it would be taken for whole.
+fn all_keys(app: &App) -> Result<Vec<Name>, Failure> {
+    let entries: Result<Vec<Index>, _> = Index::all(&app.paths.credentials()).into_iter().collect();
+    Ok(entries?.into_iter().filter(|index| index.kind == Kind::Key).map(|index| index.name).collect())
 }
 
 pub(super) fn counted(count: usize) -> String {

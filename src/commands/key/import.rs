@@ -3,18 +3,17 @@ use super::bundle::{Bundle, Bundled};
 use super::export::counted;
 use crate::acquire::{Look, add, look, save, settle};
 use crate::app::{App, store_for};
-use crate::credential::{Index, Kind, Name, Record, SecretPart};
-use crate::disk::MAX_FILE;
+use crate::credential::{Index, Kind, Name, Record, SecretPart, StoreKind};
+use crate::disk::{self, Privacy};
 use crate::failure::{Code, Failure};
 use crate::sealed::Sealed;
 use crate::store::decrypt_with;
 use jiff::Timestamp;
-use std::io::Read;
 use std::path::PathBuf;
 
 /// Store the keys of a file that `authctl key export` wrote
 ///
-/// Each key keeps its name and what it is bound to. Nothing is stored unless every key of the file can be.
+/// Each key keeps its name and what it is bound to. The file is looked at as a whole before anything is stored.
 #[derive(clap::Args, Debug)]
 #[command(
     after_help = "Examples:\n  authctl key import keys.age --identity ~/.config/age/identity.txt\n  authctl key import keys.age --identity id.txt --replace"
@@ -31,39 +30,52 @@ pub struct ImportArgs {
 }
 
 pub(super) fn import(app: &App, args: &ImportArgs) -> Result<(), Failure> {
-    let unreadable =
-        |path: &PathBuf, error: &std::io::Error| Failure::new(Code::Failed, format!("cannot read {}: {error}", path.display()));
-    let mut sealed = Vec::new();
-    let opened = std::fs::File::open(&args.file).and_then(|file| file.take(MAX_FILE).read_to_end(&mut sealed));
-    opened.map_err(|error| unreadable(&args.file, &error))?;
+    let shown = args.file.display();
+    let sealed = disk::read(&args.file, Privacy::Shared)?;
+    let sealed = sealed.ok_or_else(|| Failure::new(Code::Failed, format!("there is no file {shown}")))?;
     let text = decrypt_with(&args.identity, &sealed).map_err(|reason| Failure::new(Code::Failed, reason))?;
-    let bundle = Bundle::from_text(&text).map_err(|reason| Failure::new(Code::Failed, format!("{}: {reason}", args.file.display())))?;
+    let bundle = Bundle::from_text(&text).map_err(|reason| Failure::new(Code::Failed, format!("{shown}: {reason}")))?;
     // Looked at as a whole before anything is stored.
     for key in &bundle.keys {
         let existing = Index::read(&app.paths.credentials(), &key.name)?;
         if existing.is_some() && !args.replace {
-            return Err(Failure::new(Code::Refused, format!("there is a credential called `{}` already", key.name))
-                .hint("add `--replace` to replace it; nothing was stored"));
+            return Err(taken(&key.name).hint("add `--replace` to replace it; nothing was stored"));
         }
-        store_for(app, existing.as_ref())?;
+        if store_for(app, existing.as_ref())? == StoreKind::Vault {
+            app.stores.vault().open_now()?;
+        }
     }
+    let mut names: Vec<String> = Vec::new();
     for key in &bundle.keys {
-        store(app, key)?;
+        store(app, key, args.replace).map_err(|failure| match names.as_slice() {
+            [] => failure,
+            stored => failure.hint(format!("stored before that: {}", stored.join(", "))),
+        })?;
+        names.push(key.name.to_string());
     }
-    let names: Vec<String> = bundle.keys.iter().map(|key| key.name.to_string()).collect();
     app.ui.say(&format!("stored {}: {}", counted(names.len()), names.join(", ")));
     answer(app.output, || documents::Imported { names }, |_| Ok(()))
 }
 
-fn store(app: &App, key: &Bundled) -> Result<(), Failure> {
+fn taken(name: &Name) -> Failure {
+    Failure::new(Code::Refused, format!("there is a credential called `{name}` already"))
+}
+
+fn store(app: &App, key: &Bundled, replace: bool) -> Result<(), Failure> {
     let keeper = app.keeper();
     let name: &Name = &key.name;
     let lock = keeper.lock(name)?;
     warn_all(app, &settle(&keeper, &lock, name)?);
     let secret = SecretPart::Key { active: key.parts.clone() };
-    let with =
-        |index: Index| Index { rotate_every: key.rotate_every.clone(), expires: key.expires, key_since: Some(Timestamp::now()), ..index };
+    let with = |index: Index| Index {
+        kind: Kind::Key,
+        rotate_every: key.rotate_every.clone(),
+        expires: key.expires,
+        key_since: Some(Timestamp::now()),
+        ..index
+    };
     let saved = match look(&keeper, name)? {
+        Look::Found(_) if !replace => return Err(taken(name)),
         Look::Found(found) => {
             let next = found.record.next(key.bound.clone(), secret);
             save(&keeper, &lock, &with(found.index.clone()), next, Sealed::default(), None)?

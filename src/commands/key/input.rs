@@ -12,6 +12,9 @@ pub(super) fn read_parts(app: &App, parts: &[Part]) -> Result<BTreeMap<String, S
     let values = if std::io::stdin().is_terminal() { ask(app, parts)? } else { lines(parts.len(), std::io::stdin())? };
     for (part, value) in parts.iter().zip(&values) {
         value.check(Alphabet::Printable).map_err(|reason| Failure::new(Code::Usage, format!("the {} {reason}", part.label)))?;
+        if value.expose().starts_with(' ') || value.expose().ends_with(' ') {
+            return Err(Failure::new(Code::Usage, format!("the {} begins or ends with a space, which no header keeps", part.label)));
+        }
     }
     Ok(parts.iter().map(|part| part.name.clone()).zip(values).collect())
 }

@@ -216,6 +216,7 @@ fn store(
         scope: Vec::new(),
         resource: None,
     };
+    let logged_in = |index: Index| Index { logged_in_at: Some(received_at), ..index };
     let mut sealed = Sealed::default();
     sealed.keep(token.clone());
     let secret = SecretPart::Login { refresh_token, access: (!refreshable).then_some(token) };
@@ -224,10 +225,10 @@ fn store(
     let asked = crate::credential::scope_words(&attempt.args.scope.join(" "));
     let missing: Vec<&str> = asked.iter().map(String::as_str).filter(|scope| !scopes.iter().any(|granted| granted == scope)).collect();
     let saved = match before {
-        Some(found) => save(&keeper, lock, &found.index, found.record.next(bound, secret), sealed, None)?,
+        Some(found) => save(&keeper, lock, &logged_in(found.index.clone()), found.record.next(bound, secret), sealed, None)?,
         None => {
             let record = Record::new(attempt.target.name.clone(), bound, secret)?;
-            let index = Index::adding(&record, Kind::Login, attempt.store, received_at);
+            let index = logged_in(Index::adding(&record, Kind::Login, attempt.store, received_at));
             add(&keeper, lock, &index, &record, sealed)?
         }
     };
@@ -264,6 +265,7 @@ fn bound(attempt: &Attempt<'_>, before: Option<&Found>, person: Option<&Person>,
         // RFC 6749 section 5.1: left out when it is what was asked for.
         scopes: granted.unwrap_or_else(|| crate::credential::scope_words(&attempt.scopes.join(" "))),
         headers: Vec::new(),
+        shape: Some(attempt.target.row.shape(Kind::Login)),
         variables: attempt.target.variables.clone(),
     }
 }

@@ -100,10 +100,20 @@ pub(super) fn run(app: &App, args: LoginArgs) -> Result<(), Failure> {
     page::refuse_without_anybody(&args)?;
     // One browser for many that wait: whoever comes while another login of this name is going on waits for that one.
     let turn = queue::wait(app, &target.name, args.timeout)?;
-    let before = before(app, &target, &args)?;
-    if turn.waited
-        && let Some(found) = before.as_deref().filter(|found| turn.is_answered_by(found, &args.scope))
-    {
+    if let Some(failure) = turn.refused() {
+        return Err(failure);
+    }
+    let result = log_in(app, &args, &target, oauth, &turn);
+    if let Err(failure) = &result {
+        turn.leave(failure);
+    }
+    result
+}
+
+/// The login itself, when it is this process's turn.
+fn log_in(app: &App, args: &LoginArgs, target: &Target, oauth: &OAuthSpec, turn: &queue::Turn) -> Result<(), Failure> {
+    let before = before(app, target, args)?;
+    if let Some(found) = before.as_deref().filter(|found| turn.is_answered_by(found, args)) {
         app.ui.say(&format!("another authctl logged in to {} meanwhile", target.name));
         let (name, scopes) = (target.name.to_string(), found.record.bound.scopes.clone());
         let store = found.index.store.to_string();
@@ -113,13 +123,13 @@ pub(super) fn run(app: &App, args: LoginArgs) -> Result<(), Failure> {
     let store = store_for(app, before.as_ref().map(|found| &found.index))?;
     let listener = Listener::bind(&oauth.redirect, args.port)?;
     let redirect_uri = listener.redirect_uri();
-    let client = client::choose(app, &target, oauth, &args, &redirect_uri)?;
-    let scopes = scopes(oauth, before.as_deref(), &args);
-    let attempt = Attempt { args: &args, target: &target, oauth, client, store, redirect_uri, scopes };
+    let client = client::choose(app, target, oauth, args, &redirect_uri)?;
+    let scopes = scopes(oauth, before.as_deref(), args);
+    let attempt = Attempt { args, target, oauth, client, store, redirect_uri, scopes };
 
     let endpoint = trusted_url(&oauth.authorization_endpoint)?;
     let flow = Arc::new(begin(oauth, &endpoint, &attempt.client.id, &attempt.redirect_uri, &attempt.scopes)?);
-    let arrived = page::wait(app, &args, listener, &flow, &attempt.redirect_uri)?;
+    let arrived = page::wait(app, args, listener, &flow, &attempt.redirect_uri)?;
     let finished = finish::finish(app, &attempt, &flow, arrived.callback());
     arrived.tell(match &finished {
         Ok(_) => Ok(target.row.title.as_str()),

@@ -49,7 +49,7 @@ pub(super) fn refuse_without_anybody(args: &LoginArgs) -> Result<(), Failure> {
 
 /// Shows the page and waits for its answer.
 pub(super) fn wait(app: &App, args: &LoginArgs, listener: Listener, flow: &Arc<Flow>, redirect_uri: &str) -> Result<Answer, Failure> {
-    let (sender, mut pasted) = tokio::sync::mpsc::unbounded_channel();
+    let (sender, mut pasted) = tokio::sync::mpsc::channel(4);
     app.network.run(async {
         tokio::select! {
             biased;
@@ -65,8 +65,8 @@ pub(super) fn wait(app: &App, args: &LoginArgs, listener: Listener, flow: &Arc<F
                 let _spinner = (!waits_for_paste).then(|| app.ui.spinner(&format!("waiting for the browser ({wait} to go on; Ctrl-C gives up)")));
                 listener.arrival(Arc::clone(flow)).await
             } => arrival.map(Answer::Arrived).map_err(Failure::from),
-            callback = ours(app, flow, &mut pasted) => Ok(Answer::Pasted(callback)),
             () = tokio::time::sleep(args.timeout) => Err(too_late(redirect_uri)),
+            callback = ours(app, flow, &mut pasted) => Ok(Answer::Pasted(callback)),
         }
     })?
 }
@@ -94,22 +94,23 @@ fn show(app: &App, args: &LoginArgs, flow: &Flow, redirect_uri: &str) -> bool {
         _ => app.ui.must_say("open this address in a browser on this machine:"),
     }
     app.ui.must_say(&format!("  {}", flow.url));
-    let pastes = !app.ui.no_input && !args.client_secret_stdin;
-    if pastes && std::io::stdin().is_terminal() {
+    // A pipe is somebody else's: a loop that reads its lines would lose them.
+    let pastes = !app.ui.no_input && !args.client_secret_stdin && std::io::stdin().is_terminal();
+    if pastes {
         app.ui.must_say("or open it anywhere, and paste here the address that the browser ends on (a page that cannot be reached):");
     }
     pastes
 }
 
 /// Lines from standard input, on a thread that ends with the process: a read cannot be called off.
-fn read_lines(sender: tokio::sync::mpsc::UnboundedSender<String>) {
+fn read_lines(sender: tokio::sync::mpsc::Sender<String>) {
     let read = move || {
         let mut input = std::io::stdin().lock();
         loop {
             let mut line = Vec::new();
             match Read::by_ref(&mut input).take(MAX_PASTED as u64).read_until(b'\n', &mut line) {
                 Ok(0) | Err(_) => return,
-                Ok(_) if sender.send(String::from_utf8_lossy(&line).into_owned()).is_err() => return,
+                Ok(_) if sender.blocking_send(String::from_utf8_lossy(&line).into_owned()).is_err() => return,
                 Ok(_) => {}
             }
         }
@@ -119,7 +120,7 @@ fn read_lines(sender: tokio::sync::mpsc::UnboundedSender<String>) {
 }
 
 /// The first pasted line that answers this login.
-async fn ours(app: &App, flow: &Flow, pasted: &mut tokio::sync::mpsc::UnboundedReceiver<String>) -> Callback {
+async fn ours(app: &App, flow: &Flow, pasted: &mut tokio::sync::mpsc::Receiver<String>) -> Callback {
     while let Some(line) = pasted.recv().await {
         let callback = Callback::from_pasted(&line);
         if flow.is_ours(&callback) {

@@ -1,5 +1,6 @@
 //! Many logins of one name at once: one of them opens the browser, the others wait for what becomes of it.
 
+use super::LoginArgs;
 use crate::acquire::Found;
 use crate::app::App;
 use crate::credential::{Kind, Name, scope_words};
@@ -7,6 +8,8 @@ use crate::disk::{Lock, LockError};
 use crate::failure::{Code, Failure};
 use crate::http::interruption;
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 /// How often it is looked whether the other login is over.
@@ -14,10 +17,17 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 /// The turn of this process to log in.
 pub(super) struct Turn {
-    /// Whether another login was waited for.
-    pub waited: bool,
+    waited: bool,
     began: Timestamp,
+    path: PathBuf,
     _lock: Option<Lock>,
+}
+
+/// How the last turn ended that did not end well, in the lock file itself. It holds no secret.
+#[derive(Serialize, Deserialize)]
+struct Ended {
+    at: Timestamp,
+    message: String,
 }
 
 /// Waits until no other process logs in to `name`, for at most `patience`.
@@ -25,10 +35,10 @@ pub(super) fn wait(app: &App, name: &Name, patience: Duration) -> Result<Turn, F
     let path = app.paths.login_lock(name);
     let began = Timestamp::now();
     let take = |waited| match Lock::acquire(&path, Duration::ZERO) {
-        Ok(lock) => Some(Turn { waited, began, _lock: Some(lock) }),
+        Ok(lock) => Some(Turn { waited, began, path: path.clone(), _lock: Some(lock) }),
         Err(LockError::Busy { .. }) => None,
         // Without locks there may be two browsers, which is no harm; that nothing can be kept is told later and better.
-        Err(LockError::Disk(_)) => Some(Turn { waited, began, _lock: None }),
+        Err(LockError::Disk(_)) => Some(Turn { waited, began, path: path.clone(), _lock: None }),
     };
     if let Some(turn) = take(false) {
         return Ok(turn);
@@ -54,10 +64,30 @@ pub(super) fn wait(app: &App, name: &Name, patience: Duration) -> Result<Turn, F
 }
 
 impl Turn {
-    /// Whether what the other process got is what this one came for.
-    pub(super) fn is_answered_by(&self, found: &Found, scopes: &[String]) -> bool {
-        let granted = &found.record.bound.scopes;
-        let enough = scope_words(&scopes.join(" ")).iter().all(|scope| granted.contains(scope));
-        found.record.kind() == Some(Kind::Login) && found.index.changed_at >= self.began && enough
+    /// Whether a login that was waited for got what this one came for.
+    pub(super) fn is_answered_by(&self, found: &Found, args: &LoginArgs) -> bool {
+        let bound = &found.record.bound;
+        // Whoever asks for something of their own is not answered by what another one got.
+        let plain = !args.replace && !args.only_scope && args.origin.is_empty() && args.set.is_empty() && !args.client_secret_stdin;
+        let same_client = args.client_id.is_none() || args.client_id == bound.client_id;
+        let enough = scope_words(&args.scope.join(" ")).iter().all(|scope| bound.scopes.contains(scope));
+        let since = found.index.logged_in_at.is_some_and(|at| at >= self.began);
+        self.waited && plain && same_client && enough && since && found.record.kind() == Some(Kind::Login)
+    }
+
+    /// The failure that a login had for which this one waited: a person who said no once is not asked again.
+    pub(super) fn refused(&self) -> Option<Failure> {
+        let ended: Ended = serde_json::from_slice(&std::fs::read(&self.path).ok().filter(|_| self.waited)?).ok()?;
+        (ended.at >= self.began).then(|| Failure::new(Code::Failed, format!("another authctl asked meanwhile: {}", ended.message)))
+    }
+
+    /// Leaves word for those who wait. Without it each of them asks for itself.
+    pub(super) fn leave(&self, failure: &Failure) {
+        let ended = Ended { at: Timestamp::now(), message: failure.message.clone() };
+        if let Ok(text) = serde_json::to_vec(&ended)
+            && self._lock.is_some()
+        {
+            let _ = std::fs::write(&self.path, text);
+        }
     }
 }

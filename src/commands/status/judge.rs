@@ -54,6 +54,10 @@ pub(super) fn judge(index: &Index, row: Option<&Row>, within: SignedDuration, no
         say("interrupted", false, format!("a command was interrupted while {} it", index.state), Some(hint));
         return found;
     }
+    for left in &index.leftovers {
+        let hint = format!("when the {} is open, run `authctl move {name} --to {}`", left.store, index.store);
+        say("leftover", true, format!("an old item of it is still to be deleted in the {}", left.store), Some(hint));
+    }
     if let Some(error) = &index.last_error {
         let hint = match error.code.as_str() {
             "login_required" => Some(format!("run `authctl login {name}`")),

@@ -42,9 +42,18 @@ impl StatusArgs {
 
 pub(super) fn run(app: &App, args: &StatusArgs) -> Result<(), Failure> {
     let now = Timestamp::now();
-    let (found, damaged) = entries(app, args.name.as_ref())?;
+    let (mut found, damaged) = entries(app, args.name.as_ref())?;
     let within = SignedDuration::try_from(args.within).unwrap_or(SignedDuration::MAX);
     let mut status = Status { credentials: Vec::new(), findings: Vec::new() };
+    let mut tried = Vec::new();
+    if args.check {
+        // Tried first: what that mends is no finding any more.
+        for index in &found {
+            tried.push(check(app, index));
+        }
+        let folder = app.paths.credentials();
+        found = found.into_iter().filter_map(|index| Index::read(&folder, &index.name).ok().flatten()).collect();
+    }
     for index in &found {
         let row = app.catalogue.find(index.name.provider());
         if let Err(error) = &row {
@@ -59,7 +68,14 @@ pub(super) fn run(app: &App, args: &StatusArgs) -> Result<(), Failure> {
         }
         let row = row.ok().flatten().and_then(|row| row.resolve(&index.bound.variables).ok());
         status.findings.extend(judge(index, row.as_ref(), within, now));
-        let check = if args.check { Some(check(app, index, &mut status.findings)) } else { None };
+        let tried = tried.iter().find(|(name, _)| *name == index.name).map(|(_, tried)| tried);
+        let check = tried.map(|tried| match tried {
+            Ok(()) => "good".to_owned(),
+            Err(failure) => {
+                told(failure, index, &mut status.findings);
+                failure.code.name().to_owned()
+            }
+        });
         status.credentials.push(CredentialStatus {
             name: index.name.to_string(),
             kind: index.kind.to_string(),
@@ -108,28 +124,19 @@ fn entries(app: &App, name: Option<&Name>) -> Result<(Vec<Index>, Vec<IndexError
 }
 
 /// Tries one credential, as `token --check` would.
-fn check(app: &App, index: &Index, findings: &mut Vec<Finding>) -> String {
+fn check(app: &App, index: &Index) -> (Name, Result<(), Failure>) {
     let spinner = app.ui.spinner(&format!("trying {}", index.name));
-    let tried = parts(&app.keeper(), &index.name, &Wanted::default());
+    let tried = parts(&app.keeper(), &index.name, &Wanted::default()).map(drop).map_err(Failure::from);
     drop(spinner);
-    match tried {
-        Ok(_) => "good".into(),
-        Err(error) => {
-            let failure = Failure::from(error);
-            let code = failure.code.name().to_owned();
-            // What the index told already is not told twice.
-            if !findings.iter().any(|finding| finding.subject == index.name.to_string() && finding.code.ends_with(&code)) {
-                let finding = Finding {
-                    subject: index.name.to_string(),
-                    code: format!("check_{code}"),
-                    advice: false,
-                    message: failure.message,
-                    hint: failure.hint,
-                };
-                findings.push(finding);
-            }
-            code
-        }
+    (index.name.clone(), tried)
+}
+
+/// A failure of the check as a finding, unless the index told it already.
+fn told(failure: &Failure, index: &Index, findings: &mut Vec<Finding>) {
+    let (subject, code) = (index.name.to_string(), failure.code.name());
+    if !findings.iter().any(|finding| finding.subject == subject && finding.code.ends_with(code)) {
+        let (message, hint) = (failure.message.clone(), failure.hint.clone());
+        findings.push(Finding { subject, code: format!("check_{code}"), advice: false, message, hint });
     }
 }
 

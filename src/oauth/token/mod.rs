@@ -141,9 +141,29 @@ pub async fn request(
     };
     let request = Request { url: endpoint.clone(), body: Some((kind, body)), headers, timeout };
     match network.send(request).await {
-        Ok(reply) => reply::read(&reply, dialect),
+        Ok(reply) => reply::read(&reply, dialect).map_err(|error| scrub(error, client, grant)),
         Err(TransportError::NotSent(reason)) => Err(TokenError::NotSent(reason)),
         Err(TransportError::Lost(reason)) => Err(TokenError::Lost(reason)),
+    }
+}
+
+/// A server may quote what it was sent; an error is shown, and kept in files.
+fn scrub(error: TokenError, client: &Client, grant: &Grant) -> TokenError {
+    /// Anything shorter is no secret, and would take words apart.
+    const SHORTEST: usize = 6;
+    let public = ["grant_type", "redirect_uri", "scope", "resource", "token_type_hint"];
+    let sent = grant.0.iter().filter(|(name, _)| !public.contains(name)).map(|(_, value)| value).chain(client.secret.as_ref());
+    let secrets: Vec<&str> = sent.map(Secret::expose).filter(|value| value.len() >= SHORTEST).collect();
+    let clean = |text: String| {
+        secrets.iter().fold(text, |text, secret| {
+            let encoded: String = byte_serialize(secret.as_bytes()).collect();
+            text.replace(secret, "…").replace(&encoded, "…")
+        })
+    };
+    match error {
+        TokenError::Denied { code, description } => TokenError::Denied { code: clean(code), description: description.map(clean) },
+        TokenError::Busy { status, code, retry_after } => TokenError::Busy { status, code: code.map(clean), retry_after },
+        other => other,
     }
 }
 
@@ -184,6 +204,15 @@ pub(super) fn encode(client: &Client, grant: &Grant) -> (Secret, Vec<Header>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_server_quotes_is_taken_out() {
+        let client = Client { id: "id".into(), auth: ClientAuth::Post, secret: Some(Secret::new("client+secret")) };
+        let text = "refresh token planted-token is over, client%2Bsecret or client+secret was sent";
+        let error = TokenError::Denied { code: "invalid_grant".into(), description: Some(text.into()) };
+        let shown = scrub(error, &client, &Grant::refresh(&Secret::new("planted-token"))).to_string();
+        assert_eq!(shown, "the server refused with invalid_grant: refresh token … is over, … or … was sent");
+    }
 
     #[test]
     fn a_body_may_be_json() {

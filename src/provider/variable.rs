@@ -1,0 +1,64 @@
+//! Which environment variables a secret may go into.
+
+/// Variables that a program, its loader or its interpreter acts upon: a secret in one of them would be printed, looked up
+/// as a host or run.
+const ACTED_UPON: [&str; 26] = [
+    "BASH_ENV",
+    "BROWSER",
+    "DISPLAY",
+    "EDITOR",
+    "ENV",
+    "GIT_ASKPASS",
+    "GIT_SSH_COMMAND",
+    "HOME",
+    "IFS",
+    "JAVA_TOOL_OPTIONS",
+    "LANG",
+    "NODE_OPTIONS",
+    "NO_PROXY",
+    "PAGER",
+    "PATH",
+    "PERL5OPT",
+    "PROMPT_COMMAND",
+    "PS4",
+    "PYTHONHOME",
+    "PYTHONPATH",
+    "PYTHONSTARTUP",
+    "RUBYOPT",
+    "SHELL",
+    "SSLKEYLOGFILE",
+    "SSL_CERT_FILE",
+    "TERM",
+];
+
+/// Whether `name` is a variable (POSIX, section 8.1: letters, digits and underscores, no digit first) that nothing acts
+/// upon.
+///
+/// # Errors
+/// Says which of the two it is not.
+pub fn check_variable(name: &str) -> Result<(), String> {
+    let first = name.chars().next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_');
+    if !first || !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
+        return Err(format!("`{}` cannot be the name of a variable", name.escape_default()));
+    }
+    let upper = name.to_ascii_uppercase();
+    let acted_upon = ACTED_UPON.contains(&upper.as_str())
+        || ["LD_", "DYLD_", "AUTHCTL_"].iter().any(|prefix| upper.starts_with(prefix))
+        || upper.ends_with("_PROXY");
+    if acted_upon { Err(format!("programs act upon the variable `{name}`: a secret has no place in it")) } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_goes_into_no_variable_that_is_acted_upon() {
+        for fine in ["GITHUB_TOKEN", "_x1", "key"] {
+            assert_eq!(check_variable(fine), Ok(()));
+        }
+        for bad in ["", "1X", "A B", "A=B", "A\nB", "A\0", "http_proxy", "ALL_PROXY", "LD_PRELOAD", "path", "AUTHCTL_HOME", "ENV"] {
+            assert!(check_variable(bad).is_err(), "{bad}");
+        }
+    }
+}
