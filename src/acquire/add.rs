@@ -31,7 +31,7 @@ pub fn add(keeper: &Keeper<'_>, _lock: &Lock, index: &Index, record: &Record, mu
         if let Some(earlier) = adding.earlier.as_deref().filter(|earlier| may_land && earlier.state == State::Active) {
             // What was there before goes on; what may land beside it is named until it no longer can.
             let mut earlier = earlier.clone();
-            earlier.leftovers.push(Leftover { store: index.store, id: record.id.clone(), until: Some(until) });
+            earlier.leftovers.push(Leftover { store: index.store, name: record.name.clone(), id: record.id.clone(), until: Some(until) });
             let _ = Sealed::delete(&keeper.paths.sealed(), &record.id);
             let _ = earlier.write(&credentials);
         } else if may_land {

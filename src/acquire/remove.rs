@@ -64,7 +64,7 @@ pub fn remove(keeper: &Keeper<'_>, _lock: &Lock, index: Index, revoke: bool) -> 
     };
     keeper.stores.delete(index.store, &Slot::record(&index.name, &index.id))?;
     for left in &index.leftovers {
-        keeper.stores.delete(left.store, &Slot::record(&index.name, &left.id))?;
+        keeper.stores.delete(left.store, &Slot::record(&left.name, &left.id))?;
     }
     Sealed::delete(&keeper.paths.sealed(), &index.id)?;
     if let Some(earlier) = &index.earlier {

@@ -75,7 +75,7 @@ pub(super) fn clear(keeper: &Keeper<'_>, earlier: &Index) -> (Vec<String>, Vec<L
         }
         if let Err(error) = keeper.stores.delete(entry.store, &Slot::record(&entry.name, &entry.id)) {
             warnings.push(format!("the old item of `{}` is still in the {}: {error}", entry.name, entry.store));
-            leftovers.push(Leftover { store: entry.store, id: entry.id.clone(), until: None });
+            leftovers.push(Leftover { store: entry.store, name: entry.name.clone(), id: entry.id.clone(), until: None });
         }
         warnings.extend(Sealed::delete(&keeper.paths.sealed(), &entry.id).err().map(|error| error.to_string()));
         leftovers.extend(entry.leftovers.iter().cloned());
@@ -89,7 +89,7 @@ fn sweep(keeper: &Keeper<'_>, entry: Index) -> Result<(), Error> {
         return Ok(());
     }
     let stays = |left: &Leftover| {
-        let deleted = keeper.stores.delete(left.store, &Slot::record(&entry.name, &left.id));
+        let deleted = keeper.stores.delete(left.store, &Slot::record(&left.name, &left.id));
         deleted.is_err() || left.until.is_some_and(|until| now() < until)
     };
     let leftovers: Vec<Leftover> = entry.leftovers.iter().filter(|left| stays(left)).cloned().collect();

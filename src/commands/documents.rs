@@ -252,7 +252,7 @@ documents! {
         source: String,
     }
 
-    /// `provider add`.
+    /// `provider add` and `provider check`.
     ProviderAdded {
         /// Its name.
         name: String,
@@ -331,6 +331,7 @@ mod tests {
         compare::<Vec<Client>>("client-list");
         compare::<Vec<Provider>>("provider-list");
         compare::<ProviderAdded>("provider-add");
+        compare::<ProviderAdded>("provider-check");
         compare::<crate::provider::Row>("provider-show");
         compare::<Vault>("vault");
     }

@@ -1,11 +1,10 @@
 use super::{answer, complete, documents};
 use crate::app::App;
 use crate::config::parse_toml;
-use crate::disk::MAX_FILE;
+use crate::disk::{self, Privacy};
 use crate::failure::{Code, Failure};
 use crate::provider::Row;
-use std::io::Read;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Show and extend the catalogue of providers
 #[derive(clap::Subcommand, Debug)]
@@ -17,6 +16,7 @@ pub enum ProviderCommand {
     /// Show what is known of a provider, and what of it is unverified
     Show(ShowArgs),
     Add(AddArgs),
+    Check(CheckArgs),
 }
 
 /// Which provider to show.
@@ -26,6 +26,14 @@ pub struct ShowArgs {
     /// The provider
     #[arg(add = complete::providers())]
     name: String,
+}
+
+/// Check a TOML file that describes a provider, without adding it
+#[derive(clap::Args, Debug)]
+#[command(after_help = "Examples:\n  authctl provider check acme.toml")]
+pub struct CheckArgs {
+    /// The file
+    file: PathBuf,
 }
 
 /// Add a provider of your own from a TOML file
@@ -46,6 +54,7 @@ pub(super) fn run(app: &App, command: ProviderCommand) -> Result<(), Failure> {
         ProviderCommand::List => list(app),
         ProviderCommand::Show(args) => show(app, &args),
         ProviderCommand::Add(args) => add(app, &args),
+        ProviderCommand::Check(args) => check(app, &args),
     }
 }
 
@@ -99,13 +108,24 @@ fn show(app: &App, args: &ShowArgs) -> Result<(), Failure> {
     )
 }
 
-fn add(app: &App, args: &AddArgs) -> Result<(), Failure> {
+/// A row from a file, checked.
+fn read(file: &Path) -> Result<Row, Failure> {
     // Read once, on the person's word: whoever may change it later changes nothing here.
-    let unreadable = |error: std::io::Error| Failure::new(Code::Failed, format!("cannot read {}: {error}", args.file.display()));
-    let mut bytes = Vec::new();
-    std::fs::File::open(&args.file).and_then(|file| file.take(MAX_FILE).read_to_end(&mut bytes)).map_err(unreadable)?;
-    let row: Row = parse_toml(&args.file, &bytes)?;
+    let bytes = disk::read(file, Privacy::Shared)?;
+    let bytes = bytes.ok_or_else(|| Failure::new(Code::Failed, format!("there is no file {}", file.display())))?;
+    let row: Row = parse_toml(file, &bytes)?;
     row.example()?;
+    Ok(row)
+}
+
+fn check(app: &App, args: &CheckArgs) -> Result<(), Failure> {
+    let row = read(&args.file)?;
+    app.ui.say(&format!("{} describes {} as it should", args.file.display(), row.name));
+    answer(app.output, || documents::ProviderAdded { name: row.name.clone() }, |_| Ok(()))
+}
+
+fn add(app: &App, args: &AddArgs) -> Result<(), Failure> {
+    let row = read(&args.file)?;
     if app.catalogue.is_own(&row.name) && !args.replace {
         return Err(
             Failure::new(Code::Refused, format!("you have a provider called `{}` already", row.name)).hint("add `--replace` to replace it")

@@ -65,6 +65,8 @@ pub struct Other {
 pub struct Leftover {
     /// The store that holds it.
     pub store: StoreKind,
+    /// The name under which it was stored.
+    pub name: Name,
     /// The id under which it lies there.
     pub id: Id,
     /// A write that timed out may bring it until then.

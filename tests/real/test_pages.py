@@ -64,6 +64,7 @@ def test_every_json_document_fits_its_schema(folder, server):
         check("provider-show", "provider", "show", name)
     (folder / "mine.toml").write_text('name = "mine"\ntitle = "Mine"\norigins = ["https://a.example"]\n[key]\nheaders = ["X: {key}"]\n')
     check("provider-add", "provider", "add", str(folder / "mine.toml"))
+    check("provider-check", "provider", "check", str(folder / "mine.toml"))
     check("rename", "rename", "acme", "acme/two")
     recipient = (home.path / "vault/recipient").read_text().strip()
     check("key-export", "key", "export", "--to-age", recipient, "--output", str(folder / "keys.age"))

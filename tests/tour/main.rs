@@ -87,10 +87,24 @@ impl Tour {
         self.curl("acme", "/api/key", "key-owner")?;
         self.run(&["header", "acme", "--format", "raw", "--url", "https://elsewhere.example/"], None, 7, "does not belong to")?;
 
+        self.say("A request that goes to the key's own origin or nowhere; a program that finds the key where it looks for it.");
+        if cfg!(unix) {
+            self.run(&["curl", "acme", "-fsS", &format!("{url}/api/key")], None, 0, "key-owner")?;
+            self.run(&["curl", "acme", "https://elsewhere.example/"], None, 125, "does not belong to")?;
+            self.run(
+                &["exec", "acme=ACME_KEY", "--", "sh", "-c", "test -n \"$ACME_KEY\" && echo the job has its key"],
+                None,
+                0,
+                "has its key",
+            )?;
+        }
+        self.run(&["rename", "acme", "acme/work"], None, 0, "is called acme/work now")?;
+        self.run(&["status"], None, 0, "acme/work")?;
+
         self.say("Log out: revoked at the provider, deleted here.");
         self.run(&["logout", "demo"], None, 0, "revoked at the provider and deleted here")?;
         self.run(&["token", "demo"], None, 3, "no credential is called `demo`")?;
-        self.run(&["key", "remove", "acme"], None, 0, "deleted acme here")?;
+        self.run(&["key", "remove", "acme/work"], None, 0, "deleted acme/work here")?;
         Ok(self.steps)
     }
 
