@@ -43,6 +43,13 @@ impl Keychain {
     }
 
     pub(super) fn read(&self, user: &str) -> Result<Option<Secret>, Error> {
+        #[cfg(target_os = "linux")]
+        {
+            let user = user.to_owned();
+            if let Ok(Some(secret)) = self.work(move || Ok(super::secret_service::read(SERVICE, &user))) {
+                return Ok(Some(secret));
+            }
+        }
         let user = user.to_owned();
         let bytes = match self.call(move |store| entry(store, &user)?.get_secret()) {
             Ok(bytes) => bytes,
@@ -91,6 +98,11 @@ impl Keychain {
         &self,
         job: impl FnOnce(&CredentialStore) -> keyring_core::Result<T> + Send + 'static,
     ) -> Result<T, Outcome> {
+        self.work(move || open().map_err(Failed::Open).and_then(|store| job(&*store).map_err(Failed::Call)))
+    }
+
+    /// Lets the worker do something, and waits for it as long as the budget lasts.
+    fn work<T: Send + 'static>(&self, job: impl FnOnce() -> Result<T, Failed> + Send + 'static) -> Result<T, Outcome> {
         let unavailable = |reason: &str| Error::Unavailable { store: StoreKind::Keychain, reason: reason.to_owned() };
         let worker = match self.worker.get_or_init(start) {
             Ok(worker) => worker,
@@ -98,9 +110,8 @@ impl Keychain {
         };
         let (answer, answered) = channel();
         let run = move || {
-            let result = open().map_err(Failed::Open).and_then(|store| job(&*store).map_err(Failed::Call));
             // Nobody waits any more after the budget is used up.
-            let _ = answer.send(result);
+            let _ = answer.send(job());
         };
         let gone = || Outcome::Failed(unavailable("its worker thread ended"));
         worker.send(Box::new(run)).map_err(|_| gone())?;

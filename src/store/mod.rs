@@ -2,6 +2,8 @@
 
 mod kernel;
 mod keychain;
+#[cfg(target_os = "linux")]
+mod secret_service;
 mod transfer;
 mod vault;
 
