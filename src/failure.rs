@@ -10,6 +10,7 @@ use crate::oauth::{AuthorizeError, ListenerError, MetadataError, TokenError};
 use crate::provider::{ProviderError, RenderError};
 use crate::secret::SealError;
 use crate::store;
+use jiff::Timestamp;
 
 /// The exit codes, which scripts branch on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -127,7 +128,11 @@ impl From<acquire::Error> for Failure {
             Error::LoginRequired { name, .. } => with(Code::LoginRequired, Some(Self::login_hint(&name))),
             Error::KeyGone { name, .. } => with(Code::NotFound, Some(format!("run `authctl key add {name} --replace`"))),
             Error::Store(error) => error.into(),
-            Error::Unreachable { .. } => with(Code::Unreachable, Some("try again later; the login is kept".into())),
+            Error::Unreachable { retry_after, .. } => {
+                let wait = retry_after.map(|until| until.duration_since(Timestamp::now()).as_secs()).filter(|wait| *wait > 0);
+                let when = wait.map_or("later".into(), |wait| format!("in {wait} seconds (nobody asks the provider before that)"));
+                with(Code::Unreachable, Some(format!("try again {when}; the login is kept")))
+            }
             Error::Busy { .. } => with(Code::Unreachable, Some("try again; if it stays so, look for a stopped authctl".into())),
             Error::Refused { name, .. } => with(
                 Code::Refused,

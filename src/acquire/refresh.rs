@@ -69,7 +69,12 @@ pub(super) fn under_lock(
                 keep_failure(keeper, &found, FailureKind::Unreachable, &reason, retry_after);
                 return Err(Error::Unreachable { name: name.clone(), reason, retry_after: Some(retry_after) });
             }
-            Err(Refusal::Other(error)) => return Err(error),
+            Err(Refusal::Other(error)) => {
+                if let Error::Provider { reason, .. } = &error {
+                    keeper.note("refresh", name, "failed", Some(reason));
+                }
+                return Err(error);
+            }
             Ok(fresh) => return Ok(fresh),
         }
     }

@@ -26,13 +26,14 @@ fn new_store(app: &App) -> Result<StoreKind, Failure> {
     };
     tracing::info!("the keychain cannot be used: {trouble}");
     if app.stores.vault().exists() {
-        tracing::info!("new credentials go to the vault: there is one");
+        // Said even with `-q`: it is another place than the one that a person may expect.
+        app.ui.warn(&format!("{trouble}: what is new is kept in the vault"));
         app.stores.probe(StoreKind::Vault)?;
         return Ok(StoreKind::Vault);
     }
     if app.ui.can_ask() {
         app.ui.say(&format!("{trouble}; a vault protected by a passphrase will be used instead"));
-        app.stores.vault().init(&Protection::Passphrase(new_passphrase(app)?))?;
+        app.stores.vault().init(&Protection::Passphrase(new_passphrase(app, false)?))?;
         return Ok(StoreKind::Vault);
     }
     Err(Failure::from(trouble).hint("unlock or start the keychain, or run `authctl vault init` (`--unattended` on a server)"))
@@ -58,8 +59,10 @@ pub fn store_for(app: &App, existing: Option<&Index>) -> Result<StoreKind, Failu
 ///
 /// # Errors
 /// Nobody can be asked, or what they typed cannot be used.
-pub fn new_passphrase(app: &App) -> Result<Secret, Failure> {
-    if let Some(passphrase) = super::passphrase_file(app.ui) {
+pub fn new_passphrase(app: &App, replaces: bool) -> Result<Secret, Failure> {
+    // The file holds the passphrase that is in force: it cannot be the one that takes its place.
+    let from_file = if replaces { None } else { super::passphrase_file(app.ui) };
+    if let Some(passphrase) = from_file {
         return long_enough(passphrase);
     }
     if !app.ui.can_ask() {

@@ -33,7 +33,7 @@ pub enum ClientCommand {
 )]
 pub struct AddArgs {
     /// The provider
-    #[arg(add = complete::providers())]
+    #[arg(add = complete::login_providers())]
     provider: String,
     /// The client id
     #[arg(long, value_name = "ID")]
@@ -53,7 +53,7 @@ pub struct AddArgs {
 #[command(after_help = "Examples:\n  authctl client remove github")]
 pub struct RemoveArgs {
     /// The provider
-    #[arg(add = complete::providers())]
+    #[arg(add = complete::clients())]
     provider: String,
 }
 

@@ -153,6 +153,10 @@ documents! {
         store: String,
         /// In words: how long it lives.
         life: String,
+        /// When the newest access token ends (RFC 3339).
+        access_expires_at: Option<String>,
+        /// The day the key ends.
+        expires: Option<String>,
         /// With `--check`: `good`, or the name of the failure.
         check: Option<String>,
         /// What was granted.

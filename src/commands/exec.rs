@@ -95,7 +95,8 @@ fn assign(asked: &Asked, handed: &Handed) -> Result<Vec<(String, Secret)>, Failu
         return Err(Failure::new(Code::Usage, format!("no variable is known for `{name}`")).hint(format!("name one: `{name}=VARIABLE`")));
     }
     if variables.len() < handed.parts.len() || asked.variables.as_ref().is_some_and(|given| given.len() > handed.parts.len()) {
-        let message = format!("`{name}` has {} parts ({})", handed.parts.len(), handed.part_order.join(", "));
+        let parts = if handed.parts.len() == 1 { "1 part".to_owned() } else { format!("{} parts", handed.parts.len()) };
+        let message = format!("`{name}` has {parts} ({})", handed.part_order.join(", "));
         let places = vec!["VARIABLE"; handed.parts.len()].join(",");
         return Err(Failure::new(Code::Usage, message).hint(format!("name as many variables: `{name}={places}`")));
     }

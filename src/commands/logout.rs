@@ -14,7 +14,7 @@ use jiff::Timestamp;
 #[command(after_help = "Examples:\n  authctl logout github\n  authctl logout gitlab/work --local")]
 pub struct LogoutArgs {
     /// The login: PROVIDER or PROVIDER/ACCOUNT
-    #[arg(add = complete::credentials())]
+    #[arg(add = complete::logins())]
     pub(super) name: Name,
     /// Delete here only, ask nothing of the provider
     #[arg(long)]

@@ -3,6 +3,7 @@
 use crate::failure::{Code, Failure};
 use clap::Command;
 use clap_mangen::Man;
+use std::io::Write;
 
 /// A page.
 pub(super) struct Page {
@@ -51,7 +52,12 @@ fn render(command: &Command, name: &str) -> Result<String, Failure> {
     let mut text = Vec::new();
     let made = (|| {
         man.render_name_section(&mut text)?;
-        man.render_synopsis_section(&mut text)?;
+        // clap's own line: the one of the library lacks `--` and the names of values.
+        let usage = command.clone().render_usage().to_string();
+        writeln!(text, ".SH SYNOPSIS")?;
+        for line in usage.trim_start_matches("Usage:").lines().map(str::trim).filter(|line| !line.is_empty()) {
+            writeln!(text, ".nf\n{}\n.fi", escape(line))?;
+        }
         man.render_description_section(&mut text)?;
         if command.get_arguments().any(|argument| !argument.is_hide_set()) {
             man.render_options_section(&mut text)?;

@@ -13,7 +13,7 @@ use jiff::Timestamp;
 #[command(after_help = "Examples:\n  authctl refresh github\n  authctl refresh gitlab/work --json")]
 pub struct RefreshArgs {
     /// The login: PROVIDER or PROVIDER/ACCOUNT
-    #[arg(add = super::complete::credentials())]
+    #[arg(add = super::complete::logins())]
     name: Name,
 }
 

@@ -81,10 +81,17 @@ pub(super) fn run_man(app: &App, args: &ManArgs) -> Result<(), Failure> {
         app.ui.say(&format!("wrote {} pages below {}", pages.len(), folder.display()));
         return Ok(());
     }
-    let wanted = match args.page.as_slice() {
-        [one] if one == "secrets" => "authctl.7".to_owned(),
-        [one] if one == "providers" => "authctl-providers.5".to_owned(),
-        words => format!("{}.1", std::iter::once("authctl").chain(words.iter().map(String::as_str)).collect::<Vec<_>>().join("-")),
+    // As the list and the other pages write them: `authctl-login.1`, `authctl(7)`.
+    let words: Vec<&str> = args.page.iter().flat_map(|word| word.split(['-', ' '])).filter(|word| !word.is_empty()).collect();
+    let words = if words.len() > 1 && words.first() == Some(&"authctl") { words.split_at(1).1.to_vec() } else { words };
+    let name = |page: &manual::Page| page.file() == args.page.join("-") || page.file() == format!("{}.1", args.page.join("-"));
+    if let Some(page) = pages.iter().find(|page| name(page)) {
+        return Ok(app.output.line(page.roff.trim_end())?);
+    }
+    let wanted = match words.as_slice() {
+        ["secrets"] => "authctl.7".to_owned(),
+        ["providers"] => "authctl-providers.5".to_owned(),
+        words => format!("{}.1", std::iter::once("authctl").chain(words.iter().copied()).collect::<Vec<_>>().join("-")),
     };
     let page = pages
         .iter()

@@ -43,7 +43,7 @@ pub struct UnlockArgs {
 
 /// Change the passphrase
 ///
-/// Only the key is wrapped anew; the records stay as they are.
+/// Only the key is wrapped anew; the records stay as they are. The new passphrase is typed at a terminal.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "Examples:\n  authctl vault passwd\n  authctl vault passwd --unattended")]
 pub struct PasswdArgs {
@@ -77,7 +77,7 @@ pub(super) fn run(app: &App, command: &VaultCommand) -> Result<(), Failure> {
                     Failure::new(Code::Refused, "there is a vault already").hint("change its passphrase with `authctl vault passwd`")
                 );
             }
-            vault.init(&protection(app, args.unattended)?)?;
+            vault.init(&protection(app, args.unattended, false)?)?;
             app.ui.say("the vault is ready");
         }
         VaultCommand::Unlock(args) => {
@@ -96,7 +96,7 @@ pub(super) fn run(app: &App, command: &VaultCommand) -> Result<(), Failure> {
         VaultCommand::Passwd(args) => {
             // The old one first: nobody should choose a new one in vain.
             vault.open_now()?;
-            vault.protect(&protection(app, args.unattended)?)?;
+            vault.protect(&protection(app, args.unattended, true)?)?;
             app.ui.say(if args.unattended { "the vault has no passphrase any more" } else { "the vault's passphrase is changed" });
         }
     }
@@ -112,9 +112,9 @@ fn refuse_unattended(app: &App) -> Result<(), Failure> {
     Ok(())
 }
 
-fn protection(app: &App, unattended: bool) -> Result<Protection, Failure> {
+fn protection(app: &App, unattended: bool, replaces: bool) -> Result<Protection, Failure> {
     if !unattended {
-        return Ok(Protection::Passphrase(new_passphrase(app)?));
+        return Ok(Protection::Passphrase(new_passphrase(app, replaces)?));
     }
     app.ui.warn("the vault's key lies beside it: whoever can read the folder can read the credentials");
     Ok(Protection::None)

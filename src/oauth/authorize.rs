@@ -107,7 +107,7 @@ impl Callback {
 
     /// From what a person copied out of the browser: the whole address, or its query alone.
     pub fn from_pasted(text: &str) -> Self {
-        let text = text.trim();
+        let text = text.trim().trim_matches(['"', '\'', '<', '>']);
         let query = text.split_once('?').map_or(text, |(_, query)| query);
         Self::from_query(query.split('#').next().unwrap_or_default())
     }

@@ -13,8 +13,8 @@ pub enum BrowserError {
     #[error("not a web address")]
     NotWeb,
     /// No launcher worked.
-    #[error("no browser could be started: {0}")]
-    None(std::io::Error),
+    #[error("no browser could be started")]
+    None(#[source] std::io::Error),
 }
 
 /// Opens a page in the person's browser without waiting for it.

@@ -15,7 +15,7 @@ fn exec_puts_the_secret_into_the_program_s_environment_and_gives_its_exit_code()
         (&["exec", "acme", "--", "true"][..], 125, "no variable is known for `acme` (usage)"),
         (&["exec", "absent=X", "--", "true"], 125, "(not_found)"),
         (&["exec", "acme=X", "op=X", "--", "true"], 125, "both go into X"),
-        (&["exec", "acme=X,Y", "--", "true"], 125, "`acme` has 1 parts (key)"),
+        (&["exec", "acme=X,Y", "--", "true"], 125, "`acme` has 1 part (key)"),
         (&["exec", "acme=1X", "--", "true"], 125, "cannot be the name of a variable"),
         (&["exec", "acme=X", "true"], 125, "Usage:"),
         (&["exec", "acme=X", "--", "no-such-program"], 127, "cannot run `no-such-program`"),

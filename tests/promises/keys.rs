@@ -56,6 +56,9 @@ fn a_key_that_the_store_lost_asks_for_the_key_and_not_for_a_login() {
     assert!(ran.stderr.contains("hint: run `authctl key add acme --replace`"), "{ran:#?}");
     acme(&home, &issuer, &["--replace"], "two").done();
     assert_eq!(home.run(&["token", "acme"]).done().stdout, "two\n");
+    // What `status` and the hints say to type works for a key with a header of its own.
+    home.run_with_input(&["key", "add", "acme", "--replace"], b"three\n").done();
+    assert_eq!(home.run(&["header", "acme", "--format", "raw"]).done().stdout, "X-API-Key: three\n");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use crate::app::{App, has_display};
 use crate::credential::{Index, StoreKind};
 use crate::failure::Failure;
 use crate::http::{Reply, Request, TransportError};
-use crate::store::Vault;
+use crate::store::{Error, Vault};
 use crate::ui::{self, launcher};
 use jiff::Timestamp;
 use std::process::{Command, Output, Stdio};
@@ -129,8 +129,11 @@ pub(super) fn vault(app: &App) -> Check {
         return check("vault", "note", "there is none", Some("where there is no keychain, run `authctl vault init`".into()));
     }
     if let Err(error) = app.stores.probe(StoreKind::Vault) {
+        let spoilt = matches!(error, Error::Tampered { .. } | Error::Damaged { .. });
         let failure = Failure::from(error);
-        let hint = failure.hint.unwrap_or_else(|| "make its folder writable; what is in it can still be read".into());
+        let advice =
+            if spoilt { "restore the vault's folder from a backup" } else { "make its folder writable; what is in it can still be read" };
+        let hint = failure.hint.unwrap_or_else(|| advice.into());
         return check("vault", "problem", failure.message, Some(hint));
     }
     match vault.opens_without_asking() {
@@ -139,7 +142,7 @@ pub(super) fn vault(app: &App) -> Check {
         Ok(false) => check(
             "vault",
             "note",
-            "locked: it can be saved to, and reading asks for the passphrase",
+            "locked: it can be saved to, and reading needs the passphrase",
             Some("run `authctl vault unlock`, or set AUTHCTL_VAULT_PASSPHRASE_FILE".into()),
         ),
         Err(error) => {

@@ -52,7 +52,7 @@ pub(super) fn examine(server: Option<&Url>) -> Result<Doctor, Failure> {
         doctor.checks.push(Check {
             name: "environment".into(),
             status: "problem".into(),
-            detail: format!("{} is set here and not there", set.join(", ")),
+            detail: format!("set here and not there: {}", set.join(", ")),
             hint: Some("set it in the crontab, too (`NAME=value` on a line of its own), then look again".into()),
         });
     }

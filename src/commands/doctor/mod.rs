@@ -42,7 +42,12 @@ pub(super) fn run(app: &App, args: &DoctorArgs) -> Result<(), Failure> {
     answer(app.output, || &doctor, |output| show(output, &doctor))?;
     let broken: Vec<&str> = doctor.checks.iter().filter(|check| check.status == "problem").map(|check| check.name.as_str()).collect();
     let closed: Vec<&str> = doctor.stores.iter().filter(|store| store.exit_code != 0).map(|store| store.store.as_str()).collect();
-    let trouble: Vec<&str> = broken.into_iter().chain(closed).collect();
+    let mut trouble: Vec<&str> = Vec::new();
+    for name in broken.into_iter().chain(closed) {
+        if !trouble.contains(&name) {
+            trouble.push(name);
+        }
+    }
     match trouble.as_slice() {
         [] => Ok(()),
         trouble => Err(Failure::new(Code::Findings, format!("in the way: {}", trouble.join(", ")))),
@@ -84,7 +89,8 @@ fn outlook(app: &App, store: StoreKind, entries: &[Index]) -> Option<StoreOutloo
     let first = there.first()?;
     let tried = app.stores.read(store, &crate::store::Slot::record(&first.name, &first.id));
     let (exit_code, detail) = match tried {
-        Ok(_) => (0, "can be read".to_owned()),
+        Ok(Some(_)) => (0, "can be read".to_owned()),
+        Ok(None) => (Code::NotFound as u8, format!("it no longer holds `{}`", first.name)),
         Err(error) => {
             let failure = Failure::from(error);
             (failure.code as u8, failure.message)

@@ -23,7 +23,7 @@ use std::time::Duration;
 )]
 pub struct AddArgs {
     /// PROVIDER or PROVIDER/ACCOUNT
-    #[arg(add = complete::providers())]
+    #[arg(add = complete::key_providers())]
     pub(super) name: Option<Name>,
     /// The header it goes in, with `{key}` for the key; for providers without a row
     #[arg(long, value_name = "HEADER")]
@@ -95,13 +95,32 @@ pub(super) fn run(app: &App, args: AddArgs) -> Result<(), Failure> {
 }
 
 fn named(app: &App, name: &Name, args: &AddArgs) -> Result<NewKey, Failure> {
-    let values: BTreeMap<String, String> = args.set.iter().cloned().collect();
+    let mut values: BTreeMap<String, String> = args.set.iter().cloned().collect();
+    let before = before(app, name, args);
+    if let Some(bound) = before.as_ref().filter(|_| values.is_empty()) {
+        values.clone_from(&bound.variables);
+    }
     let row = app.catalogue.find(name.provider())?.map(|row| row.resolve(&values)).transpose()?;
-    let (spec, bound) = shape(app, name, row, args, values)?;
+    let (spec, bound) = match before.filter(|bound| !bound.headers.is_empty()) {
+        // A key that was given its own header is replaced by one that goes the same way.
+        Some(bound) => (KeySpec::from_headers(bound.headers.iter().map(Template::new).collect()), bound),
+        None => shape(app, name, row, args, values)?,
+    };
     // The store is tried before the key is asked for.
     let store = place(app, name, args.replace)?;
     let parts = read_parts(app, &spec.parts)?;
     Ok(NewKey { name: name.clone(), spec, bound, parts, store, is_named: true })
+}
+
+/// What the key that is replaced is bound to, unless the person says otherwise.
+fn before(app: &App, name: &Name, args: &AddArgs) -> Option<Bound> {
+    if !args.replace || !args.header.is_empty() || !args.origin.is_empty() {
+        return None;
+    }
+    match look(&app.keeper(), name) {
+        Ok(Look::Found(found)) if found.index.kind == Kind::Key => Some(found.record.bound),
+        _ => None,
+    }
 }
 
 fn recognised(app: &App, args: &AddArgs) -> Result<NewKey, Failure> {
@@ -221,6 +240,9 @@ fn store(app: &App, key: &NewKey, args: &AddArgs) -> Result<(), Failure> {
     let secret = SecretPart::Key { active: key.parts.clone() };
     let saved = match look(&keeper, &key.name) {
         Ok(Look::Found(found)) if args.replace => {
+            if found.index.kind == Kind::Login {
+                app.ui.warn(&format!("the login that `{}` was is not revoked: it stays good at the provider", key.name));
+            }
             let mut index = found.index.clone();
             index.rotate_every.clone_from(&args.rotate_every);
             index.expires = args.expires;

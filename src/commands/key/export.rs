@@ -19,7 +19,7 @@ use std::path::PathBuf;
 )]
 pub struct ExportArgs {
     /// The keys; all of them when none is named
-    #[arg(add = complete::credentials())]
+    #[arg(add = complete::keys())]
     names: Vec<Name>,
     /// The age recipient (`age1…`) who can open the file
     #[arg(long, value_name = "RECIPIENT")]
@@ -30,6 +30,9 @@ pub struct ExportArgs {
 }
 
 pub(super) fn export(app: &App, args: &ExportArgs) -> Result<(), Failure> {
+    if args.output.as_os_str() == "-" {
+        return Err(Failure::new(Code::Usage, "the file is not for standard output").hint("name a file with `--output`"));
+    }
     let names = if args.names.is_empty() { all_keys(app)? } else { args.names.clone() };
     if names.is_empty() {
         return Err(Failure::new(Code::NotFound, "there are no keys"));

@@ -29,7 +29,7 @@ pub enum KeyCommand {
 #[command(after_help = "Examples:\n  authctl key remove stripe")]
 pub struct RemoveArgs {
     /// The key: PROVIDER or PROVIDER/ACCOUNT
-    #[arg(add = complete::credentials())]
+    #[arg(add = complete::keys())]
     name: Name,
 }
 

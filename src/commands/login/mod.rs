@@ -33,7 +33,7 @@ use target::Target;
 )]
 pub struct LoginArgs {
     /// PROVIDER, PROVIDER/ACCOUNT, or the URL of an issuer
-    #[arg(value_name = "NAME|URL", add = super::complete::providers())]
+    #[arg(value_name = "NAME|URL", add = super::complete::login_targets())]
     what: String,
     /// The name of a login at a URL
     #[arg(long = "as", value_name = "NAME")]
@@ -121,6 +121,8 @@ fn log_in(app: &App, args: &LoginArgs, target: &Target, oauth: &OAuthSpec, turn:
     }
     // Known to work before the browser opens: a locked keychain also "opens".
     let store = store_for(app, before.as_ref().map(|found| &found.index))?;
+    // A disk that takes nothing is found out now, not when there is a code to redeem.
+    app.paths.try_writing()?;
     let listener = Listener::bind(&oauth.redirect, args.port)?;
     let redirect_uri = listener.redirect_uri();
     let client = client::choose(app, target, oauth, args, &redirect_uri)?;

@@ -81,6 +81,8 @@ pub(super) fn run(app: &App, args: &StatusArgs) -> Result<(), Failure> {
             kind: index.kind.to_string(),
             store: index.store.to_string(),
             life: life(index, now),
+            access_expires_at: index.access_expires_at.map(|time| time.to_string()),
+            expires: index.expires.map(|day| day.to_string()),
             check,
             scopes: index.bound.scopes.clone(),
             last_error: index.last_error.clone(),
