@@ -2,6 +2,7 @@
 
 The screens are compared with `screens/`; AUTHCTL_REWRITE=1 writes them.
 """
+import datetime
 import os
 import re
 import shutil
@@ -40,11 +41,12 @@ class Tmux:
 
     def run(self, command):
         """The screen after a command, without the command itself."""
-        self.type(f"clear; {command}; echo the-en''d")
+        # A mark of this command's own: the one before may still stand there.
+        self.count = getattr(self, "count", 0) + 1
+        self.type(f"clear; {command}; echo en''d-{self.count}.")
         self.press("Enter")
-        wait_for(lambda: "the-end" in self.screen(), seconds=20)
-        screen = self.screen()
-        return screen.split("the-end")[0].rstrip()
+        wait_for(lambda: f"end-{self.count}." in self.screen(), seconds=20)
+        return self.screen().split(f"end-{self.count}.")[0].rstrip()
 
     def stop(self):
         subprocess.run(["tmux", "-S", str(self.socket), "kill-server"], capture_output=True)
@@ -78,11 +80,14 @@ COMMANDS = {
 
 @pytest.mark.parametrize("columns,term", [(40, "xterm-256color"), (80, "xterm-256color"), (200, "xterm-256color"), (80, "dumb")])
 def test_screens(folder, home, columns, term):
+    # Thirty hours ago, for an hour from now: what is shown of times is then as wide as it was.
+    then = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(hours=30, minutes=5)
+    for path in [home.path / "audit.jsonl", *(home.path / "credentials").rglob("*.toml")]:
+        path.write_text(re.sub(r"20\d\d-\d\d-\d\dT[0-9:.]+Z", then.strftime("%Y-%m-%dT%H:%M:%SZ"), path.read_text()))
     tmux = Tmux(folder, home.env, columns=columns, term=term)
     shown = ""
     for name, command in COMMANDS.items():
         screen = dumb(tmux, command) if term == "dumb" else tmux.run(command)
-        screen = re.sub(r"\d+ (seconds?|minutes?)( ago| old)|just now", lambda found: "some time" + (found[2] or " ago"), screen)
         shown += f"== {name}\n{screen}\n\n"
     tmux.stop()
     longest = max(len(line) for line in shown.splitlines())
@@ -101,11 +106,12 @@ def dumb(tmux, command):
     tmux("clear-history")
     tmux("send-keys", "-R")
     time.sleep(0.1)
-    tmux.type(f"{command}; echo the-en''d")
+    tmux.count = getattr(tmux, "count", 0) + 1
+    tmux.type(f"{command}; echo en''d-{tmux.count}.")
     tmux.press("Enter")
-    wait_for(lambda: "the-end" in tmux.screen(), seconds=20)
-    screen = tmux.screen().split("the-end")[0]
-    return screen.split("the-en''d", 1)[-1].strip("\n").rstrip()
+    wait_for(lambda: f"end-{tmux.count}." in tmux.screen(), seconds=20)
+    screen = tmux.screen().split(f"end-{tmux.count}.")[0]
+    return screen.split(f"en''d-{tmux.count}.", 1)[-1].strip("\n").rstrip()
 
 
 def test_colour_is_for_terminals_that_want_it(folder, home):
