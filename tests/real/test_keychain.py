@@ -154,7 +154,7 @@ def test_without_a_named_store_the_choice_is_told_and_both_ways_out_are_named(fo
     assert "authctl vault init" in ran.err, ran
     home.run("vault", "init", "--unattended").done()
     ran = home.run("-v", "key", "add", "other", "--header", "X: {key}", "--origin", "https://a.test", input="k").done()
-    assert "new credentials go to the vault: there is one" in ran.err, ran
+    assert "warning: the keychain is locked: what is new is kept in the vault" in ran.err, ran
     # The key in the locked keychain did not move, and is not missing.
     home.run("token", "acme").failed(5, "the keychain is locked")
     assert home.run("token", "other").done().out == "k\n"
