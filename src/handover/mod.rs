@@ -17,15 +17,15 @@ pub use pipe::hand_to_child;
 pub const HOLD: &str = "__hold";
 
 /// High enough to be out of the way of descriptors that a shell script numbers by hand, below the usual limit of 1024.
-#[cfg(unix)]
+#[cfg(target_os = "linux")]
 const DESCRIPTOR: i32 = 900;
 
-/// Where the limit of open files is lower.
+/// Where the limit of open files is lower, or nobody numbers any more.
 #[cfg(unix)]
 const LOW_DESCRIPTOR: i32 = 40;
 
 /// The same file under a descriptor that is out of the way; closed on exec.
-#[cfg(unix)]
+#[cfg(target_os = "linux")]
 fn high(file: &impl std::os::fd::AsFd) -> Result<std::os::fd::OwnedFd, rustix::io::Errno> {
     rustix::io::fcntl_dupfd_cloexec(file, DESCRIPTOR).or_else(|_| rustix::io::fcntl_dupfd_cloexec(file, LOW_DESCRIPTOR))
 }

@@ -1,12 +1,12 @@
-//! A config for a program that takes this one's place: a pipe, written and closed before, on a high descriptor.
+//! A config for a program that takes this one's place: a pipe, written and closed before.
 //!
 //! A pipe and not a memory file, since it can be read once: when curl has read its config, there is nothing left that an
 //! option like `-d @/dev/fd/N` could send along.
 
-use super::{Error, high};
+use super::{Error, LOW_DESCRIPTOR};
 use crate::secret::Secret;
 use rustix::fs::{OFlags, fcntl_setfl};
-use rustix::io::{Errno, FdFlags, fcntl_setfd};
+use rustix::io::{Errno, FdFlags, fcntl_dupfd_cloexec, fcntl_setfd};
 use std::io::Write;
 use std::os::fd::{AsRawFd, OwnedFd};
 
@@ -30,7 +30,9 @@ pub fn hand_to_child(config: &Secret) -> Result<Handed, Error> {
     // Nobody reads yet: what does not fit must fail and not wait.
     fcntl_setfl(&input, OFlags::NONBLOCK).map_err(failed)?;
     input.write_all(config.expose().as_bytes()).map_err(|error| Error::System(format!("the header is too large: {error}")))?;
-    let kept = high(&output).map_err(failed)?;
+    // A free one, but not a high one: where a keychain was asked there are threads, and with them a larger table of
+    // descriptors costs the kernel a grace period of several milliseconds.
+    let kept = fcntl_dupfd_cloexec(&output, LOW_DESCRIPTOR).map_err(failed)?;
     fcntl_setfd(&kept, FdFlags::empty()).map_err(failed)?;
     Ok(Handed(kept))
 }

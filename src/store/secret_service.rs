@@ -28,15 +28,14 @@ pub(super) fn read(service: &str, user: &str) -> Option<Secret> {
 
 fn find(service: &str, user: &str) -> zbus::Result<Option<Secret>> {
     let bus = Connection::session()?;
-    // gnome-keyring 42 may abort when a session is the first thing that it is asked for.
-    bus.call_method(Some(DESTINATION), PATH, Some(SERVICE), "ReadAlias", &"default")?;
-    let opened = bus.call_method(Some(DESTINATION), PATH, Some(SERVICE), "OpenSession", &("plain", Value::from("")))?;
-    let (_, session): (OwnedValue, OwnedObjectPath) = opened.body().deserialize()?;
-    // The attributes that `keyring` gives its items.
+    // The attributes that `keyring` gives its items. Asked before the session is opened, and not only since that may turn
+    // out not to be needed: gnome-keyring 42 may abort when a session is the first thing that it is asked for.
     let attributes = HashMap::from([("service", service), ("username", user)]);
     let found = bus.call_method(Some(DESTINATION), PATH, Some(SERVICE), "SearchItems", &(attributes,))?;
     let (unlocked, locked): (Vec<OwnedObjectPath>, Vec<OwnedObjectPath>) = found.body().deserialize()?;
     let ([item], []) = (unlocked.as_slice(), locked.as_slice()) else { return Ok(None) };
+    let opened = bus.call_method(Some(DESTINATION), PATH, Some(SERVICE), "OpenSession", &("plain", Value::from("")))?;
+    let (_, session): (OwnedValue, OwnedObjectPath) = opened.body().deserialize()?;
     let secret = bus.call_method(Some(DESTINATION), item, Some(ITEM), "GetSecret", &(session,))?;
     let ((_, _, value, _),): ((OwnedObjectPath, Vec<u8>, Vec<u8>, String),) = secret.body().deserialize()?;
     Ok(String::from_utf8(value).ok().map(Secret::new))
