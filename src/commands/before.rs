@@ -15,6 +15,11 @@ fn command(arguments: &[OsString]) -> Option<(String, Vec<String>)> {
     }
 }
 
+/// Whether the command is one that scripts call again and again.
+pub(super) fn is_felt(arguments: &[OsString]) -> bool {
+    command(arguments).is_some_and(|(command, _)| matches!(command.as_str(), "token" | "header" | "curl" | "exec"))
+}
+
 /// Whether these arguments ask for the words of `curl $(…)`.
 pub(super) fn is_for_curl(arguments: &[OsString]) -> bool {
     let Some((_, rest)) = command(arguments).filter(|(command, _)| command == "header") else { return false };

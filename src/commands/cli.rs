@@ -1,12 +1,13 @@
 //! The command line itself: which commands there are, and what each leaves in the trail.
 
 use super::{
-    audit, client, curl, doctor, exec, header, key, list, login, logout, provider, refresh, relocate, shell, status, token, vault,
+    audit, before, client, curl, doctor, exec, header, key, list, login, logout, provider, refresh, relocate, shell, status, token, vault,
 };
 use crate::app::{App, Global};
 use crate::audit::{DONE, Event};
 use crate::failure::Failure;
 use clap::{Parser, Subcommand};
+use std::ffi::OsString;
 
 /// Keep API keys and OAuth logins in the OS keychain; hand fresh tokens and headers to the shell
 #[derive(Parser, Debug)]
@@ -76,6 +77,46 @@ pub(super) enum Command {
     Audit(audit::AuditArgs),
     Completions(shell::CompletionsArgs),
     Man(shell::ManArgs),
+}
+
+/// The commands that scripts call again and again, alone: the whole command line takes longer to set up than a cached
+/// token to read.
+#[derive(Parser, Debug)]
+#[command(name = "authctl")]
+struct Felt {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: FeltCommand,
+}
+
+#[derive(Subcommand, Debug)]
+enum FeltCommand {
+    Token(token::TokenArgs),
+    Header(header::HeaderArgs),
+    Curl(curl::CurlArgs),
+    Exec(exec::ExecArgs),
+}
+
+impl Cli {
+    /// Parses the arguments.
+    ///
+    /// # Errors
+    /// They are wrong, or ask for help; always as the whole command line has it.
+    pub(super) fn read(arguments: &[OsString]) -> Result<Self, clap::Error> {
+        if before::is_felt(arguments)
+            && let Ok(Felt { global, command }) = Felt::try_parse_from(arguments)
+        {
+            let command = match command {
+                FeltCommand::Token(args) => Command::Token(args),
+                FeltCommand::Header(args) => Command::Header(args),
+                FeltCommand::Curl(args) => Command::Curl(args),
+                FeltCommand::Exec(args) => Command::Exec(args),
+            };
+            return Ok(Self { global, command });
+        }
+        Self::try_parse_from(arguments)
+    }
 }
 
 impl Command {
@@ -154,6 +195,31 @@ impl Command {
             Self::Audit(args) => audit::run(app, &args),
             Self::Completions(args) => shell::run_completions(app, &args),
             Self::Man(args) => shell::run_man(app, &args),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_quick_way_reads_the_same() {
+        for line in [
+            "authctl token github",
+            "authctl -q --store vault token a/b --min-ttl 5m --refresh",
+            "authctl header x --format raw --url https://a.test",
+            "authctl --json curl x -sS https://a.test",
+            "authctl exec a=B c -- ls -l",
+            "authctl token --json x",
+        ] {
+            let words: Vec<OsString> = line.split(' ').map(OsString::from).collect();
+            let whole = Cli::try_parse_from(&words).unwrap();
+            assert_eq!(format!("{:?}", Cli::read(&words).unwrap()), format!("{whole:?}"), "{line}");
+        }
+        for line in ["authctl token", "authctl token --help", "authctl exec x", "authctl tokne x"] {
+            let words: Vec<OsString> = line.split(' ').map(OsString::from).collect();
+            assert_eq!(Cli::read(&words).unwrap_err().to_string(), Cli::try_parse_from(&words).unwrap_err().to_string(), "{line}");
         }
     }
 }

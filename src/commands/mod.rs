@@ -34,7 +34,6 @@ use crate::failure::{Code, Failure};
 use crate::output::Output;
 use crate::provider::{Header, render};
 use crate::ui::Ui;
-use clap::Parser;
 use clap::error::ErrorKind;
 use std::ffi::OsString;
 use std::io::IsTerminal;
@@ -49,7 +48,7 @@ pub fn run(arguments: &[OsString]) -> ExitCode {
     if for_curl {
         header::begin();
     }
-    let (code, failure, ui) = match Cli::try_parse_from(arguments) {
+    let (code, failure, ui) = match Cli::read(arguments) {
         Ok(cli) => {
             let ui = Ui { quiet: cli.global.quiet, json: cli.global.json, no_input: cli.global.no_input };
             let may_prompt = cli.command.may_prompt();
