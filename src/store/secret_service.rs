@@ -7,7 +7,8 @@
 
 use crate::secret::Secret;
 use std::collections::HashMap;
-use zbus::blocking::Connection;
+use zbus::Connection;
+use zbus::connection::Builder;
 use zbus::zvariant::{OwnedObjectPath, OwnedValue, Value};
 
 const DESTINATION: &str = "org.freedesktop.secrets";
@@ -27,16 +28,27 @@ pub(super) fn read(service: &str, user: &str) -> Option<Secret> {
 }
 
 fn find(service: &str, user: &str) -> zbus::Result<Option<Secret>> {
-    let bus = Connection::session()?;
+    zbus::block_on(async {
+        // Without a thread of the library's own: this one waits for nothing else.
+        let bus = Builder::session()?.internal_executor(false).build().await?;
+        let executor = bus.executor().clone();
+        tokio::select! {
+            found = ask(&bus, service, user) => found,
+            () = async { loop { executor.tick().await } } => Ok(None),
+        }
+    })
+}
+
+async fn ask(bus: &Connection, service: &str, user: &str) -> zbus::Result<Option<Secret>> {
     // The attributes that `keyring` gives its items. Asked before the session is opened, and not only since that may turn
     // out not to be needed: gnome-keyring 42 may abort when a session is the first thing that it is asked for.
     let attributes = HashMap::from([("service", service), ("username", user)]);
-    let found = bus.call_method(Some(DESTINATION), PATH, Some(SERVICE), "SearchItems", &(attributes,))?;
+    let found = bus.call_method(Some(DESTINATION), PATH, Some(SERVICE), "SearchItems", &(attributes,)).await?;
     let (unlocked, locked): (Vec<OwnedObjectPath>, Vec<OwnedObjectPath>) = found.body().deserialize()?;
     let ([item], []) = (unlocked.as_slice(), locked.as_slice()) else { return Ok(None) };
-    let opened = bus.call_method(Some(DESTINATION), PATH, Some(SERVICE), "OpenSession", &("plain", Value::from("")))?;
+    let opened = bus.call_method(Some(DESTINATION), PATH, Some(SERVICE), "OpenSession", &("plain", Value::from(""))).await?;
     let (_, session): (OwnedValue, OwnedObjectPath) = opened.body().deserialize()?;
-    let secret = bus.call_method(Some(DESTINATION), item, Some(ITEM), "GetSecret", &(session,))?;
+    let secret = bus.call_method(Some(DESTINATION), item, Some(ITEM), "GetSecret", &(session,)).await?;
     let ((_, _, value, _),): ((OwnedObjectPath, Vec<u8>, Vec<u8>, String),) = secret.body().deserialize()?;
     Ok(String::from_utf8(value).ok().map(Secret::new))
 }
