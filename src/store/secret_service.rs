@@ -7,7 +7,9 @@
 
 use crate::secret::Secret;
 use std::collections::HashMap;
+use std::os::unix::net::UnixStream;
 use zbus::Connection;
+use zbus::address::transport::{Transport, UnixSocket};
 use zbus::connection::Builder;
 use zbus::zvariant::{OwnedObjectPath, OwnedValue, Value};
 
@@ -30,7 +32,7 @@ pub(super) fn read(service: &str, user: &str) -> Option<Secret> {
 fn find(service: &str, user: &str) -> zbus::Result<Option<Secret>> {
     zbus::block_on(async {
         // Without a thread of the library's own: this one waits for nothing else.
-        let bus = Builder::session()?.internal_executor(false).build().await?;
+        let bus = session()?.internal_executor(false).build().await?;
         let executor = bus.executor().clone();
         tokio::select! {
             found = ask(&bus, service, user) => found,
@@ -39,9 +41,21 @@ fn find(service: &str, user: &str) -> zbus::Result<Option<Secret>> {
     })
 }
 
+/// The session bus, connected here where its address is a path: the library would start a thread for it.
+fn session() -> zbus::Result<Builder<'static>> {
+    let address = zbus::Address::session()?;
+    if let Transport::Unix(unix) = address.transport()
+        && let UnixSocket::File(path) = unix.path()
+    {
+        return Ok(Builder::async_io_unix_stream(UnixStream::connect(path)?));
+    }
+    Builder::address(address)
+}
+
 async fn ask(bus: &Connection, service: &str, user: &str) -> zbus::Result<Option<Secret>> {
-    // The attributes that `keyring` gives its items. Asked before the session is opened, and not only since that may turn
-    // out not to be needed: gnome-keyring 42 may abort when a session is the first thing that it is asked for.
+    // The attributes that `keyring` gives its items. Asked, and answered, before the session is opened, and not only since
+    // that may turn out not to be needed: gnome-keyring 42 may abort when a session is the first thing it is asked for, or
+    // when it is asked for one while it still looks at the first question.
     let attributes = HashMap::from([("service", service), ("username", user)]);
     let found = bus.call_method(Some(DESTINATION), PATH, Some(SERVICE), "SearchItems", &(attributes,)).await?;
     let (unlocked, locked): (Vec<OwnedObjectPath>, Vec<OwnedObjectPath>) = found.body().deserialize()?;

@@ -214,15 +214,27 @@ fn build() -> Result<PathBuf> {
     println!("Building authctl …");
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml");
+    // Beside the example: alone its dependencies would have other features, and most of them would be built once more.
     let built = Command::new(cargo)
-        .args(["build", "--quiet", "--release", "--bin", "authctl", "--message-format=json-render-diagnostics", "--manifest-path"])
+        .args([
+            "build",
+            "--quiet",
+            "--release",
+            "--bin",
+            "authctl",
+            "--example",
+            "tour",
+            "--message-format=json-render-diagnostics",
+            "--manifest-path",
+        ])
         .arg(manifest)
         .stderr(Stdio::inherit())
         .output()?;
     let artifacts = String::from_utf8(built.stdout)?;
     let program = artifacts.lines().rev().find_map(|line| {
         let message: serde_json::Value = serde_json::from_str(line).ok()?;
-        message.get("executable")?.as_str().map(PathBuf::from)
+        let program = message.get("executable")?.as_str().map(PathBuf::from);
+        program.filter(|_| message.pointer("/target/kind/0").is_some_and(|kind| kind == "bin"))
     });
     program.ok_or_else(|| "authctl could not be built".into())
 }
