@@ -8,6 +8,7 @@ use crate::handover;
 use crate::http::TransportError;
 use crate::oauth::{AuthorizeError, ListenerError, MetadataError, TokenError};
 use crate::provider::{ProviderError, RenderError};
+use crate::rotation;
 use crate::secret::SealError;
 use crate::store;
 use jiff::Timestamp;
@@ -163,6 +164,57 @@ impl From<acquire::Error> for Failure {
     }
 }
 
+impl From<rotation::Error> for Failure {
+    fn from(error: rotation::Error) -> Self {
+        use rotation::Error;
+        let message = error.to_string();
+        let with = |code, hint: String| Self { code, message: message.clone(), hint: Some(hint) };
+        match error {
+            Error::NoReply { name, .. } => {
+                with(Code::Findings, format!("run `authctl rotate {name}` again: it looks for what was made, and ends or finishes it"))
+            }
+            Error::NotAccepted { name, .. } => {
+                with(Code::Findings, format!("the old key is still handed out; run `authctl rotate {name}` again later"))
+            }
+            Error::NotEnded { name, .. } => {
+                with(Code::Findings, format!("end it on the provider's page, or run `authctl rotate {name}` again later"))
+            }
+            Error::NotTaken { name } => with(Code::Findings, format!("when the store is open again, run `authctl rotate {name}`")),
+            Error::TooSoon { name, .. } => with(
+                Code::Refused,
+                format!(
+                    "it is ended first; to end it now (but not within {} seconds), run `authctl rotate {name} --grace 0`",
+                    rotation::READER_LIFE.as_secs()
+                ),
+            ),
+            Error::Refused { hint, .. } => Self { code: Code::Refused, message, hint },
+            Error::Unreachable { .. } => with(Code::Unreachable, "nothing was changed; try again later".into()),
+            Error::Dead { name } => {
+                with(Code::LoginRequired, format!("make a new key on the provider's page, then run `authctl key add {name} --replace`"))
+            }
+            Error::ByHand { name } => {
+                with(Code::Findings, format!("run `authctl rotate {name}` in a terminal, or pipe the new key into it"))
+            }
+            Error::NoRecipe { name } => with(
+                Code::Refused,
+                format!(
+                    "make a new key by hand and run `authctl key add {name} --replace`; a row of your own can name a recipe (see `man authctl-providers`)"
+                ),
+            ),
+            Error::NotAgreed { name, .. } => with(
+                Code::Refused,
+                format!(
+                    "look at `authctl rotate {name} --dry-run`; `authctl rotate {name} --yes` tries it, and nothing is lost when it fails"
+                ),
+            ),
+            Error::Acquire(error) => error.into(),
+            Error::Provider(error) => error.into(),
+            Error::Sealed(error) => error.into(),
+            Error::Random(error) => error.into(),
+        }
+    }
+}
+
 impl From<disk::Error> for Failure {
     fn from(error: disk::Error) -> Self {
         let hint = match &error {
@@ -288,4 +340,5 @@ plain! {
     RenderError => Failed,
     SealError => Failed,
     std::io::Error => Failed,
+    crate::schedule::Error => Failed,
 }

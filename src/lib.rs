@@ -5,17 +5,19 @@
 //! A module uses only what stands to its right in this table, never its own row; a test holds it.
 //!
 //! ```text
-//! commands | app | failure | acquire | oauth store sealed handover audit output ui | http | provider | config | credential | disk secret
+//! commands | app | failure | rotation | acquire | oauth store sealed handover audit schedule output ui | http | provider | config | credential | disk secret
 //! ```
 //!
 //! - `commands`: one command, one file: arguments (their comments are the help) and run. Only here things come together.
 //! - `app`: the parts of one command, and the choice of a store for something new.
 //! - `failure`: the sentence, the hint and the exit code of everything that can go wrong.
+//! - `rotation`: replacing keys without losing one: `plan` says what is due, `engine` and `roll` have the steps, `remote` and
+//!   `program` ask the provider or the user's program.
 //! - `acquire`: the protocol. `look` reads, `decide` decides (pure, takes `now`), `get` goes from a name to a token,
 //!   `refresh` is its part under the lock, `save` is the only way in which a record changes.
 //! - `oauth`: the exchanges with authorization servers, in two halves where a person is between them; never prints.
 //! - `store`: keychain and vault behind one `match`. `sealed`: the encrypted file beside each item. `handover`: headers
-//!   for curl through a memory file. `audit`: the trail. `output`: standard output. `ui`: the terminal and the browser.
+//!   for curl through a memory file. `audit`: the trail. `schedule`: what the system is told to run daily. `output`: standard output. `ui`: the terminal and the browser.
 //! - `http`: the network, made on demand. `provider`: rows of data. `config`: folders, settings, clients.
 //! - `credential`: names, ids, origins, records, index files. `disk`: atomic writes, locks, modes. `secret`: the one
 //!   type for what must not be seen.
@@ -41,6 +43,8 @@ mod http;
 mod oauth;
 mod output;
 mod provider;
+mod rotation;
+mod schedule;
 mod sealed;
 mod secret;
 mod store;

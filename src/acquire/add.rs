@@ -48,7 +48,7 @@ pub fn add(keeper: &Keeper<'_>, _lock: &Lock, index: &Index, record: &Record, mu
     done.access_expires_at = sealed.access.first().and_then(|token| token.expires_at);
     done.leftovers.extend(leftovers);
     done.write(&credentials)?;
-    Ok(Saved { warnings })
+    Ok(Saved { in_store: true, warnings })
 }
 
 fn store_it(keeper: &Keeper<'_>, index: &Index, record: &Record, sealed: &mut Sealed) -> Result<(), Error> {

@@ -42,7 +42,8 @@ pub fn parts(keeper: &Keeper<'_>, name: &Name, wanted: &Wanted) -> Result<Handed
         Look::Found(found) => found,
     };
     match &found.record.secret {
-        Some(SecretPart::Key { active }) => hand_key(keeper, name, &found, active, wanted),
+        Some(SecretPart::Key(slots)) if slots.is_rolling() => locked_parts(keeper, name, wanted),
+        Some(SecretPart::Key(slots)) => hand_key(keeper, name, &found, &slots.active, wanted),
         _ => {
             let bound = found.record.bound.clone();
             let fresh = fresh(keeper, name, wanted, &found)?;
@@ -93,7 +94,7 @@ fn settled_parts(keeper: &Keeper<'_>, name: &Name, wanted: &Wanted, lock: &Lock)
         Look::Nothing | Look::Unsettled => Err(Error::NotFound(name.clone())),
         Look::Absent(index) => Err(Error::gone(&index)),
         Look::Found(found) => match &found.record.secret {
-            Some(SecretPart::Key { active }) => hand_key(keeper, name, &found, active, wanted),
+            Some(SecretPart::Key(slots)) => hand_key(keeper, name, &found, &slots.active, wanted),
             _ => {
                 check_scope(name, &found.record.bound, wanted)?;
                 let fresh = refresh::under_lock(keeper, name, wanted, lock, None, now())?;

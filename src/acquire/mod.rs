@@ -6,6 +6,7 @@
 
 mod add;
 mod binding;
+mod current;
 mod decide;
 mod error;
 mod exchange;
@@ -18,6 +19,7 @@ mod save;
 mod settle;
 
 pub use add::add;
+pub use current::current;
 pub use decide::Wanted;
 pub use error::Error;
 pub use get::{Handed, parts, token};

@@ -3,14 +3,13 @@
 
 use super::decide::{self, Step, Wanted, refresh_token};
 use super::exchange::{RETRY_BUSY, Refusal, exchange, judge};
-use super::{Error, Found, Keeper, Look, bound_url, look, now, save, settle};
+use super::{Error, Found, Keeper, Look, bound_url, current, look, now, save};
 use crate::audit::DONE;
 use crate::credential::{AccessToken, Index, LastError, Name, SecretPart};
 use crate::disk::{Lock, Reserved};
 use crate::oauth::{Dialect, Grant, TokenError, TokenReply};
 use crate::sealed::{FailedAttempt, FailureKind, Sealed};
 use crate::secret::Secret;
-use crate::store::Slot;
 use jiff::{SignedDuration, Timestamp};
 
 /// A fresh access token and what to know about it.
@@ -30,19 +29,7 @@ pub(super) fn under_lock(
 ) -> Result<Fresh, Error> {
     let mut second_round = false;
     loop {
-        let mut found = match look(keeper, name)? {
-            Look::Found(found) => found,
-            Look::Nothing => return Err(Error::NotFound(name.clone())),
-            Look::Unsettled => {
-                settle(keeper, lock, name)?;
-                match look(keeper, name)? {
-                    Look::Found(found) => found,
-                    _ => return Err(Error::NotFound(name.clone())),
-                }
-            }
-            Look::Absent(index) => return Err(Error::gone(&index)),
-        };
-        bring_store_up(keeper, &mut found)?;
+        let found = current(keeper, lock, name)?;
         match decide::step_under_lock(&found.record, &found.sealed, wanted, seen, began, now()) {
             Step::Use(token) => return Ok(Fresh { token, warnings: found.warnings }),
             Step::Repeat(failure) => return Err(Error::repeated(name, failure)),
@@ -78,24 +65,6 @@ pub(super) fn under_lock(
             Ok(fresh) => return Ok(fresh),
         }
     }
-}
-
-/// The sealed file knows a newer record than the store: a process died between the two writes, or the store refused.
-/// Synced first, since nobody knows whether its writer lived to do that; then one write to the store, and whatever
-/// becomes of that stops nothing.
-fn bring_store_up(keeper: &Keeper<'_>, found: &mut Found) -> Result<(), Error> {
-    if !found.store_is_behind {
-        return Ok(());
-    }
-    let index = &found.index;
-    Sealed::sync(&keeper.paths.sealed(), &index.id)
-        .map_err(|error| Error::Damaged { name: index.name.clone(), reason: error.to_string() })?;
-    let slot = Slot::record(&index.name, &index.id);
-    let text = save::store_text(&found.record, index.store);
-    if let Err(error) = keeper.stores.write(index.store, &slot, &text) {
-        found.warnings.push(format!("`{}` is kept in its sealed file for now: {error}", index.name));
-    }
-    Ok(())
 }
 
 /// Whether two looks saw the same refresh token.

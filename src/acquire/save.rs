@@ -10,6 +10,8 @@ use crate::store::{Slot, Stores};
 /// What became of a save.
 #[derive(Debug, Default)]
 pub struct Saved {
+    /// Whether the store took it; else the sealed file alone has it, and the next to come finishes the write.
+    pub in_store: bool,
     /// What a person should know.
     pub warnings: Vec<String>,
 }
@@ -39,6 +41,7 @@ pub fn save(
     let full = next.to_text();
     let text = if in_file.is_ok() { store_text(&next, index.store) } else { full };
     let in_store = keeper.stores.write(index.store, &Slot::record(&name, &id), &text);
+    saved.in_store = in_store.is_ok();
     match (in_file, in_store) {
         (Ok(()), Ok(())) => tracing::debug!(%name, generation = next.generation, "saved"),
         (Ok(()), Err(error)) => saved.warnings.push(format!("`{name}` is kept in its sealed file for now: {error}")),

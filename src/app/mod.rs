@@ -10,6 +10,7 @@ use crate::failure::{Code, Failure};
 use crate::http::Network;
 use crate::output::Output;
 use crate::provider::Catalogue;
+use crate::rotation::Policy;
 use crate::secret::Secret;
 use crate::store::{Settings, Stores};
 use crate::ui::{Ui, start_log};
@@ -77,6 +78,10 @@ pub struct App {
     pub ui: Ui,
     /// The answer.
     pub output: Output,
+    /// How keys are rotated.
+    pub policy: Policy,
+    /// What to run when a scheduled rotation fails.
+    pub notify: Vec<String>,
     /// What was said about the store.
     pub choice: Option<Choice>,
 }
@@ -109,6 +114,8 @@ impl App {
         Ok(Self {
             catalogue: Catalogue::new(&paths),
             choice: chosen(global, &config)?,
+            policy: Policy::new(&config.rotation).map_err(|reason| Failure::new(Code::Failed, reason))?,
+            notify: config.rotation.notify.clone(),
             paths,
             stores,
             network: Network::default(),

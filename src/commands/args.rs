@@ -1,19 +1,7 @@
 //! Values that several commands take.
 
-use jiff::{Span, SpanRelativeTo};
-use std::time::Duration;
-
-/// A duration as people write it: `60s`, `5m`, `8h`, `30d`, `1h 30m`; a bare number is seconds.
-pub(super) fn duration(text: &str) -> Result<Duration, String> {
-    let wrong = || format!("`{text}` is not a duration; write 60s, 5m, 8h or 30d");
-    if let Ok(seconds) = text.parse::<u32>() {
-        return Ok(Duration::from_secs(seconds.into()));
-    }
-    let span: Span = text.parse().map_err(|_| wrong())?;
-    // A day is 24 hours here: what is counted has no calendar.
-    let signed = span.to_duration(SpanRelativeTo::days_are_24_hours()).map_err(|_| wrong())?;
-    Duration::try_from(signed).map_err(|_| wrong())
-}
+pub(super) use crate::config::duration;
+use crate::rotation::NEVER;
 
 /// A day as `2027-01-31`.
 pub(super) fn date(text: &str) -> Result<jiff::civil::Date, String> {
@@ -26,17 +14,20 @@ pub(super) fn assignment(text: &str) -> Result<(String, String), String> {
     Ok((name.to_owned(), value.to_owned()))
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn durations_are_what_people_write() {
-        for (text, seconds) in [("60s", 60), ("5m", 300), ("8h", 28_800), ("30d", 2_592_000), ("1h 30m", 5400), ("7", 7), ("0", 0)] {
-            assert_eq!(duration(text), Ok(Duration::from_secs(seconds)), "{text}");
-        }
-        for bad in ["", "x", "-5m", "5 parsecs", "1month", "99999999999999999999d"] {
-            assert!(duration(bad).is_err(), "{bad}");
-        }
+/// How often a key is rotated: a duration that is not nothing, or `never`.
+pub(super) fn interval(text: &str) -> Result<String, String> {
+    match text {
+        NEVER => {}
+        _ if duration(text)?.is_zero() => return Err("a key cannot be rotated all the time".into()),
+        _ => {}
     }
+    Ok(text.to_owned())
+}
+
+/// One word of plain text, such as an id.
+pub(super) fn word(text: &str) -> Result<String, String> {
+    if text.is_empty() || text.len() > 512 || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err("it must be a word of plain ASCII text".into());
+    }
+    Ok(text.to_owned())
 }

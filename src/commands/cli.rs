@@ -1,7 +1,8 @@
 //! The command line itself: which commands there are, and what each leaves in the trail.
 
 use super::{
-    audit, before, client, curl, doctor, exec, header, key, list, login, logout, provider, refresh, relocate, shell, status, token, vault,
+    audit, before, client, curl, doctor, exec, header, key, list, login, logout, provider, refresh, relocate, rotate, schedule, shell,
+    status, token, vault,
 };
 use crate::app::{App, Global};
 use crate::audit::{DONE, Event};
@@ -37,6 +38,7 @@ Examples:
   authctl curl stripe https://api.stripe.com/v1/balance
   authctl exec openai -- ./job                          the key in the job's environment
   authctl status                                        what expires, what is due
+  authctl rotate --due                                  replace the keys that are due
   authctl doctor                                        what works on this machine, and what to type
 
 Exit codes:
@@ -67,6 +69,9 @@ pub(super) enum Command {
     Key(key::KeyCommand),
     Move(relocate::MoveArgs),
     Rename(relocate::RenameArgs),
+    Rotate(rotate::RotateArgs),
+    #[command(subcommand)]
+    Schedule(schedule::ScheduleCommand),
     #[command(subcommand)]
     Client(client::ClientCommand),
     #[command(subcommand)]
@@ -131,11 +136,23 @@ impl Command {
             | Self::Exec(_)
             | Self::Refresh(_)
             | Self::List(_)
+            | Self::Rotate(_)
+            | Self::Schedule(_)
             | Self::Provider(_)
             | Self::Doctor(_)
             | Self::Audit(_)
             | Self::Completions(_)
             | Self::Man(_) => false,
+        }
+    }
+
+    /// Whether a person is told first that a scheduled run failed: not where a script or the schedule itself waits.
+    pub(super) fn tells_news(&self) -> bool {
+        match self {
+            Self::Token(_) | Self::Header(_) | Self::Curl(_) | Self::Exec(_) | Self::Completions(_) | Self::Man(_) => false,
+            Self::Rotate(args) => !args.scheduled,
+            Self::Schedule(command) => command.change().is_some(),
+            _ => true,
         }
     }
 
@@ -155,6 +172,8 @@ impl Command {
                 let (event, provider) = command.change()?;
                 named(&format!("client {event}"), &provider)
             }
+            // A rotation is noted for each credential where it happens.
+            Self::Schedule(command) => Some((format!("schedule {}", command.change()?), None)),
             Self::Vault(command) => Some((format!("vault {}", command.word()), None)),
             _ => None,
         }
@@ -186,6 +205,8 @@ impl Command {
             Self::List(args) => list::run(app, &args),
             Self::Status(args) => status::run(app, &args),
             Self::Key(command) => key::run(app, command),
+            Self::Rotate(args) => rotate::run(app, &args),
+            Self::Schedule(command) => schedule::run(app, &command),
             Self::Move(args) => relocate::run_move(app, &args),
             Self::Rename(args) => relocate::run_rename(app, &args),
             Self::Client(command) => client::run(app, &command),

@@ -97,6 +97,58 @@ documents! {
         names: Vec<String>,
     }
 
+    /// `schedule …`.
+    Schedule {
+        /// Who runs it: `systemd`, `crontab`, `launchd`, `task-scheduler`; empty for nobody.
+        installed: Vec<String>,
+        /// Whether the system was told.
+        started: bool,
+        /// When it last ran (RFC 3339).
+        last_run: Option<String>,
+        /// The exit code of that run.
+        last_code: Option<u8>,
+        /// Why it failed.
+        last_reason: Option<String>,
+    }
+
+    /// `rotate`: what became of each.
+    Rotated {
+        /// In the order in which they were taken.
+        results: Vec<RotationResult>,
+    }
+
+    /// One rotation.
+    RotationResult {
+        /// The credential.
+        name: String,
+        /// `rotated`, `refreshed`, `ended` (what was replaced earlier), `nothing`, `by_hand`, or the name of the failure.
+        result: String,
+        /// In words.
+        detail: String,
+        /// Until when the replaced key stays good (RFC 3339).
+        old_until: Option<String>,
+    }
+
+    /// `rotate --dry-run`: what would be done.
+    Planned {
+        /// By name.
+        plans: Vec<PlannedRotation>,
+    }
+
+    /// One plan.
+    PlannedRotation {
+        /// The credential.
+        name: String,
+        /// `rotate`, `finish`, `refresh` or `nothing`.
+        action: String,
+        /// In which way.
+        how: String,
+        /// When it is due (RFC 3339); absent for never.
+        due: Option<String>,
+        /// Whether that is now.
+        is_due: bool,
+    }
+
     /// `list`: one credential.
     Entry {
         /// The credential.
@@ -338,5 +390,9 @@ mod tests {
         compare::<ProviderAdded>("provider-check");
         compare::<crate::provider::Row>("provider-show");
         compare::<Vault>("vault");
+        compare::<Rotated>("rotate");
+        compare::<Planned>("rotate-dry-run");
+        compare::<Schedule>("schedule");
+        compare::<Added>("key-set");
     }
 }

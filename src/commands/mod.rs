@@ -21,6 +21,8 @@ mod provider;
 mod refresh;
 mod registration;
 mod relocate;
+mod rotate;
+mod schedule;
 mod shell;
 mod status;
 mod token;
@@ -33,7 +35,7 @@ use crate::credential::{Bound, Name};
 use crate::failure::{Code, Failure};
 use crate::output::Output;
 use crate::provider::{Header, render};
-use crate::ui::Ui;
+use crate::ui::{Ui, speaks_to_a_terminal};
 use clap::error::ErrorKind;
 use std::ffi::OsString;
 use std::io::IsTerminal;
@@ -52,7 +54,12 @@ pub fn run(arguments: &[OsString]) -> ExitCode {
         Ok(cli) => {
             let ui = Ui { quiet: cli.global.quiet, json: cli.global.json, no_input: cli.global.no_input };
             let may_prompt = cli.command.may_prompt();
-            match App::load(&cli.global, may_prompt).and_then(|app| cli.command.run_on_record(&app)) {
+            match App::load(&cli.global, may_prompt).and_then(|app| {
+                if cli.command.tells_news() && speaks_to_a_terminal() {
+                    schedule::tell_news(&app);
+                }
+                cli.command.run_on_record(&app)
+            }) {
                 Ok(()) => return ExitCode::SUCCESS,
                 Err(failure) => (failure.code, failure, ui),
             }

@@ -1,14 +1,17 @@
 //! Where things lie, what the user set, and the user's OAuth client registrations.
 
 mod client;
+mod duration;
 mod paths;
 
 pub use client::{Client, ClientSecret};
+pub use duration::duration;
 pub use paths::Paths;
 
 use crate::credential::StoreKind;
 use crate::disk::{self, Privacy};
 use serde::Deserialize;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// What `config.toml` may say.
@@ -17,6 +20,23 @@ use std::path::PathBuf;
 pub struct Config {
     /// Where new credentials are kept, unless a flag or `AUTHCTL_STORE` says otherwise.
     pub store: Option<StoreKind>,
+    /// How keys are rotated.
+    #[serde(default)]
+    pub rotation: RotationConfig,
+}
+
+/// What it may say of rotation.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RotationConfig {
+    /// How often keys are rotated (`30d`, or `never`), unless a key or its provider says otherwise.
+    pub every: Option<String>,
+    /// The same for the keys of one provider.
+    pub providers: BTreeMap<String, String>,
+    /// How long a replaced key stays good (`24h`).
+    pub grace: Option<String>,
+    /// A program, and its arguments, that is run when a scheduled rotation failed.
+    pub notify: Vec<String>,
 }
 
 /// Why a file of the user's cannot be used.

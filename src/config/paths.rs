@@ -63,6 +63,11 @@ impl Paths {
         self.data.join("sealed")
     }
 
+    /// The outcome of the last scheduled run.
+    pub fn last_run(&self) -> PathBuf {
+        self.data.join("last-run.toml")
+    }
+
     /// The trail.
     pub fn audit(&self) -> PathBuf {
         self.data.join("audit.jsonl")

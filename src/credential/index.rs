@@ -1,78 +1,10 @@
 //! The index: one small file without secrets per credential. It is all that `list` and completion may read.
 
-use super::{Bound, Id, Kind, Name, Record, StoreKind};
+use super::{Bound, Id, Kind, LastError, Leftover, Name, Other, Progress, Record, Slots, State, StoreKind};
 use crate::disk::{self, Privacy};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
-
-/// Which half of its life a credential is in.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum State {
-    /// Being stored for the first time; whoever meets this under the lock finishes or forgets it.
-    Adding,
-    /// There.
-    #[default]
-    Active,
-    /// Being revoked and removed; whoever meets this under the lock finishes it.
-    Removing,
-    /// Being removed here only.
-    Forgetting,
-    /// Being stored under another name; what became of that decides which of the two names is left.
-    Renaming,
-}
-
-impl std::fmt::Display for State {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Adding => "adding",
-            Self::Active => "active",
-            Self::Removing => "removing",
-            Self::Forgetting => "forgetting",
-            Self::Renaming => "renaming",
-        })
-    }
-}
-
-/// Why the last refresh gave no token.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
-pub struct LastError {
-    /// When.
-    #[cfg_attr(test, schemars(with = "String"))]
-    pub at: Timestamp,
-    /// The name of the exit code: `unreachable` or `login_required`.
-    pub code: String,
-    /// In words without secrets.
-    pub reason: String,
-}
-
-/// The other entry of a renaming: what takes this one's place, or whose place this one takes.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Other {
-    /// Its name.
-    pub name: Name,
-    /// Its id, so that a later credential of that name is not taken for it.
-    pub id: Id,
-}
-
-/// An item that could not be deleted yet, or that a store may still bring into being: it is named until it is gone.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Leftover {
-    /// The store that holds it.
-    pub store: StoreKind,
-    /// The name under which it was stored.
-    pub name: Name,
-    /// The id under which it lies there.
-    pub id: Id,
-    /// A write that timed out may bring it until then.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub until: Option<Timestamp>,
-}
 
 /// What is known of a credential without asking its store.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -115,6 +47,21 @@ pub struct Index {
     /// How often the key wants rotating, as it was given (`30d`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rotate_every: Option<String>,
+    /// What the provider must be asked through, where the key cannot manage keys itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub manager: Option<Name>,
+    /// Which of the row's recipes rotates it, where that was found out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recipe: Option<String>,
+    /// Whether a person has agreed to a recipe whose facts were seen in no source.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub agreed: bool,
+    /// What a rotation has not finished.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rotation: Option<Progress>,
+    /// Why the last rotation did not end well, until one does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rotation_error: Option<LastError>,
     /// The day the key ends, as it was given (`2027-01-31`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires: Option<jiff::civil::Date>,
@@ -180,6 +127,11 @@ impl Index {
             refreshable: record.is_refreshable(),
             access_expires_at: None,
             rotate_every: None,
+            manager: None,
+            recipe: None,
+            agreed: false,
+            rotation: record.slots().and_then(Slots::progress),
+            rotation_error: None,
             expires: None,
             may_land_until: None,
             logged_in_at: None,
@@ -200,6 +152,11 @@ impl Index {
             state: State::Active,
             kind,
             rotate_every: self.rotate_every.clone().filter(|_| same),
+            manager: self.manager.clone().filter(|_| same),
+            recipe: self.recipe.clone().filter(|_| same),
+            agreed: self.agreed && same,
+            rotation: record.slots().and_then(Slots::progress),
+            rotation_error: self.rotation_error.clone().filter(|_| same),
             expires: self.expires.filter(|_| same),
             generation: record.generation,
             changed_at: now,

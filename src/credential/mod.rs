@@ -4,13 +4,17 @@ mod bound;
 mod index;
 mod name;
 mod origin;
+mod progress;
 mod record;
+mod slots;
 
 pub use bound::{Bound, ClientAuth};
-pub use index::{Index, IndexError, LastError, Leftover, Other, State};
+pub use index::{Index, IndexError};
 pub use name::{Id, Name, NameError, check_part};
 pub use origin::{Origin, OriginError, is_loopback, plain_url, trusted_url};
+pub use progress::{LastError, Leftover, Other, State};
 pub use record::{AccessToken, Record, RecordError, SecretPart, scope_words};
+pub use slots::{Made, Making, Parts, Progress, Retiring, Slots, same_parts};
 
 use serde::{Deserialize, Serialize};
 

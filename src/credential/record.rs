@@ -1,10 +1,9 @@
 //! The secret part of a credential, as the JSON text that a store keeps.
 
-use super::{Bound, Id, Kind, Name};
-use crate::secret::{Alphabet, BadSecret, MAX_BYTES, SealError, SealKey, Secret, stored, stored_map, stored_option};
+use super::{Bound, Id, Kind, Name, Slots};
+use crate::secret::{Alphabet, BadSecret, MAX_BYTES, SealError, SealKey, Secret, stored, stored_option};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 
 /// The format this program writes.
 const VERSION: u32 = 1;
@@ -33,11 +32,7 @@ pub struct Record {
 #[serde(tag = "kind", rename_all = "lowercase")]
 pub enum SecretPart {
     /// An API key.
-    Key {
-        /// Its parts by name; most keys have one, `key`.
-        #[serde(serialize_with = "stored_map")]
-        active: BTreeMap<String, Secret>,
-    },
+    Key(Slots),
     /// A login.
     Login {
         /// What gets new access tokens; absent where the provider issues none.
@@ -117,7 +112,7 @@ impl Record {
     /// Key or login; `None` for a stub.
     pub fn kind(&self) -> Option<Kind> {
         Some(match self.secret.as_ref()? {
-            SecretPart::Key { .. } => Kind::Key,
+            SecretPart::Key(_) => Kind::Key,
             SecretPart::Login { .. } => Kind::Login,
         })
     }
@@ -125,6 +120,14 @@ impl Record {
     /// Whether it can get a new access token.
     pub fn is_refreshable(&self) -> bool {
         matches!(&self.secret, Some(SecretPart::Login { refresh_token: Some(_), .. }))
+    }
+
+    /// The slots of a key.
+    pub fn slots(&self) -> Option<&Slots> {
+        match self.secret.as_ref()? {
+            SecretPart::Key(slots) => Some(slots),
+            SecretPart::Login { .. } => None,
+        }
     }
 
     /// The text for the store: one line of JSON.
@@ -149,11 +152,7 @@ impl Record {
         }
         let record: Self = serde_json::from_str(text).map_err(malformed)?;
         match &record.secret {
-            Some(SecretPart::Key { active }) => {
-                for part in active.values() {
-                    part.check(Alphabet::Printable)?;
-                }
-            }
+            Some(SecretPart::Key(slots)) => slots.check()?,
             Some(SecretPart::Login { refresh_token, access }) => {
                 for token in refresh_token.iter().chain(access.iter().map(|access| &access.token)) {
                     token.check(Alphabet::Visible)?;
@@ -182,6 +181,7 @@ pub fn scope_words(text: &str) -> Vec<String> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use std::collections::BTreeMap;
 
     fn record() -> Record {
         let secret = SecretPart::Login { refresh_token: Some(Secret::new("r1")), access: None };
@@ -193,7 +193,7 @@ mod tests {
         let first = record();
         let read = Record::from_text(first.to_text().expose()).unwrap();
         assert_eq!((read.generation, &read.id, &read.name), (1, &first.id, &first.name));
-        let next = read.next(Bound::default(), SecretPart::Key { active: BTreeMap::new() });
+        let next = read.next(Bound::default(), SecretPart::Key(Slots::of(BTreeMap::new())));
         assert_eq!((next.generation, &next.id), (2, &first.id));
         assert!(next.seal_key.same_as(first.seal_key.expose()));
         assert_eq!(next.kind(), Some(Kind::Key));

@@ -2,7 +2,7 @@
 
 use super::{MAX_BODY, Network};
 use crate::credential::is_loopback;
-use crate::provider::Header;
+use crate::provider::{Header, Method};
 use crate::secret::Secret;
 use jiff::Timestamp;
 use std::time::Duration;
@@ -12,7 +12,9 @@ use url::Url;
 pub struct Request {
     /// Where to.
     pub url: Url,
-    /// A body makes it a POST: content type (empty for none) and text.
+    /// The method; by default a body makes it a POST.
+    pub method: Option<Method>,
+    /// The body: content type (empty for none) and text.
     pub body: Option<(&'static str, Secret)>,
     /// Further headers.
     pub headers: Vec<Header>,
@@ -56,12 +58,14 @@ impl Network {
     /// Says whether the request may have reached the server.
     pub async fn send(&self, request: Request) -> Result<Reply, TransportError> {
         let client = self.client(request.url.scheme() == "http" && is_loopback(&request.url))?;
-        let mut builder = match request.body {
-            Some(("", _)) => client.post(request.url),
-            Some((kind, body)) => client.post(request.url).header("Content-Type", kind).body(body.expose().to_owned()),
-            None => client.get(request.url),
-        };
-        builder = builder.header("Accept", "application/json").timeout(request.timeout);
+        let method = request.method.unwrap_or(if request.body.is_some() { Method::Post } else { Method::Get });
+        let mut builder = client.request(verb(method), request.url).timeout(request.timeout);
+        if let Some((kind, body)) = request.body.filter(|(kind, _)| !kind.is_empty()) {
+            builder = builder.header("Content-Type", kind).body(body.expose().to_owned());
+        }
+        if !request.headers.iter().any(|header| header.name.eq_ignore_ascii_case("accept")) {
+            builder = builder.header("Accept", "application/json");
+        }
         for header in request.headers {
             let mut value = reqwest::header::HeaderValue::from_str(header.value.expose())
                 .map_err(|_| TransportError::NotSent(format!("the header {} cannot be sent", header.name)))?;
@@ -86,6 +90,16 @@ impl Network {
                 Err(error) => return Err(TransportError::Lost(chain(&error.without_url()))),
             }
         }
+    }
+}
+
+fn verb(method: Method) -> reqwest::Method {
+    match method {
+        Method::Get => reqwest::Method::GET,
+        Method::Post => reqwest::Method::POST,
+        Method::Put => reqwest::Method::PUT,
+        Method::Patch => reqwest::Method::PATCH,
+        Method::Delete => reqwest::Method::DELETE,
     }
 }
 

@@ -57,7 +57,7 @@ pub async fn discover(network: &Network, issuer: &str) -> Result<OAuthSpec, Meta
     let url = trusted_url(issuer)?;
     let mut last = MetadataError::None(shown(&url), 0);
     for place in places(&url) {
-        let request = Request { url: place, body: None, headers: Vec::new(), timeout: TIMEOUT };
+        let request = Request { url: place, method: None, body: None, headers: Vec::new(), timeout: TIMEOUT };
         match network.send(request).await {
             // A web app answers every path with its start page: the other place may still have the document.
             Ok(Reply { status: 200, body, .. }) => match read(issuer, &url, &body) {

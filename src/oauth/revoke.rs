@@ -48,7 +48,7 @@ pub async fn revoke(
         }
         RevokeStyle::None => return Err(RevokeError::Unsupported),
     };
-    match network.send(Request { url: endpoint.clone(), body: Some((kind, body)), headers, timeout: TIMEOUT }).await {
+    match network.send(Request { url: endpoint.clone(), method: None, body: Some((kind, body)), headers, timeout: TIMEOUT }).await {
         Ok(Reply { status: 200..300, .. }) => Ok(()),
         Ok(Reply { status, .. }) => Err(RevokeError::Refused(status)),
         Err(TransportError::NotSent(reason) | TransportError::Lost(reason)) => Err(RevokeError::Unreachable(reason)),

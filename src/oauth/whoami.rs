@@ -25,7 +25,7 @@ pub struct Person {
 /// It did not answer, or not with the fields the row names.
 pub async fn whoami(network: &Network, ask: &WhoAmI, headers: Vec<Header>) -> Result<Person, TransportError> {
     let url = trusted_url(&ask.url).map_err(|error| TransportError::NotSent(error.to_string()))?;
-    match network.send(Request { url, body: json_post(ask.post.as_deref()), headers, timeout: TIMEOUT }).await? {
+    match network.send(Request { url, method: None, body: json_post(ask.post.as_deref()), headers, timeout: TIMEOUT }).await? {
         Reply { status: 200, body, .. } => {
             read(ask, &body).ok_or_else(|| TransportError::Lost("the answer does not say whose token it is".into()))
         }

@@ -27,6 +27,19 @@ fn facts(table: &toml::Table, prefix: &str, found: &mut BTreeSet<String>) {
         let path = format!("{prefix}{name}");
         match value {
             _ if prefix.is_empty() && ["name", "title", "verified", "sources", "unverified", "variables"].contains(&name.as_str()) => {}
+            toml::Value::Array(recipes) if name == "rotation" => {
+                for recipe in recipes.iter().filter_map(toml::Value::as_table) {
+                    let own = recipe.get("name").and_then(toml::Value::as_str).map(|name| format!("{name}.")).unwrap_or_default();
+                    let told = recipe.iter().filter(|(field, _)| !["name", "settings", "when"].contains(&field.as_str()));
+                    facts(&told.map(|(field, value)| (field.clone(), value.clone())).collect(), &format!("{path}.{own}"), found);
+                }
+            }
+            // One request is one fact.
+            toml::Value::Table(_)
+                if prefix.starts_with("rotation.") && ["call", "read", "verify", "revoke", "value"].contains(&name.as_str()) =>
+            {
+                drop(found.insert(path))
+            }
             toml::Value::Table(inner) if !["authorize_params"].contains(&name.as_str()) => facts(inner, &format!("{path}."), found),
             toml::Value::Array(parts) if name == "parts" => {
                 for part in parts.iter().filter_map(toml::Value::as_table) {
@@ -53,6 +66,19 @@ fn every_url_is_https_and_every_endpoint_where_its_secrets_belong() {
             assert!(!text.contains("http://"), "{name}: {text}");
         }
         let origins = row.bound_origins().unwrap();
+        row.check_rotation().unwrap();
+        let managed: Vec<crate::credential::Origin> = row.manager_origins.iter().map(|origin| origin.parse().unwrap()).collect();
+        for (recipe, (field, call)) in row.rotation.iter().flat_map(|recipe| recipe.calls().map(move |call| (recipe, call))) {
+            let url = trusted_url(&call.example_url()).unwrap();
+            let by_manager = recipe.caller == super::Caller::Manager && managed.iter().any(|origin| origin.covers(&url));
+            assert!(by_manager || origins.iter().any(|origin| origin.covers(&url)), "{name}: rotation.{field}: {url}");
+        }
+        if let Some(key) = &row.key {
+            assert!(
+                row.rotation.last().is_some_and(|recipe| key.page.is_some() || !recipe.kind.wants_a_person()),
+                "{name}: how is a key rotated?"
+            );
+        }
         for url in row.key.iter().flat_map(|key| &key.check).map(|check| &check.url) {
             let url = trusted_url(url).unwrap();
             assert!(origins.iter().any(|origin| origin.covers(&url)), "{name}: {url}");
@@ -130,6 +156,9 @@ fn what_was_seen_in_no_source_is_marked_and_counted() {
         keys += usize::from(row.key.is_some());
     }
     // Read by the suite, which shows it among its figures.
+    let by_request = rows().iter().flat_map(|(row, _)| &row.rotation).filter(|recipe| !recipe.kind.wants_a_person()).count();
+    let by_hand = rows().iter().flat_map(|(row, _)| &row.rotation).filter(|recipe| recipe.kind.wants_a_person()).count();
+    println!("catalogue: {by_request} recipes by request, {by_hand} by hand");
     println!(
         "catalogue: {} rows ({logins} with logins, {keys} with keys), {} facts with a source, {unverified} marked as unverified",
         rows().len(),

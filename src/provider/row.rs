@@ -1,9 +1,9 @@
 //! One catalogue row, its variables, and what must hold of it.
 
-use super::{KeySpec, OAuthSpec, Template};
+use super::{KeySpec, OAuthSpec, Recipe, Template};
 use crate::config;
-use crate::credential::{Kind, NameError, Origin, check_part, trusted_url};
-use crate::secret::base64url;
+use crate::credential::{Kind, NameError, Origin, Parts, check_part, trusted_url};
+use crate::secret::{Secret, base64url};
 use ring::digest::{SHA256, digest};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -38,6 +38,12 @@ pub struct Row {
     /// Its API keys.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<KeySpec>,
+    /// How its keys are rotated; the first recipe that is for a key counts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rotation: Vec<Recipe>,
+    /// Where its managers ask, where that is another origin than where its keys are used.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub manager_origins: Vec<String>,
 }
 
 /// A value that differs between installations.
@@ -93,9 +99,15 @@ impl Row {
         check_part(&self.name, "")?;
         let mut known: BTreeMap<&str, &str> =
             self.variables.iter().filter_map(|(name, variable)| Some((name.as_str(), variable.default.as_deref()?))).collect();
+        let settings: Vec<&String> = self.rotation.iter().flat_map(|recipe| recipe.settings.keys()).collect();
         for (name, value) in values {
+            if settings.contains(&name) {
+                check_setting(value)
+                    .map_err(|reason| ProviderError::Variable { row: self.name.clone(), reason: format!("`{name}` {reason}") })?;
+                continue;
+            }
             if !self.variables.contains_key(name) {
-                let names: Vec<_> = self.variables.keys().map(String::as_str).collect();
+                let names: Vec<_> = self.variables.keys().chain(settings).map(String::as_str).collect();
                 let known = if names.is_empty() { "it has none".into() } else { format!("it has {}", names.join(", ")) };
                 let reason = format!("no variable is called `{name}` ({known})");
                 return Err(ProviderError::Variable { row: self.name.clone(), reason });
@@ -126,6 +138,8 @@ impl Row {
         if let Some(key) = &mut row.key {
             key.urls_mut().for_each(fill);
         }
+        row.manager_origins.iter_mut().for_each(fill);
+        row.rotation.iter_mut().flat_map(Recipe::urls_mut).for_each(fill);
         row.check().map_err(invalid)?;
         Ok(row)
     }
@@ -176,6 +190,26 @@ impl Row {
         self.origins.iter().map(|text| text.parse().map_err(|error| format!("origins: {error}"))).collect()
     }
 
+    /// Whether its recipes can be followed. Not asked for where a key is only handed out, which is often.
+    ///
+    /// # Errors
+    /// Says which field is wrong and why.
+    pub fn check_rotation(&self) -> Result<(), ProviderError> {
+        let check = |(number, recipe): (usize, &Recipe)| recipe.check().map_err(|reason| format!("rotation[{number}].{reason}"));
+        let checked = self.rotation.iter().enumerate().try_for_each(check);
+        checked.map_err(|reason| ProviderError::Invalid { row: self.name.clone(), reason })
+    }
+
+    /// The recipe for a key with these parts.
+    pub fn recipe(&self, parts: &Parts) -> Option<&Recipe> {
+        self.rotation.iter().find(|recipe| {
+            recipe.when.as_ref().is_none_or(|when| {
+                let value = parts.get(&when.part).map(Secret::expose).unwrap_or_default();
+                when.prefixes.iter().any(|prefix| value.starts_with(prefix))
+            })
+        })
+    }
+
     /// The header templates for a login's access token (RFC 6750 section 2.1 unless the row says otherwise).
     pub fn login_headers(&self) -> Vec<Template> {
         let own = self.oauth.as_ref().map(|oauth| oauth.headers.clone()).unwrap_or_default();
@@ -192,16 +226,36 @@ impl Row {
             Kind::Key => {
                 let key = self.key.as_ref();
                 let parts: Vec<&str> = key.iter().flat_map(|key| &key.parts).map(|part| part.name.as_str()).collect();
-                serde_json::json!([key.map(|key| &key.headers), key.map(|key| &key.env), parts])
+                let mut shape = serde_json::json!([key.map(|key| &key.headers), key.map(|key| &key.env), parts]);
+                // Who makes and ends its keys counts as much, and a program is run with them.
+                if let Some(shape) = shape.as_array_mut().filter(|_| !self.rotation.is_empty()) {
+                    shape.push(serde_json::json!(self.rotation));
+                }
+                shape
             }
         };
         base64url(digest(&SHA256, text.to_string().as_bytes()).as_ref())
+    }
+
+    /// The facts of a recipe that were seen in no source, and that a request is made of.
+    pub fn unverified_in(&self, recipe: &Recipe) -> Vec<String> {
+        let prefix = recipe.name.as_ref().map_or_else(|| "rotation.".to_owned(), |name| format!("rotation.{name}."));
+        self.unverified.iter().filter_map(|entry| entry.strip_prefix(&prefix)).filter(|field| *field != "steps").map(str::to_owned).collect()
     }
 
     /// Whether a fact was never seen in a source.
     pub fn is_unverified(&self, field: &str) -> bool {
         self.unverified.iter().any(|entry| entry == field)
     }
+}
+
+/// A setting of a recipe goes into a URL or a body as it is: a word or a short list of words.
+fn check_setting(value: &str) -> Result<(), String> {
+    let plain = |c: char| c.is_ascii_graphic() && !"\"'`\\<>#?{}".contains(c) || c == ' ';
+    if value.is_empty() || value.len() > 512 || !value.chars().all(plain) || value.contains("..") {
+        return Err("must be a plain word, or a few".into());
+    }
+    Ok(())
 }
 
 #[cfg(test)]

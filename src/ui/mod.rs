@@ -2,6 +2,7 @@
 
 mod browser;
 mod log;
+mod progress;
 mod spinner;
 
 use crate::secret::Secret;
@@ -10,6 +11,7 @@ use std::io::{self, IsTerminal, Write};
 
 pub use browser::{is_wsl, launcher, open_browser, ssh_session};
 pub use log::start_log;
+pub use progress::Progress;
 pub use spinner::Spinner;
 
 /// How to talk in this command.
@@ -84,6 +86,11 @@ impl Ui {
     /// The terminal is gone or was closed with Ctrl-D.
     pub fn ask_hidden(self, question: &str) -> io::Result<Secret> {
         rpassword::prompt_password(format!("{question} ")).map(Secret::new)
+    }
+
+    /// A bar for a long list; nothing in a pipe.
+    pub fn progress(self, steps: u64) -> Progress {
+        Progress::start(steps, !self.quiet && !self.json)
     }
 
     /// A spinner while something takes long; nothing in a pipe.

@@ -3,13 +3,14 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-const ROWS: [&[&str]; 11] = [
+const ROWS: [&[&str]; 12] = [
     &["main"],
     &["commands"],
     &["app"],
     &["failure"],
+    &["rotation"],
     &["acquire"],
-    &["oauth", "store", "sealed", "handover", "audit", "output", "ui"],
+    &["oauth", "store", "sealed", "handover", "audit", "schedule", "output", "ui"],
     &["http"],
     &["provider"],
     &["config"],

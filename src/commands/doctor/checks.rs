@@ -213,7 +213,7 @@ pub(super) fn network(app: &App, server: Option<&Url>, entries: &[Index]) -> Vec
         return found;
     };
     let host = url.host_str().unwrap_or_default().to_owned();
-    let request = Request { url, body: None, headers: Vec::new(), timeout: SERVER_PATIENCE };
+    let request = Request { url, method: None, body: None, headers: Vec::new(), timeout: SERVER_PATIENCE };
     // No credential goes along: whatever the answer is, it has a date.
     let answer = app.network.run(app.network.send(request)).and_then(|reply| reply);
     found.push(clock(&host, answer, Timestamp::now()));

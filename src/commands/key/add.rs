@@ -1,8 +1,9 @@
 use super::super::{answer, args, complete, documents, warn_all, words};
 use super::input::read_parts;
+use super::replacing;
 use crate::acquire::{Error, Look, add, look, save, settle};
 use crate::app::{App, store_for};
-use crate::credential::{Bound, Index, Kind, Name, Origin, Record, SecretPart, State, StoreKind, trusted_url};
+use crate::credential::{Bound, Index, Kind, Name, Origin, Record, SecretPart, Slots, State, StoreKind, trusted_url};
 use crate::failure::{Code, Failure};
 use crate::http::{Reply, Request, json_post};
 use crate::provider::{Check, KeySpec, Row, Template, render};
@@ -40,6 +41,12 @@ pub struct AddArgs {
     /// The day it ends, such as 2027-01-31
     #[arg(long, value_name = "DATE", value_parser = args::date)]
     expires: Option<jiff::civil::Date>,
+    /// The provider's id of the key, where a rotation needs it and the provider does not tell
+    #[arg(long, value_name = "ID", value_parser = args::word)]
+    id: Option<String>,
+    /// The credential that may manage keys, where the key cannot do that itself
+    #[arg(long, value_name = "NAME", add = complete::credentials())]
+    manager: Option<Name>,
     /// Do not try it at the provider
     #[arg(long)]
     no_verify: bool,
@@ -61,10 +68,7 @@ struct NewKey {
 
 pub(super) fn run(app: &App, args: AddArgs) -> Result<(), Failure> {
     if let Some(text) = &args.rotate_every {
-        let every = args::duration(text).map_err(|message| Failure::new(Code::Usage, message))?;
-        if every.is_zero() {
-            return Err(Failure::new(Code::Usage, "a key cannot be rotated all the time"));
-        }
+        args::interval(text).map_err(|message| Failure::new(Code::Usage, message))?;
     }
     if let Some(day) = args.expires.filter(|day| *day < words::day(Timestamp::now())) {
         return Err(Failure::new(Code::Usage, format!("{day} is over")));
@@ -204,7 +208,7 @@ fn verify(app: &App, key: &NewKey, check: &Check) -> Result<Option<String>, Fail
     }
     let headers = render(&key.spec.headers, &key.parts)?;
     let spinner = app.ui.spinner(&format!("trying the key at {}", url.host_str().unwrap_or_default()));
-    let request = Request { url, body: json_post(check.post.as_deref()), headers, timeout: Duration::from_secs(15) };
+    let request = Request { url, method: None, body: json_post(check.post.as_deref()), headers, timeout: Duration::from_secs(15) };
     let reply = app.network.run(app.network.send(request))?;
     drop(spinner);
     match reply {
@@ -237,7 +241,8 @@ fn store(app: &App, key: &NewKey, args: &AddArgs) -> Result<(), Failure> {
         Err(Error::Refused { .. } | Error::Swapped { .. } | Error::Damaged { .. }) if args.replace => {}
         Err(error) => return Err(error.into()),
     }
-    let secret = SecretPart::Key { active: key.parts.clone() };
+    let id = args.id.as_ref().map(Secret::new);
+    let fresh_one = || SecretPart::Key(Slots { active_id: id.clone(), ..Slots::of(key.parts.clone()) });
     let saved = match look(&keeper, &key.name) {
         Ok(Look::Found(found)) if args.replace => {
             if found.index.kind == Kind::Login {
@@ -249,12 +254,17 @@ fn store(app: &App, key: &NewKey, args: &AddArgs) -> Result<(), Failure> {
             index.key_since = Some(Timestamp::now());
             // It may take the place of a login, of which nothing holds for it.
             index.kind = Kind::Key;
-            save(&keeper, &lock, &index, found.record.next(key.bound.clone(), secret), Sealed::default(), None)?
+            index.manager = args.manager.clone().or(index.manager);
+            index.recipe = None;
+            let slots = replacing(app, &key.name, found.record.slots(), key.parts.clone(), id);
+            save(&keeper, &lock, &index, found.record.next(key.bound.clone(), SecretPart::Key(slots)), Sealed::default(), None)?
         }
         Ok(Look::Found(_)) => return Err(Failure::new(Code::Refused, format!("`{}` was just added by another process", key.name))),
-        Ok(_) => fresh(app, key, args, &lock, secret)?,
+        Ok(_) => fresh(app, key, args, &lock, fresh_one())?,
         // Something was edited or damaged: `--replace` is how a person says that it may go.
-        Err(Error::Refused { .. } | Error::Swapped { .. } | Error::Damaged { .. }) if args.replace => fresh(app, key, args, &lock, secret)?,
+        Err(Error::Refused { .. } | Error::Swapped { .. } | Error::Damaged { .. }) if args.replace => {
+            fresh(app, key, args, &lock, fresh_one())?
+        }
         Err(error) => return Err(error.into()),
     };
     warn_all(app, &saved.warnings);
@@ -268,6 +278,7 @@ fn fresh(app: &App, key: &NewKey, args: &AddArgs, lock: &crate::disk::Lock, secr
     let mut index = Index::adding(&record, Kind::Key, store, Timestamp::now());
     index.rotate_every.clone_from(&args.rotate_every);
     index.expires = args.expires;
+    index.manager.clone_from(&args.manager);
     if app.stores.vault().is_unattended() && store == StoreKind::Vault {
         app.ui.warn("the vault is unattended: whoever can read its folder can read this key");
     }

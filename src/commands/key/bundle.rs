@@ -82,7 +82,7 @@ impl Bundled {
         let parts: Vec<&str> = self.parts.keys().map(String::as_str).collect();
         self.bound.headers.iter().try_for_each(|header| Template::new(header).check(&parts))?;
         if let Some(every) = &self.rotate_every {
-            args::duration(every)?;
+            args::interval(every)?;
         }
         if self.bound.token_endpoint.is_some() || self.bound.client_id.is_some() {
             return Err("it is bound as a login".into());

@@ -1,9 +1,10 @@
 use super::super::{answer, documents, warn_all};
 use super::bundle::{Bundle, Bundled};
 use super::export::counted;
+use super::replacing;
 use crate::acquire::{Look, add, look, save, settle};
 use crate::app::{App, store_for};
-use crate::credential::{Index, Kind, Name, Record, SecretPart, StoreKind};
+use crate::credential::{Index, Kind, Name, Record, SecretPart, Slots, StoreKind};
 use crate::disk::{self, Privacy};
 use crate::failure::{Code, Failure};
 use crate::sealed::Sealed;
@@ -66,7 +67,7 @@ fn store(app: &App, key: &Bundled, replace: bool) -> Result<(), Failure> {
     let name: &Name = &key.name;
     let lock = keeper.lock(name)?;
     warn_all(app, &settle(&keeper, &lock, name)?);
-    let secret = SecretPart::Key { active: key.parts.clone() };
+    let slots = Slots::of(key.parts.clone());
     let with = |index: Index| Index {
         kind: Kind::Key,
         rotate_every: key.rotate_every.clone(),
@@ -77,12 +78,13 @@ fn store(app: &App, key: &Bundled, replace: bool) -> Result<(), Failure> {
     let saved = match look(&keeper, name)? {
         Look::Found(_) if !replace => return Err(taken(name)),
         Look::Found(found) => {
-            let next = found.record.next(key.bound.clone(), secret);
+            let slots = replacing(app, name, found.record.slots(), key.parts.clone(), None);
+            let next = found.record.next(key.bound.clone(), SecretPart::Key(slots));
             save(&keeper, &lock, &with(found.index.clone()), next, Sealed::default(), None)?
         }
         _ => {
             let store = store_for(app, None)?;
-            let record = Record::new(name.clone(), key.bound.clone(), secret)?;
+            let record = Record::new(name.clone(), key.bound.clone(), SecretPart::Key(slots))?;
             let index = with(Index::adding(&record, Kind::Key, store, Timestamp::now()));
             add(&keeper, &lock, &index, &record, Sealed::default())?
         }

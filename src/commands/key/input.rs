@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::io::{IsTerminal, Read};
 
 /// Reads every part of a key, one line each from a pipe.
-pub(super) fn read_parts(app: &App, parts: &[Part]) -> Result<BTreeMap<String, Secret>, Failure> {
+pub fn read_parts(app: &App, parts: &[Part]) -> Result<BTreeMap<String, Secret>, Failure> {
     let values = if std::io::stdin().is_terminal() { ask(app, parts)? } else { lines(parts.len(), std::io::stdin())? };
     for (part, value) in parts.iter().zip(&values) {
         value.check(Alphabet::Printable).map_err(|reason| Failure::new(Code::Usage, format!("the {} {reason}", part.label)))?;

@@ -5,18 +5,25 @@ mod bundle;
 mod export;
 mod import;
 mod input;
+mod set;
+
+pub(super) use input::read_parts;
 
 use super::logout::take_away;
 use super::{answer, complete, documents};
 use crate::app::App;
-use crate::credential::{Kind, Name};
+use crate::credential::{Kind, Name, Parts, Slots};
 use crate::failure::Failure;
+use crate::provider::RotationKind;
+use crate::secret::Secret;
+use jiff::Timestamp;
 
 /// Store and remove API keys
 #[derive(clap::Subcommand, Debug)]
 #[command(after_help = "Examples:\n  authctl key add stripe\n  authctl key remove stripe")]
 pub enum KeyCommand {
     Add(add::AddArgs),
+    Set(set::SetArgs),
     Remove(RemoveArgs),
     Export(export::ExportArgs),
     Import(import::ImportArgs),
@@ -33,10 +40,21 @@ pub struct RemoveArgs {
     name: Name,
 }
 
+/// The slots of a key that is replaced by hand: nothing that a rotation made is forgotten.
+fn replacing(app: &App, name: &Name, before: Option<&Slots>, parts: Parts, id: Option<Secret>) -> Slots {
+    let Some(before) = before else { return Slots { active_id: id, ..Slots::of(parts) } };
+    let row = app.catalogue.find(name.provider()).ok().flatten();
+    let has_slots = row.and_then(|row| Some(row.recipe(&before.active)?.kind == RotationKind::TwoSlot)).unwrap_or(false);
+    let now = Timestamp::now();
+    let until = now.saturating_add(app.policy.grace()).unwrap_or(Timestamp::MAX);
+    before.replaced_by(parts, id, (now, until), has_slots)
+}
+
 impl KeyCommand {
     /// What it does, and to which key where that is one.
     pub(super) fn change(&self) -> Option<(&'static str, Option<String>)> {
         Some(match self {
+            Self::Set(args) => ("set", Some(args.name.to_string())),
             Self::Add(args) => ("add", args.name.as_ref().map(ToString::to_string)),
             Self::Remove(args) => ("remove", Some(args.name.to_string())),
             Self::Export(_) => ("export", None),
@@ -48,6 +66,7 @@ impl KeyCommand {
 pub(super) fn run(app: &App, command: KeyCommand) -> Result<(), Failure> {
     match command {
         KeyCommand::Add(args) => add::run(app, args),
+        KeyCommand::Set(args) => set::set(app, &args),
         KeyCommand::Remove(args) => remove(app, &args),
         KeyCommand::Export(args) => export::export(app, &args),
         KeyCommand::Import(args) => import::import(app, &args),

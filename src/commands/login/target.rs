@@ -71,6 +71,8 @@ pub(super) fn find(app: &App, args: &LoginArgs) -> Result<Target, Failure> {
     }
     let origins = if args.origin.is_empty() { vec![Origin::of(&issuer)] } else { args.origin.clone() };
     let row = Row {
+        rotation: Vec::new(),
+        manager_origins: Vec::new(),
         name: name.provider().to_owned(),
         title: name.provider().to_owned(),
         verified: None,

@@ -139,7 +139,7 @@ pub async fn request(
             "application/json"
         }
     };
-    let request = Request { url: endpoint.clone(), body: Some((kind, body)), headers, timeout };
+    let request = Request { url: endpoint.clone(), method: None, body: Some((kind, body)), headers, timeout };
     match network.send(request).await {
         Ok(reply) => reply::read(&reply, dialect).map_err(|error| scrub(error, client, grant)),
         Err(TransportError::NotSent(reason)) => Err(TokenError::NotSent(reason)),

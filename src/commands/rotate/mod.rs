@@ -1,0 +1,232 @@
+//! `authctl rotate`: replaces keys, and keeps logins from being ended for idleness.
+
+mod by_hand;
+mod report;
+
+use super::{answer, args, complete, documents, warn_all};
+use crate::app::App;
+use crate::audit::{DONE, Event};
+use crate::credential::{Index, Name, StoreKind};
+use crate::failure::{Code, Failure};
+use crate::provider::Row;
+use crate::rotation::{Error, Options, Plan, What, plan, rotate};
+use jiff::{SignedDuration, Timestamp};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use report::{Line, summary};
+
+/// Replace keys at their providers, and refresh logins before they are ended for idleness
+///
+/// A new key is made, kept, tried and handed out; the old one stays good for the grace, so that nobody who was handed it
+/// is cut off, and a later run ends it. Whatever interrupts a rotation, the next run finishes or undoes it. Where a
+/// provider has no way to make a key by request, `authctl rotate NAME` in a terminal opens its page, says what to do there
+/// and takes the new key hidden; a new key piped into it works, too. `--due` does what is due and nothing else, never asks,
+/// and is what a schedule runs. The exit code is 8 when something is left to do.
+#[derive(clap::Args, Debug)]
+#[command(
+    after_help = "Examples:\n  authctl rotate gitlab\n  authctl rotate openai --manager openai/admin --set project=proj_123\n  authctl rotate --due --dry-run\n  authctl rotate --due\n  authctl rotate stripe < new-key.txt"
+)]
+pub struct RotateArgs {
+    /// The credentials: PROVIDER or PROVIDER/ACCOUNT
+    #[arg(add = complete::credentials(), required_unless_present_any = ["due", "dry_run"])]
+    names: Vec<Name>,
+    /// Everything that is due, and nothing else
+    #[arg(long, conflicts_with = "names")]
+    due: bool,
+    /// Show what would be done
+    #[arg(long, short = 'n')]
+    dry_run: bool,
+    /// Also where the new key may do more, or live longer, than the old one
+    #[arg(long)]
+    force: bool,
+    /// The credential that may manage keys, where the key cannot do that itself; it is remembered
+    #[arg(long, value_name = "NAME", add = complete::credentials())]
+    manager: Option<Name>,
+    /// How long the old key stays good (a minute at least)
+    #[arg(long, value_name = "TIME", value_parser = args::duration)]
+    grace: Option<Duration>,
+    /// Agree to a recipe with facts that were seen in no source; asked once for each key
+    #[arg(long)]
+    yes: bool,
+    /// Open no browser
+    #[arg(long)]
+    no_browser: bool,
+    /// Leave the outcome where the next command tells it
+    #[arg(long, hide = true, requires = "due")]
+    pub(super) scheduled: bool,
+}
+
+pub(super) fn run(app: &App, args: &RotateArgs) -> Result<(), Failure> {
+    let result = if args.dry_run { dry_run(app, args) } else { all(app, args) };
+    if args.scheduled {
+        report::leave(app, &result);
+    }
+    result
+}
+
+fn options(app: &App, args: &RotateArgs) -> Options {
+    let given = args.grace.map(|grace| SignedDuration::try_from(grace).unwrap_or(SignedDuration::MAX));
+    Options {
+        create: true,
+        force: args.force,
+        grace: given.unwrap_or_else(|| app.policy.grace()),
+        grace_given: given.is_some(),
+        manager: args.manager.clone(),
+        agreed: args.yes,
+    }
+}
+
+/// The plans for the named credentials, or for all.
+fn plans(app: &App, names: &[Name]) -> Result<Vec<Plan>, Failure> {
+    let folder = app.paths.credentials();
+    let mut rows: BTreeMap<String, Option<Row>> = BTreeMap::new();
+    let now = Timestamp::now();
+    let entries: Vec<Index> = if names.is_empty() {
+        let (found, damaged): (Vec<_>, Vec<_>) = Index::all(&folder).into_iter().partition(Result::is_ok);
+        damaged.into_iter().filter_map(Result::err).for_each(|error| app.ui.warn(&error.to_string()));
+        found.into_iter().flatten().collect()
+    } else {
+        let missing = |name: &Name| crate::acquire::Error::NotFound(name.clone());
+        names.iter().map(|name| Ok(Index::read(&folder, name)?.ok_or_else(|| missing(name))?)).collect::<Result<_, Failure>>()?
+    };
+    let plan_of = |index: &Index| {
+        let row = rows.entry(index.name.provider().to_owned()).or_insert_with_key(|name| app.catalogue.find(name).ok().flatten());
+        plan(index, row.as_ref(), &app.policy, now)
+    };
+    Ok(entries.iter().map(plan_of).collect())
+}
+
+fn dry_run(app: &App, args: &RotateArgs) -> Result<(), Failure> {
+    let mut plans = plans(app, &args.names)?;
+    if args.due {
+        plans.retain(|plan| plan.is_due);
+    }
+    let now = Timestamp::now();
+    let planned = |plan: &Plan| documents::PlannedRotation {
+        name: plan.name.to_string(),
+        action: report::action(plan.what).into(),
+        how: plan.how.clone(),
+        due: plan.due.map(|due| due.to_string()),
+        is_due: plan.is_due,
+    };
+    let json = || documents::Planned { plans: plans.iter().map(planned).collect() };
+    answer(app.output, json, |output| {
+        if plans.is_empty() {
+            app.ui.say("nothing is due");
+            return Ok(());
+        }
+        let row = |plan: &Plan| vec![plan.name.to_string(), report::action(plan.what).to_owned(), plan.how.clone(), report::due(plan, now)];
+        output.table(&["NAME", "WOULD", "HOW", "DUE"], plans.iter().map(row).collect())
+    })
+}
+
+fn all(app: &App, args: &RotateArgs) -> Result<(), Failure> {
+    let mut plans = plans(app, &args.names)?;
+    if args.due {
+        plans.retain(|plan| plan.is_due && plan.what != What::Nothing);
+    }
+    if let ([plan], false) = (plans.as_slice(), args.due) {
+        let line = one(app, &plan.name, args)?;
+        app.ui.say(&line.sentence());
+        return answer(app.output, || documents::Rotated { results: vec![line.document()] }, |_| Ok(()));
+    }
+    if args.manager.is_some() && plans.len() > 1 {
+        return Err(Failure::new(Code::Usage, "`--manager` is for one credential at a time"));
+    }
+    many(app, &plans, args)
+}
+
+/// One credential that a person named.
+fn one(app: &App, name: &Name, args: &RotateArgs) -> Result<Line, Failure> {
+    let mut options = options(app, args);
+    let keeper = app.keeper();
+    loop {
+        let spinner = app.ui.spinner(&format!("rotating {name}"));
+        let result = rotate(&keeper, name, &options);
+        drop(spinner);
+        let result = match result {
+            Err(Error::ByHand { .. }) => by_hand::take(app, name, &options, args.no_browser),
+            Err(Error::NotAgreed { fields, .. }) if app.ui.can_ask() => {
+                let question = format!(
+                    "the recipe for {name} was never tried, and {fields} were seen in no source; nothing is lost when it fails. Try it? [y/N]"
+                );
+                if !app.ui.ask(&question)?.eq_ignore_ascii_case("y") {
+                    return Err(Failure::new(Code::Refused, format!("`{name}` is not rotated")));
+                }
+                options.agreed = true;
+                continue;
+            }
+            result => result.map_err(Failure::from),
+        };
+        note(app, name, result.as_ref().err());
+        let report = result?;
+        warn_all(app, &report.warnings);
+        return Ok(Line::of(name, &report));
+    }
+}
+
+/// Many, one after the other; what fails does not stop the rest.
+fn many(app: &App, plans: &[Plan], args: &RotateArgs) -> Result<(), Failure> {
+    let mut lines: Vec<Line> = Vec::new();
+    let mut shut: Vec<(StoreKind, Failure)> = Vec::new();
+    let progress = app.ui.progress(plans.len() as u64);
+    for plan in plans {
+        progress.step(&plan.name.to_string());
+        let store = Index::read(&app.paths.credentials(), &plan.name).ok().flatten().map(|index| index.store);
+        // A store that is shut is not asked once more for each of its credentials.
+        if let Some((_, failure)) = shut.iter().find(|(kind, _)| Some(*kind) == store) {
+            lines.push(Line::failed(&plan.name, failure));
+            continue;
+        }
+        let what_is_due = matches!(plan.what, What::Rotate(_));
+        let mut options = options(app, args);
+        options.create = if args.due { what_is_due || finishes_into_due(app, plan) } else { true };
+        let result = rotate(&app.keeper(), &plan.name, &options);
+        let by_hand = matches!(result, Err(Error::ByHand { .. }));
+        match result.map_err(Failure::from) {
+            Ok(report) => {
+                note(app, &plan.name, None);
+                warn_all(app, &report.warnings);
+                lines.push(Line::of(&plan.name, &report));
+            }
+            Err(_) if by_hand => lines.push(Line::by_hand(&plan.name)),
+            Err(failure) => {
+                note(app, &plan.name, Some(&failure));
+                lines.push(Line::failed(&plan.name, &failure));
+                if let Some(store) = store.filter(|_| failure.code == Code::StoreUnavailable) {
+                    shut.push((store, failure));
+                }
+            }
+        }
+    }
+    drop(progress);
+    let results = || documents::Rotated { results: lines.iter().map(Line::document).collect() };
+    answer(app.output, results, |output| {
+        if lines.is_empty() {
+            app.ui.say("nothing is due");
+            return Ok(());
+        }
+        summary(output, &lines)
+    })?;
+    // A shut store has a code of its own: what helps is another thing than trying again.
+    if let Some((_, failure)) = shut.into_iter().next() {
+        return Err(failure);
+    }
+    match lines.iter().filter(|line| line.is_failure).count() {
+        0 => Ok(()),
+        count => Err(Failure::new(Code::Findings, format!("{count} of {} could not be rotated", lines.len()))
+            .hint("run `authctl status` for what is pending, and `authctl rotate NAME` for one of them")),
+    }
+}
+
+/// Whether, once what is unfinished is finished, the key itself is due.
+fn finishes_into_due(app: &App, plan: &Plan) -> bool {
+    let _ = app;
+    plan.what == What::Finish && plan.waits_until.is_none() && plan.due.is_some_and(|due| due <= Timestamp::now())
+}
+
+fn note(app: &App, name: &Name, failure: Option<&Failure>) {
+    let (outcome, detail) = failure.map_or((DONE, None), |failure| (failure.code.name(), Some(failure.message.as_str())));
+    Event::now("rotate", Some(name.to_string()), outcome, detail).append(&app.paths.audit());
+}

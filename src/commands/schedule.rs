@@ -1,0 +1,159 @@
+//! `authctl schedule`: rotating by itself, once a day.
+
+use super::words::relative;
+use super::{answer, documents};
+use crate::app::App;
+use crate::failure::{Code, Failure};
+use crate::schedule::{How, Installed, Job, LastRun, install, installed, remove};
+use jiff::Timestamp;
+
+/// Rotate what is due once a day
+#[derive(clap::Subcommand, Debug)]
+#[command(after_help = "Examples:\n  authctl schedule install\n  authctl schedule status\n  authctl schedule remove")]
+pub enum ScheduleCommand {
+    Install(InstallArgs),
+    Status(StatusArgs),
+    Remove(RemoveArgs),
+}
+
+/// Install a daily `authctl rotate --due`
+///
+/// A systemd user timer, a launchd agent, a task of the Task Scheduler or a marked region of the crontab, whichever this
+/// system has. It runs the program by its absolute path. `authctl doctor --as-cron` foretells what such a run meets: a
+/// keychain is often locked then, a vault under `vault unlock` or `--unattended` is not.
+#[derive(clap::Args, Debug)]
+#[command(after_help = "Examples:\n  authctl schedule install\n  authctl schedule install --with crontab")]
+pub struct InstallArgs {
+    /// Who runs it
+    #[arg(long, value_name = "WHO")]
+    with: Option<How>,
+}
+
+/// Show what is installed, when it last ran and how that ended
+#[derive(clap::Args, Debug)]
+#[command(after_help = "Examples:\n  authctl schedule status\n  authctl schedule status --json")]
+pub struct StatusArgs {}
+
+/// Take away what `schedule install` wrote, and nothing else
+#[derive(clap::Args, Debug)]
+#[command(after_help = "Examples:\n  authctl schedule remove")]
+pub struct RemoveArgs {}
+
+/// What a person may have set here, and a scheduled run would lack.
+const VARIABLES: [&str; 7] = [
+    "AUTHCTL_HOME",
+    "AUTHCTL_STORE",
+    "AUTHCTL_VAULT_PASSPHRASE_FILE",
+    "AUTHCTL_VAULT_IDENTITY",
+    "SSL_CERT_FILE",
+    "XDG_CONFIG_HOME",
+    "XDG_DATA_HOME",
+];
+
+impl ScheduleCommand {
+    /// The word for the trail, where something changes.
+    pub(super) fn change(&self) -> Option<&'static str> {
+        match self {
+            Self::Install(_) => Some("install"),
+            Self::Remove(_) => Some("remove"),
+            Self::Status(_) => None,
+        }
+    }
+}
+
+pub(super) fn run(app: &App, command: &ScheduleCommand) -> Result<(), Failure> {
+    match command {
+        ScheduleCommand::Install(args) => run_install(app, args),
+        ScheduleCommand::Status(_) => run_status(app),
+        ScheduleCommand::Remove(_) => run_remove(app),
+    }
+}
+
+fn run_install(app: &App, args: &InstallArgs) -> Result<(), Failure> {
+    let how = args.with.unwrap_or_else(How::here);
+    let set = VARIABLES.into_iter().filter_map(|name| Some((name.to_owned(), std::env::var(name).ok().filter(|value| !value.is_empty())?)));
+    let job = Job { program: std::env::current_exe()?, variables: set.collect() };
+    // What was there before under another name of the same thing would run beside it.
+    for other in installed().iter().filter(|other| other.how != how) {
+        remove(other)?;
+    }
+    let done = install(how, &job)?;
+    app.ui.say(&format!("installed for {how}: `authctl rotate --due` once a day"));
+    for file in &done.files {
+        app.ui.say(&format!("  {}", file.display()));
+    }
+    if !done.is_started {
+        app.ui.warn(&format!("{how} was not told: {}", by_hand(how)));
+    }
+    app.ui.say("`authctl doctor --as-cron` foretells what such a run meets");
+    answer(app.output, || document(&[done], None), |_| Ok(()))
+}
+
+fn by_hand(how: How) -> &'static str {
+    match how {
+        How::Systemd => "run `systemctl --user enable --now authctl-rotate.timer` in a session of its own",
+        How::Launchd => "log out and in again",
+        _ => "install it again",
+    }
+}
+
+fn run_remove(app: &App) -> Result<(), Failure> {
+    let found = installed();
+    if found.is_empty() {
+        return Err(Failure::new(Code::NotFound, "no schedule is installed"));
+    }
+    for one in &found {
+        remove(one)?;
+        app.ui.say(&format!("removed from {}", one.how));
+    }
+    answer(app.output, || document(&[], None), |_| Ok(()))
+}
+
+fn run_status(app: &App) -> Result<(), Failure> {
+    let found = installed();
+    let last = LastRun::read(&app.paths.last_run());
+    let now = Timestamp::now();
+    answer(
+        app.output,
+        || document(&found, last.as_ref()),
+        |output| {
+            if found.is_empty() {
+                output.line("no schedule is installed (`authctl schedule install`)")?;
+            }
+            for one in &found {
+                let state = if one.is_started { "runs once a day" } else { "is not started" };
+                output.line(&format!("{}: {state}", one.how))?;
+            }
+            match &last {
+                None => output.line("it has not run yet"),
+                Some(last) => {
+                    let reason = last.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+                    output.text(&format!(
+                        "last run {}: {} (exit code {}){reason}",
+                        relative(last.at, now),
+                        last.outcome.replace('_', " "),
+                        last.code
+                    ))
+                }
+            }
+        },
+    )
+}
+
+fn document(found: &[Installed], last: Option<&LastRun>) -> documents::Schedule {
+    documents::Schedule {
+        installed: found.iter().map(|one| one.how.to_string()).collect(),
+        started: found.iter().any(|one| one.is_started),
+        last_run: last.map(|last| last.at.to_string()),
+        last_code: last.map(|last| last.code),
+        last_reason: last.and_then(|last| last.reason.clone()),
+    }
+}
+
+/// What a person is told first, in a terminal, when a scheduled run failed and nobody was told.
+pub(super) fn tell_news(app: &App) {
+    if let Some(run) = LastRun::news(&app.paths.last_run()) {
+        let reason = run.reason.unwrap_or_else(|| run.outcome.clone());
+        app.ui.warn(&format!("the scheduled rotation {} failed (exit code {}): {reason}", relative(run.at, Timestamp::now()), run.code));
+    }
+}

@@ -1,0 +1,34 @@
+//! Durations as people write them.
+
+use jiff::{Span, SpanRelativeTo};
+use std::time::Duration;
+
+/// A duration as people write it: `60s`, `5m`, `8h`, `30d`, `1h 30m`; a bare number is seconds.
+///
+/// # Errors
+/// It is none.
+pub fn duration(text: &str) -> Result<Duration, String> {
+    let wrong = || format!("`{text}` is not a duration; write 60s, 5m, 8h or 30d");
+    if let Ok(seconds) = text.parse::<u32>() {
+        return Ok(Duration::from_secs(seconds.into()));
+    }
+    let span: Span = text.parse().map_err(|_| wrong())?;
+    // A day is 24 hours here: what is counted has no calendar.
+    let signed = span.to_duration(SpanRelativeTo::days_are_24_hours()).map_err(|_| wrong())?;
+    Duration::try_from(signed).map_err(|_| wrong())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_what_people_write() {
+        for (text, seconds) in [("60s", 60), ("5m", 300), ("8h", 28_800), ("30d", 2_592_000), ("1h 30m", 5400), ("7", 7), ("0", 0)] {
+            assert_eq!(duration(text), Ok(Duration::from_secs(seconds)), "{text}");
+        }
+        for bad in ["", "x", "-5m", "5 parsecs", "1month", "99999999999999999999d"] {
+            assert!(duration(bad).is_err(), "{bad}");
+        }
+    }
+}

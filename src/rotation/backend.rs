@@ -1,0 +1,113 @@
+//! What the engine asks of whoever makes and ends keys: the provider's own interface, or a program of the user's.
+
+use super::Verdict;
+use super::api::CallError;
+use super::fill::Values;
+use crate::credential::{Made, Making, Parts, Slots};
+use crate::secret::Secret;
+use jiff::Timestamp;
+
+/// A key that the provider lists.
+#[derive(Clone, Debug)]
+pub struct Listed {
+    /// Its id.
+    pub id: Secret,
+    /// How it is called, where that is told.
+    pub label: Option<String>,
+    /// When it was made, where that is told.
+    pub created: Option<Timestamp>,
+    /// Its value, where that is told.
+    pub value: Option<Secret>,
+}
+
+/// The keys there are.
+#[derive(Clone, Debug, Default)]
+pub struct Listing {
+    /// Those that were seen.
+    pub keys: Vec<Listed>,
+    /// Whether there may be more.
+    pub is_partial: bool,
+}
+
+/// Whoever makes and ends keys.
+pub trait Backend {
+    /// From now on this key asks, where no manager does.
+    fn use_key(&mut self, active: &Parts);
+    /// Whether a lost answer can leave a key behind that nobody has.
+    fn leaves_orphans(&self) -> bool;
+    /// The id of the active key, where it can be found out.
+    fn identify(&self, slots: &Slots, values: &Values) -> Result<Option<Secret>, CallError>;
+    /// Fills in what the old key may do and how long the new one shall live.
+    fn read_rights(&self, values: &mut Values, stored: Option<Timestamp>) -> Result<(), CallError>;
+    /// Checks that the request for the new key can be made, so that nothing is intended in vain.
+    fn prepare(&self, values: &Values) -> Result<(), CallError>;
+    /// The keys there are; `None` where nobody can tell.
+    fn list(&self, values: &Values) -> Result<Option<Listing>, CallError>;
+    /// Makes a key.
+    fn create(&self, values: &Values) -> Result<Made, CallError>;
+    /// Whether a key works.
+    fn verify(&self, parts: &Parts, values: &Values) -> Verdict;
+    /// Ends a key.
+    fn end(&self, values: &Values) -> Result<(), CallError>;
+}
+
+/// Which listed keys nobody has: made for one of the intents, in no slot. Without labels, a key that came into being in
+/// the time of an intent.
+pub fn orphans<'a>(listing: &'a Listing, slots: &Slots, arrival: jiff::SignedDuration) -> Vec<&'a Listed> {
+    let kept = |id: &Secret| {
+        let pending = slots.pending.iter().filter_map(|made| made.id.as_ref());
+        let retiring = slots.retiring.iter().filter_map(|old| old.id.as_ref());
+        slots.active_id.iter().chain(pending).chain(retiring).any(|ours| ours.same_as(id.expose()))
+    };
+    let in_time = |created: Timestamp, making: &Making| {
+        let early = making.at.saturating_sub(jiff::SignedDuration::from_secs(5)).unwrap_or(Timestamp::MIN);
+        let late = making.at.saturating_add(arrival).unwrap_or(Timestamp::MAX);
+        (early..=late).contains(&created)
+    };
+    let meant = |key: &Listed| {
+        slots.making.iter().any(|making| match (&key.label, key.created) {
+            (Some(label), _) => *label == making.label,
+            // Nothing is ended on a guess while the id of the key in use is not known.
+            (None, Some(created)) => slots.active_id.is_some() && in_time(created, making),
+            (None, None) => false,
+        })
+    };
+    listing.keys.iter().filter(|key| !kept(&key.id) && meant(key)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jiff::SignedDuration;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    fn listed(id: &str, label: Option<&str>, created: Option<i64>) -> Listed {
+        Listed { id: Secret::new(id), label: label.map(str::to_owned), created: created.map(at), value: None }
+    }
+
+    #[test]
+    fn only_what_was_meant_and_nobody_has_is_an_orphan() {
+        let slots = Slots {
+            active_id: Some(Secret::new("1")),
+            pending: Some(Made { parts: Parts::new(), id: Some(Secret::new("2")) }),
+            making: vec![Making { label: "l".into(), at: at(1000), roll: false }],
+            ..Slots::of(Parts::new())
+        };
+        let found = |slots: &Slots, keys: Vec<Listed>| -> Vec<String> {
+            let listing = Listing { keys, is_partial: false };
+            orphans(&listing, slots, SignedDuration::from_mins(10)).into_iter().map(|key| key.id.expose().to_owned()).collect()
+        };
+        let keys =
+            vec![listed("1", Some("l"), None), listed("2", Some("l"), None), listed("3", Some("l"), None), listed("4", Some("x"), None)];
+        assert_eq!(found(&slots, keys), ["3"]);
+        let keys = || {
+            vec![listed("1", None, Some(1001)), listed("5", None, Some(1001)), listed("6", None, Some(900)), listed("7", None, Some(9000))]
+        };
+        assert_eq!(found(&slots, keys()), ["5"]);
+        assert!(found(&Slots { active_id: None, ..slots.clone() }, keys()).is_empty());
+        assert!(found(&Slots { making: Vec::new(), ..slots }, keys()).is_empty());
+    }
+}

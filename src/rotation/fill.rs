@@ -1,0 +1,316 @@
+//! Filling the templates of a recipe: pure, so that nothing is sent, and no intent saved, before every value is known.
+
+use crate::credential::Parts;
+use crate::provider::{Call, Word, words};
+use crate::secret::Secret;
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+use url::Url;
+
+/// What the words of a template stand for.
+#[derive(Clone, Debug, Default)]
+pub struct Values {
+    /// The new key's label.
+    pub label: Option<String>,
+    /// The id of the key that the request is about.
+    pub id: Option<Secret>,
+    /// The parts of the key that the request is about.
+    pub parts: Parts,
+    /// Settings and variables by name.
+    pub settings: BTreeMap<String, String>,
+    /// What the provider says of the old key.
+    pub old: Option<Value>,
+    /// When the new key shall end.
+    pub expires: Option<Timestamp>,
+    /// The present.
+    pub now: Timestamp,
+    /// The user said that the new key may do more than the old one, where nobody can tell what that may.
+    pub is_forced: bool,
+}
+
+/// A value that a template needs and nobody has.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum FillError {
+    /// The provider did not say it of the old key.
+    #[error("the provider does not say `{0}` of the old key")]
+    NotRead(String),
+    /// The user has not given it.
+    #[error("it needs a value for `{0}`")]
+    NotSet(String),
+    /// The row is wrong.
+    #[error("{0}")]
+    Row(String),
+}
+
+impl Values {
+    /// What a word stands for; `None` where it may be left out.
+    fn get(&self, word: Word<'_>) -> Result<Option<Value>, FillError> {
+        let text = |secret: &Secret| Value::String(secret.expose().to_owned());
+        let (value, missing) = match word.name {
+            "label" => (self.label.clone().map(Value::String), FillError::Row("there is no label".into())),
+            "id" => (self.id.as_ref().map(text), FillError::NotRead("id".into())),
+            "part" => (self.parts.get(word.argument).map(text), FillError::Row(format!("there is no part `{}`", word.argument))),
+            "old" => {
+                let found = self.old.as_ref().and_then(|old| old.pointer(word.argument)).filter(|value| !value.is_null());
+                (found.cloned(), FillError::NotRead(word.argument.trim_start_matches('/').replace('/', ".")))
+            }
+            "expires" => {
+                let time = self.expires.map(|expires| format_time(word.argument, expires, self.now)).transpose()?;
+                (time, FillError::NotRead("expires".into()))
+            }
+            "number" => {
+                let number = self.settings.get(word.argument).and_then(|text| text.parse::<i64>().ok());
+                (number.map(Value::from), FillError::NotSet(word.argument.to_owned()))
+            }
+            setting => (self.settings.get(setting).cloned().map(Value::String), FillError::NotSet(setting.to_owned())),
+        };
+        match value {
+            Some(value) => Ok(Some(value)),
+            None if word.optional || self.is_forced && matches!(word.name, "old" | "expires") => Ok(None),
+            None => Err(missing),
+        }
+    }
+
+    /// A text with its words filled in; `None` where one of them may be left out and is missing. A text that is one word
+    /// alone keeps the kind of its value (a list of scopes stays a list).
+    fn fill(&self, template: &str) -> Result<Option<Value>, FillError> {
+        let pieces = words(template).map_err(|error| FillError::Row(error.to_string()))?;
+        if let [Err(word)] = pieces.as_slice() {
+            return self.get(*word);
+        }
+        let mut text = String::new();
+        for piece in pieces {
+            match piece {
+                Ok(plain) => text.push_str(plain),
+                Err(word) => match self.get(word)? {
+                    Some(value) => text.push_str(&as_text(&value)),
+                    None => return Ok(None),
+                },
+            }
+        }
+        Ok(Some(Value::String(text)))
+    }
+
+    /// The URL, each value as part of a path or query (RFC 3986 section 2.1).
+    pub fn url(&self, call: &Call) -> Result<Url, FillError> {
+        let mut text = String::new();
+        for piece in words(&call.url).map_err(|error| FillError::Row(error.to_string()))? {
+            match piece {
+                Ok(plain) => text.push_str(plain),
+                Err(word) => {
+                    let value = self.get(word)?.map(|value| as_text(&value)).unwrap_or_default();
+                    if value.split('/').any(|segment| segment == ".." || segment == ".") {
+                        return Err(FillError::Row(format!("the value of `{}` would change the path", word.name)));
+                    }
+                    text.push_str(&encoded(&value));
+                }
+            }
+        }
+        crate::credential::trusted_url(&text).map_err(|error| FillError::Row(error.to_string()))
+    }
+
+    /// The body and its type.
+    pub fn body(&self, call: &Call) -> Result<Option<(&'static str, Secret)>, FillError> {
+        if !call.form.is_empty() {
+            let mut form = url::form_urlencoded::Serializer::new(String::new());
+            for (field, template) in &call.form {
+                if let Some(value) = self.fill(template)? {
+                    form.append_pair(field, &as_text(&value));
+                }
+            }
+            return Ok(Some(("application/x-www-form-urlencoded", Secret::new(form.finish()))));
+        }
+        let Some(json) = &call.json else { return Ok(None) };
+        let filled = self.json(json)?.unwrap_or(Value::Null);
+        Ok(Some(("application/json", Secret::new(filled.to_string()))))
+    }
+
+    fn json(&self, template: &Value) -> Result<Option<Value>, FillError> {
+        Ok(Some(match template {
+            Value::String(text) => return self.fill(text),
+            Value::Array(items) => {
+                let filled: Result<Vec<_>, _> = items.iter().map(|item| self.json(item)).collect();
+                Value::Array(filled?.into_iter().flatten().collect())
+            }
+            Value::Object(fields) => {
+                let mut filled = Map::new();
+                for (name, field) in fields {
+                    if let Some(value) = self.json(field)? {
+                        filled.insert(name.clone(), value);
+                    }
+                }
+                Value::Object(filled)
+            }
+            other => other.clone(),
+        }))
+    }
+
+    /// A text outside a request, such as the id that a label makes.
+    pub fn text(&self, template: &str) -> Result<String, FillError> {
+        Ok(self.fill(template)?.map(|value| as_text(&value)).unwrap_or_default())
+    }
+}
+
+/// The text at a pointer: a string, or a number as providers write ids.
+pub fn text_at(value: &Value, pointer: &str) -> Option<String> {
+    let found = value.pointer(pointer)?;
+    match found {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    }
+}
+
+fn as_text(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        // A list goes into a form as words, which is how scopes are written.
+        Value::Array(items) => items.iter().map(as_text).collect::<Vec<_>>().join(" "),
+        other => other.to_string(),
+    }
+}
+
+/// Everything but what a path may hold as it is; ids of some providers are paths themselves.
+fn encoded(value: &str) -> String {
+    let mut text = String::with_capacity(value.len());
+    for byte in value.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte) {
+            text.push(char::from(byte));
+        } else {
+            text.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    text
+}
+
+fn format_time(format: &str, time: Timestamp, now: Timestamp) -> Result<Value, FillError> {
+    let civil = TimeZone::UTC.to_datetime(time);
+    Ok(match format {
+        "date" => Value::String(civil.date().to_string()),
+        "datetime" => Value::String(civil.strftime("%Y-%m-%dT%H:%M:%S").to_string()),
+        "rfc3339" => Value::String(format!("{}Z", civil.strftime("%Y-%m-%dT%H:%M:%S"))),
+        "millis" => Value::from(time.as_millisecond()),
+        "seconds" => Value::from(time.duration_since(now).as_secs().max(1)),
+        other => return Err(FillError::Row(format!("`{other}` is no format of a time"))),
+    })
+}
+
+/// A time as providers write it: RFC 3339, with or without its zone, a date, seconds or milliseconds since 1970.
+pub fn time_at(value: &Value, pointer: &str) -> Option<Timestamp> {
+    match value.pointer(pointer)? {
+        Value::Number(number) => {
+            let number = number.as_f64()?;
+            // From 1973 on in milliseconds, to the year 5138 in seconds.
+            let seconds = if number >= 1e11 { number / 1000.0 } else { number };
+            Timestamp::from_second(seconds as i64).ok().filter(|time| *time > Timestamp::UNIX_EPOCH)
+        }
+        Value::String(text) => text
+            .parse::<Timestamp>()
+            .ok()
+            .or_else(|| TimeZone::UTC.to_timestamp(text.parse::<jiff::civil::DateTime>().ok()?).ok())
+            .or_else(|| text.parse::<i64>().ok().and_then(|seconds| Timestamp::from_second(seconds).ok())),
+        _ => None,
+    }
+}
+
+/// When the new key shall end: after as long as the old one was made for, or after `days` where that has no end.
+pub fn new_end(created: Option<Timestamp>, expires: Option<Timestamp>, days: Option<u16>, now: Timestamp) -> Option<Timestamp> {
+    let life = match expires {
+        Some(expires) => expires.duration_since(created.unwrap_or(now)),
+        None => SignedDuration::from_hours(24 * i64::from(days?)),
+    };
+    now.checked_add(life.max(SignedDuration::from_hours(24))).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    fn values() -> Values {
+        Values {
+            label: Some("l-1".into()),
+            id: Some(Secret::new("a b/c")),
+            settings: BTreeMap::from([("project".into(), "p1".into())]),
+            old: Some(json!({ "scopes": ["x", "y"], "limit": 5, "none": null })),
+            expires: Some(at("2027-01-02T03:04:05Z")),
+            now: at("2027-01-01T03:04:05Z"),
+            ..Values::default()
+        }
+    }
+
+    fn call(json: Value) -> Call {
+        serde_json::from_value(json).unwrap()
+    }
+
+    #[test]
+    fn a_body_keeps_kinds_and_leaves_out_what_may_be_missing() {
+        let call = call(json!({ "url": "https://a.test/", "json": {
+            "name": "${label}", "scopes": "${old:/scopes}", "limit": "${old?:/limit}", "none": "${old?:/none}", "team": "${team?}",
+            "on": "until ${expires:date}", "ms": "${expires:millis}", "in": ["${expires:seconds}"], "fixed": 3 } }));
+        let (kind, body) = values().body(&call).unwrap().unwrap();
+        let body: Value = serde_json::from_str(body.expose()).unwrap();
+        assert_eq!(kind, "application/json");
+        let wanted = json!({ "name": "l-1", "scopes": ["x", "y"], "limit": 5, "on": "until 2027-01-02", "ms": 1798859045000_i64, "in": [86400], "fixed": 3 });
+        assert_eq!(body, wanted);
+    }
+
+    #[test]
+    fn what_nobody_knows_is_named() {
+        let body = |template: &str| values().body(&call(json!({ "url": "https://a.test/", "json": { "x": template } }))).unwrap_err();
+        assert_eq!(body("${old:/none}"), FillError::NotRead("none".into()));
+        assert_eq!(body("${team}"), FillError::NotSet("team".into()));
+        assert!(matches!(body("${expires:soon}"), FillError::Row(_)));
+    }
+
+    #[test]
+    fn a_value_cannot_leave_its_place_in_a_url_or_form() {
+        let url = |template: &str, values: &Values| values.url(&call(json!({ "url": template }))).map(String::from);
+        assert_eq!(url("https://a.test/k/${id}?p=${project}", &values()).unwrap(), "https://a.test/k/a%20b/c?p=p1");
+        let hostile = Values { id: Some(Secret::new("../../x")), ..values() };
+        assert!(url("https://a.test/k/${id}", &hostile).is_err());
+        let hostile = Values { id: Some(Secret::new("x?y=1#z@evil")), ..values() };
+        assert_eq!(url("https://a.test/k/${id}", &hostile).unwrap(), "https://a.test/k/x%3Fy%3D1%23z%40evil");
+        let form = call(json!({ "url": "https://a.test/", "form": { "a": "${old:/scopes}", "b": "x&y=${label}", "c": "${old?:/none}" } }));
+        assert_eq!(values().body(&form).unwrap().unwrap().1.expose(), "a=x+y&b=x%26y%3Dl-1");
+    }
+
+    #[test]
+    fn a_new_key_lives_as_long_as_the_old_one_was_made_for() {
+        let (now, made, ends) = (at("2027-01-01T00:00:00Z"), at("2026-01-01T00:00:00Z"), at("2026-01-31T00:00:00Z"));
+        assert_eq!(new_end(Some(made), Some(ends), None, now), Some(at("2027-01-31T00:00:00Z")));
+        assert_eq!(new_end(None, None, None, now), None);
+        assert_eq!(new_end(None, None, Some(10), now), Some(at("2027-01-11T00:00:00Z")));
+        assert_eq!(new_end(None, Some(ends), None, now), Some(at("2027-01-02T00:00:00Z")), "an end that is over is no life");
+        let time = |value: Value| time_at(&json!({ "t": value }), "/t");
+        for same in [
+            json!("2026-01-31"),
+            json!("2026-01-31T00:00:00"),
+            json!("2026-01-31T00:00:00.000Z"),
+            json!(1769817600),
+            json!(1769817600000_i64),
+            json!("1769817600"),
+        ] {
+            assert_eq!(time(same.clone()), Some(ends), "{same}");
+        }
+        assert_eq!(time(json!(0)), None);
+    }
+
+    proptest! {
+        #[test]
+        fn no_value_panics_or_moves_the_host(id: String, template: String) {
+            let values = Values { id: Some(Secret::new(id)), ..values() };
+            if let Ok(url) = values.url(&call(json!({ "url": "https://a.test/k/${id}" }))) {
+                prop_assert_eq!(url.host_str(), Some("a.test"));
+            }
+            let _ = values.text(&template);
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! A program of the user's that makes and ends keys: one JSON document on its standard input, one on its standard output,
+//! so that no secret is ever an argument or a variable.
+
+use super::Verdict;
+use super::api::CallError;
+use super::backend::{Backend, Listed, Listing};
+use super::fill::{Values, time_at};
+use super::remote::Remote;
+use crate::credential::{Made, Name, Parts, Slots};
+use crate::provider::Recipe;
+use crate::secret::{Alphabet, Secret};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use std::io::{Read, Write};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// How long one call of the program may take.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The largest answer, in bytes.
+const MAX_ANSWER: u64 = 256 * 1024;
+
+/// The program behind a recipe of the kind `command`.
+pub struct Program<'a> {
+    pub name: &'a Name,
+    pub recipe: &'a Recipe,
+    /// Verifies keys where the row has a check of its own; and holds the active key.
+    pub remote: Remote<'a>,
+}
+
+impl Program<'_> {
+    fn ask(&self, action: &str, values: &Values) -> Result<Value, CallError> {
+        let expose = |parts: &Parts| -> Value {
+            parts.iter().map(|(name, part)| (name.clone(), Value::from(part.expose()))).collect::<serde_json::Map<_, _>>().into()
+        };
+        let document = json!({
+            "version": 1,
+            "action": action,
+            "name": self.name.to_string(),
+            "label": values.label,
+            "id": values.id.as_ref().map(Secret::expose),
+            "key": expose(&values.parts),
+            "active": expose(&self.remote.active),
+            "settings": values.settings,
+        });
+        let input = Secret::new(document.to_string());
+        let answer = self.run(&input)?;
+        let answer: Value =
+            serde_json::from_str(answer.expose()).map_err(|_| CallError::Lost("your program printed no JSON document".into()))?;
+        match answer.get("error").and_then(Value::as_str) {
+            Some(reason) => Err(CallError::Refused(reason.chars().take(200).collect())),
+            None => Ok(answer),
+        }
+    }
+
+    fn run(&self, input: &Secret) -> Result<Secret, CallError> {
+        let Some((program, arguments)) = self.recipe.program.split_first() else {
+            return Err(CallError::NotSent("no program is named".into()));
+        };
+        let mut child = Command::new(program)
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .map_err(|error| CallError::NotSent(format!("{program} cannot be run: {error}")))?;
+        let (stdin, stdout) = (child.stdin.take(), child.stdout.take());
+        let input = input.clone();
+        // It may answer before it has read, or never read at all.
+        let writer = std::thread::spawn(move || stdin.map(|mut stdin| stdin.write_all(input.expose().as_bytes())));
+        let reader = std::thread::spawn(move || {
+            let mut text = zeroize::Zeroizing::new(String::new());
+            let read = stdout.map(|stdout| stdout.take(MAX_ANSWER).read_to_string(&mut text));
+            read.is_some_and(|read| read.is_ok()).then(|| Secret::new(text.as_str()))
+        });
+        let began = Instant::now();
+        let status = loop {
+            match child.try_wait() {
+                Ok(Some(status)) => break status,
+                Ok(None) if began.elapsed() < PATIENCE => std::thread::sleep(Duration::from_millis(10)),
+                _ => {
+                    let _ = child.kill();
+                    let _ = child.wait();
+                    return Err(CallError::Lost(format!("your program was not done after {} seconds", PATIENCE.as_secs())));
+                }
+            }
+        };
+        drop(writer);
+        if !status.success() {
+            return Err(CallError::Lost(format!("your program ended with {status}")));
+        }
+        reader.join().ok().flatten().ok_or_else(|| CallError::Lost("what your program printed is not text".into()))
+    }
+}
+
+fn is_unsupported(answer: &Value) -> bool {
+    answer.get("unsupported") == Some(&Value::Bool(true))
+}
+
+impl Backend for Program<'_> {
+    fn use_key(&mut self, active: &Parts) {
+        self.remote.use_key(active);
+    }
+
+    fn leaves_orphans(&self) -> bool {
+        true
+    }
+
+    fn identify(&self, slots: &Slots, _: &Values) -> Result<Option<Secret>, CallError> {
+        Ok(slots.active_id.clone())
+    }
+
+    fn read_rights(&self, _: &mut Values, _: Option<Timestamp>) -> Result<(), CallError> {
+        Ok(())
+    }
+
+    fn prepare(&self, _: &Values) -> Result<(), CallError> {
+        Ok(())
+    }
+
+    fn list(&self, values: &Values) -> Result<Option<Listing>, CallError> {
+        let answer = self.ask("list", values)?;
+        if is_unsupported(&answer) {
+            return Ok(None);
+        }
+        let keys = answer.get("keys").and_then(Value::as_array).ok_or_else(|| CallError::Lost("your program listed no `keys`".into()))?;
+        let text = |item: &Value, field: &str| item.get(field).and_then(Value::as_str).map(str::to_owned);
+        let read = |item: &Value| {
+            Some(Listed {
+                id: Secret::new(text(item, "id")?),
+                label: text(item, "label"),
+                created: time_at(item, "/created_at"),
+                value: None,
+            })
+        };
+        Ok(Some(Listing { keys: keys.iter().filter_map(read).collect(), is_partial: false }))
+    }
+
+    fn create(&self, values: &Values) -> Result<Made, CallError> {
+        let answer = self.ask("create", values)?;
+        let lost = |what: &str| CallError::Lost(format!("your program gave no {what}"));
+        let id = answer.get("id").and_then(Value::as_str).ok_or_else(|| lost("`id`"))?;
+        let given = answer.get("key").and_then(Value::as_object).ok_or_else(|| lost("`key`"))?;
+        let mut parts = self.remote.active.clone();
+        for (name, value) in given {
+            let value = Secret::new(value.as_str().ok_or_else(|| lost("`key` of texts"))?);
+            value.check(Alphabet::Printable).map_err(|error| CallError::Lost(format!("the new key {error}")))?;
+            if parts.insert(name.clone(), value).is_none() {
+                return Err(lost("key with the parts of the old one"));
+            }
+        }
+        Ok(Made { parts, id: Some(Secret::new(id)) })
+    }
+
+    fn verify(&self, parts: &Parts, values: &Values) -> Verdict {
+        match self.remote.verify(parts, values) {
+            Verdict::Unknowable => {}
+            verdict => return verdict,
+        }
+        let values = Values { parts: parts.clone(), ..values.clone() };
+        match self.ask("verify", &values) {
+            Ok(answer) if is_unsupported(&answer) => Verdict::Unknowable,
+            Ok(answer) => match answer.get("good").and_then(Value::as_bool) {
+                Some(true) => Verdict::Good,
+                Some(false) => Verdict::Bad,
+                None => Verdict::Unclear("your program did not say whether the key is `good`".into()),
+            },
+            Err(error) => Verdict::Unclear(error.to_string()),
+        }
+    }
+
+    fn end(&self, values: &Values) -> Result<(), CallError> {
+        let answer = self.ask("revoke", values)?;
+        if is_unsupported(&answer) {
+            return Err(CallError::Refused("your program ends no keys".into()));
+        }
+        Ok(())
+    }
+}

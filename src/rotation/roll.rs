@@ -1,0 +1,95 @@
+//! `roll`: one request gives the same key a new value, and the old one ends in the same moment. There is no second key to
+//! fall back to, so the intent is marked before, readers wait while it stands, and a lost answer is settled by trying the
+//! old key.
+
+use super::backend::Backend;
+use super::fill::Values;
+use super::rotate::{Options, Report};
+use super::run::Run;
+use super::{Error, Verdict};
+use crate::credential::{Made, Making, Slots};
+use crate::provider::Recipe;
+use jiff::Timestamp;
+
+/// A roll, as far as it gets.
+pub struct Roll<'a, 'b> {
+    pub run: &'a mut Run<'b>,
+    pub backend: &'a mut dyn Backend,
+    pub recipe: &'a Recipe,
+    pub values: Values,
+    pub options: &'a Options,
+    pub has_manager: bool,
+}
+
+impl Roll<'_, '_> {
+    pub fn go(&mut self) -> Result<Report, Error> {
+        let mut report = Report::default();
+        let mut must = self.options.create;
+        let slots = self.run.slots()?.clone();
+        if slots.is_rolling() {
+            match self.backend.verify(&slots.active, &self.values) {
+                Verdict::Good | Verdict::Forbidden => {
+                    // It did not happen.
+                    let making = slots.making.iter().filter(|making| !making.roll).cloned().collect();
+                    self.run.save(Slots { making, ..slots }, None)?;
+                }
+                Verdict::Bad if self.has_manager && self.recipe.roll_again => {
+                    must = false;
+                    self.roll(slots, &mut report)?;
+                }
+                Verdict::Bad => return Err(Error::Dead { name: self.run.name().clone() }),
+                Verdict::Unclear(reason) => return Err(Error::Unreachable { name: self.run.name().clone(), reason }),
+                Verdict::Unknowable => return Err(Error::NoRecipe { name: self.run.name().clone() }),
+            }
+        }
+        if must {
+            let slots = self.run.slots()?.clone();
+            self.roll(slots, &mut report)?;
+        }
+        Ok(report)
+    }
+
+    fn roll(&mut self, slots: Slots, report: &mut Report) -> Result<(), Error> {
+        let name = self.run.name().clone();
+        let needs = self.recipe.needs.clone();
+        let failed = |error| Error::of(&name, error, needs.as_deref());
+        let id = match &slots.active_id {
+            Some(id) => Some(id.clone()),
+            None => self.backend.identify(&slots, &self.values).map_err(failed)?,
+        };
+        let mut values = Values { id: id.clone(), parts: slots.active.clone(), ..self.values.clone() };
+        // With a dead key in hand there is nobody left who could read what it was allowed.
+        if !slots.is_rolling() {
+            self.backend.read_rights(&mut values, self.run.index.key_since).map_err(failed)?;
+        }
+        self.backend.prepare(&values).map_err(failed)?;
+        let others: Vec<Making> = slots.making.iter().filter(|making| !making.roll).cloned().collect();
+        let mut making = others.clone();
+        making.push(Making { label: "roll".into(), at: Timestamp::now(), roll: true });
+        let intended = Slots { active_id: id, making, ..slots };
+        let room = self.run.reserve()?;
+        let again = self.run.slots()?.is_rolling();
+        self.run.save(intended.clone(), None)?;
+        values.now = Timestamp::now();
+        match self.backend.create(&values) {
+            Ok(Made { parts, id }) => {
+                // At once: there is no other key any more.
+                let now = Timestamp::now();
+                self.run.index.key_since = Some(now);
+                self.run.index.rotation_error = None;
+                let active_id = id.or(intended.active_id.clone());
+                self.run.save(Slots { active: parts.clone(), active_id, making: others, ..intended }, Some(room))?;
+                self.backend.use_key(&parts);
+                report.switched = true;
+                Ok(())
+            }
+            // The old key is dead: the mark stays until there is another.
+            Err(error) if error.nothing_happened() && again => Err(failed(error)),
+            Err(error) if error.nothing_happened() => {
+                self.run.save(Slots { making: others, ..intended }, None)?;
+                Err(failed(error))
+            }
+            Err(error) => Err(Error::NoReply { name, reason: error.to_string() }),
+        }
+    }
+}

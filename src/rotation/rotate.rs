@@ -1,0 +1,204 @@
+//! From a name to a rotated key: who asks, by which recipe, under the lock.
+
+use super::api::Caller;
+use super::backend::Backend;
+use super::engine::Engine;
+use super::fill::Values;
+use super::program::Program;
+use super::remote::Remote;
+use super::roll::Roll;
+use super::run::Run;
+use super::{Error, Verdict};
+use crate::acquire::{self, Keeper, Wanted, parts, settle, token};
+use crate::credential::{Bound, Index, Kind, LastError, Made, Name, Parts, Slots};
+use crate::provider::{Caller as Who, KeySpec, Recipe, RotationKind, Row};
+use jiff::{SignedDuration, Timestamp};
+
+/// What the user wants.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Make a new key; else only what is unfinished is finished.
+    pub create: bool,
+    /// Also where the new key may do more than the old one.
+    pub force: bool,
+    /// How long the old key stays good.
+    pub grace: SignedDuration,
+    /// Whether the user said so now, which then also counts for keys that wait already.
+    pub grace_given: bool,
+    /// Who asks the provider.
+    pub manager: Option<Name>,
+    /// The user has agreed to a recipe with facts that were seen in no source.
+    pub agreed: bool,
+}
+
+/// How far it came.
+#[derive(Clone, Debug, Default)]
+pub struct Report {
+    /// A new key is handed out.
+    pub switched: bool,
+    /// A login has a fresh token.
+    pub refreshed: bool,
+    /// So many keys were ended at the provider.
+    pub ended: usize,
+    /// A replaced key is good until then.
+    pub waits_until: Option<Timestamp>,
+    /// What a person should know.
+    pub warnings: Vec<String>,
+}
+
+/// Everything that a key's rotation depends on, beside the key.
+struct Means {
+    row: Row,
+    key: KeySpec,
+    recipe: Recipe,
+    manager: Option<Caller>,
+}
+
+/// Rotates one credential, or goes on with what an earlier run left.
+///
+/// # Errors
+/// See [`Error`]: whatever was made is kept.
+pub fn rotate(keeper: &Keeper<'_>, name: &Name, options: &Options) -> Result<Report, Error> {
+    let index = entry(keeper, name)?;
+    if index.kind == Kind::Login {
+        let handed = token(keeper, name, &Wanted { force: true, ..Wanted::default() })?;
+        return Ok(Report { refreshed: true, warnings: handed.warnings, ..Report::default() });
+    }
+    // Before the lock is taken: the manager may have to be refreshed under its own.
+    let manager = manager(keeper, &index, options)?;
+    let lock = keeper.lock(name)?;
+    let settled = settle(keeper, &lock, name)?;
+    let mut run = Run::open(keeper, &lock, name)?;
+    run.warnings.extend(settled);
+    let result = go(keeper, &mut run, manager, options);
+    run.note(|index| {
+        index.rotation_error = result.as_ref().err().and_then(|error| {
+            let told = !matches!(error, Error::ByHand { .. } | Error::TooSoon { .. } | Error::NotAgreed { .. });
+            told.then(|| LastError { at: Timestamp::now(), code: error.word().into(), reason: error.to_string() })
+        });
+    });
+    let mut report = result?;
+    report.warnings.append(&mut run.warnings);
+    Ok(report)
+}
+
+/// Takes a key that a person made: it is kept first, then tried, then handed out.
+///
+/// # Errors
+/// As for [`rotate`].
+pub fn accept(keeper: &Keeper<'_>, name: &Name, new: Parts, options: &Options) -> Result<Report, Error> {
+    let manager = manager(keeper, &entry(keeper, name)?, options)?;
+    let lock = keeper.lock(name)?;
+    let settled = settle(keeper, &lock, name)?;
+    let mut run = Run::open(keeper, &lock, name)?;
+    run.warnings.extend(settled);
+    let means = means(keeper, &run, manager)?;
+    let mut backend = means.remote(keeper, &run)?;
+    let values = values(&run);
+    let slots = run.slots()?.clone();
+    if crate::credential::same_parts(&slots.active, &new) {
+        return Err(refused(name, "that is the key it has already"));
+    }
+    if backend.verify(&new, &values) == Verdict::Bad {
+        return Err(refused(name, "the provider does not accept the new key; nothing was changed"));
+    }
+    // What its id is can be asked while it is the one in use.
+    let active_id = backend.identify(&slots, &values).ok().flatten();
+    let mut retired = slots.clone();
+    if let Some(pending) = slots.pending {
+        let until = Timestamp::now();
+        let (parts, id) = (pending.parts, pending.id);
+        retired.retiring.push(crate::credential::Retiring { parts, id, since: until, until, by_hand: false });
+    }
+    run.save(Slots { active_id, pending: Some(Made { parts: new, id: None }), ..retired }, None)?;
+    let mut engine = Engine { run: &mut run, backend: &mut backend, recipe: &means.recipe, values, options };
+    let mut report = Report::default();
+    engine.verify_pending(&mut report)?;
+    report.warnings.append(&mut run.warnings);
+    Ok(report)
+}
+
+fn entry(keeper: &Keeper<'_>, name: &Name) -> Result<Index, Error> {
+    let found = Index::read(&keeper.paths.credentials(), name).map_err(acquire::Error::from)?;
+    found.ok_or_else(|| acquire::Error::NotFound(name.clone()).into())
+}
+
+fn refused(name: &Name, reason: &str) -> Error {
+    Error::Refused { name: name.clone(), reason: reason.into(), hint: None }
+}
+
+/// The credential that asks in the key's place, if one was named.
+fn manager(keeper: &Keeper<'_>, index: &Index, options: &Options) -> Result<Option<Caller>, Error> {
+    let Some(name) = options.manager.as_ref().or(index.manager.as_ref()).filter(|manager| **manager != index.name) else { return Ok(None) };
+    let handed = parts(keeper, name, &Wanted::default())?;
+    Ok(Some(Caller { templates: handed.templates, parts: handed.parts, bound: handed.bound }))
+}
+
+fn means(keeper: &Keeper<'_>, run: &Run<'_>, manager: Option<Caller>) -> Result<Means, Error> {
+    let (name, bound): (&Name, &Bound) = (run.name(), &run.record().bound);
+    let none = || Error::NoRecipe { name: name.clone() };
+    // A key that goes by its user's own header is none that the row describes.
+    if !bound.headers.is_empty() {
+        return Err(none());
+    }
+    let row = keeper.catalogue.find(name.provider())?.ok_or_else(none)?.resolve(&bound.variables)?;
+    row.check_rotation()?;
+    let key = row.key.clone().ok_or_else(none)?;
+    let recipe = row.recipe(&run.slots()?.active).cloned().ok_or_else(none)?;
+    Ok(Means { row, key, recipe, manager })
+}
+
+impl Means {
+    fn remote<'a>(&'a self, keeper: &'a Keeper<'a>, run: &Run<'_>) -> Result<Remote<'a>, Error> {
+        let active = run.slots()?.active.clone();
+        Ok(Remote {
+            keeper,
+            recipe: &self.recipe,
+            key: &self.key,
+            bound: run.record().bound.clone(),
+            active,
+            manager: self.manager.clone(),
+        })
+    }
+}
+
+fn values(run: &Run<'_>) -> Values {
+    Values { settings: run.record().bound.variables.clone(), now: Timestamp::now(), ..Values::default() }
+}
+
+fn go(keeper: &Keeper<'_>, run: &mut Run<'_>, manager: Option<Caller>, options: &Options) -> Result<Report, Error> {
+    let means = means(keeper, run, manager)?;
+    let name = run.name().clone();
+    let recipe = &means.recipe;
+    if recipe.caller == Who::Manager && means.manager.is_none() && recipe.kind != RotationKind::DisableOnly {
+        let needs = recipe.needs.as_ref().map(|needs| format!(" ({needs})")).unwrap_or_default();
+        let hint = Some(format!("store a credential that may manage keys{needs}, then run `authctl rotate {name} --manager NAME`"));
+        return Err(Error::Refused { name, reason: "a key of this provider cannot make another".into(), hint });
+    }
+    let unseen = means.row.unverified_in(recipe);
+    if options.create && !unseen.is_empty() && !options.agreed && !run.index.agreed {
+        return Err(Error::NotAgreed { name, fields: unseen.join(", ") });
+    }
+    let values = Values { is_forced: options.force, ..values(run) };
+    let has_manager = means.manager.is_some();
+    let (kept, agreed, recipe_name) = (options.manager.clone(), options.agreed, recipe.name.clone());
+    // What the index alone knows is written with the first save.
+    run.index.manager = kept.or(run.index.manager.take());
+    run.index.agreed |= agreed;
+    run.index.recipe = recipe_name;
+    let remote = means.remote(keeper, run)?;
+    match recipe.kind {
+        RotationKind::Roll => {
+            let mut backend = remote;
+            Roll { run, backend: &mut backend, recipe, values, options, has_manager }.go()
+        }
+        RotationKind::Command => {
+            let mut backend = Program { name: &name, recipe, remote };
+            Engine { run, backend: &mut backend, recipe, values, options }.go()
+        }
+        _ => {
+            let mut backend = remote;
+            Engine { run, backend: &mut backend, recipe, values, options }.go()
+        }
+    }
+}

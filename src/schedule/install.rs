@@ -1,0 +1,221 @@
+//! Putting the job where the system looks for it, and taking exactly that away again.
+
+use super::{Job, NAME, cron, launchd, systemd, task};
+use crate::disk;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// Who runs the job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum How {
+    /// A systemd user timer
+    Systemd,
+    /// A marked region of the crontab
+    Crontab,
+    /// A launchd agent (macOS)
+    Launchd,
+    /// A task of the Task Scheduler (Windows)
+    TaskScheduler,
+}
+
+impl std::fmt::Display for How {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Systemd => "systemd",
+            Self::Crontab => "crontab",
+            Self::Launchd => "launchd",
+            Self::TaskScheduler => "task-scheduler",
+        })
+    }
+}
+
+/// What there is.
+#[derive(Clone, Debug)]
+pub struct Installed {
+    /// Who runs it.
+    pub how: How,
+    /// The files, where it is files.
+    pub files: Vec<PathBuf>,
+    /// Whether the system was told of them; else the user does that.
+    pub is_started: bool,
+}
+
+/// Why it cannot be put there.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A file.
+    #[error(transparent)]
+    Disk(#[from] disk::Error),
+    /// A program of the system.
+    #[error("{program}: {reason}")]
+    Program {
+        /// Which.
+        program: &'static str,
+        /// What it said.
+        reason: String,
+    },
+    /// No folder is known for it.
+    #[error("no home folder is known")]
+    NoHome,
+    /// It cannot be written there.
+    #[error("{0}")]
+    Unsuitable(String),
+}
+
+impl How {
+    /// What this system has.
+    pub fn here() -> Self {
+        if cfg!(windows) {
+            Self::TaskScheduler
+        } else if cfg!(target_os = "macos") {
+            Self::Launchd
+        } else if Path::new("/run/systemd/system").exists() {
+            Self::Systemd
+        } else {
+            Self::Crontab
+        }
+    }
+
+    fn files(self) -> Result<Vec<PathBuf>, Error> {
+        let home = || std::env::var_os("HOME").filter(|home| !home.is_empty()).map(PathBuf::from).ok_or(Error::NoHome);
+        let config = || match std::env::var_os("XDG_CONFIG_HOME").filter(|path| Path::new(path).is_absolute()) {
+            Some(path) => Ok(PathBuf::from(path)),
+            None => home().map(|home| home.join(".config")),
+        };
+        Ok(match self {
+            Self::Systemd => ["service", "timer"]
+                .map(|kind| config().map(|config| config.join(format!("systemd/user/{NAME}.{kind}"))))
+                .into_iter()
+                .collect::<Result<_, _>>()?,
+            Self::Launchd => vec![home()?.join(format!("Library/LaunchAgents/{}.plist", launchd::LABEL))],
+            Self::TaskScheduler => vec![std::env::temp_dir().join(format!("{NAME}.xml"))],
+            Self::Crontab => Vec::new(),
+        })
+    }
+}
+
+/// Installs the job, in place of an earlier one.
+///
+/// # Errors
+/// The system refused; what was written before that is a file without effect.
+pub fn install(how: How, job: &Job) -> Result<Installed, Error> {
+    let files = how.files()?;
+    let texts = match how {
+        How::Systemd => vec![systemd::service(job), systemd::timer()],
+        How::Launchd => vec![launchd::plist(job)],
+        How::TaskScheduler => vec![task::xml(job)],
+        How::Crontab => {
+            let minute = job.program.as_os_str().len() as u8;
+            let region = cron::region(job, minute).map_err(Error::Unsuitable)?;
+            write_crontab(&cron::with_region(&crontab()?, &region))?;
+            return Ok(Installed { how, files, is_started: true });
+        }
+    };
+    for (path, text) in files.iter().zip(&texts) {
+        disk::write(path, text.as_bytes())?;
+    }
+    let is_started = match how {
+        How::Systemd => {
+            let timer = format!("{NAME}.timer");
+            quietly("systemctl", &["--user", "daemon-reload"])
+                .and_then(|()| quietly("systemctl", &["--user", "enable", "--now", &timer]))
+                .is_ok()
+        }
+        How::Launchd => {
+            let path = files.first().map(|path| path.to_string_lossy().into_owned()).unwrap_or_default();
+            let _ = quietly("launchctl", &["unload", &path]);
+            quietly("launchctl", &["load", "-w", &path]).is_ok()
+        }
+        How::TaskScheduler => {
+            let path = files.first().map(|path| path.to_string_lossy().into_owned()).unwrap_or_default();
+            quietly("schtasks", &["/Create", "/F", "/TN", NAME, "/XML", &path])?;
+            true
+        }
+        How::Crontab => true,
+    };
+    Ok(Installed { how, files, is_started })
+}
+
+/// What is installed, whoever runs it.
+pub fn installed() -> Vec<Installed> {
+    let mut found = Vec::new();
+    for how in [How::Systemd, How::Launchd] {
+        let files: Vec<PathBuf> = how.files().unwrap_or_default().into_iter().filter(|path| path.exists()).collect();
+        if !files.is_empty() {
+            let is_started = match how {
+                How::Systemd => quietly("systemctl", &["--user", "is-enabled", &format!("{NAME}.timer")]).is_ok(),
+                _ => quietly("launchctl", &["list", launchd::LABEL]).is_ok(),
+            };
+            found.push(Installed { how, files, is_started });
+        }
+    }
+    if !cfg!(windows) && crontab().is_ok_and(|text| cron::has_region(&text)) {
+        found.push(Installed { how: How::Crontab, files: Vec::new(), is_started: true });
+    }
+    if cfg!(windows) && quietly("schtasks", &["/Query", "/TN", NAME]).is_ok() {
+        found.push(Installed { how: How::TaskScheduler, files: Vec::new(), is_started: true });
+    }
+    found
+}
+
+/// Takes it away: the files, the region, the task; nothing else.
+///
+/// # Errors
+/// The system refused.
+pub fn remove(installed: &Installed) -> Result<(), Error> {
+    match installed.how {
+        How::Systemd => {
+            let _ = quietly("systemctl", &["--user", "disable", "--now", &format!("{NAME}.timer")]);
+        }
+        How::Launchd => {
+            if let Some(path) = installed.files.first() {
+                let _ = quietly("launchctl", &["unload", "-w", &path.to_string_lossy()]);
+            }
+        }
+        How::TaskScheduler => quietly("schtasks", &["/Delete", "/F", "/TN", NAME])?,
+        How::Crontab => return write_crontab(&cron::without_region(&crontab()?)),
+    }
+    for path in &installed.files {
+        disk::remove(path)?;
+    }
+    if installed.how == How::Systemd {
+        let _ = quietly("systemctl", &["--user", "daemon-reload"]);
+    }
+    Ok(())
+}
+
+fn quietly(program: &'static str, arguments: &[&str]) -> Result<(), Error> {
+    let wrong = |reason: String| Error::Program { program, reason };
+    let output = Command::new(program).args(arguments).stdin(Stdio::null()).output().map_err(|error| wrong(error.to_string()))?;
+    if output.status.success() { Ok(()) } else { Err(wrong(String::from_utf8_lossy(&output.stderr).trim().to_owned())) }
+}
+
+/// The user's crontab; empty where there is none.
+fn crontab() -> Result<String, Error> {
+    let wrong = |reason: String| Error::Program { program: "crontab", reason };
+    let output = Command::new("crontab").arg("-l").stdin(Stdio::null()).output().map_err(|error| wrong(error.to_string()))?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    if !output.status.success() {
+        // A table that cannot be read is not one that is not there.
+        return if said.contains("no crontab") { Ok(String::new()) } else { Err(wrong(said.trim().to_owned())) };
+    }
+    String::from_utf8(output.stdout).map_err(|_| wrong("the table is not UTF-8 text, so it is left alone".into()))
+}
+
+fn write_crontab(text: &str) -> Result<(), Error> {
+    let wrong = |reason: String| Error::Program { program: "crontab", reason };
+    if text.trim().is_empty() {
+        return match quietly("crontab", &["-r"]) {
+            Err(Error::Program { reason, .. }) if reason.contains("no crontab") => Ok(()),
+            other => other,
+        };
+    }
+    let mut child =
+        Command::new("crontab").arg("-").stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().map_err(|error| wrong(error.to_string()))?;
+    if let Some(mut stdin) = child.stdin.take() {
+        stdin.write_all(text.as_bytes()).map_err(|error| wrong(error.to_string()))?;
+    }
+    let output = child.wait_with_output().map_err(|error| wrong(error.to_string()))?;
+    if output.status.success() { Ok(()) } else { Err(wrong(String::from_utf8_lossy(&output.stderr).trim().to_owned())) }
+}

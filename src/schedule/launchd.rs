@@ -1,0 +1,32 @@
+//! A launchd agent (launchd.plist(5)).
+
+use super::task::escaped;
+use super::{ARGUMENTS, Job};
+
+/// What launchd calls it.
+pub const LABEL: &str = "com.github.authctl.rotate";
+
+/// The property list: once a day; a run that was slept through is made up for on waking.
+pub fn plist(job: &Job) -> String {
+    let program = job.program.to_string_lossy();
+    let words = std::iter::once(program.as_ref()).chain(ARGUMENTS);
+    let words: String = words.map(|word| format!("    <string>{}</string>\n", escaped(word))).collect();
+    let variables: String = job
+        .variables
+        .iter()
+        .map(|(name, value)| format!("    <key>{}</key>\n    <string>{}</string>\n", escaped(name), escaped(value)))
+        .collect();
+    format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
+         <!DOCTYPE plist PUBLIC \"-//Apple//DTD PLIST 1.0//EN\" \"http://www.apple.com/DTDs/PropertyList-1.0.dtd\">\n\
+         <plist version=\"1.0\">\n\
+         <dict>\n  \
+         <key>Label</key>\n  <string>{LABEL}</string>\n  \
+         <key>ProgramArguments</key>\n  <array>\n{words}  </array>\n  \
+         <key>EnvironmentVariables</key>\n  <dict>\n{variables}  </dict>\n  \
+         <key>StartCalendarInterval</key>\n  <dict>\n    <key>Hour</key>\n    <integer>11</integer>\n    <key>Minute</key>\n    <integer>17</integer>\n  </dict>\n  \
+         <key>ProcessType</key>\n  <string>Background</string>\n\
+         </dict>\n\
+         </plist>\n"
+    )
+}

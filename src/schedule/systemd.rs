@@ -1,0 +1,68 @@
+//! A systemd user timer (systemd.timer(5), systemd.exec(5)).
+
+use super::{ARGUMENTS, Job};
+
+/// The timer: once a day, made up for when the machine was off, and not at the same minute everywhere.
+pub fn timer() -> String {
+    "[Unit]\n\
+     Description=Rotate the keys that are due\n\
+     Documentation=man:authctl-rotate(1)\n\
+     \n\
+     [Timer]\n\
+     OnCalendar=daily\n\
+     Persistent=true\n\
+     RandomizedDelaySec=2h\n\
+     \n\
+     [Install]\n\
+     WantedBy=timers.target\n"
+        .to_owned()
+}
+
+/// The service. It writes to the home folder and speaks to the network and the session bus, and to nothing else.
+pub fn service(job: &Job) -> String {
+    let command: Vec<String> = std::iter::once(quoted(&job.program.to_string_lossy())).chain(ARGUMENTS.map(str::to_owned)).collect();
+    let variables: String =
+        job.variables.iter().map(|(name, value)| format!("Environment={}\n", quoted(&format!("{name}={value}")))).collect();
+    format!(
+        "[Unit]\n\
+         Description=Rotate the keys that are due\n\
+         Documentation=man:authctl-rotate(1)\n\
+         \n\
+         [Service]\n\
+         Type=oneshot\n\
+         ExecStart={}\n\
+         {variables}\
+         SuccessExitStatus=8\n\
+         TimeoutStartSec=1h\n\
+         UMask=0077\n\
+         LimitCORE=0\n\
+         NoNewPrivileges=true\n\
+         LockPersonality=true\n\
+         MemoryDenyWriteExecute=true\n\
+         RestrictRealtime=true\n\
+         RestrictSUIDSGID=true\n\
+         RestrictNamespaces=true\n\
+         RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK\n\
+         SystemCallArchitectures=native\n",
+        command.join(" ")
+    )
+}
+
+/// A word of a unit file: quoted, `%` and `$` without their meaning (systemd.syntax(7), systemd.service(5)).
+fn quoted(text: &str) -> String {
+    let escaped = text.replace('\\', "\\\\").replace('"', "\\\"").replace('%', "%%").replace('$', "$$");
+    format!("\"{escaped}\"")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_with_anything_in_it_stays_one_word() {
+        let job = Job { program: "/home/a b/50%/\"x\"/authctl".into(), variables: vec![("AUTHCTL_HOME".into(), "/a b".into())] };
+        let text = service(&job);
+        assert!(text.contains("ExecStart=\"/home/a b/50%%/\\\"x\\\"/authctl\" --no-input rotate --due --scheduled\n"), "{text}");
+        assert!(text.contains("Environment=\"AUTHCTL_HOME=/a b\"\n"), "{text}");
+    }
+}
