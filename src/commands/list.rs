@@ -3,6 +3,7 @@ use super::{answer, documents};
 use crate::app::App;
 use crate::credential::{Index, IndexError, State};
 use crate::failure::{Code, Failure};
+use crate::rotation::plan;
 use jiff::Timestamp;
 
 /// List the credentials
@@ -28,13 +29,14 @@ pub(super) fn run(app: &App, _: &ListArgs) -> Result<(), Failure> {
                 app.ui.say("there are no credentials yet; `authctl login NAME` or `authctl key add NAME` makes one");
                 return Ok(());
             }
-            output.table(&["NAME", "KIND", "STORE", "ACCESS ENDS", "WHOSE", "FOR"], found.iter().map(|index| row(index, now)).collect())
+            output
+                .table(&["NAME", "KIND", "STORE", "ACCESS ENDS", "WHOSE", "FOR"], found.iter().map(|index| row(app, index, now)).collect())
         },
     )?;
     if damaged.is_empty() { Ok(()) } else { Err(Failure::new(Code::Findings, format!("damaged index files: {}", damaged.len()))) }
 }
 
-fn row(index: &Index, now: Timestamp) -> Vec<String> {
+fn row(app: &App, index: &Index, now: Timestamp) -> Vec<String> {
     let ends = match (index.state, index.access_expires_at, index.expires) {
         (State::Adding, ..) => "(half added)".into(),
         (State::Renaming, ..) => "(half renamed)".into(),
@@ -42,6 +44,7 @@ fn row(index: &Index, now: Timestamp) -> Vec<String> {
         (State::Active, Some(ends), _) => relative(ends, now),
         (State::Active, None, Some(day)) if day < words::day(now) => format!("{day}, over"),
         (State::Active, None, Some(day)) => day.to_string(),
+        (State::Active, None, None) if plan(index, None, &app.policy, now).is_due => "rotation due".into(),
         (State::Active, None, None) => "-".into(),
     };
     let whose = index.bound.label.clone().or_else(|| index.bound.subject.clone()).unwrap_or_else(|| "-".into());

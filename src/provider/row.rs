@@ -240,7 +240,12 @@ impl Row {
     /// The facts of a recipe that were seen in no source, and that a request is made of.
     pub fn unverified_in(&self, recipe: &Recipe) -> Vec<String> {
         let prefix = recipe.name.as_ref().map_or_else(|| "rotation.".to_owned(), |name| format!("rotation.{name}."));
-        self.unverified.iter().filter_map(|entry| entry.strip_prefix(&prefix)).filter(|field| *field != "steps").map(str::to_owned).collect()
+        self.unverified
+            .iter()
+            .filter_map(|entry| entry.strip_prefix(&prefix))
+            .filter(|field| *field != "steps")
+            .map(str::to_owned)
+            .collect()
     }
 
     /// Whether a fact was never seen in a source.

@@ -173,7 +173,7 @@ impl Backend for Remote<'_> {
     }
 
     fn read_rights(&self, values: &mut Values, stored: Option<Timestamp>) -> Result<(), CallError> {
-        if let Some(read) = self.recipe.read.as_ref().filter(|_| values.id.is_some()) {
+        if let Some(read) = self.recipe.read.as_ref().filter(|read| values.id.is_some() || !read.needs_id()) {
             values.old = Some(self.api().call(read, values, &self.caller())?);
         }
         if let Some(lifetime) = &self.recipe.lifetime {

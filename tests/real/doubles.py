@@ -45,7 +45,8 @@ class World:
         self.context.load_cert_chain(made["TLS_CERT"], made["TLS_KEY"])
         self.socket = socket.create_server(("127.0.0.1", 0), backlog=64)
         self.env = {"https_proxy": f"http://127.0.0.1:{self.socket.getsockname()[1]}", "SSL_CERT_FILE": str(authority.certificate)}
-        threading.Thread(target=self.accept, daemon=True).start()
+        self.thread = threading.Thread(target=self.accept, daemon=True)
+        self.thread.start()
 
     def accept(self):
         while True:
@@ -99,6 +100,10 @@ class World:
         return True
 
     def stop(self):
+        # A thread that waits in `accept` would wait on, and take the next world's connections.
+        with contextlib.suppress(OSError):
+            self.socket.shutdown(socket.SHUT_RDWR)
+        self.thread.join()
         self.socket.close()
 
 

@@ -1,18 +1,15 @@
 //! What is over, due or unwise: pure decisions over the index and the catalogue, which take `now`.
 
-use super::super::args;
 use super::super::documents::Finding;
 use super::super::words::{day, length, relative};
+use super::rotation;
 use crate::credential::{Index, Kind, State};
 use crate::provider::Row;
+use crate::rotation::Policy;
 use jiff::{SignedDuration, Timestamp};
-use std::time::Duration;
 
 /// A day in seconds.
 const DAY: i64 = 86_400;
-
-/// A rotation rarer than this is no rotation.
-const LONGEST_ROTATION: Duration = Duration::from_secs(60 * 86_400);
 
 /// How a credential's life reads.
 pub(super) fn life(index: &Index, now: Timestamp) -> String {
@@ -38,12 +35,12 @@ fn since(index: &Index) -> Timestamp {
     index.key_since.unwrap_or(index.created_at)
 }
 
-fn age(index: &Index, now: Timestamp) -> String {
+pub(super) fn age(index: &Index, now: Timestamp) -> String {
     length(now.duration_since(since(index)).as_secs().unsigned_abs())
 }
 
 /// Everything to say of one credential, in the order of urgency.
-pub(super) fn judge(index: &Index, row: Option<&Row>, within: SignedDuration, now: Timestamp) -> Vec<Finding> {
+pub(super) fn judge(index: &Index, row: Option<&Row>, policy: &Policy, within: SignedDuration, now: Timestamp) -> Vec<Finding> {
     let mut found = Vec::new();
     let name = &index.name;
     let mut say = |code: &str, advice: bool, message: String, hint: Option<String>| {
@@ -73,7 +70,10 @@ pub(super) fn judge(index: &Index, row: Option<&Row>, within: SignedDuration, no
     let soon = now.saturating_add(within).unwrap_or(Timestamp::MAX);
     match index.kind {
         Kind::Login => login(index, row, soon, now, &mut say),
-        Kind::Key => key(index, row, soon, now, &mut say),
+        Kind::Key => {
+            key(index, row, soon, now, &mut say);
+            rotation::judge(index, row, policy, soon, now, &mut say);
+        }
     }
     if index.bound.origins.iter().any(crate::credential::Origin::is_plain_http) {
         say("plain_http", true, "it may be sent over plain http on this machine".into(), None);
@@ -81,7 +81,7 @@ pub(super) fn judge(index: &Index, row: Option<&Row>, within: SignedDuration, no
     found
 }
 
-type Say<'a> = dyn FnMut(&str, bool, String, Option<String>) + 'a;
+pub(super) type Say<'a> = dyn FnMut(&str, bool, String, Option<String>) + 'a;
 
 fn login(index: &Index, row: Option<&Row>, soon: Timestamp, now: Timestamp, say: &mut Say<'_>) {
     let name = &index.name;
@@ -123,21 +123,6 @@ fn key(index: &Index, row: Option<&Row>, soon: Timestamp, now: Timestamp, say: &
             say("key_ends", false, format!("the key ends on {ends}"), renew());
         }
     }
-    let Some(text) = &index.rotate_every else { return };
-    match args::duration(text) {
-        Ok(every) => {
-            let due = since(index).saturating_add(SignedDuration::try_from(every).unwrap_or(SignedDuration::MAX)).unwrap_or(Timestamp::MAX);
-            if due <= now {
-                say("rotation_due", false, format!("the key should be replaced every {text} and is {} old", age(index, now)), renew());
-            } else if due <= soon {
-                say("rotation_near", false, format!("the key should be replaced {}", relative(due, now)), renew());
-            }
-            if every > LONGEST_ROTATION {
-                say("rotation_rare", true, format!("a key that is replaced every {text} is out for long when it leaks"), None);
-            }
-        }
-        Err(reason) => say("index_edited", false, format!("its index file says `rotate_every`, and {reason}"), None),
-    }
 }
 
 #[cfg(test)]
@@ -156,7 +141,7 @@ mod tests {
     }
 
     fn codes(index: &Index, row: Option<&Row>, day: i64) -> Vec<String> {
-        judge(index, row, SignedDuration::from_secs(7 * DAY), at(day)).into_iter().map(|finding| finding.code).collect()
+        judge(index, row, &Policy::default(), SignedDuration::from_secs(7 * DAY), at(day)).into_iter().map(|finding| finding.code).collect()
     }
 
     #[test]
@@ -167,14 +152,6 @@ mod tests {
         assert_eq!(codes(&key(&day_of(7)), None, 0), ["key_ends"]);
         assert_eq!(codes(&key(&day_of(0)), None, 0), ["key_ends"]);
         assert_eq!(codes(&key(&day_of(-1)), None, 0), ["key_over"]);
-        let rotating = |every: &str| Index { rotate_every: Some(every.into()), ..index(Kind::Key) };
-        assert!(codes(&rotating("30d"), None, 22).is_empty());
-        assert_eq!(codes(&rotating("30d"), None, 23), ["rotation_near"]);
-        assert_eq!(codes(&rotating("30d"), None, 30), ["rotation_due"]);
-        assert_eq!(codes(&rotating("90d"), None, 0), ["rotation_rare"]);
-        assert_eq!(codes(&rotating("soon"), None, 0), ["index_edited"]);
-        let replaced = Index { key_since: Some(at(29)), ..rotating("30d") };
-        assert!(codes(&replaced, None, 30).is_empty(), "a replaced key is young again");
     }
 
     #[test]

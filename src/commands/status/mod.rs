@@ -1,6 +1,7 @@
 //! `authctl status`: what there is, how long it lives, and what is unwise.
 
 mod judge;
+mod rotation;
 
 use super::documents::{CredentialStatus, Finding, Status};
 use super::words::relative;
@@ -10,6 +11,7 @@ use crate::app::App;
 use crate::credential::{Index, IndexError, Name, StoreKind};
 use crate::failure::{Code, Failure};
 use crate::output::Output;
+use crate::rotation::NEVER;
 use jiff::{SignedDuration, Timestamp};
 use std::time::Duration;
 
@@ -67,7 +69,7 @@ pub(super) fn run(app: &App, args: &StatusArgs) -> Result<(), Failure> {
             });
         }
         let row = row.ok().flatten().and_then(|row| row.resolve(&index.bound.variables).ok());
-        status.findings.extend(judge(index, row.as_ref(), within, now));
+        status.findings.extend(judge(index, row.as_ref(), &app.policy, within, now));
         let tried = tried.iter().find(|(name, _)| *name == index.name).map(|(_, tried)| tried);
         let check = tried.map(|tried| match tried {
             Ok(()) => "good".to_owned(),
@@ -179,7 +181,8 @@ fn details(output: Output, index: &Index, credential: &CredentialStatus, now: Ti
     add("stored", Some(relative(index.created_at, now)));
     add("changed", Some(relative(index.changed_at, now)));
     add("refreshed", index.refreshed_at.map(|time| relative(time, now)));
-    add("rotate", index.rotate_every.as_ref().map(|every| format!("every {every}")));
+    add("rotate", index.rotate_every.as_ref().map(|every| if every == NEVER { NEVER.to_owned() } else { format!("every {every}") }));
+    add("manager", index.manager.as_ref().map(ToString::to_string));
     output.pairs(&rows)
 }
 

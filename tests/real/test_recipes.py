@@ -1,0 +1,220 @@
+"""Every recipe of the catalogue, with the real program, against a double of its provider's documented interface."""
+import os
+import re
+import socket
+import subprocess
+
+import pytest
+from conftest import PATH, say, vault_home
+from contracts import BY_HAND, BY_REQUEST, Cloudflare, GitLab, SendGrid
+from doubles import World
+from test_tls import Authority
+
+FAKETIME = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1"
+COUNTED = {"recipes": 0, "facts": 0}
+
+
+def later(hours):
+    """The environment in which it is so much later."""
+    assert os.path.exists(FAKETIME), "faketime is not installed"
+    return {"LD_PRELOAD": FAKETIME, "FAKETIME": f"+{hours}h"}
+
+
+class Place:
+    """A home with the key of one double."""
+
+    def __init__(self, folder, double, more=()):
+        self.double = double
+        self.world = World(Authority(folder), [double, *more])
+        self.home = vault_home(folder, **self.world.env)
+        self.name = f"{double.name}/it"
+        self.add()
+
+    def add(self):
+        double, first = self.double, self.double.first
+        if double.manager:
+            account, value = double.manager
+            provider = getattr(double, "manager_of", double.name)
+            flags = getattr(double, "manager_flags", None) or (["--origin", double.manager_origin] if hasattr(double, "manager_origin") else [])
+            given = [part for name, value in double.values.items() for part in ("--set", f"{name}={value}") if name in ("host", "app", "account") and provider == double.name and not flags]
+            text = double.manager_input() if hasattr(double, "manager_input") else "\n".join(getattr(double, "parts", lambda value: [value])(value)) + "\n"
+            self.manager = provider if provider == account else f"{provider}/{account}"
+            self.home.run("key", "add", self.manager, "--no-verify", *flags, *given, input=text).done()
+        values = [part for name, value in double.values.items() for part in ("--set", f"{name}={value}")]
+        manager = ["--manager", self.manager] if double.manager else []
+        id = ["--id", first.id] if getattr(double, "given_id", False) else []
+        parts = getattr(double, "parts", lambda value: [value])(first.value)
+        self.home.run("key", "add", self.name, *values, *manager, *id, input="\n".join(parts) + "\n").done()
+        double.log.clear()
+
+    def rotate(self, *flags, hours=0, **more):
+        forced = ["--force"] if getattr(self.double, "force", False) else []
+        return self.home.run("rotate", self.name, "--yes", *forced, *flags, env=later(hours) if hours else None, **more)
+
+    def held(self):
+        """The value that is handed out."""
+        handed = self.home.run("--json", "header", self.name, "--format", "json") if self.double.header else None
+        return handed
+
+    def tokens(self):
+        double = self.double
+        count = len(getattr(double, "parts", lambda value: [value])(double.first.value))
+        if count == 1:
+            return self.home.run("token", self.name).done().out.strip()
+        words = {"twilio": ("sid", "secret"), "algolia": ("key", "app"), "datadog": ("key", "app")}[double.name]
+        return [self.home.run("token", self.name, "--part", word).done().out.strip() for word in words]
+
+    def is_active(self, key):
+        parts = getattr(self.double, "parts", lambda value: [value])(key.value)
+        return self.tokens() == (parts[0] if len(parts) == 1 else parts)
+
+    def tidy(self, live):
+        assert self.double.violations == [], self.double.violations
+        assert len(self.double.keys) == live, self.double.keys
+
+    def stop(self):
+        self.world.stop()
+        COUNTED["facts"] += self.double.facts
+
+
+@pytest.fixture
+def place(folder):
+    places = []
+
+    def make(kind, **change):
+        double = kind()
+        for name, value in change.items():
+            setattr(double, name, value)
+        places.append(Place(folder, double))
+        return places[-1]
+
+    yield make
+    for one in places:
+        one.stop()
+
+
+def newest(double):
+    return list(double.keys.values())[-1]
+
+
+@pytest.mark.parametrize("kind", BY_REQUEST, ids=lambda kind: kind.__name__)
+def test_a_key_is_rotated_as_the_provider_documents_it(place, kind):
+    at = place(kind)
+    double, rolls = at.double, getattr(kind, "roll", False)
+    done = at.rotate().done()
+    assert at.is_active(newest(double)), done
+    assert double.violations == [], double.violations
+    if rolls:
+        at.tidy(1)
+        assert double.dead, "the old value ended"
+    else:
+        # Both are good for the grace, and no third is made in it.
+        at.tidy(2)
+        before = len(double.log)
+        at.rotate().failed(7, "is good until")
+        assert not [request for request in double.log[before:] if request.method == "DELETE"]
+        at.rotate(hours=25).done()
+        # The old one is ended, and one more was made.
+        at.tidy(2)
+        assert [key.value for key in double.dead] == [double.first.value]
+        assert at.is_active(newest(double))
+    # What is due ends; what is not is left alone.
+    at.home.run("--json", "rotate", "--due", env=later(60)).done()
+    at.tidy(1)
+    COUNTED["recipes"] += 1
+    say(f"{kind.__name__}: {len(double.log)} requests, {double.facts} facts checked")
+
+
+@pytest.mark.parametrize("kind", BY_REQUEST, ids=lambda kind: kind.__name__)
+def test_the_documented_troubles_lose_nothing(place, kind):
+    at = place(kind)
+    double, rolls = at.double, getattr(kind, "roll", False)
+    for trouble, code in [(403, 7), (429, 6)] + ([] if rolls else [("quota", 7)]):
+        double.trouble = [trouble]
+        at.rotate().failed(code)
+        at.tidy(1)
+        assert at.is_active(double.first)
+    if rolls:
+        return
+    # The answer is lost after the provider has acted: the orphan is found and ended, then a clean rotation.
+    double.trouble = ["lose"]
+    at.rotate().failed(8, "no answer")
+    at.tidy(2)
+    assert at.is_active(double.first)
+    status = at.home.run("status", at.name)
+    assert status.code == 8 and "may have made a key" in status.out, status
+    double.slow = 2 if kind.verifies or kind.__name__ == "Google" else 0
+    at.rotate().done()
+    at.tidy(2)
+    assert at.is_active(newest(double)), "accepted late"
+    # A revocation that fails is tried again; one that is done already counts as done.
+    double.revoke_trouble = [403]
+    at.home.run("rotate", "--due", env=later(25)).failed(8)
+    at.tidy(2)
+    double.revoke_trouble = ["lose"]
+    at.home.run("rotate", "--due", env=later(26)).failed(8)
+    at.home.run("rotate", "--due", env=later(27)).done()
+    at.tidy(1)
+    assert at.is_active(newest(double))
+
+
+@pytest.mark.parametrize("kind", BY_HAND, ids=lambda kind: kind.__name__)
+def test_a_key_made_by_hand_takes_the_place_and_the_old_one_is_ended(place, kind):
+    at = place(kind)
+    double = at.double
+    at.home.run("rotate", at.name).failed(8, "made by hand")
+    assert at.is_active(double.first)
+    at.rotate(input="x" * 60).failed(7, "does not look like")
+    at.rotate(input=kind.form()).failed(7, "does not accept")
+    new = double.new("by hand", {})
+    at.rotate(input=new.value).done()
+    assert at.is_active(new)
+    at.home.run("rotate", "--due", env=later(25)).done()
+    at.tidy(1)
+    assert [key.value for key in double.dead] == [double.first.value]
+    COUNTED["recipes"] += 1
+
+
+def test_a_lost_roll_is_settled_by_trying_the_old_key(place):
+    at = place(GitLab, trouble=["lose"])
+    at.rotate().failed(8, "no answer")
+    before = len(at.double.log)
+    # The old key is dead. Asking with it once more would end the whole family: only a person can help.
+    at.rotate().failed(4, "replaced at the provider")
+    assert [request.method for request in at.double.log[before:]] == ["GET"]
+    assert at.double.violations == []
+
+
+def test_a_lost_roll_is_repeated_by_a_manager(place):
+    at = place(Cloudflare, manager=("admin", "cfut_" + "m" * 40 + "0" * 8), trouble=["lose"])
+    at.rotate().failed(8)
+    at.rotate().done()
+    at.tidy(1)
+    assert at.is_active(newest(at.double))
+
+
+def test_a_lost_roll_that_never_happened_is_no_roll(place):
+    at = place(GitLab)
+    # A connection that is refused, and one that breaks before the provider has acted.
+    at.world.doubles.clear()
+    at.rotate().failed(8)
+    at.world.doubles.append(at.double)
+    at.rotate().done()
+    assert at.is_active(newest(at.double))
+
+
+def test_rights_that_cannot_be_read_are_refused_unless_forced(place):
+    at = place(SendGrid)
+    at.double.first.rights.pop("scopes")
+    at.double.first.rights["scopes"] = None
+    at.rotate().failed(7, "does not say `scopes`")
+    at.tidy(1)
+
+
+def test_the_suite_has_every_recipe(folder):
+    row = re.compile(r"recipes by request, (\d+) by hand")
+    assert row, row
+    names = {(kind.name, kind.__name__) for kind in BY_REQUEST}
+    # `aws` has a counterpart of its own (test_aws).
+    assert len(names) == 22 and len(BY_HAND) == 2
+    say(f"recipes by request {len(names) + 1} with AWS, by hand with a request {len(BY_HAND)}; facts checked: {COUNTED['facts']}")
