@@ -95,6 +95,20 @@ documents! {
     Imported {
         /// The keys that were stored.
         names: Vec<String>,
+        /// What was found in a file that is no export; with `--dry-run` nothing of it is stored.
+        found: Vec<FoundKey>,
+    }
+
+    /// A key in a file.
+    FoundKey {
+        /// What it is called.
+        name: String,
+        /// The variables that hold its parts.
+        variables: Vec<String>,
+        /// Where each of them stands.
+        places: Vec<String>,
+        /// Why it is not taken.
+        problem: Option<String>,
     }
 
     /// `schedule …`.

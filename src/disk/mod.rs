@@ -58,6 +58,8 @@ pub enum Privacy {
     Private,
     /// Written by a person with an editor: others may read it, never change it.
     Shared,
+    /// Anybody's: it is only looked at.
+    Any,
 }
 
 /// Reads a whole file; `None` when there is none.
@@ -121,6 +123,7 @@ fn check_mode(path: &Path, metadata: &fs::Metadata, privacy: Privacy) -> Result<
     use std::os::unix::fs::PermissionsExt;
     let mode = metadata.permissions().mode() & 0o7777;
     let forbidden = match privacy {
+        Privacy::Any => 0,
         Privacy::Private => 0o077,
         Privacy::Shared => 0o022,
     };

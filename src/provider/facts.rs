@@ -38,7 +38,7 @@ fn facts(table: &toml::Table, prefix: &str, found: &mut BTreeSet<String>) {
             toml::Value::Table(_)
                 if prefix.starts_with("rotation.") && ["call", "read", "verify", "revoke", "value"].contains(&name.as_str()) =>
             {
-                drop(found.insert(path))
+                found.insert(path);
             }
             toml::Value::Table(inner) if !["authorize_params"].contains(&name.as_str()) => facts(inner, &format!("{path}."), found),
             toml::Value::Array(parts) if name == "parts" => {

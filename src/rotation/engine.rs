@@ -218,6 +218,9 @@ impl Engine<'_, '_> {
         let refused = |reason: String, hint: Option<String>| Error::Refused { name: name.clone(), reason, hint };
         let id = self.backend.identify(&slots, &self.values).map_err(|error| self.failed(error))?;
         let mut values = Values { id: id.clone(), parts: slots.active.clone(), ..self.values.clone() };
+        if id.is_none() && !self.backend.leaves_orphans() {
+            return Err(refused("the key in use sits in neither of its slots".into(), None));
+        }
         if id.is_none() && self.recipe.names_the_old_key() && !self.options.force {
             let hint = format!("find it on the provider's page, then run `authctl key set {name} --id ID`");
             return Err(refused("the provider's id of the key in use is not known".into(), Some(hint)));

@@ -38,7 +38,7 @@ class GitLab(Double):
         self.fact(28 < days < 31, f"it shall live as long as the old one was made for, not {days} days")
         del self.keys[old.id]
         self.dead.append(old)
-        key = self.new("rolled", dict(old.rights, expires_at=request.json["expires_at"]))
+        key = self.new("rolled", dict(old.rights, expires_at=request.json["expires_at"], created_at=soon(0)))
         return None if trouble == "lose" else self.reply({"id": key.id, "token": key.value, "expires_at": request.json["expires_at"], "scopes": ["api"]})
 
 

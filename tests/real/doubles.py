@@ -107,6 +107,24 @@ class World:
         self.socket.close()
 
 
+class Plain(World):
+    """The same on loopback, without a proxy and TLS: for rows of the user's own."""
+
+    def __init__(self, doubles):
+        self.doubles = doubles
+        self.socket = socket.create_server(("127.0.0.1", 0), backlog=64)
+        self.url = f"http://127.0.0.1:{self.socket.getsockname()[1]}"
+        self.env = {}
+        self.thread = threading.Thread(target=self.accept, daemon=True)
+        self.thread.start()
+
+    def serve(self, client):
+        with contextlib.suppress(OSError):
+            while self.answer(self.doubles[0].hosts[0], client):
+                pass
+            client.close()
+
+
 class Key:
     def __init__(self, id, value, label="by hand", **rights):
         self.id, self.value, self.label, self.rights, self.made = id, value, label, rights, time.time()

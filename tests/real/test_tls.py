@@ -14,7 +14,7 @@ class Authority:
     def __init__(self, folder):
         self.folder = pathlib.Path(folder)
         self.certificate = self.folder / "ca.pem"
-        self.openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", "ca.key", "-out", "ca.pem", "-days", "30",
+        self.openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", "ca.key", "-out", "ca.pem", "-days", "3650",
                      "-subj", "/CN=authctl test CA", "-addext", "basicConstraints=critical,CA:TRUE", "-addext", "keyUsage=critical,keyCertSign")
 
     def openssl(self, *arguments):
@@ -31,7 +31,7 @@ class Authority:
             self.openssl("ca", "-batch", "-config", "ca.cnf", "-cert", "ca.pem", "-keyfile", "ca.key", "-in", f"{name}.csr", "-out", f"{name}.pem", "-notext", "-extfile",
                          f"{name}.ext", "-startdate", "20240101000000Z", "-enddate", "20240201000000Z")
         else:
-            self.openssl("x509", "-req", "-in", f"{name}.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", "10", "-out", f"{name}.pem", "-extfile", f"{name}.ext")
+            self.openssl("x509", "-req", "-in", f"{name}.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", "3650", "-out", f"{name}.pem", "-extfile", f"{name}.ext")
         return {"TLS_KEY": str(self.folder / f"{name}.key"), "TLS_CERT": str(self.folder / f"{name}.pem")}
 
 

@@ -1,4 +1,5 @@
 use super::super::{answer, args, complete, documents, warn_all, words};
+use super::from_env;
 use super::input::read_parts;
 use super::replacing;
 use crate::acquire::{Error, Look, add, look, save, settle};
@@ -6,7 +7,7 @@ use crate::app::{App, store_for};
 use crate::credential::{Bound, Index, Kind, Name, Origin, Record, SecretPart, Slots, State, StoreKind, trusted_url};
 use crate::failure::{Code, Failure};
 use crate::http::{Reply, Request, json_post};
-use crate::provider::{Check, KeySpec, Row, Template, render};
+use crate::provider::{Check, KeySpec, Part, Row, Template, render};
 use crate::sealed::Sealed;
 use crate::secret::Secret;
 use jiff::Timestamp;
@@ -47,6 +48,9 @@ pub struct AddArgs {
     /// The credential that may manage keys, where the key cannot do that itself
     #[arg(long, value_name = "NAME", add = complete::credentials())]
     manager: Option<Name>,
+    /// Take it out of this variable of the environment; once for each part
+    #[arg(long, value_name = "VAR")]
+    from_env: Vec<String>,
     /// Do not try it at the provider
     #[arg(long)]
     no_verify: bool,
@@ -73,7 +77,11 @@ pub(super) fn run(app: &App, args: AddArgs) -> Result<(), Failure> {
     if let Some(day) = args.expires.filter(|day| *day < words::day(Timestamp::now())) {
         return Err(Failure::new(Code::Usage, format!("{day} is over")));
     }
-    let key = match &args.name {
+    let of_variable = match args.from_env.first().filter(|_| args.name.is_none()) {
+        Some(variable) => from_env::name_of(app, variable)?,
+        None => None,
+    };
+    let key = match args.name.as_ref().or(of_variable.as_ref()) {
         Some(name) => named(app, name, &args)?,
         None => recognised(app, &args)?,
     };
@@ -95,6 +103,11 @@ pub(super) fn run(app: &App, args: AddArgs) -> Result<(), Failure> {
     store(app, &key, &args)?;
     let whose = label.map(|label| format!(" of {label}")).unwrap_or_default();
     app.ui.say(&format!("stored the key{whose} as {}", key.name));
+    for variable in &args.from_env {
+        let places = from_env::places(variable);
+        let places = if places.is_empty() { "wherever it is set".to_owned() } else { places.join(", ") };
+        app.ui.say(&format!("now delete {variable}: in {places}; and `unset {variable}` in open shells"));
+    }
     answer(app.output, || documents::Added { name: key.name.to_string(), kind: "key".into() }, |_| Ok(()))
 }
 
@@ -112,8 +125,13 @@ fn named(app: &App, name: &Name, args: &AddArgs) -> Result<NewKey, Failure> {
     };
     // The store is tried before the key is asked for.
     let store = place(app, name, args.replace)?;
-    let parts = read_parts(app, &spec.parts)?;
-    Ok(NewKey { name: name.clone(), spec, bound, parts, store, is_named: true })
+    let parts = given(app, args, &spec.parts)?;
+    Ok(NewKey { name: name.clone(), spec, bound, parts, store, is_named: args.name.is_some() })
+}
+
+/// The parts of the key: from the variables that were named, else typed or piped.
+fn given(app: &App, args: &AddArgs, parts: &[Part]) -> Result<BTreeMap<String, Secret>, Failure> {
+    if args.from_env.is_empty() { read_parts(app, parts) } else { from_env::parts(&args.from_env, parts) }
 }
 
 /// What the key that is replaced is bound to, unless the person says otherwise.
@@ -129,7 +147,7 @@ fn before(app: &App, name: &Name, args: &AddArgs) -> Option<Bound> {
 
 fn recognised(app: &App, args: &AddArgs) -> Result<NewKey, Failure> {
     let one = KeySpec::from_headers(Vec::new());
-    let parts = read_parts(app, &one.parts)?;
+    let parts = given(app, args, &one.parts)?;
     let key = parts.get("key").map(Secret::expose).unwrap_or_default();
     let row = app.catalogue.recognise(key).ok_or_else(|| {
         Failure::new(Code::NotFound, "no provider is known by how this key begins").hint("name it: `authctl key add NAME`")

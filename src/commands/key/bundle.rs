@@ -1,6 +1,7 @@
 //! The document inside an exported file.
 
 use super::super::args;
+use super::discover::Discovered;
 use crate::credential::{Bound, Name};
 use crate::provider::Template;
 use crate::secret::{Alphabet, Secret, stored_map};
@@ -77,6 +78,11 @@ impl Bundle {
 }
 
 impl Bundled {
+    /// A key that was found in a file of somebody else's.
+    pub(super) fn from_file(found: &Discovered) -> Self {
+        Self { name: found.name.clone(), bound: found.bound.clone(), rotate_every: None, expires: None, parts: found.parts.clone() }
+    }
+
     /// What is checked on every other way in.
     fn check(&self) -> Result<(), String> {
         let parts: Vec<&str> = self.parts.keys().map(String::as_str).collect();

@@ -2,7 +2,10 @@
 
 mod add;
 mod bundle;
+mod discover;
+mod dotenv;
 mod export;
+mod from_env;
 mod import;
 mod input;
 mod set;

@@ -1,0 +1,118 @@
+//! Which variables hold keys that the catalogue knows: by their names first, then by how a value begins. Nothing is sent
+//! anywhere: nobody said whose they are.
+
+use super::dotenv::Found;
+use crate::credential::{Bound, Kind, Name, Parts};
+use crate::failure::Failure;
+use crate::provider::{Catalogue, KeySpec, Row};
+use crate::secret::Alphabet;
+use std::collections::BTreeMap;
+
+/// A key that was found.
+pub(super) struct Discovered {
+    /// What it would be called.
+    pub name: Name,
+    /// Its parts.
+    pub parts: Parts,
+    /// What it is bound to.
+    pub bound: Bound,
+    /// The variables that hold it, and where they stand.
+    pub places: Vec<(String, String)>,
+    /// Why it is not taken, if it is not.
+    pub problem: Option<String>,
+}
+
+/// The keys among variables, in the order of the variables.
+pub(super) fn discover(catalogue: &Catalogue, variables: &[Found]) -> Result<Vec<Discovered>, Failure> {
+    let rows: Vec<Row> = catalogue.names().iter().filter_map(|name| catalogue.find(name).ok().flatten()).collect();
+    let mut taken = vec![false; variables.len()];
+    let mut found = Vec::new();
+    for row in &rows {
+        let Some(key) = &row.key else { continue };
+        // One variable for each part, in their order; some rows name further variables for the one part.
+        let groups: Vec<Vec<&String>> = if key.parts.len() == 1 {
+            key.env.iter().map(|name| vec![name]).collect()
+        } else {
+            vec![key.env.iter().take(key.parts.len()).collect()]
+        };
+        for group in groups {
+            let at: Option<Vec<usize>> = group.iter().map(|name| variables.iter().position(|variable| variable.name == **name)).collect();
+            if let Some(at) = at.filter(|at| !at.is_empty() && at.iter().all(|at| taken.get(*at) == Some(&false))) {
+                at.iter().for_each(|at| taken.iter_mut().skip(*at).take(1).for_each(|taken| *taken = true));
+                let held: Vec<&Found> = at.iter().filter_map(|at| variables.get(*at)).collect();
+                found.push((at.first().copied().unwrap_or(0), describe(row, key, &held)?));
+            }
+        }
+    }
+    for (number, variable) in variables.iter().enumerate().filter(|(number, _)| taken.get(*number) == Some(&false)) {
+        let row = catalogue.recognise(variable.value.expose());
+        if let Some((row, key)) = row.as_ref().and_then(|row| Some((row, row.key.as_ref().filter(|key| key.parts.len() == 1)?))) {
+            found.push((number, describe(row, key, &[variable])?));
+        }
+    }
+    found.sort_by_key(|(number, _)| *number);
+    let mut found: Vec<Discovered> = found.into_iter().map(|(_, found)| found).collect();
+    name_apart(&mut found);
+    Ok(found)
+}
+
+fn describe(row: &Row, key: &KeySpec, held: &[&Found]) -> Result<Discovered, Failure> {
+    let name: Name = row.name.parse()?;
+    let parts: Parts = key.parts.iter().zip(held).map(|(part, variable)| (part.name.clone(), variable.value.clone())).collect();
+    let wrong = key.parts.iter().find(|part| {
+        parts.get(&part.name).is_some_and(|value| value.check(Alphabet::Printable).is_err() || key.looks_wrong(&part.name, value.expose()))
+    });
+    let resolved = row.resolve(&BTreeMap::new());
+    let problem = match (&resolved, wrong) {
+        (Err(_), _) => Some(format!("where it belongs is not known: run `authctl key add {name} --set …`")),
+        (_, Some(part)) => Some(format!("the {} does not look like one of {}'s", part.label, row.title)),
+        (Ok(_), None) => None,
+    };
+    let origins = resolved.ok().and_then(|row| row.bound_origins().ok()).unwrap_or_default();
+    let bound = Bound { origins, shape: Some(row.shape(Kind::Key)), ..Bound::default() };
+    let places = held.iter().map(|variable| (variable.name.clone(), variable.place.clone())).collect();
+    Ok(Discovered { name, parts, bound, places, problem })
+}
+
+/// Several keys of one provider get accounts, named after their variables.
+fn name_apart(found: &mut [Discovered]) {
+    let counted: BTreeMap<String, usize> = found.iter().fold(BTreeMap::new(), |mut counted, key| {
+        *counted.entry(key.name.to_string()).or_default() += 1;
+        counted
+    });
+    for key in found.iter_mut().filter(|key| counted.get(&key.name.to_string()).is_some_and(|count| *count > 1)) {
+        let variable = key.places.first().map(|(name, _)| name.to_ascii_lowercase().replace('_', "-")).unwrap_or_default();
+        if let Ok(name) = Name::new(key.name.provider(), &variable) {
+            key.name = name;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::dotenv;
+    use super::*;
+    use crate::config::Paths;
+
+    #[test]
+    fn keys_are_found_by_name_then_by_form() {
+        let home = tempfile::tempdir().unwrap();
+        let catalogue = Catalogue::new(&Paths::in_one(home.path()));
+        let text = format!(
+            "STRIPE_API_KEY=sk_test_{a}\nPAY=sk_live_{a}\nDATABASE_URL=postgres://u:p@h/d\nDD_API_KEY={hex}\nDD_APP_KEY={hex}01234567\nGRAFANA_TOKEN=glsa_x\nOPENAI_API_KEY=nonsense\n",
+            a = "0123456789abcdefABCD",
+            hex = "0123456789abcdef0123456789abcdef"
+        );
+        let found = discover(&catalogue, &dotenv::read(&text).unwrap()).unwrap();
+        let shown: Vec<(String, usize, bool)> =
+            found.iter().map(|key| (key.name.to_string(), key.parts.len(), key.problem.is_none())).collect();
+        let expected = [
+            ("stripe/stripe-api-key", 1, true),
+            ("stripe/pay", 1, true),
+            ("datadog", 2, true),
+            ("grafana", 1, false),
+            ("openai", 1, false),
+        ];
+        assert_eq!(shown.iter().map(|(name, parts, fine)| (name.as_str(), *parts, *fine)).collect::<Vec<_>>(), expected);
+    }
+}

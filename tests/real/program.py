@@ -1,0 +1,30 @@
+#!/usr/bin/python3
+"""A program of a user's that makes and ends keys: its provider is a file. One JSON document in, one out."""
+import fcntl
+import json
+import pathlib
+import secrets
+import sys
+
+asked = json.load(sys.stdin)
+place = pathlib.Path(sys.argv[1])
+with open(place, "r+") as file:
+    fcntl.flock(file, fcntl.LOCK_EX)
+    keys = json.load(file)
+    answer = {}
+    if asked["action"] == "create":
+        id, value = secrets.token_hex(4), "made-" + secrets.token_hex(8)
+        keys[id] = {"value": value, "label": asked["label"]}
+        answer = {"id": id, "key": {"key": value}}
+    elif asked["action"] == "list":
+        answer = {"keys": [{"id": id, "label": key["label"]} for id, key in keys.items()]}
+    elif asked["action"] == "verify":
+        answer = {"good": any(key["value"] == asked["key"]["key"] for key in keys.values())}
+    elif asked["action"] == "revoke":
+        keys.pop(asked["id"], None)
+    else:
+        answer = {"unsupported": True}
+    file.seek(0)
+    file.truncate()
+    json.dump(keys, file)
+json.dump(answer, sys.stdout)
