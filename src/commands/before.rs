@@ -15,9 +15,10 @@ fn command(arguments: &[OsString]) -> Option<(String, Vec<String>)> {
     }
 }
 
-/// Whether the command is one that scripts call again and again.
-pub(super) fn is_felt(arguments: &[OsString]) -> bool {
-    command(arguments).is_some_and(|(command, _)| matches!(command.as_str(), "token" | "header" | "curl" | "exec"))
+/// The command, if it is one that scripts call again and again.
+pub(super) fn felt(arguments: &[OsString]) -> Option<&'static str> {
+    let (command, _) = command(arguments)?;
+    ["token", "header", "curl", "exec"].into_iter().find(|felt| *felt == command)
 }
 
 /// Whether these arguments ask for the words of `curl $(…)`.

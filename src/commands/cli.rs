@@ -7,7 +7,7 @@ use super::{
 use crate::app::{App, Global};
 use crate::audit::{DONE, Event};
 use crate::failure::Failure;
-use clap::{Parser, Subcommand};
+use clap::{Args, FromArgMatches, Parser, Subcommand};
 use std::ffi::OsString;
 
 /// Keep API keys and OAuth logins in the OS keychain; hand fresh tokens and headers to the shell
@@ -84,23 +84,13 @@ pub(super) enum Command {
     Man(shell::ManArgs),
 }
 
-/// The commands that scripts call again and again, alone: the whole command line takes longer to set up than a cached
-/// token to read.
-#[derive(Parser, Debug)]
-#[command(name = "authctl")]
-struct Felt {
-    #[command(flatten)]
-    global: Global,
-    #[command(subcommand)]
-    command: FeltCommand,
-}
-
-#[derive(Subcommand, Debug)]
-enum FeltCommand {
-    Token(token::TokenArgs),
-    Header(header::HeaderArgs),
-    Curl(curl::CurlArgs),
-    Exec(exec::ExecArgs),
+/// One command alone: the whole command line takes longer to set up than a cached token to read.
+fn alone<T: Args>(name: &'static str, arguments: &[OsString]) -> Option<(Global, T)> {
+    let command = T::augment_args(clap::Command::new(name));
+    let whole = Global::augment_args(clap::Command::new("authctl")).subcommand(command);
+    let matches = whole.try_get_matches_from(arguments).ok()?;
+    let own = matches.subcommand_matches(name)?;
+    Some((Global::from_arg_matches(&matches).ok()?, T::from_arg_matches(own).ok()?))
 }
 
 impl Cli {
@@ -109,15 +99,14 @@ impl Cli {
     /// # Errors
     /// They are wrong, or ask for help; always as the whole command line has it.
     pub(super) fn read(arguments: &[OsString]) -> Result<Self, clap::Error> {
-        if before::is_felt(arguments)
-            && let Ok(Felt { global, command }) = Felt::try_parse_from(arguments)
-        {
-            let command = match command {
-                FeltCommand::Token(args) => Command::Token(args),
-                FeltCommand::Header(args) => Command::Header(args),
-                FeltCommand::Curl(args) => Command::Curl(args),
-                FeltCommand::Exec(args) => Command::Exec(args),
-            };
+        let quick = match before::felt(arguments) {
+            Some("token") => alone("token", arguments).map(|(global, args)| (global, Command::Token(args))),
+            Some("header") => alone("header", arguments).map(|(global, args)| (global, Command::Header(args))),
+            Some("curl") => alone("curl", arguments).map(|(global, args)| (global, Command::Curl(args))),
+            Some("exec") => alone("exec", arguments).map(|(global, args)| (global, Command::Exec(args))),
+            _ => None,
+        };
+        if let Some((global, command)) = quick {
             return Ok(Self { global, command });
         }
         Self::try_parse_from(arguments)

@@ -113,7 +113,7 @@ pub fn install(how: How, job: &Job) -> Result<Installed, Error> {
         }
     };
     for (path, text) in files.iter().zip(&texts) {
-        disk::write(path, text.as_bytes())?;
+        put(path, text).map_err(|error| Error::Unsuitable(format!("cannot write {}: {error}", path.display())))?;
     }
     let is_started = match how {
         How::Systemd => {
@@ -182,6 +182,17 @@ pub fn remove(installed: &Installed) -> Result<(), Error> {
     if installed.how == How::Systemd {
         let _ = quietly("systemctl", &["--user", "daemon-reload"]);
     }
+    Ok(())
+}
+
+/// A file among those of others, in a folder that others may read: there is no secret in it.
+fn put(path: &Path, text: &str) -> std::io::Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    std::fs::create_dir_all(folder)?;
+    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    file.write_all(text.as_bytes())?;
+    file.as_file().sync_all()?;
+    file.persist(path)?;
     Ok(())
 }
 

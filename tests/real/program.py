@@ -8,9 +8,9 @@ import sys
 
 asked = json.load(sys.stdin)
 place = pathlib.Path(sys.argv[1])
-with open(place, "r+") as file:
-    fcntl.flock(file, fcntl.LOCK_EX)
-    keys = json.load(file)
+with open(f"{place}.lock", "w") as lock:
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    keys = json.loads(place.read_text())
     answer = {}
     if asked["action"] == "create":
         id, value = secrets.token_hex(4), "made-" + secrets.token_hex(8)
@@ -24,7 +24,6 @@ with open(place, "r+") as file:
         keys.pop(asked["id"], None)
     else:
         answer = {"unsupported": True}
-    file.seek(0)
-    file.truncate()
-    json.dump(keys, file)
+    (new := pathlib.Path(f"{place}.new")).write_text(json.dumps(keys))
+    new.replace(place)
 json.dump(answer, sys.stdout)
