@@ -40,7 +40,8 @@ impl Reserved {
         private_dir(dir)?;
         let failed = |error| Error::io("write", target, error);
         let mut builder = tempfile::Builder::new();
-        builder.prefix(PREFIX);
+        let prefix = prefix_of(target);
+        builder.prefix(&prefix);
         #[cfg(unix)]
         builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600));
         let mut file = builder.tempfile_in(dir).map_err(failed)?;
@@ -146,11 +147,23 @@ pub fn older(path: &Path) -> PathBuf {
     name.into()
 }
 
-/// Removes a file durably; a missing one is what was wanted.
+/// What the temporary files for a target begin with.
+fn prefix_of(target: &Path) -> String {
+    format!("{PREFIX}{}-", target.file_name().unwrap_or_default().to_string_lossy())
+}
+
+/// Removes a file durably, and what killed processes began to write in its place; a missing one is what was wanted.
 ///
 /// # Errors
 /// It is there and cannot be removed.
 pub fn remove(path: &Path) -> Result<(), Error> {
+    let begun = prefix_of(path);
+    let entries = path.parent().and_then(|folder| fs::read_dir(folder).ok());
+    for entry in entries.into_iter().flatten().flatten() {
+        if entry.file_name().to_str().is_some_and(|name| name.starts_with(&begun)) {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
     match fs::remove_file(path) {
         Ok(()) => path.parent().map_or(Ok(()), sync_dir),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
@@ -184,6 +197,20 @@ mod tests {
         assert_eq!(fs::read(&target).unwrap(), b"longer than reserved");
         drop(Reserved::beside(&target, 64).unwrap());
         assert_eq!(fs::read_dir(target.parent().unwrap()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn what_was_begun_goes_with_what_is_removed() {
+        let home = tempfile::tempdir().unwrap();
+        let folder = home.path().join("vault");
+        write(&folder.join("one"), b"secret").unwrap();
+        write(&folder.join("two"), b"secret").unwrap();
+        for left in [".new-one-x1", ".new-two-x2"] {
+            fs::write(folder.join(left), b"secret").unwrap();
+        }
+        remove(&folder.join("one")).unwrap();
+        let left: std::collections::BTreeSet<_> = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert_eq!(left, [".new-two-x2".into(), "two".into()].into());
     }
 
     #[test]

@@ -113,7 +113,7 @@ pub(super) fn run(app: &App, args: AddArgs) -> Result<(), Failure> {
 
 fn named(app: &App, name: &Name, args: &AddArgs) -> Result<NewKey, Failure> {
     let mut values: BTreeMap<String, String> = args.set.iter().cloned().collect();
-    let before = before(app, name, args);
+    let (before, trouble) = before(app, name, args);
     if let Some(bound) = before.as_ref().filter(|_| values.is_empty()) {
         values.clone_from(&bound.variables);
     }
@@ -121,7 +121,13 @@ fn named(app: &App, name: &Name, args: &AddArgs) -> Result<NewKey, Failure> {
     let (spec, bound) = match before.filter(|bound| !bound.headers.is_empty()) {
         // A key that was given its own header is replaced by one that goes the same way.
         Some(bound) => (KeySpec::from_headers(bound.headers.iter().map(Template::new).collect()), bound),
-        None => shape(app, name, row, args, values)?,
+        None => shape(app, name, row, args, values).map_err(|failure| match trouble {
+            // What it was bound to cannot be taken from a record that cannot be used.
+            Some(trouble) => {
+                Failure::new(failure.code, format!("{}, and {trouble}", failure.message)).hint(failure.hint.unwrap_or_default())
+            }
+            None => failure,
+        })?,
     };
     // The store is tried before the key is asked for.
     let store = place(app, name, args.replace)?;
@@ -134,14 +140,15 @@ fn given(app: &App, args: &AddArgs, parts: &[Part]) -> Result<BTreeMap<String, S
     if args.from_env.is_empty() { read_parts(app, parts) } else { from_env::parts(&args.from_env, parts) }
 }
 
-/// What the key that is replaced is bound to, unless the person says otherwise.
-fn before(app: &App, name: &Name, args: &AddArgs) -> Option<Bound> {
+/// What the key that is replaced is bound to, unless the person says otherwise; or why nobody can tell.
+fn before(app: &App, name: &Name, args: &AddArgs) -> (Option<Bound>, Option<String>) {
     if !args.replace || !args.header.is_empty() || !args.origin.is_empty() {
-        return None;
+        return (None, None);
     }
     match look(&app.keeper(), name) {
-        Ok(Look::Found(found)) if found.index.kind == Kind::Key => Some(found.record.bound),
-        _ => None,
+        Ok(Look::Found(found)) if found.index.kind == Kind::Key => (Some(found.record.bound), None),
+        Ok(_) => (None, None),
+        Err(error) => (None, Some(error.to_string())),
     }
 }
 
