@@ -48,7 +48,13 @@ class Place:
 
     def rotate(self, *flags, hours=0, **more):
         forced = ["--force"] if getattr(self.double, "force", False) else []
-        return self.home.run("rotate", self.name, "--yes", *forced, *flags, env=later(hours) if hours else None, **more)
+        ran = self.home.run("-v", "rotate", self.name, "--yes", *forced, *flags, env=later(hours) if hours else None, **more)
+        # No key, old or new, is in what is said.
+        secrets = [key.value for key in [*self.double.keys.values(), *self.double.dead]] + ([self.double.manager[1]] if self.double.manager else [])
+        for secret in secrets:
+            for part in getattr(self.double, "parts", lambda value: [value])(secret)[-1:]:
+                assert part not in ran.out + ran.err, ran
+        return ran
 
     def held(self):
         """The value that is handed out."""
