@@ -46,6 +46,70 @@ check = { url = "https://api.acme.example/me", label = "/email" }
 .fi
 "#;
 
+/// What stands behind the fields: the program of a recipe, which no type describes.
+const PROGRAM: &str = r#".SH "A PROGRAM OF YOUR OWN"
+A recipe of the kind
+.B command
+runs a program that makes and ends keys.
+For each step it is run once: it reads one JSON document on its standard input and prints one on its standard output, within
+a minute.
+No secret is an argument or a variable.
+The document holds
+.I version
+(1),
+.I action
+(create, list, verify or revoke),
+.I name
+(of the credential),
+.I label
+(create: under which the key is made),
+.I id
+(revoke: which key),
+.I key
+(the parts of the key that the action is about),
+.I active
+(the parts of the key in use) and
+.IR settings .
+The answer to create is
+.I id
+and
+.I key
+(its parts); to list,
+.I keys
+(a list of
+.I id
+and
+.IR label );
+to verify,
+.I good
+(true or false); to revoke, an empty document.
+.I error
+in place of all that is a sentence of what went wrong, and says that nothing happened;
+.I unsupported
+(true) says that the program does not do this.
+When it ends otherwise than with exit code 0, authctl takes it that the step may have happened, and asks for the list.
+.PP
+The program is bound to the key like its origins: when the row names another one later, it is not run (exit code 7).
+.PP
+.nf
+[[rotation]]
+kind = "command"
+program = ["/usr/local/bin/rotate\-acme"]
+.fi
+.PP
+.nf
+#!/bin/sh
+# Acme's own tool makes and ends keys.
+asked=$(cat)
+case $(printf %s "$asked" | jq \-r .action) in
+create) acmectl key create \-\-label "$(printf %s "$asked" | jq \-r .label)" | jq "{id, key: {key: .secret}}" ;;
+list) acmectl key list | jq "{keys: [.[] | {id, label}]}" ;;
+revoke) printf %s "$asked" | jq \-r .id | acmectl key delete \-\-from\-stdin && echo "{}" ;;
+*) echo "{\e"unsupported\e": true}" ;;
+esac
+.fi
+"#;
+
 const FOOT: &str = r".SH SEE ALSO
 .BR authctl (1),
 .BR authctl-provider-add (1),
@@ -68,10 +132,19 @@ pub fn page() -> String {
         ("[key]", "KeySpec"),
         ("[[key.parts]]", "Part"),
         ("[key.check]", "Check"),
+        ("[[rotation]]", "Recipe"),
+        ("[rotation.when]", "When"),
+        ("[rotation.settings.NAME]", "Setting"),
+        ("[rotation.session]", "Session"),
+        ("[rotation.identify]", "Identify"),
+        ("[rotation.lifetime]", "Lifetime"),
+        ("[rotation.create]", "Create"),
+        ("[rotation.list]", "List"),
+        ("a request", "Call"),
     ] {
         table(&schema, &schema["$defs"][name], title, &mut text);
     }
-    text + FOOT
+    text + PROGRAM + FOOT
 }
 
 fn table(schema: &Value, table: &Value, title: &str, text: &mut String) {
