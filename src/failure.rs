@@ -323,6 +323,17 @@ impl From<handover::Error> for Failure {
     }
 }
 
+impl From<std::io::Error> for Failure {
+    fn from(error: std::io::Error) -> Self {
+        match error.kind() {
+            // Ctrl-C and Ctrl-D at a prompt.
+            std::io::ErrorKind::Interrupted => Self::new(Code::Interrupted, "interrupted"),
+            std::io::ErrorKind::UnexpectedEof => Self::new(Code::Failed, "nothing was entered"),
+            _ => Self::new(Code::Failed, error.to_string()),
+        }
+    }
+}
+
 /// Failures without a hint of their own.
 macro_rules! plain {
     ($($error:ty => $code:ident),* $(,)?) => {$(
@@ -339,6 +350,5 @@ plain! {
     OriginError => Usage,
     RenderError => Failed,
     SealError => Failed,
-    std::io::Error => Failed,
     crate::schedule::Error => Failed,
 }

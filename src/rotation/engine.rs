@@ -56,7 +56,10 @@ impl Engine<'_, '_> {
             return Err(Error::ByHand { name: self.run.name().clone() });
         }
         self.create()?;
-        self.verify_pending(&mut report)?;
+        if !self.verify_pending(&mut report)? {
+            let reason = "the provider made it, and knows it no more".into();
+            return Err(Error::Refused { name: self.run.name().clone(), reason, hint: None });
+        }
         Ok(report)
     }
 

@@ -3,6 +3,7 @@
 mod browser;
 mod log;
 mod progress;
+mod prompt;
 mod spinner;
 
 use crate::secret::Secret;
@@ -85,7 +86,7 @@ impl Ui {
     /// # Errors
     /// The terminal is gone or was closed with Ctrl-D.
     pub fn ask_hidden(self, question: &str) -> io::Result<Secret> {
-        rpassword::prompt_password(format!("{question} ")).map(Secret::new)
+        prompt::hidden(question)
     }
 
     /// A bar for a long list; nothing in a pipe.

@@ -4,8 +4,10 @@ The screens are compared with `screens/`; AUTHCTL_REWRITE=1 writes them.
 """
 import datetime
 import os
+import pathlib
 import re
 import shutil
+import signal
 import subprocess
 import time
 
@@ -232,3 +234,28 @@ def test_the_powershell_script_is_made(home):
     """No PowerShell is packaged for Debian, so the script is only made and compared here, and not run."""
     made = home.run("completions", "powershell").done().out
     assert "Register-ArgumentCompleter" in made and made == (HERE.parent.parent / "completions/authctl.ps1").read_text()
+
+
+@pytest.mark.parametrize("how", ["ctrl-c", "ctrl-d", "term"])
+def test_a_prompt_leaves_the_terminal_as_it_was(folder, how):
+    import pty
+    import termios
+
+    home = vault_home(folder)
+    master, slave = pty.openpty()
+    before = termios.tcgetattr(slave)
+    command = ["setsid", "-w", "-c", AUTHCTL, "key", "add", "acme", "--header", "X: {key}", "--origin", "https://a.example"]
+    asked = subprocess.Popen(command, env={**home.env, "TERM": "xterm"}, stdin=slave, stdout=slave, stderr=slave)
+    said = b""
+    while b"hidden" not in said:
+        said += os.read(master, 1000)
+    wait_for(lambda: not termios.tcgetattr(slave)[3] & termios.ECHO)
+    if how == "term":
+        children = (pathlib.Path("/proc") / str(asked.pid) / "task" / str(asked.pid) / "children").read_text().split()
+        for pid in children or [asked.pid]:
+            os.kill(int(pid), signal.SIGTERM)
+    else:
+        os.write(master, {"ctrl-c": b"\x03", "ctrl-d": b"\x04"}[how])
+    code = asked.wait(timeout=20)
+    assert code == (1 if how == "ctrl-d" else 130), (code, said)
+    assert termios.tcgetattr(slave) == before
