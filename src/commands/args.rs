@@ -31,3 +31,16 @@ pub(super) fn word(text: &str) -> Result<String, String> {
     }
     Ok(text.to_owned())
 }
+
+/// A name, or nothing where something is taken away.
+#[derive(Clone, Debug)]
+pub(super) struct OptionalName(pub Option<crate::credential::Name>);
+
+/// A name, or the empty text.
+pub(super) fn optional_name(text: &str) -> Result<OptionalName, String> {
+    if text.is_empty() {
+        Ok(OptionalName(None))
+    } else {
+        text.parse().map(|name| OptionalName(Some(name))).map_err(|error: crate::credential::NameError| error.to_string())
+    }
+}

@@ -4,7 +4,7 @@ use super::words::relative;
 use super::{answer, documents};
 use crate::app::App;
 use crate::failure::{Code, Failure};
-use crate::schedule::{How, Installed, Job, LastRun, install, installed, remove};
+use crate::schedule::{CARRIED, How, Installed, Job, LastRun, install, installed, remove};
 use jiff::Timestamp;
 
 /// Rotate what is due once a day
@@ -39,17 +39,6 @@ pub struct StatusArgs {}
 #[command(after_help = "Examples:\n  authctl schedule remove")]
 pub struct RemoveArgs {}
 
-/// What a person may have set here, and a scheduled run would lack.
-const VARIABLES: [&str; 7] = [
-    "AUTHCTL_HOME",
-    "AUTHCTL_STORE",
-    "AUTHCTL_VAULT_PASSPHRASE_FILE",
-    "AUTHCTL_VAULT_IDENTITY",
-    "SSL_CERT_FILE",
-    "XDG_CONFIG_HOME",
-    "XDG_DATA_HOME",
-];
-
 impl ScheduleCommand {
     /// The word for the trail, where something changes.
     pub(super) fn change(&self) -> Option<&'static str> {
@@ -71,13 +60,15 @@ pub(super) fn run(app: &App, command: &ScheduleCommand) -> Result<(), Failure> {
 
 fn run_install(app: &App, args: &InstallArgs) -> Result<(), Failure> {
     let how = args.with.unwrap_or_else(How::here);
-    let set = VARIABLES.into_iter().filter_map(|name| Some((name.to_owned(), std::env::var(name).ok().filter(|value| !value.is_empty())?)));
-    let job = Job { program: std::env::current_exe()?, variables: set.collect() };
-    // What was there before under another name of the same thing would run beside it.
-    for other in installed().iter().filter(|other| other.how != how) {
+    let job = Job { program: std::env::current_exe()?, variables: CARRIED.into_iter().filter_map(carried).collect() };
+    let done = install(how, &job)?;
+    // Another one would run beside it; it goes when this one is sure to run.
+    for other in installed().iter().filter(|other| other.how != how && done.is_started) {
         remove(other)?;
     }
-    let done = install(how, &job)?;
+    if how == How::TaskScheduler && !job.variables.is_empty() {
+        app.ui.warn("the Task Scheduler sets no variables: set AUTHCTL_HOME and the like for your account (`setx`)");
+    }
     app.ui.say(&format!("installed for {how}: `authctl rotate --due` once a day"));
     for file in &done.files {
         app.ui.say(&format!("  {}", file.display()));
@@ -87,6 +78,14 @@ fn run_install(app: &App, args: &InstallArgs) -> Result<(), Failure> {
     }
     app.ui.say("`authctl doctor --as-cron` foretells what such a run meets");
     answer(app.output, || document(&[done], None), |_| Ok(()))
+}
+
+/// A variable that is set here. What is a path is one from everywhere.
+fn carried(name: &str) -> Option<(String, String)> {
+    let value = std::env::var(name).ok().filter(|value| !value.is_empty())?;
+    let is_path = name != "AUTHCTL_STORE";
+    let whole = std::path::absolute(&value).ok().filter(|_| is_path).and_then(|path| path.into_os_string().into_string().ok());
+    Some((name.to_owned(), whole.unwrap_or(value)))
 }
 
 fn by_hand(how: How) -> &'static str {

@@ -67,7 +67,10 @@ impl Reserved {
         persist(self.file, &target).map_err(failed)?;
         let dir = target.parent().unwrap_or(Path::new("."));
         sync_dir(dir)?;
-        sweep(dir);
+        // By the clock of the file system: this process's may be another, or have jumped.
+        if let Ok(now) = fs::metadata(&target).and_then(|metadata| metadata.modified()) {
+            sweep(dir, now);
+        }
         Ok(())
     }
 }
@@ -172,11 +175,11 @@ pub fn remove(path: &Path) -> Result<(), Error> {
 }
 
 /// Removes what killed processes left behind. Best effort: the next write tries again.
-fn sweep(dir: &Path) {
+fn sweep(dir: &Path, now: SystemTime) {
     let Ok(entries) = fs::read_dir(dir) else { return };
     for entry in entries.flatten() {
         let ours = entry.file_name().to_str().is_some_and(|name| name.starts_with(PREFIX));
-        let old = |modified: SystemTime| modified.elapsed().is_ok_and(|age| age > ABANDONED);
+        let old = |modified: SystemTime| now.duration_since(modified).is_ok_and(|age| age > ABANDONED);
         if ours && entry.metadata().and_then(|metadata| metadata.modified()).is_ok_and(old) {
             let _ = fs::remove_file(entry.path());
         }

@@ -63,6 +63,19 @@ pub enum CallError {
 }
 
 impl CallError {
+    /// The same with the secrets that were sent taken out of what the provider said: some answer with what they were asked.
+    pub fn without<'s>(self, secrets: impl Iterator<Item = &'s Secret>) -> Self {
+        let secrets: Vec<&str> = secrets.map(Secret::expose).filter(|secret| !secret.is_empty()).collect();
+        let clean = |text: String| secrets.iter().fold(text, |text, secret| text.replace(secret, "…"));
+        match self {
+            Self::NotSent(text) => Self::NotSent(clean(text)),
+            Self::Lost(text) => Self::Lost(clean(text)),
+            Self::Forbidden(text) => Self::Forbidden(clean(text)),
+            Self::Refused(text) => Self::Refused(clean(text)),
+            other => other,
+        }
+    }
+
     /// Whether it is certain that nothing happened at the provider.
     pub fn nothing_happened(&self) -> bool {
         !matches!(self, Self::Lost(_))
@@ -96,7 +109,7 @@ impl Api<'_> {
             TransportError::Lost(reason) => CallError::Lost(format!("{host}: {reason}")),
         })?;
         tracing::debug!(host, status = reply.status, "the provider answered");
-        judge(call, &reply)
+        judge(call, &reply).map_err(|error| error.without(caller.parts.values().chain(values.parts.values()).chain(&values.id)))
     }
 
     fn authorization(
@@ -214,6 +227,8 @@ mod tests {
         ] {
             assert_eq!(judged(call(), status, body).unwrap_err().nothing_happened(), nothing, "{status} {body}");
         }
+        let told = judged(call(), 400, "{\"error\":\"not you, k-1\"}").unwrap_err().without([Secret::new("k-1")].iter());
+        assert_eq!(told.to_string(), "the provider refuses it: status 400: not you, …");
         let error = judged(call(), 403, "{\"message\":\"missing scope for sk-0123456789012345678901234\"}").unwrap_err();
         assert_eq!(error.to_string(), "the provider does not allow it (status 403: missing scope for …)");
     }

@@ -134,6 +134,8 @@ impl Engine<'_, '_> {
             making: slots.making,
         };
         self.run.index.key_since = Some(now);
+        // The day was the old key's.
+        self.run.index.expires = self.values.expires.map(last_day);
         self.run.index.rotation_error = None;
         self.run.save(switched, None)?;
         self.backend.use_key(&pending.parts);
@@ -251,6 +253,7 @@ impl Engine<'_, '_> {
         let room = self.run.reserve()?;
         self.run.save(intended.clone(), None)?;
         values.now = Timestamp::now();
+        self.values.expires = values.expires;
         let without_intent: Vec<Making> = intended.making.iter().filter(|making| making.label != label).cloned().collect();
         match self.backend.create(&values) {
             Ok(made) => self.run.save(Slots { pending: Some(made), making: without_intent, ..intended }, Some(room)),
@@ -261,4 +264,9 @@ impl Engine<'_, '_> {
             Err(error) => Err(Error::NoReply { name, reason: error.to_string() }),
         }
     }
+}
+
+/// The last day on which a key is good for all of it, as the whole world counts days.
+pub fn last_day(end: Timestamp) -> jiff::civil::Date {
+    jiff::tz::TimeZone::UTC.to_datetime(end).date()
 }

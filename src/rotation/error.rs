@@ -42,7 +42,7 @@ pub enum Error {
         name: Name,
     },
     /// The key that was replaced is still good for those who asked before.
-    #[error("`{name}` was replaced a short while ago, and the key before it is good until {until}")]
+    #[error("`{name}` was replaced a short while ago, and the key before it is good until {}", until.strftime("%Y-%m-%d %H:%M:%S UTC"))]
     TooSoon {
         /// Which.
         name: Name,

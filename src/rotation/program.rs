@@ -7,19 +7,16 @@ use super::backend::{Backend, Listed, Listing};
 use super::fill::{Values, time_at};
 use super::remote::Remote;
 use crate::credential::{Made, Name, Parts, Slots};
+use crate::process::run_within;
 use crate::provider::Recipe;
 use crate::secret::{Alphabet, Secret};
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use std::io::{Read, Write};
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::Command;
+use std::time::Duration;
 
 /// How long one call of the program may take.
 const PATIENCE: Duration = Duration::from_secs(60);
-
-/// The largest answer, in bytes.
-const MAX_ANSWER: u64 = 256 * 1024;
 
 /// The program behind a recipe of the kind `command`.
 pub struct Program<'a> {
@@ -49,7 +46,8 @@ impl Program<'_> {
         let answer: Value =
             serde_json::from_str(answer.expose()).map_err(|_| CallError::Lost("your program printed no JSON document".into()))?;
         match answer.get("error").and_then(Value::as_str) {
-            Some(reason) => Err(CallError::Refused(reason.chars().take(200).collect())),
+            Some(reason) => Err(CallError::Refused(reason.chars().take(200).collect())
+                .without(self.remote.active.values().chain(values.parts.values()).chain(&values.id))),
             None => Ok(answer),
         }
     }
@@ -58,38 +56,15 @@ impl Program<'_> {
         let Some((program, arguments)) = self.recipe.program.split_first() else {
             return Err(CallError::NotSent("no program is named".into()));
         };
-        let mut child = Command::new(program)
-            .args(arguments)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
+        let done = run_within(Command::new(program).args(arguments), input.expose().as_bytes(), PATIENCE)
             .map_err(|error| CallError::NotSent(format!("{program} cannot be run: {error}")))?;
-        let (stdin, stdout) = (child.stdin.take(), child.stdout.take());
-        let input = input.clone();
-        // It may answer before it has read, or never read at all.
-        let writer = std::thread::spawn(move || stdin.map(|mut stdin| stdin.write_all(input.expose().as_bytes())));
-        let reader = std::thread::spawn(move || {
-            let mut text = zeroize::Zeroizing::new(String::new());
-            let read = stdout.map(|stdout| stdout.take(MAX_ANSWER).read_to_string(&mut text));
-            read.is_some_and(|read| read.is_ok()).then(|| Secret::new(text.as_str()))
-        });
-        let began = Instant::now();
-        let status = loop {
-            match child.try_wait() {
-                Ok(Some(status)) => break status,
-                Ok(None) if began.elapsed() < PATIENCE => std::thread::sleep(Duration::from_millis(10)),
-                _ => {
-                    let _ = child.kill();
-                    let _ = child.wait();
-                    return Err(CallError::Lost(format!("your program was not done after {} seconds", PATIENCE.as_secs())));
-                }
-            }
-        };
-        drop(writer);
-        if !status.success() {
-            return Err(CallError::Lost(format!("your program ended with {status}")));
+        let late = || CallError::Lost(format!("your program was not done after {} seconds", PATIENCE.as_secs()));
+        let done = done.ok_or_else(late)?;
+        if !done.status.success() {
+            return Err(CallError::Lost(format!("your program ended with {}", done.status)));
         }
-        reader.join().ok().flatten().ok_or_else(|| CallError::Lost("what your program printed is not text".into()))
+        let text = std::str::from_utf8(&done.stdout).map_err(|_| CallError::Lost("what your program printed is not text".into()))?;
+        Ok(Secret::new(text))
     }
 }
 

@@ -3,6 +3,7 @@
 //! old key.
 
 use super::backend::Backend;
+use super::engine::last_day;
 use super::fill::Values;
 use super::rotate::{Options, Report};
 use super::run::Run;
@@ -76,6 +77,7 @@ impl Roll<'_, '_> {
                 // At once: there is no other key any more.
                 let now = Timestamp::now();
                 self.run.index.key_since = Some(now);
+                self.run.index.expires = values.expires.map(last_day);
                 self.run.index.rotation_error = None;
                 let active_id = id.or(intended.active_id.clone());
                 self.run.save(Slots { active: parts.clone(), active_id, making: others, ..intended }, Some(room))?;

@@ -130,7 +130,14 @@ fn refused(name: &Name, reason: &str) -> Error {
 /// The credential that asks in the key's place, if one was named.
 fn manager(keeper: &Keeper<'_>, index: &Index, options: &Options) -> Result<Option<Caller>, Error> {
     let Some(name) = options.manager.as_ref().or(index.manager.as_ref()).filter(|manager| **manager != index.name) else { return Ok(None) };
-    let handed = parts(keeper, name, &Wanted::default())?;
+    let handed = parts(keeper, name, &Wanted::default()).map_err(|error| match error {
+        acquire::Error::NotFound(_) => Error::Refused {
+            name: index.name.clone(),
+            reason: format!("`{name}`, which is to ask for it, is not there"),
+            hint: Some(format!("run `authctl key set {} --manager NAME`, or `--manager ''` for none", index.name)),
+        },
+        error => error.into(),
+    })?;
     Ok(Some(Caller { templates: handed.templates, parts: handed.parts, bound: handed.bound }))
 }
 

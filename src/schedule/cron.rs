@@ -20,21 +20,38 @@ pub fn region(job: &Job, minute: u8) -> Result<String, String> {
 }
 
 /// A crontab with the region in it, in place of an earlier one.
-pub fn with_region(crontab: &str, region: &str) -> String {
+///
+/// # Errors
+/// A region was cut in half: nobody knows what of the rest is the user's.
+pub fn with_region(crontab: &str, region: &str) -> Result<String, String> {
     let mut text = without_region(crontab);
+    if text.lines().any(|line| line == BEGIN || line == END) {
+        return Err("a part of an earlier schedule stands in the crontab: delete the lines that begin with `# authctl:` first".into());
+    }
     if !text.is_empty() && !text.ends_with('\n') {
         text.push('\n');
     }
     text.push_str(region);
-    text
+    Ok(text)
 }
 
-/// A crontab without the region. One that was cut in half (its end is missing) is left alone, since nobody knows what of
-/// the rest is the user's.
+/// A crontab without the whole regions in it. What was cut in half stays as it is.
 pub fn without_region(crontab: &str) -> String {
-    let Some((before, rest)) = crontab.split_once(BEGIN) else { return crontab.to_owned() };
-    let Some((_, after)) = rest.split_once(END) else { return crontab.to_owned() };
-    format!("{before}{}", after.strip_prefix('\n').unwrap_or(after))
+    let mut kept: Vec<&str> = Vec::new();
+    let mut begun = None;
+    for line in crontab.split_inclusive('\n') {
+        let word = line.trim_end_matches(['\n', '\r']);
+        if word == BEGIN {
+            begun = Some(kept.len());
+        }
+        kept.push(line);
+        if word == END
+            && let Some(at) = begun.take()
+        {
+            kept.truncate(at);
+        }
+    }
+    kept.concat()
 }
 
 /// Whether the region is there.
@@ -63,16 +80,19 @@ mod tests {
     fn the_region_comes_and_goes_and_the_rest_stays() {
         let region = region(&job(), 77).unwrap();
         assert!(
-            region.contains("\n17 11 * * * AUTHCTL_HOME='/a b/50\\%' '/usr/bin/authctl' --no-input rotate --due --scheduled\n"),
+            region.contains("\n17 11 * * * AUTHCTL_HOME='/a b/50\\%' '/usr/bin/authctl' --quiet --no-input rotate --due --scheduled\n"),
             "{region}"
         );
         let mine = "MAILTO=me\n0 * * * * true";
-        let with = with_region(mine, &region);
+        let with = with_region(mine, &region).unwrap();
         assert!(has_region(&with));
-        assert_eq!(with_region(&with, &region), with, "twice is once");
+        assert_eq!(with_region(&with, &region).unwrap(), with, "twice is once");
         assert_eq!(without_region(&with), format!("{mine}\n"));
         let cut = with.replace(END, "");
         assert_eq!(without_region(&cut), cut, "whose the rest is nobody knows");
+        assert!(with_region(&cut, &region).is_err());
+        let both = format!("{cut}5 5 * * * backup\n{region}");
+        assert!(without_region(&both).contains("backup") && with_region(&both, &region).is_err());
         assert!(super::region(&Job { program: "/a\nb".into(), variables: Vec::new() }, 0).is_err());
     }
 
@@ -81,7 +101,9 @@ mod tests {
         fn whatever_else_is_in_it_survives(before: String, after: String) {
             let region = region(&job(), 0).unwrap();
             let mine = format!("{before}\n{after}\n");
-            prop_assert_eq!(without_region(&with_region(&mine, &region)), without_region(&mine));
+            if let Ok(with) = with_region(&mine, &region) {
+                prop_assert_eq!(without_region(&with), without_region(&mine));
+            }
         }
     }
 }

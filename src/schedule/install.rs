@@ -1,6 +1,6 @@
 //! Putting the job where the system looks for it, and taking exactly that away again.
 
-use super::{Job, NAME, cron, launchd, systemd, task};
+use super::{Job, MARK, NAME, cron, launchd, systemd, task};
 use crate::disk;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -101,6 +101,14 @@ impl How {
 /// The system refused; what was written before that is a file without effect.
 pub fn install(how: How, job: &Job) -> Result<Installed, Error> {
     let files = how.files()?;
+    if let Some(control) =
+        job.variables.iter().map(|(_, value)| value.as_str()).chain(job.program.to_str()).find(|text| text.chars().any(char::is_control))
+    {
+        return Err(Error::Unsuitable(format!("`{}` cannot stand in a schedule", control.escape_debug())));
+    }
+    if let Some(path) = files.iter().find(|path| path.exists() && !is_ours(path)) {
+        return Err(Error::Unsuitable(format!("{} is there already, and `authctl schedule` did not write it", path.display())));
+    }
     let texts = match how {
         How::Systemd => vec![systemd::service(job), systemd::timer()],
         How::Launchd => vec![launchd::plist(job)],
@@ -108,7 +116,7 @@ pub fn install(how: How, job: &Job) -> Result<Installed, Error> {
         How::Crontab => {
             let minute = job.program.as_os_str().len() as u8;
             let region = cron::region(job, minute).map_err(Error::Unsuitable)?;
-            write_crontab(&cron::with_region(&crontab()?, &region))?;
+            write_crontab(&cron::with_region(&crontab()?, &region).map_err(Error::Unsuitable)?)?;
             return Ok(Installed { how, files, is_started: true });
         }
     };
@@ -141,7 +149,7 @@ pub fn install(how: How, job: &Job) -> Result<Installed, Error> {
 pub fn installed() -> Vec<Installed> {
     let mut found = Vec::new();
     for how in [How::Systemd, How::Launchd] {
-        let files: Vec<PathBuf> = how.files().unwrap_or_default().into_iter().filter(|path| path.exists()).collect();
+        let files: Vec<PathBuf> = how.files().unwrap_or_default().into_iter().filter(|path| is_ours(path)).collect();
         if !files.is_empty() {
             let is_started = match how {
                 How::Systemd => quietly("systemctl", &["--user", "is-enabled", &format!("{NAME}.timer")]).is_ok(),
@@ -183,6 +191,11 @@ pub fn remove(installed: &Installed) -> Result<(), Error> {
         let _ = quietly("systemctl", &["--user", "daemon-reload"]);
     }
     Ok(())
+}
+
+/// Whether a file was written here: a name alone proves nothing.
+fn is_ours(path: &Path) -> bool {
+    std::fs::read_to_string(path).is_ok_and(|text| text.contains(MARK))
 }
 
 /// A file among those of others, in a folder that others may read: there is no secret in it.

@@ -1,12 +1,13 @@
 //! The outcome of the last scheduled run: told by `schedule status`, and once by the next command in a terminal.
 
 use crate::disk::{self, Privacy};
+use crate::process::run_within;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use std::io::{self, Write};
+use std::io;
 use std::path::Path;
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::Command;
+use std::time::Duration;
 
 /// How long the user's program may take.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -59,20 +60,7 @@ impl LastRun {
 /// It cannot be run, or does not come to its end.
 pub fn notify(program: &[String], run: &LastRun) -> io::Result<()> {
     let Some((program, arguments)) = program.split_first() else { return Ok(()) };
-    let mut child = Command::new(program).args(arguments).stdin(Stdio::piped()).stdout(Stdio::null()).spawn()?;
-    if let Some(mut stdin) = child.stdin.take() {
-        let document = serde_json::json!({ "at": run.at.to_string(), "code": run.code, "outcome": run.outcome, "message": run.reason });
-        // Small enough for a pipe that nobody reads.
-        let _ = stdin.write_all(document.to_string().as_bytes());
-    }
-    let began = Instant::now();
-    while child.try_wait()?.is_none() {
-        if began.elapsed() > PATIENCE {
-            child.kill()?;
-            child.wait()?;
-            return Err(io::ErrorKind::TimedOut.into());
-        }
-        std::thread::sleep(Duration::from_millis(20));
-    }
-    Ok(())
+    let document = serde_json::json!({ "at": run.at.to_string(), "code": run.code, "outcome": run.outcome, "message": run.reason });
+    let done = run_within(Command::new(program).args(arguments), document.to_string().as_bytes(), PATIENCE)?;
+    done.map(drop).ok_or_else(|| io::ErrorKind::TimedOut.into())
 }

@@ -1,7 +1,7 @@
 //! A launchd agent (launchd.plist(5)).
 
 use super::task::escaped;
-use super::{ARGUMENTS, Job};
+use super::{ARGUMENTS, Job, MARK};
 
 /// What launchd calls it.
 pub const LABEL: &str = "com.github.authctl.rotate";
@@ -19,6 +19,7 @@ pub fn plist(job: &Job) -> String {
     format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
          <!DOCTYPE plist PUBLIC \"-//Apple//DTD PLIST 1.0//EN\" \"http://www.apple.com/DTDs/PropertyList-1.0.dtd\">\n\
+         <!-- {MARK} -->\n\
          <plist version=\"1.0\">\n\
          <dict>\n  \
          <key>Label</key>\n  <string>{LABEL}</string>\n  \

@@ -23,7 +23,21 @@ pub struct Job {
 }
 
 /// Its arguments.
-pub const ARGUMENTS: [&str; 4] = ["--no-input", "rotate", "--due", "--scheduled"];
+pub const ARGUMENTS: [&str; 5] = ["--quiet", "--no-input", "rotate", "--due", "--scheduled"];
+
+/// What a person may have set, and a scheduled run would lack.
+pub const CARRIED: [&str; 7] = [
+    "AUTHCTL_HOME",
+    "AUTHCTL_STORE",
+    "AUTHCTL_VAULT_PASSPHRASE_FILE",
+    "AUTHCTL_VAULT_IDENTITY",
+    "SSL_CERT_FILE",
+    "XDG_CONFIG_HOME",
+    "XDG_DATA_HOME",
+];
+
+/// What stands in every file, so that no other is taken for one of ours.
+pub const MARK: &str = "written by `authctl schedule install`";
 
 /// What it is called everywhere.
 pub const NAME: &str = "authctl-rotate";

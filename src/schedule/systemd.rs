@@ -1,10 +1,12 @@
 //! A systemd user timer (systemd.timer(5), systemd.exec(5)).
 
-use super::{ARGUMENTS, Job};
+use super::{ARGUMENTS, Job, MARK};
 
 /// The timer: once a day, made up for when the machine was off, and not at the same minute everywhere.
 pub fn timer() -> String {
-    "[Unit]\n\
+    format!(
+        "# {MARK}\n\
+     [Unit]\n\
      Description=Rotate the keys that are due\n\
      Documentation=man:authctl-rotate(1)\n\
      \n\
@@ -15,7 +17,7 @@ pub fn timer() -> String {
      \n\
      [Install]\n\
      WantedBy=timers.target\n"
-        .to_owned()
+    )
 }
 
 /// The service. It writes to the home folder and speaks to the network and the session bus, and to nothing else.
@@ -24,7 +26,8 @@ pub fn service(job: &Job) -> String {
     let variables: String =
         job.variables.iter().map(|(name, value)| format!("Environment={}\n", quoted(&format!("{name}={value}")))).collect();
     format!(
-        "[Unit]\n\
+        "# {MARK}\n\
+         [Unit]\n\
          Description=Rotate the keys that are due\n\
          Documentation=man:authctl-rotate(1)\n\
          \n\
@@ -48,9 +51,10 @@ pub fn service(job: &Job) -> String {
     )
 }
 
-/// A word of a unit file: quoted, `%` and `$` without their meaning (systemd.syntax(7), systemd.service(5)).
+/// A word of a unit file: quoted, `%` without its meaning (systemd.syntax(7)). `$` has none in a program's path and in
+/// `Environment` (systemd.exec(5)), and our arguments hold none.
 fn quoted(text: &str) -> String {
-    let escaped = text.replace('\\', "\\\\").replace('"', "\\\"").replace('%', "%%").replace('$', "$$");
+    let escaped = text.replace('\\', "\\\\").replace('"', "\\\"").replace('%', "%%");
     format!("\"{escaped}\"")
 }
 
@@ -62,7 +66,7 @@ mod tests {
     fn a_path_with_anything_in_it_stays_one_word() {
         let job = Job { program: "/home/a b/50%/\"x\"/authctl".into(), variables: vec![("AUTHCTL_HOME".into(), "/a b".into())] };
         let text = service(&job);
-        assert!(text.contains("ExecStart=\"/home/a b/50%%/\\\"x\\\"/authctl\" --no-input rotate --due --scheduled\n"), "{text}");
+        assert!(text.contains("ExecStart=\"/home/a b/50%%/\\\"x\\\"/authctl\" --quiet --no-input rotate --due --scheduled\n"), "{text}");
         assert!(text.contains("Environment=\"AUTHCTL_HOME=/a b\"\n"), "{text}");
     }
 }

@@ -15,7 +15,7 @@ const ROWS: [&[&str]; 12] = [
     &["provider"],
     &["config"],
     &["credential"],
-    &["disk", "secret"],
+    &["disk", "process", "secret"],
 ];
 
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {

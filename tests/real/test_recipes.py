@@ -49,6 +49,7 @@ class Place:
     def rotate(self, *flags, hours=0, **more):
         forced = ["--force"] if getattr(self.double, "force", False) else []
         ran = self.home.run("-v", "rotate", self.name, "--yes", *forced, *flags, env=later(hours) if hours else None, **more)
+        assert "vault alone" not in ran.err, ran
         # No key, old or new, is in what is said.
         secrets = [key.value for key in [*self.double.keys.values(), *self.double.dead]] + ([self.double.manager[1]] if self.double.manager else [])
         for secret in secrets:

@@ -5,10 +5,11 @@ use crate::app::{App, has_display};
 use crate::credential::{Index, StoreKind};
 use crate::failure::Failure;
 use crate::http::{Reply, Request, TransportError};
+use crate::process::run_within;
 use crate::store::{Error, Vault};
 use crate::ui::{self, launcher};
 use jiff::Timestamp;
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 use url::Url;
 
@@ -20,33 +21,6 @@ const SERVER_PATIENCE: Duration = Duration::from_secs(10);
 
 /// How long a program may take that only tells something of itself.
 const PROGRAM_PATIENCE: Duration = Duration::from_secs(5);
-
-/// Runs a program with nothing to read; `None` when it is not done in time, and then it is stopped.
-pub(super) fn run_within(command: &mut Command, patience: Duration) -> std::io::Result<Option<Output>> {
-    let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
-    let id = child.id();
-    let (sender, receiver) = std::sync::mpsc::channel();
-    std::thread::Builder::new().name("program".into()).spawn(move || sender.send(child.wait_with_output()))?;
-    match receiver.recv_timeout(patience) {
-        Ok(output) => output.map(Some),
-        Err(_) => {
-            stop(id);
-            Ok(None)
-        }
-    }
-}
-
-#[cfg(unix)]
-fn stop(id: u32) {
-    use rustix::process::{Pid, Signal, kill_process};
-    if let Some(pid) = i32::try_from(id).ok().and_then(Pid::from_raw) {
-        let _ = kill_process(pid, Signal::KILL);
-    }
-}
-
-/// It ends with this process's pipes.
-#[cfg(not(unix))]
-fn stop(_: u32) {}
 
 fn check(name: &str, status: &str, detail: impl Into<String>, hint: Option<String>) -> Check {
     Check { name: name.into(), status: status.into(), detail: detail.into(), hint }
@@ -257,7 +231,7 @@ fn some_server(entries: &[Index]) -> Option<Url> {
 
 /// Whether headers can be handed to curl, and whether there is one.
 pub(super) fn hand_over() -> Vec<Check> {
-    let curl = run_within(Command::new("curl").args(["-q", "--version"]), PROGRAM_PATIENCE);
+    let curl = run_within(Command::new("curl").args(["-q", "--version"]).stderr(Stdio::null()), b"", PROGRAM_PATIENCE);
     let version = curl.ok().flatten().and_then(|output| std::str::from_utf8(&output.stdout).ok()?.split(' ').nth(1).map(str::to_owned));
     let curl = match version {
         Some(version) => ok("curl", version),
@@ -292,7 +266,7 @@ fn memory_file() -> Check {
 /// Whether process 1 collects ended processes: the holder of a header is left to it.
 #[cfg(target_os = "linux")]
 pub(super) fn reaper() -> Option<Check> {
-    let output = run_within(Command::new("sh").args(["-c", "sleep 0 > /dev/null & echo $!"]), PROGRAM_PATIENCE).ok()??;
+    let output = run_within(Command::new("sh").args(["-c", "sleep 0 > /dev/null & echo $!"]), b"", PROGRAM_PATIENCE).ok()??;
     let pid: u32 = std::str::from_utf8(&output.stdout).ok()?.trim().parse().ok()?;
     std::thread::sleep(Duration::from_millis(300));
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();

@@ -1,27 +1,18 @@
 //! The same again in the environment that cron gives its jobs, as a process of its own.
 
 use super::super::documents::{Check, Doctor};
-use super::checks;
 use crate::failure::{Code, Failure};
-use std::process::Command;
+use crate::process::run_within;
+use crate::schedule::CARRIED;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 use url::Url;
 
 /// What cron sets (crontab(5)); everything else of this session is missing there, the bus and the keychain's first.
 const PATH: &str = "/usr/bin:/bin";
 
-/// What a person may have set here and must set again in the crontab.
-const OURS: [&str; 9] = [
-    "AUTHCTL_HOME",
-    "AUTHCTL_STORE",
-    "AUTHCTL_VAULT_PASSPHRASE_FILE",
-    "AUTHCTL_VAULT_IDENTITY",
-    "SSL_CERT_FILE",
-    "XDG_CONFIG_HOME",
-    "XDG_DATA_HOME",
-    "https_proxy",
-    "HTTPS_PROXY",
-];
+/// The proxies, which a session sets as well.
+const PROXIES: [&str; 2] = ["https_proxy", "HTTPS_PROXY"];
 
 /// How long the process may take: it waits for a keychain and for a server at most.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -40,14 +31,15 @@ pub(super) fn examine(server: Option<&Url>) -> Result<Doctor, Failure> {
     if let Some(home) = std::env::var_os("HOME") {
         command.current_dir(home);
     }
-    let Some(output) = checks::run_within(&mut command, PATIENCE)? else {
+    let Some(output) = run_within(command.stderr(Stdio::piped()), b"", PATIENCE)? else {
         return Err(Failure::new(Code::Failed, format!("in cron's environment authctl was not done after {} seconds", PATIENCE.as_secs())));
     };
     let mut doctor: Doctor = serde_json::from_slice(&output.stdout).map_err(|_| {
         let reason = String::from_utf8_lossy(&output.stderr).trim().to_owned();
         Failure::new(Code::Failed, format!("in cron's environment authctl itself fails: {reason}"))
     })?;
-    let set: Vec<&str> = OURS.into_iter().filter(|variable| std::env::var_os(variable).is_some_and(|value| !value.is_empty())).collect();
+    let set: Vec<&str> =
+        CARRIED.into_iter().chain(PROXIES).filter(|variable| std::env::var_os(variable).is_some_and(|value| !value.is_empty())).collect();
     if !set.is_empty() {
         doctor.checks.push(Check {
             name: "environment".into(),

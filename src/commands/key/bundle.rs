@@ -37,6 +37,9 @@ pub(super) struct Bundled {
     /// Its parts.
     #[serde(serialize_with = "stored_map")]
     pub parts: BTreeMap<String, Secret>,
+    /// The file says nothing but the key: what a key of that name is bound to, and how it is rotated, stays.
+    #[serde(skip)]
+    pub is_bare: bool,
 }
 
 impl Bundle {
@@ -80,7 +83,14 @@ impl Bundle {
 impl Bundled {
     /// A key that was found in a file of somebody else's.
     pub(super) fn from_file(found: &Discovered) -> Self {
-        Self { name: found.name.clone(), bound: found.bound.clone(), rotate_every: None, expires: None, parts: found.parts.clone() }
+        Self {
+            name: found.name.clone(),
+            bound: found.bound.clone(),
+            rotate_every: None,
+            expires: None,
+            parts: found.parts.clone(),
+            is_bare: true,
+        }
     }
 
     /// What is checked on every other way in.
@@ -115,6 +125,7 @@ mod tests {
             rotate_every: None,
             expires: None,
             parts: BTreeMap::from([("key".to_owned(), Secret::new(value))]),
+            is_bare: false,
         };
         let text = Bundle::of(vec![key("k 1")]).to_text();
         assert!(Bundle::from_text(&text).unwrap().keys[0].parts["key"].same_as("k 1"));

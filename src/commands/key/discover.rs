@@ -6,7 +6,7 @@ use crate::credential::{Bound, Kind, Name, Parts};
 use crate::failure::Failure;
 use crate::provider::{Catalogue, KeySpec, Row};
 use crate::secret::Alphabet;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A key that was found.
 pub(super) struct Discovered {
@@ -36,8 +36,15 @@ pub(super) fn discover(catalogue: &Catalogue, variables: &[Found]) -> Result<Vec
             vec![key.env.iter().take(key.parts.len()).collect()]
         };
         for group in groups {
-            let at: Option<Vec<usize>> = group.iter().map(|name| variables.iter().position(|variable| variable.name == **name)).collect();
-            if let Some(at) = at.filter(|at| !at.is_empty() && at.iter().all(|at| taken.get(*at) == Some(&false))) {
+            // Each time the first of them stands somewhere, with the others beside it.
+            let firsts = variables.iter().enumerate().filter(|(_, variable)| group.first().is_some_and(|name| variable.name == **name));
+            let beside =
+                |name: &String, inside: &str| variables.iter().position(|variable| variable.name == *name && variable.inside == inside);
+            let complete: Vec<Vec<usize>> =
+                firsts.filter_map(|(_, first)| group.iter().map(|name| beside(name, &first.inside)).collect()).collect();
+            for at in
+                complete.into_iter().filter(|at| !at.is_empty() && at.iter().all(|at| taken.get(*at) == Some(&false))).collect::<Vec<_>>()
+            {
                 at.iter().for_each(|at| taken.iter_mut().skip(*at).take(1).for_each(|taken| *taken = true));
                 let held: Vec<&Found> = at.iter().filter_map(|at| variables.get(*at)).collect();
                 found.push((at.first().copied().unwrap_or(0), describe(row, key, &held)?));
@@ -63,9 +70,13 @@ fn describe(row: &Row, key: &KeySpec, held: &[&Found]) -> Result<Discovered, Fai
         parts.get(&part.name).is_some_and(|value| value.check(Alphabet::Printable).is_err() || key.looks_wrong(&part.name, value.expose()))
     });
     let resolved = row.resolve(&BTreeMap::new());
+    let odd = held.iter().find_map(|variable| variable.problem);
     let problem = match (&resolved, wrong) {
+        _ if odd.is_some() => odd.map(|odd| format!("{odd}: run `authctl key add {name}`")),
         (Err(_), _) => Some(format!("where it belongs is not known: run `authctl key add {name} --set …`")),
-        (_, Some(part)) => Some(format!("the {} does not look like one of {}'s", part.label, row.title)),
+        (_, Some(part)) => {
+            Some(format!("the {} does not look like one of {}'s: if it is, run `authctl key add {name}`", part.label, row.title))
+        }
         (Ok(_), None) => None,
     };
     let origins = resolved.ok().and_then(|row| row.bound_origins().ok()).unwrap_or_default();
@@ -74,16 +85,25 @@ fn describe(row: &Row, key: &KeySpec, held: &[&Found]) -> Result<Discovered, Fai
     Ok(Discovered { name, parts, bound, places, problem })
 }
 
-/// Several keys of one provider get accounts, named after their variables.
+/// Several keys of one provider get accounts, named after where they stand; none takes the place of another.
 fn name_apart(found: &mut [Discovered]) {
     let counted: BTreeMap<String, usize> = found.iter().fold(BTreeMap::new(), |mut counted, key| {
         *counted.entry(key.name.to_string()).or_default() += 1;
         counted
     });
     for key in found.iter_mut().filter(|key| counted.get(&key.name.to_string()).is_some_and(|count| *count > 1)) {
-        let variable = key.places.first().map(|(name, _)| name.to_ascii_lowercase().replace('_', "-")).unwrap_or_default();
-        if let Ok(name) = Name::new(key.name.provider(), &variable) {
+        let Some((variable, place)) = key.places.first() else { continue };
+        let words = if place.starts_with('/') { place.as_str() } else { variable.as_str() };
+        let account = words.trim_matches('/').to_ascii_lowercase().replace(['_', '/', ' '], "-");
+        if let Ok(name) = Name::new(key.name.provider(), &account) {
             key.name = name;
+        }
+    }
+    let mut names: BTreeSet<String> = BTreeSet::new();
+    for key in found.iter_mut() {
+        if !names.insert(key.name.to_string()) && key.problem.is_none() {
+            key.problem =
+                Some(format!("there is another `{}` in the file: run `authctl key add {}/ACCOUNT`", key.name, key.name.provider()));
         }
     }
 }
@@ -114,5 +134,24 @@ mod tests {
             ("openai", 1, false),
         ];
         assert_eq!(shown.iter().map(|(name, parts, fine)| (name.as_str(), *parts, *fine)).collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn the_parts_of_one_key_stand_beside_each_other() {
+        let home = tempfile::tempdir().unwrap();
+        let catalogue = Catalogue::new(&Paths::in_one(home.path()));
+        let (id, secret) = ("AKIAIOSFODNN7EXAMPL2", "s".repeat(40));
+        let text = format!(
+            "{{\"a\":{{\"AWS_ACCESS_KEY_ID\":\"{id}\"}},\"b\":{{\"AWS_ACCESS_KEY_ID\":\"{id}\",\"AWS_SECRET_ACCESS_KEY\":\"{secret}\"}},
+              \"dev\":{{\"STRIPE_API_KEY\":\"sk_test_0123456789\"}},\"prod\":{{\"STRIPE_API_KEY\":\"sk_live_0123456789\"}}}}"
+        );
+        let found = discover(&catalogue, &dotenv::read(&text).unwrap()).unwrap();
+        let shown: Vec<(String, &str)> = found.iter().map(|key| (key.name.to_string(), key.places[0].1.as_str())).collect();
+        let expected = [
+            ("aws", "/b/AWS_ACCESS_KEY_ID"),
+            ("stripe/dev-stripe-api-key", "/dev/STRIPE_API_KEY"),
+            ("stripe/prod-stripe-api-key", "/prod/STRIPE_API_KEY"),
+        ];
+        assert_eq!(shown.iter().map(|(name, place)| (name.as_str(), *place)).collect::<Vec<_>>(), expected);
     }
 }

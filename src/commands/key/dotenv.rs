@@ -8,49 +8,91 @@ use serde_json::Value;
 pub(super) struct Found {
     /// Its name; in JSON the last word of the path.
     pub name: String,
-    /// Its value.
+    /// Its value, as far as it can be told.
     pub value: Secret,
     /// `line 3`, or the path in a JSON document.
     pub place: String,
+    /// What it stands in: the parts of one key stand in one object.
+    pub inside: String,
+    /// Why the value may be another one: a shell would make something else of it.
+    pub problem: Option<&'static str>,
 }
 
 /// Everything in a file that could be a variable.
 pub(super) fn read(text: &str) -> Result<Vec<Found>, String> {
-    if text.trim_start().starts_with('{') {
+    let text = text.trim_start_matches('\u{feff}');
+    if text.trim_start().starts_with(['{', '[']) {
         let document: Value =
             serde_json::from_str(text).map_err(|error| format!("line {}, column {}: it is not JSON", error.line(), error.column()))?;
         let mut found = Vec::new();
         walk(&document, "", "", &mut found);
         return Ok(found);
     }
-    Ok(text.lines().enumerate().filter_map(|(number, line)| variable(line, number + 1)).collect())
+    Ok(lines(text))
 }
 
 fn walk(value: &Value, name: &str, path: &str, found: &mut Vec<Found>) {
     match value {
-        Value::String(text) => found.push(Found { name: name.to_owned(), value: Secret::new(text.as_str()), place: path.to_owned() }),
+        Value::String(text) => {
+            let inside = path.rsplit_once('/').map_or("", |(inside, _)| inside).to_owned();
+            found.push(Found { name: name.to_owned(), value: Secret::new(text.as_str()), place: path.to_owned(), inside, problem: None });
+        }
         Value::Object(fields) => fields.iter().for_each(|(field, value)| walk(value, field, &format!("{path}/{field}"), found)),
         Value::Array(items) => items.iter().enumerate().for_each(|(number, item)| walk(item, name, &format!("{path}/{number}"), found)),
         _ => {}
     }
 }
 
-/// `export NAME="VALUE" # remark`, with what is optional there.
-fn variable(line: &str, number: usize) -> Option<Found> {
-    let line = line.trim();
-    let line = line.strip_prefix("export ").unwrap_or(line).trim_start();
-    let (name, rest) = line.split_once('=')?;
-    let name = name.trim();
-    if name.is_empty() || !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
-        return None;
+fn lines(text: &str) -> Vec<Found> {
+    let mut found: Vec<Found> = Vec::new();
+    let mut rest = text.lines().enumerate();
+    while let Some((number, line)) = rest.next() {
+        let Some((name, value)) = assignment(line) else { continue };
+        let (value, problem, open) = value_of(value);
+        if let Some(quote) = open {
+            // It goes on behind the end of the line, and what stands there is no variable.
+            rest.by_ref().find(|(_, line)| line.contains(quote));
+        }
+        // Of two the last one counts, as in a shell.
+        found.retain(|earlier| earlier.name != name);
+        if !value.is_empty() {
+            let place = format!("line {}", number + 1);
+            found.push(Found { name: name.to_owned(), value: Secret::new(value), place, inside: String::new(), problem });
+        }
     }
-    let rest = rest.trim();
-    let value = match rest.chars().next() {
-        Some(quote @ ('"' | '\'')) => rest.get(1..)?.split(quote).next()?,
-        // A remark begins behind a space alone: `#` may stand in a key.
-        _ => rest.split(" #").next()?.trim(),
-    };
-    (!value.is_empty()).then(|| Found { name: name.to_owned(), value: Secret::new(value), place: format!("line {number}") })
+    found
+}
+
+/// `export NAME=…`, with what is optional there.
+fn assignment(line: &str) -> Option<(&str, &str)> {
+    let line = line.trim();
+    let line = line.strip_prefix("export").filter(|rest| rest.starts_with([' ', '\t'])).unwrap_or(line);
+    let (name, value) = line.split_once('=')?;
+    let name = name.trim();
+    let is_name = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    is_name.then_some((name, value))
+}
+
+/// The value, what is odd about it, and the quote that is still open at the end of the line.
+fn value_of(text: &str) -> (&str, Option<&'static str>, Option<char>) {
+    let value = text.trim();
+    if let Some(quote @ ('"' | '\'')) = value.chars().next() {
+        let inner = value.get(1..).unwrap_or_default();
+        let Some((inner, behind)) = inner.split_once(quote) else {
+            return (inner, Some("its quotes do not close on its line"), Some(quote));
+        };
+        let behind = behind.trim();
+        let odd = (!behind.is_empty() && !behind.starts_with('#')).then_some("something stands behind its quotes");
+        let escaped = (quote == '"' && inner.contains(['\\', '$', '`'])).then_some("a shell would make another value of it");
+        return (inner, odd.or(escaped), None);
+    }
+    // A remark begins behind a space alone: `#` may stand in a key.
+    let end =
+        text.char_indices().zip(std::iter::once(' ').chain(text.chars())).find(|((_, c), before)| *c == '#' && before.is_whitespace());
+    let value = text.get(..end.map_or(text.len(), |((at, _), _)| at)).unwrap_or_default().trim();
+    let odd =
+        value.contains([' ', '\t', '"', '\'', '\\', '$', '`', ';', '&', '|', '(']).then_some("a shell would make another value of it");
+    (value, odd, None)
 }
 
 #[cfg(test)]
@@ -64,10 +106,31 @@ mod tests {
 
     #[test]
     fn lines_are_read_as_env_files_have_them() {
-        let text = "# a remark\nA=1\nexport B = 'two words' # why\nC=\"x#y\"\nD=x#y # z\n\nnot a line\nE=\n=f\r\n  G=h\r\n";
+        let text =
+            "\u{feff}A=1\nexport B = 'two words' # why\nC=\"x#y\"\nexport\tD=x#y\t# z\n\nnot a line\nE= # set me\n=f\r\n  G=h\r\nA=2\n";
         let expected =
-            [("A", "1", "line 2"), ("B", "two words", "line 3"), ("C", "x#y", "line 4"), ("D", "x#y", "line 5"), ("G", "h", "line 10")];
+            [("B", "two words", "line 2"), ("C", "x#y", "line 3"), ("D", "x#y", "line 4"), ("G", "h", "line 9"), ("A", "2", "line 10")];
         assert_eq!(shown(text).iter().map(|(a, b, c)| (a.as_str(), b.as_str(), c.as_str())).collect::<Vec<_>>(), expected);
+        assert!(read(text).unwrap().iter().all(|found| found.problem.is_none()));
+    }
+
+    #[test]
+    fn what_a_shell_would_read_otherwise_is_no_key() {
+        for odd in [
+            "K=\"a\\\"b\"",
+            "K=\"open",
+            "K=${OTHER}",
+            "K=$(pass show k)",
+            "K=abc; export X=1",
+            "K=ab\"cd\"",
+            "K=a\\ b",
+            "K='a' b",
+            "K=\"a$b\"",
+        ] {
+            assert!(read(odd).unwrap().iter().all(|found| found.problem.is_some()), "{odd}");
+        }
+        let inside = read("HELP=\"\nK=example\n\"\nREAL=1\n").unwrap();
+        assert_eq!(inside.iter().map(|found| found.name.as_str()).collect::<Vec<_>>(), ["REAL"], "what is in a value is no variable");
     }
 
     #[test]

@@ -58,6 +58,7 @@ pub(super) fn export(app: &App, args: &ExportArgs) -> Result<(), Failure> {
             rotate_every: index.rotate_every,
             expires: index.expires,
             parts: handed.parts,
+            is_bare: false,
         });
     }
     let text = Bundle::of(keys).to_text();

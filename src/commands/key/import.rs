@@ -105,10 +105,15 @@ fn plain(app: &App, args: &ImportArgs, bytes: &[u8]) -> Result<(), Failure> {
     if found.is_empty() {
         return Err(Failure::new(Code::NotFound, format!("no key that is known is in {shown}")));
     }
+    let left = found.iter().filter(|key| key.problem.is_some()).count();
     for (name, place) in found.iter().filter(|key| key.problem.is_none() && !args.dry_run).flat_map(|key| &key.places) {
         app.ui.say(&format!("now delete {name} in {shown} ({place}), and in every copy and backup of it"));
     }
-    Ok(())
+    match left {
+        0 => Ok(()),
+        1 => Err(Failure::new(Code::Findings, format!("one key in {shown} was not taken"))),
+        left => Err(Failure::new(Code::Findings, format!("{left} keys in {shown} were not taken"))),
+    }
 }
 
 fn taken(name: &Name) -> Failure {
@@ -123,16 +128,21 @@ fn store(app: &App, key: &Bundled, replace: bool) -> Result<(), Failure> {
     let slots = Slots::of(key.parts.clone());
     let with = |index: Index| Index {
         kind: Kind::Key,
-        rotate_every: key.rotate_every.clone(),
+        rotate_every: if key.is_bare { index.rotate_every.clone() } else { key.rotate_every.clone() },
         expires: key.expires,
         key_since: Some(Timestamp::now()),
         ..index
     };
     let saved = match look(&keeper, name)? {
         Look::Found(_) if !replace => return Err(taken(name)),
+        Look::Found(found) if key.is_bare && found.index.kind == Kind::Login => {
+            return Err(Failure::new(Code::Refused, format!("`{name}` is a login"))
+                .hint("choose another account: `authctl key add PROVIDER/ACCOUNT`"));
+        }
         Look::Found(found) => {
+            let bound = if key.is_bare { found.record.bound.clone() } else { key.bound.clone() };
             let slots = replacing(app, name, found.record.slots(), key.parts.clone(), None);
-            let next = found.record.next(key.bound.clone(), SecretPart::Key(slots));
+            let next = found.record.next(bound, SecretPart::Key(slots));
             save(&keeper, &lock, &with(found.index.clone()), next, Sealed::default(), None)?
         }
         _ => {

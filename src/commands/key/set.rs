@@ -1,7 +1,7 @@
 use super::super::{answer, args, complete, documents, warn_all};
 use crate::acquire::{current, save, settle};
 use crate::app::App;
-use crate::credential::{Bound, Kind, Name, SecretPart, Slots};
+use crate::credential::{Bound, Index, Kind, Name, SecretPart, Slots};
 use crate::failure::{Code, Failure};
 use crate::secret::Secret;
 
@@ -23,8 +23,8 @@ pub struct SetArgs {
     #[arg(long, value_name = "DATE", value_parser = args::date)]
     expires: Option<jiff::civil::Date>,
     /// The credential that may manage keys
-    #[arg(long, value_name = "NAME", add = complete::credentials())]
-    manager: Option<Name>,
+    #[arg(long, value_name = "NAME", add = complete::credentials(), value_parser = args::optional_name)]
+    manager: Option<args::OptionalName>,
     /// The provider's id of the key
     #[arg(long, value_name = "ID", value_parser = args::word)]
     id: Option<String>,
@@ -50,7 +50,13 @@ pub(super) fn set(app: &App, args: &SetArgs) -> Result<(), Failure> {
     let mut index = found.index.clone();
     index.rotate_every = args.rotate_every.clone().or(index.rotate_every);
     index.expires = args.expires.or(index.expires);
-    index.manager = args.manager.clone().or(index.manager);
+    if let Some(args::OptionalName(manager)) = &args.manager {
+        if let Some(manager) = manager.as_ref().filter(|manager| **manager != *name) {
+            let there = Index::read(&app.paths.credentials(), manager)?;
+            there.ok_or_else(|| crate::acquire::Error::NotFound(manager.clone()))?;
+        }
+        index.manager.clone_from(manager);
+    }
     let mut bound: Bound = found.record.bound.clone();
     if let Some(row) = app.catalogue.find(name.provider())? {
         // Only what a recipe needs: another host or site would be another place to send the key to.

@@ -25,7 +25,7 @@ use report::{Line, summary};
 /// and is what a schedule runs. The exit code is 8 when something is left to do.
 #[derive(clap::Args, Debug)]
 #[command(
-    after_help = "Examples:\n  authctl rotate gitlab\n  authctl rotate openai --manager openai/admin --set project=proj_123\n  authctl rotate --due --dry-run\n  authctl rotate --due\n  authctl rotate stripe < new-key.txt"
+    after_help = "Examples:\n  authctl rotate gitlab\n  authctl rotate openai --manager openai/admin\n  authctl rotate --due --dry-run\n  authctl rotate --due\n  authctl rotate stripe < new-key.txt"
 )]
 pub struct RotateArgs {
     /// The credentials: PROVIDER or PROVIDER/ACCOUNT
@@ -41,7 +41,7 @@ pub struct RotateArgs {
     #[arg(long)]
     force: bool,
     /// The credential that may manage keys, where the key cannot do that itself; it is remembered
-    #[arg(long, value_name = "NAME", add = complete::credentials())]
+    #[arg(long, value_name = "NAME", add = complete::credentials(), conflicts_with = "due")]
     manager: Option<Name>,
     /// How long the old key stays good (a minute at least)
     #[arg(long, value_name = "TIME", value_parser = args::duration)]
@@ -181,7 +181,7 @@ fn many(app: &App, plans: &[Plan], args: &RotateArgs) -> Result<(), Failure> {
         }
         let what_is_due = matches!(plan.what, What::Rotate(_));
         let mut options = options(app, args);
-        options.create = if args.due { what_is_due || finishes_into_due(app, plan) } else { true };
+        options.create = if args.due { what_is_due || finishes_into_due(plan) } else { true };
         let result = rotate(&app.keeper(), &plan.name, &options);
         let by_hand = matches!(result, Err(Error::ByHand { .. }));
         match result.map_err(Failure::from) {
@@ -213,16 +213,18 @@ fn many(app: &App, plans: &[Plan], args: &RotateArgs) -> Result<(), Failure> {
     if let Some((_, failure)) = shut.into_iter().next() {
         return Err(failure);
     }
-    match lines.iter().filter(|line| line.is_failure).count() {
-        0 => Ok(()),
-        count => Err(Failure::new(Code::Findings, format!("{count} of {} could not be rotated", lines.len()))
-            .hint("run `authctl status` for what is pending, and `authctl rotate NAME` for one of them")),
+    let left: Vec<&str> = lines.iter().filter(|line| line.is_left).map(|line| line.name.as_str()).collect();
+    if left.is_empty() {
+        return Ok(());
     }
+    let names = left.iter().take(3).copied().collect::<Vec<_>>().join(", ");
+    let more = if left.len() > 3 { ", …" } else { "" };
+    Err(Failure::new(Code::Findings, format!("{} of {} are left to do: {names}{more}", left.len(), lines.len()))
+        .hint("run `authctl status` for what is pending, and `authctl rotate NAME` for one of them"))
 }
 
 /// Whether, once what is unfinished is finished, the key itself is due.
-fn finishes_into_due(app: &App, plan: &Plan) -> bool {
-    let _ = app;
+fn finishes_into_due(plan: &Plan) -> bool {
     plan.what == What::Finish && plan.waits_until.is_none() && plan.due.is_some_and(|due| due <= Timestamp::now())
 }
 

@@ -12,11 +12,12 @@ use jiff::Timestamp;
 
 /// One credential of a run.
 pub(super) struct Line {
-    name: String,
+    pub(super) name: String,
     result: String,
     detail: String,
     old_until: Option<Timestamp>,
-    pub(super) is_failure: bool,
+    /// Whether somebody still has to do something.
+    pub(super) is_left: bool,
 }
 
 impl Line {
@@ -34,17 +35,17 @@ impl Line {
             Report { ended: 1.., .. } => ("ended", ended),
             _ => ("nothing", waits.unwrap_or_else(|| "nothing was left to do".into())),
         };
-        Self { name: name.to_string(), result: result.into(), detail, old_until: report.waits_until, is_failure: false }
+        Self { name: name.to_string(), result: result.into(), detail, old_until: report.waits_until, is_left: false }
     }
 
     pub(super) fn by_hand(name: &Name) -> Self {
         let detail = format!("make a new key, then run `authctl rotate {name}` in a terminal");
-        Self { name: name.to_string(), result: "by_hand".into(), detail, old_until: None, is_failure: false }
+        Self { name: name.to_string(), result: "by_hand".into(), detail, old_until: None, is_left: true }
     }
 
     pub(super) fn failed(name: &Name, failure: &Failure) -> Self {
         let (result, detail) = (failure.code.name().to_owned(), failure.message.clone());
-        Self { name: name.to_string(), result, detail, old_until: None, is_failure: true }
+        Self { name: name.to_string(), result, detail, old_until: None, is_left: true }
     }
 
     pub(super) fn document(&self) -> RotationResult {

@@ -24,7 +24,7 @@ pub(super) fn judge(index: &Index, row: Option<&Row>, policy: &Policy, soon: Tim
         }
         for until in &progress.retiring {
             if *until > now {
-                say("rotation_retiring", true, format!("the key before it is good until {}", relative(*until, now)), None);
+                say("rotation_retiring", true, format!("the key before it is ended {}", relative(*until, now)), None);
             } else {
                 say("rotation_retiring", false, "the key before it is still to be ended".into(), again());
             }
