@@ -145,6 +145,10 @@ fn copy(found: &Found, name: &Name, store: StoreKind) -> Result<(Record, Index),
         leftovers: old.leftovers.clone(),
         rotate_every: old.rotate_every.clone(),
         expires: old.expires,
+        manager: old.manager.clone(),
+        recipe: old.recipe.clone(),
+        agreed: old.agreed,
+        rotation_error: old.rotation_error.clone(),
         ..Index::adding(&record, old.kind, store, now())
     };
     Ok((record, index))

@@ -34,7 +34,8 @@ pub fn save(
     sealed.record = Some(next.clone());
     let key = next.seal_key()?;
     let in_file = match room {
-        Some(room) => sealed.write_into(room, &id, &key),
+        // Room that is gone (swept, moved) is no reason to give up the file.
+        Some(room) => sealed.write_into(room, &id, &key).or_else(|_| sealed.write(&folder, &id, &key)),
         None => sealed.write(&folder, &id, &key),
     };
     // A sealed file that was refused is no reason to give up the store, and the other way round.

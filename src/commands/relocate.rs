@@ -110,8 +110,21 @@ pub(super) fn run_rename(app: &App, args: &RenameArgs) -> Result<(), Failure> {
     }
     let saved = rename_credential(&app.keeper(), old, new)?;
     warn_all(app, &saved.warnings);
+    tell_managed(app, old, new);
     app.ui.say(&format!("{old} is called {new} now"));
     answer(app.output, || documents::Renamed { name: new.to_string(), was: old.to_string() }, |_| Ok(()))
+}
+
+/// The keys that it manages learn its new name; what cannot be written says so when it is rotated.
+fn tell_managed(app: &App, old: &Name, new: &Name) {
+    let folder = app.paths.credentials();
+    for entry in Index::all(&folder).into_iter().flatten().filter(|entry| entry.manager.as_ref() == Some(old)) {
+        let Ok(_lock) = app.keeper().lock(&entry.name) else { continue };
+        let Ok(Some(entry)) = Index::read(&folder, &entry.name) else { continue };
+        if let Err(error) = (Index { manager: Some(new.clone()), ..entry }).write(&folder) {
+            app.ui.warn(&error.to_string());
+        }
+    }
 }
 
 /// Asked before any lock, so that a wrong name leaves no lock file behind.

@@ -1,6 +1,6 @@
 //! The slots of an API key: the one that is handed out, and what a rotation has made and not yet ended.
 
-use crate::secret::{Alphabet, BadSecret, Secret, stored_map, stored_option};
+use crate::secret::{Alphabet, BadSecret, Secret, stored_list, stored_map, stored_option};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -41,6 +41,8 @@ pub struct Made {
     /// The provider's id of it, or the slot it sits in; unknown where a person made it.
     #[serde(default, serialize_with = "stored_option", skip_serializing_if = "Option::is_none")]
     pub id: Option<Secret>,
+    /// When it was made: a provider may take a while to know it.
+    pub at: Timestamp,
 }
 
 /// A key that was replaced.
@@ -62,10 +64,13 @@ pub struct Retiring {
 }
 
 /// An intent: it is on the disk before the request is sent.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Making {
     /// By which the key is found at the provider.
     pub label: String,
+    /// The ids that were there before, where keys have no labels: what is new is known by that.
+    #[serde(default, serialize_with = "stored_list", skip_serializing_if = "Vec::is_empty")]
+    pub known: Vec<Secret>,
     /// When it was asked for; after a while the request can no longer arrive.
     pub at: Timestamp,
     /// Whether the old key ends in the same moment: readers then wait for the lock.
@@ -90,7 +95,7 @@ impl Slots {
     pub fn replaced_by(&self, parts: Parts, id: Option<Secret>, (since, until): (Timestamp, Timestamp), has_slots: bool) -> Self {
         let mut retiring = self.retiring.clone();
         if let Some(pending) = &self.pending {
-            retiring.push(Retiring { parts: pending.parts.clone(), id: pending.id.clone(), since, until, by_hand: false });
+            retiring.push(Retiring { parts: pending.parts.clone(), id: pending.id.clone(), since, until, by_hand: pending.id.is_none() });
         }
         if self.made || has_slots {
             retiring.push(Retiring { parts: self.active.clone(), id: self.active_id.clone(), since, until, by_hand: !self.made });
@@ -159,9 +164,9 @@ mod tests {
     #[test]
     fn a_key_given_by_hand_loses_nothing_that_was_made() {
         let at = Timestamp::UNIX_EPOCH;
-        let made = Made { parts: parts("p"), id: Some(Secret::new("3")) };
-        let roll = Making { label: "k".into(), at, roll: true };
-        let making = vec![Making { label: "l".into(), at, roll: false }, roll];
+        let made = Made { parts: parts("p"), id: Some(Secret::new("3")), at };
+        let roll = Making { label: "k".into(), known: Vec::new(), at, roll: true };
+        let making = vec![Making { label: "l".into(), known: Vec::new(), at, roll: false }, roll];
         let slots = Slots { active_id: Some(Secret::new("2")), made: true, pending: Some(made), making, ..Slots::of(parts("a")) };
         let after = slots.replaced_by(parts("new"), None, (at, at), false);
         let ids: Vec<&str> = after.retiring.iter().filter_map(|old| old.id.as_ref()).map(Secret::expose).collect();

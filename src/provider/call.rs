@@ -7,7 +7,8 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// One request. In its texts `${…}` stands for values: `${label}`, `${id}` (the old key's, or the one to be ended),
-/// `${part:NAME}` of the key, settings by their names (`${number:NAME}` as a number), `${old:/pointer}` for what the old key's metadata says, and
+/// `${part:NAME}` of the key, settings by their names (`${number:NAME}` as a number), `${old:/pointer}` for what the old key's metadata says
+/// (`${nullable:/pointer}` where null says something), and
 /// `${expires:FORMAT}` (`date`, `datetime`, `rfc3339`, `millis`, `seconds`). A `?` behind the word leaves the field out
 /// where there is no value.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -150,7 +151,7 @@ impl Call {
     pub(super) fn check(&self, settings: &BTreeMap<String, Setting>) -> Result<(), String> {
         for text in self.texts() {
             for word in words(text).map_err(|error| error.to_string())?.into_iter().filter_map(Result::err) {
-                let known = matches!(word.name, "label" | "id" | "part" | "old" | "expires" | "session")
+                let known = matches!(word.name, "label" | "id" | "part" | "old" | "nullable" | "expires" | "session")
                     || settings.contains_key(word.name)
                     || word.name == "number" && settings.contains_key(word.argument);
                 if !known {

@@ -125,9 +125,11 @@ impl RotationKind {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Caller {
-    /// The key itself (or a manager, if one is named).
+    /// The key itself, and nobody else: the requests are about whoever makes them.
     #[default]
     Own,
+    /// The key itself, or a manager where one is named: the requests name the key.
+    Either,
     /// A credential that may manage keys; it must be named.
     Manager,
 }
@@ -250,6 +252,9 @@ pub struct List {
     /// JSON pointer to an item's value (`two_slot`: to tell which slot holds the active key).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value: Option<String>,
+    /// So many keys fill a page: then there may be more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub full: Option<usize>,
     /// JSON pointer to what says that there are further pages: then what is not seen is not known to be absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub more: Option<String>,

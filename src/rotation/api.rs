@@ -86,6 +86,8 @@ impl CallError {
 pub struct Api<'a> {
     pub keeper: &'a Keeper<'a>,
     pub recipe: &'a Recipe,
+    /// Whether what the answer says counts, and not only its status.
+    pub wants_document: bool,
 }
 
 impl Api<'_> {
@@ -109,7 +111,8 @@ impl Api<'_> {
             TransportError::Lost(reason) => CallError::Lost(format!("{host}: {reason}")),
         })?;
         tracing::debug!(host, status = reply.status, "the provider answered");
-        judge(call, &reply).map_err(|error| error.without(caller.parts.values().chain(values.parts.values()).chain(&values.id)))
+        judge(call, &reply, self.wants_document)
+            .map_err(|error| error.without(caller.parts.values().chain(values.parts.values()).chain(&values.id)))
     }
 
     fn authorization(
@@ -135,10 +138,11 @@ impl Api<'_> {
     }
 }
 
-fn judge(call: &Call, reply: &Reply) -> Result<Value, CallError> {
+fn judge(call: &Call, reply: &Reply, wants_document: bool) -> Result<Value, CallError> {
     let document = read(call, &reply.body);
     match reply.status {
         status if call.gone.contains(&status) => Err(CallError::Gone),
+        200..300 if !wants_document => Ok(Value::Null),
         200..300 => {
             let document = document.map_err(CallError::Lost)?;
             let failed = call.failures.iter().filter_map(|pointer| document.pointer(pointer)).find(|found| is_filled(found));
@@ -207,7 +211,7 @@ mod tests {
 
     fn judged(call: Value, status: u16, body: &str) -> Result<Value, CallError> {
         let call: Call = serde_json::from_value(call).unwrap();
-        judge(&call, &Reply { status, retry_after: None, date: None, body: body.as_bytes().to_vec() })
+        judge(&call, &Reply { status, retry_after: None, date: None, body: body.as_bytes().to_vec() }, true)
     }
 
     #[test]

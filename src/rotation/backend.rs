@@ -5,7 +5,7 @@ use super::api::CallError;
 use super::fill::Values;
 use crate::credential::{Made, Making, Parts, Slots};
 use crate::secret::Secret;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 /// A key that the provider lists.
 #[derive(Clone, Debug)]
@@ -33,6 +33,8 @@ pub struct Listing {
 pub trait Backend {
     /// From now on this key asks, where no manager does.
     fn use_key(&mut self, active: &Parts);
+    /// Whether keys are found by their labels; else only by when they were made.
+    fn has_labels(&self) -> bool;
     /// Whether a lost answer can leave a key behind that nobody has.
     fn leaves_orphans(&self) -> bool;
     /// The id of the active key, where it can be found out.
@@ -51,34 +53,31 @@ pub trait Backend {
     fn end(&self, values: &Values) -> Result<(), CallError>;
 }
 
-/// Which listed keys nobody has: made for one of the intents, in no slot. Without labels, a key that came into being in
-/// the time of an intent.
-pub fn orphans<'a>(listing: &'a Listing, slots: &Slots, arrival: jiff::SignedDuration) -> Vec<&'a Listed> {
+/// Which listed keys nobody has: made for one of the intents, in no slot. Without labels (`has_labels`), the one key that
+/// was not there before an intent and came into being about then; that is a guess, and two of them are none.
+pub fn orphans<'a>(listing: &'a Listing, slots: &Slots, has_labels: bool, about: SignedDuration) -> Vec<&'a Listed> {
     let kept = |id: &Secret| {
         let pending = slots.pending.iter().filter_map(|made| made.id.as_ref());
         let retiring = slots.retiring.iter().filter_map(|old| old.id.as_ref());
         slots.active_id.iter().chain(pending).chain(retiring).any(|ours| ours.same_as(id.expose()))
     };
-    let in_time = |created: Timestamp, making: &Making| {
-        let early = making.at.saturating_sub(jiff::SignedDuration::from_secs(5)).unwrap_or(Timestamp::MIN);
-        let late = making.at.saturating_add(arrival).unwrap_or(Timestamp::MAX);
-        (early..=late).contains(&created)
-    };
+    let about_then = |created: Timestamp, making: &Making| created.duration_since(making.at).abs() <= about;
+    let is_new =
+        |key: &Listed, making: &Making| !making.known.is_empty() && !making.known.iter().any(|known| known.same_as(key.id.expose()));
     let meant = |key: &Listed| {
         slots.making.iter().any(|making| match (&key.label, key.created) {
-            (Some(label), _) => *label == making.label,
-            // Nothing is ended on a guess while the id of the key in use is not known.
-            (None, Some(created)) => slots.active_id.is_some() && in_time(created, making),
-            (None, None) => false,
+            (Some(label), _) if has_labels => *label == making.label,
+            (_, Some(created)) if !has_labels => is_new(key, making) && about_then(created, making),
+            _ => false,
         })
     };
-    listing.keys.iter().filter(|key| !kept(&key.id) && meant(key)).collect()
+    let found: Vec<&Listed> = listing.keys.iter().filter(|key| !kept(&key.id) && meant(key)).collect();
+    if has_labels || found.len() == 1 { found } else { Vec::new() }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use jiff::SignedDuration;
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(second).unwrap()
@@ -92,22 +91,25 @@ mod tests {
     fn only_what_was_meant_and_nobody_has_is_an_orphan() {
         let slots = Slots {
             active_id: Some(Secret::new("1")),
-            pending: Some(Made { parts: Parts::new(), id: Some(Secret::new("2")) }),
-            making: vec![Making { label: "l".into(), at: at(1000), roll: false }],
+            pending: Some(Made { parts: Parts::new(), id: Some(Secret::new("2")), at: at(0) }),
+            making: vec![Making { label: "l".into(), known: vec![Secret::new("1"), Secret::new("8")], at: at(1000), roll: false }],
             ..Slots::of(Parts::new())
         };
-        let found = |slots: &Slots, keys: Vec<Listed>| -> Vec<String> {
+        let found = |slots: &Slots, has_labels, keys: Vec<Listed>| -> Vec<String> {
             let listing = Listing { keys, is_partial: false };
-            orphans(&listing, slots, SignedDuration::from_mins(10)).into_iter().map(|key| key.id.expose().to_owned()).collect()
+            let orphans = orphans(&listing, slots, has_labels, SignedDuration::from_mins(10));
+            orphans.into_iter().map(|key| key.id.expose().to_owned()).collect()
         };
         let keys =
             vec![listed("1", Some("l"), None), listed("2", Some("l"), None), listed("3", Some("l"), None), listed("4", Some("x"), None)];
-        assert_eq!(found(&slots, keys), ["3"]);
+        assert_eq!(found(&slots, true, keys), ["3"]);
         let keys = || {
-            vec![listed("1", None, Some(1001)), listed("5", None, Some(1001)), listed("6", None, Some(900)), listed("7", None, Some(9000))]
+            vec![listed("1", None, Some(1001)), listed("5", None, Some(990)), listed("7", None, Some(9000)), listed("8", None, Some(1001))]
         };
-        assert_eq!(found(&slots, keys()), ["5"]);
-        assert!(found(&Slots { active_id: None, ..slots.clone() }, keys()).is_empty());
-        assert!(found(&Slots { making: Vec::new(), ..slots }, keys()).is_empty());
+        assert_eq!(found(&slots, false, keys()), ["5"], "a clock that is behind");
+        assert!(found(&slots, true, keys()).is_empty(), "an item without its label is nobody's");
+        let two = [keys(), vec![listed("9", None, Some(1002))]].concat();
+        assert!(found(&slots, false, two).is_empty(), "two are no answer");
+        assert!(found(&Slots { making: Vec::new(), ..slots }, false, keys()).is_empty());
     }
 }

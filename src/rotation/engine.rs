@@ -76,21 +76,58 @@ impl Engine<'_, '_> {
         }
         let mut is_whole = true;
         if self.backend.leaves_orphans() {
-            // Without labels a key is an orphan only where it is certain which one is in use.
             let id = self.backend.identify(&slots, &self.values).map_err(|error| self.failed(error))?;
             let known = Slots { active_id: id, ..slots.clone() };
-            let listing = self.backend.list(&self.values).map_err(|error| self.failed(error))?.unwrap_or_default();
+            let Some(listing) = self.backend.list(&self.values).map_err(|error| self.failed(error))? else {
+                return self.cannot_look(&slots);
+            };
             is_whole = !listing.is_partial;
-            for orphan in orphans(&listing, &known, ARRIVAL) {
+            if !is_whole {
+                self.run
+                    .warnings
+                    .push(format!("`{}`: the provider lists more keys than are read here, so one may be left behind", self.run.name()));
+            }
+            let has_labels = self.backend.has_labels();
+            for orphan in orphans(&listing, &known, has_labels, ARRIVAL) {
+                self.may_end(&known, has_labels)?;
                 self.end(&orphan.id, None).map_err(|error| self.not_ended(&error))?;
-                tracing::info!(name = %self.run.name(), "a key that a lost answer left behind is ended");
+                self.run.warnings.push(format!("a key of `{}` that a lost answer had left at the provider is ended", self.run.name()));
             }
         }
-        let now = Timestamp::now();
-        let can_arrive = |making: &Making| !making.roll && now < making.at.saturating_add(ARRIVAL).unwrap_or(Timestamp::MAX);
-        let making: Vec<Making> = slots.making.iter().filter(|making| can_arrive(making) || !is_whole).cloned().collect();
+        let stays = |making: &&Making| !making.roll && (can_arrive(making) || !is_whole);
+        let making: Vec<Making> = slots.making.iter().filter(stays).cloned().collect();
         if making.len() < slots.making.len() {
             self.run.save(Slots { making, ..slots }, None)?;
+        }
+        Ok(())
+    }
+
+    /// Nobody can look for what a lost answer may have left: a person has to, and says so.
+    fn cannot_look(&mut self, slots: &Slots) -> Result<(), Error> {
+        if self.options.force {
+            return self.run.save(Slots { making: Vec::new(), ..slots.clone() }, None);
+        }
+        let labels: Vec<&str> = slots.making.iter().map(|making| making.label.as_str()).collect();
+        let reason = format!("keys cannot be listed, and one called {} may be left: end it by hand", labels.join(", "));
+        let hint = Some(format!("then run `authctl rotate {} --force`", self.run.name()));
+        Err(Error::Refused { name: self.run.name().clone(), reason, hint })
+    }
+
+    /// Nothing is ended on a guess: not while the id of the key in use is unknown, and not a key without a label, which may be
+    /// a person's.
+    fn may_end(&self, slots: &Slots, has_labels: bool) -> Result<(), Error> {
+        let name = self.run.name().clone();
+        if slots.active_id.is_none() && !slots.made {
+            let reason = "a lost answer may have left a key, and the id of the key in use is not known".into();
+            return Err(Error::Refused { name: name.clone(), reason, hint: Some(format!("run `authctl key set {name} --id ID`")) });
+        }
+        if !has_labels && !self.options.force {
+            let reason = "a key was made about when an answer was lost, and it may be a person's".into();
+            return Err(Error::Refused {
+                name: name.clone(),
+                reason,
+                hint: Some(format!("if it is nobody's, run `authctl rotate {name} --force`, which ends it")),
+            });
         }
         Ok(())
     }
@@ -102,22 +139,34 @@ impl Engine<'_, '_> {
         let name = self.run.name().clone();
         let mut pauses = PAUSES.into_iter();
         loop {
+            let mut is_bad = false;
             let verdict = self.backend.verify(&pending.parts, &self.values);
             let reason = match verdict {
                 Verdict::Good | Verdict::Unknowable => break,
                 Verdict::Forbidden if self.backend.verify(&slots.active, &self.values) == Verdict::Forbidden => break,
                 Verdict::Forbidden => "it may not do what the old key may".to_owned(),
                 Verdict::Bad => {
-                    if self.is_gone(&pending)? {
-                        self.run.save(Slots { pending: None, ..slots }, None)?;
-                        return Ok(false);
-                    }
+                    is_bad = true;
                     "it does not know it".to_owned()
                 }
                 Verdict::Unclear(reason) => reason,
             };
+            let old_enough = Timestamp::now() > pending.at.saturating_add(ARRIVAL).unwrap_or(Timestamp::MAX);
             match pauses.next() {
                 Some(pause) => std::thread::sleep(pause),
+                // What a person typed wrong is theirs to type again.
+                None if is_bad && pending.id.is_none() => {
+                    self.run.save(Slots { pending: None, ..slots }, None)?;
+                    return Ok(false);
+                }
+                // Only what the provider has had time to know can be gone; and it is ended, in case it is not.
+                None if is_bad && old_enough && self.is_gone(&pending)? => {
+                    if let Some(id) = &pending.id {
+                        self.end(id, Some(&pending.parts)).map_err(|error| self.not_ended(&error))?;
+                    }
+                    self.run.save(Slots { pending: None, ..slots }, None)?;
+                    return Ok(false);
+                }
                 None => return Err(Error::NotAccepted { name, reason }),
             }
         }
@@ -192,7 +241,13 @@ impl Engine<'_, '_> {
         let can_be_named = old.id.is_some() || self.recipe.revoke.as_ref().is_some_and(|call| !call.needs_id());
         if can_be_named && (self.recipe.revoke.is_some() || !self.recipe.kind.wants_a_person()) {
             return match self.backend.end(&values) {
-                Ok(()) | Err(CallError::Gone) => Ok(()),
+                Ok(()) => Ok(()),
+                // Gone counts as done, unless it still works: then it was looked for in the wrong place.
+                Err(CallError::Gone) if self.backend.verify(&old.parts, &self.values) != Verdict::Good => Ok(()),
+                Err(CallError::Gone) => {
+                    let reason = "the provider knows no such key, and it still works: was it looked for in the right place?".into();
+                    Err(Error::NotEnded { name: self.run.name().clone(), reason })
+                }
                 Err(error) => Err(self.not_ended(&error)),
             };
         }
@@ -200,6 +255,7 @@ impl Engine<'_, '_> {
             Verdict::Bad => Ok(()),
             // Nobody can be asked: it was told when it was replaced, and is told no more.
             Verdict::Unknowable => Ok(()),
+            Verdict::Unclear(reason) => Err(Error::Unreachable { name: self.run.name().clone(), reason }),
             _ => Err(Error::NotEnded { name: self.run.name().clone(), reason: "it still works, and a person has to end it".into() }),
         }
     }
@@ -235,8 +291,11 @@ impl Engine<'_, '_> {
             return Err(refused(format!("what the old key may do cannot be read: {widens}"), hint));
         }
         self.backend.read_rights(&mut values, self.run.index.key_since).map_err(|error| self.failed(error))?;
-        if let Some(most) = self.recipe.max_live {
+        let mut known = Vec::new();
+        if self.recipe.max_live.is_some() || !self.backend.has_labels() && self.backend.leaves_orphans() {
+            let most = self.recipe.max_live.unwrap_or(usize::MAX);
             let listing = self.backend.list(&values).map_err(|error| self.failed(error))?.unwrap_or_default();
+            known = listing.keys.iter().map(|key| key.id.clone()).collect();
             if listing.keys.len() >= most {
                 let hint = Some("end one of them on the provider's page; one that is not in use here".into());
                 return Err(refused(format!("the provider allows {most} keys at a time, and there are {}", listing.keys.len()), hint));
@@ -247,7 +306,7 @@ impl Engine<'_, '_> {
         self.backend.prepare(&values).map_err(|error| self.failed(error))?;
         let mut making = slots.making.clone();
         if self.backend.leaves_orphans() {
-            making.push(Making { label: label.clone(), at: Timestamp::now(), roll: false });
+            making.push(Making { label: label.clone(), known, at: Timestamp::now(), roll: false });
         }
         let intended = Slots { active_id: id, making, ..slots };
         let room = self.run.reserve()?;
@@ -264,6 +323,11 @@ impl Engine<'_, '_> {
             Err(error) => Err(Error::NoReply { name, reason: error.to_string() }),
         }
     }
+}
+
+/// Whether a request that was never answered may still arrive.
+pub fn can_arrive(making: &Making) -> bool {
+    Timestamp::now() < making.at.saturating_add(ARRIVAL).unwrap_or(Timestamp::MAX)
 }
 
 /// The last day on which a key is good for all of it, as the whole world counts days.

@@ -140,6 +140,10 @@ impl Error {
                 let hint = Some(format!("run `authctl key set {name} --set {setting}=VALUE`"));
                 Self::Refused { name, reason, hint }
             }
+            CallError::Fill(super::fill::FillError::NotRead(field)) if field == "id" => {
+                let hint = Some(format!("find it on the provider's page, then run `authctl key set {name} --id ID`"));
+                Self::Refused { name, reason, hint }
+            }
             CallError::Fill(super::fill::FillError::NotRead(_)) => {
                 let hint = Some("add `--force` if the new key may do more, or live longer, than the old one".into());
                 Self::Refused { name, reason, hint }

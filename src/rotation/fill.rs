@@ -56,6 +56,8 @@ impl Values {
                 let found = self.old.as_ref().and_then(|old| old.pointer(word.argument)).filter(|value| !value.is_null());
                 (found.cloned(), FillError::NotRead(word.argument.trim_start_matches('/').replace('/', ".")))
             }
+            // Null says something, too: that there is no limit.
+            "nullable" => (self.old.as_ref().and_then(|old| old.pointer(word.argument)).cloned(), FillError::NotRead(word.argument.into())),
             "expires" => {
                 let time = self.expires.map(|expires| format_time(word.argument, expires, self.now)).transpose()?;
                 (time, FillError::NotRead("expires".into()))

@@ -38,14 +38,23 @@ pub struct Plan {
     pub is_due: bool,
     /// How it is done, for people.
     pub how: String,
+    /// The generation that was looked at.
+    pub generation: u64,
     /// When the last of the replaced keys may be ended.
     pub waits_until: Option<Timestamp>,
 }
 
 /// The plan for one credential, from its entry and its provider's row alone.
 pub fn plan(index: &Index, row: Option<&Row>, policy: &Policy, now: Timestamp) -> Plan {
-    let nothing =
-        |how: &str| Plan { name: index.name.clone(), what: What::Nothing, due: None, is_due: false, how: how.into(), waits_until: None };
+    let nothing = |how: &str| Plan {
+        name: index.name.clone(),
+        what: What::Nothing,
+        due: None,
+        is_due: false,
+        how: how.into(),
+        generation: index.generation,
+        waits_until: None,
+    };
     if index.state != State::Active {
         return nothing("interrupted");
     }
@@ -61,14 +70,30 @@ fn login(index: &Index, row: Option<&Row>, now: Timestamp) -> Option<Plan> {
     // Half of the limit: one missed run does not end it.
     let due = used.checked_add(DAY * i32::try_from(days).unwrap_or(i32::MAX / 2) / 2).ok()?;
     let how = format!("refresh (idle for {days} days ends it)");
-    Some(Plan { name: index.name.clone(), what: What::Refresh, due: Some(due), is_due: due <= now, how, waits_until: None })
+    Some(Plan {
+        name: index.name.clone(),
+        what: What::Refresh,
+        due: Some(due),
+        is_due: due <= now,
+        how,
+        generation: index.generation,
+        waits_until: None,
+    })
 }
 
 fn key(index: &Index, row: Option<&Row>, policy: &Policy, now: Timestamp) -> Plan {
     let recipe = recipe(index, row);
     let what = recipe.map_or(What::Nothing, |recipe| What::Rotate(recipe.kind));
     let how = recipe.map_or_else(|| "not known".to_owned(), |recipe| recipe.kind.to_string());
-    let mut plan = Plan { name: index.name.clone(), what, due: due(index, policy), is_due: false, how, waits_until: None };
+    let mut plan = Plan {
+        name: index.name.clone(),
+        what,
+        due: due(index, policy),
+        is_due: false,
+        how,
+        generation: index.generation,
+        waits_until: None,
+    };
     plan.is_due = plan.due.is_some_and(|due| due <= now);
     let Some(progress) = &index.rotation else { return plan };
     plan.waits_until = progress.retiring.iter().max().copied().filter(|until| *until > now);

@@ -77,6 +77,10 @@ impl Backend for Program<'_> {
         self.remote.use_key(active);
     }
 
+    fn has_labels(&self) -> bool {
+        true
+    }
+
     fn leaves_orphans(&self) -> bool {
         true
     }
@@ -124,7 +128,7 @@ impl Backend for Program<'_> {
                 return Err(lost("key with the parts of the old one"));
             }
         }
-        Ok(Made { parts, id: Some(Secret::new(id)) })
+        Ok(Made { parts, id: Some(Secret::new(id)), at: Timestamp::now() })
     }
 
     fn verify(&self, parts: &Parts, values: &Values) -> Verdict {

@@ -30,7 +30,7 @@ pub struct Remote<'a> {
 
 impl Remote<'_> {
     fn api(&self) -> Api<'_> {
-        Api { keeper: self.keeper, recipe: self.recipe }
+        Api { keeper: self.keeper, recipe: self.recipe, wants_document: true }
     }
 
     fn holder(&self, parts: &Parts) -> Caller {
@@ -46,9 +46,9 @@ impl Remote<'_> {
         let items = answer.pointer(&list.items).unwrap_or(&Value::Null);
         let items: &[Value] = match items {
             Value::Array(items) => items,
-            // An empty list is left out by some, and is an empty element in XML.
-            Value::Null => &[],
-            Value::String(text) if text.is_empty() => &[],
+            // An empty list is an empty element in XML, or none at all.
+            Value::Null if list.call.xml => &[],
+            Value::String(text) if text.is_empty() && list.call.xml => &[],
             _ => return Err(CallError::Lost("it lists no keys where they should be".into())),
         };
         let read = |item: &Value| {
@@ -63,7 +63,10 @@ impl Remote<'_> {
             })
         };
         let is_partial = list.more.as_ref().and_then(|pointer| answer.pointer(pointer)).is_some_and(is_more);
-        Ok(Listing { keys: items.iter().filter_map(read).collect(), is_partial })
+        let keys: Vec<Listed> = items.iter().filter_map(read).collect();
+        // What cannot be read, and what may stand on a further page, is not known to be absent.
+        let is_partial = is_partial || keys.len() < items.len() || list.full.is_some_and(|full| items.len() >= full);
+        Ok(Listing { keys, is_partial })
     }
 
     /// What the provider gave, as a key: its parts over those that stay.
@@ -72,7 +75,7 @@ impl Remote<'_> {
         let Some(create) = &self.recipe.create else { return Err(lost("key")) };
         let id = match &create.id {
             Some(pointer) if pointer.starts_with('/') => Some(text_at(answer, pointer).ok_or_else(|| lost("id"))?),
-            Some(template) => Some(values.text(template)?),
+            Some(template) => Some(values.text(template).map_err(|error| CallError::Lost(error.to_string()))?),
             None => None,
         };
         let shown;
@@ -89,7 +92,7 @@ impl Remote<'_> {
             value.check(Alphabet::Printable).map_err(|error| CallError::Lost(format!("the new key {error}")))?;
             parts.insert(name.clone(), value);
         }
-        Ok(Made { parts, id: id.map(Secret::new) })
+        Ok(Made { parts, id: id.map(Secret::new), at: Timestamp::now() })
     }
 
     fn shown(&self, call: &Call, values: &Values) -> Result<Value, CallError> {
@@ -119,6 +122,15 @@ impl Remote<'_> {
     }
 }
 
+/// Whether a key looks like its hint: its beginning, or its beginning and end with dots or stars between them.
+fn fits(hint: &str, key: &str) -> bool {
+    let cut =
+        hint.find(['.', '…', '*']).filter(|at| hint.get(*at..).is_some_and(|rest| rest.starts_with("..") || rest.starts_with(['…', '*'])));
+    let (begin, end) = cut.map_or((hint, ""), |at| (hint.get(..at).unwrap_or_default(), hint.get(at..).unwrap_or_default()));
+    let end = end.trim_start_matches(['.', '…', '*']);
+    begin.len() + end.len() >= 8 && key.len() > begin.len() + end.len() && key.starts_with(begin) && key.ends_with(end) || key == hint
+}
+
 fn is_more(value: &Value) -> bool {
     match value {
         Value::Null | Value::Bool(false) => false,
@@ -131,6 +143,10 @@ fn is_more(value: &Value) -> bool {
 impl Backend for Remote<'_> {
     fn use_key(&mut self, active: &Parts) {
         self.active = active.clone();
+    }
+
+    fn has_labels(&self) -> bool {
+        self.recipe.list.as_ref().is_some_and(|list| list.label.is_some())
     }
 
     fn leaves_orphans(&self) -> bool {
@@ -163,10 +179,11 @@ impl Backend for Remote<'_> {
         }
         let (Some(_), Some(list)) = (&identify.listed, &self.recipe.list) else { return Ok(None) };
         let listing = self.listed(list, values)?;
-        let is_it = |key: &Listed| {
-            let Some(value) = key.value.as_ref().map(Secret::expose).filter(|value| value.len() >= 8) else { return false };
-            slots.active.values().any(|part| part.expose().starts_with(value))
-        };
+        if listing.is_partial {
+            return Ok(None);
+        }
+        let is_it =
+            |key: &Listed| key.value.as_ref().is_some_and(|hint| slots.active.values().any(|part| fits(hint.expose(), part.expose())));
         let mut found = listing.keys.iter().filter(|key| is_it(key));
         // Two that begin alike are no answer.
         Ok(found.next().filter(|_| found.next().is_none()).map(|key| key.id.clone()))
@@ -187,9 +204,12 @@ impl Backend for Remote<'_> {
     fn prepare(&self, values: &Values) -> Result<(), CallError> {
         if let Some(create) = &self.recipe.create {
             values.body(&create.call)?;
-            let url = values.url(&create.call)?;
-            if !self.caller().bound.covers(&url) {
-                return Err(CallError::Elsewhere(url.origin().ascii_serialization()));
+            let shows = create.value.iter().map(|call| (call, Values { id: Some(Secret::new("x")), ..values.clone() }));
+            for (call, values) in std::iter::once((&create.call, values.clone())).chain(shows) {
+                let url = values.url(call)?;
+                if !self.caller().bound.covers(&url) {
+                    return Err(CallError::Elsewhere(url.origin().ascii_serialization()));
+                }
             }
         }
         Ok(())
@@ -227,7 +247,7 @@ impl Backend for Remote<'_> {
         // A check is made as the key is used, whatever the recipe says of other requests.
         let plain = Recipe { headers: Vec::new(), session: None, extra_headers: Vec::new(), ..self.recipe.clone() };
         let recipe = if self.recipe.signing.is_some() || self.key.headers.is_empty() { self.recipe } else { &plain };
-        match (Api { keeper: self.keeper, recipe }).call(&call, &values, &self.holder(parts)) {
+        match (Api { keeper: self.keeper, recipe, wants_document: !call.failures.is_empty() }).call(&call, &values, &self.holder(parts)) {
             Ok(_) => Verdict::Good,
             Err(CallError::Unauthorized(_) | CallError::Gone) => Verdict::Bad,
             // A key with few rights is forbidden what the check asks: it is as good as the other one, which is too.
@@ -247,5 +267,21 @@ impl Backend for Remote<'_> {
         }
         let Some(revoke) = &self.recipe.revoke else { return Err(CallError::Refused("there is no request that ends a key".into())) };
         self.api().call(revoke, values, &self.caller()).map(drop)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::fits;
+
+    #[test]
+    fn a_hint_is_a_beginning_or_a_beginning_and_an_end() {
+        let key = "sk-ant-api03-abcdefghijklmnop";
+        for hint in ["sk-ant-api03-abc", "sk-ant-api03-abc...mnop", "sk-ant-api…mnop", "sk-a*****klmnop", key] {
+            assert!(fits(hint, key), "{hint}");
+        }
+        for hint in ["", "sk-", "sk...", "sk-ant-api03-abc...mnoq", "sk-ant-api03-abcdefghijklmnopq", "...mnop"] {
+            assert!(!fits(hint, key), "{hint}");
+        }
     }
 }

@@ -3,7 +3,7 @@
 //! old key.
 
 use super::backend::Backend;
-use super::engine::last_day;
+use super::engine::{can_arrive, last_day};
 use super::fill::Values;
 use super::rotate::{Options, Report};
 use super::run::Run;
@@ -29,6 +29,11 @@ impl Roll<'_, '_> {
         let slots = self.run.slots()?.clone();
         if slots.is_rolling() {
             match self.backend.verify(&slots.active, &self.values) {
+                Verdict::Good | Verdict::Forbidden if slots.making.iter().any(|making| making.roll && can_arrive(making)) => {
+                    // It did not happen yet, and a second one would race with it.
+                    let reason = "the request may still arrive; in ten minutes it cannot any more".into();
+                    return Err(Error::NoReply { name: self.run.name().clone(), reason });
+                }
                 Verdict::Good | Verdict::Forbidden => {
                     // It did not happen.
                     let making = slots.making.iter().filter(|making| !making.roll).cloned().collect();
@@ -66,14 +71,14 @@ impl Roll<'_, '_> {
         self.backend.prepare(&values).map_err(failed)?;
         let others: Vec<Making> = slots.making.iter().filter(|making| !making.roll).cloned().collect();
         let mut making = others.clone();
-        making.push(Making { label: "roll".into(), at: Timestamp::now(), roll: true });
+        making.push(Making { label: "roll".into(), known: Vec::new(), at: Timestamp::now(), roll: true });
         let intended = Slots { active_id: id, making, ..slots };
         let room = self.run.reserve()?;
         let again = self.run.slots()?.is_rolling();
         self.run.save(intended.clone(), None)?;
         values.now = Timestamp::now();
         match self.backend.create(&values) {
-            Ok(Made { parts, id }) => {
+            Ok(Made { parts, id, .. }) => {
                 // At once: there is no other key any more.
                 let now = Timestamp::now();
                 self.run.index.key_since = Some(now);

@@ -27,6 +27,8 @@ pub struct Options {
     pub grace_given: bool,
     /// Who asks the provider.
     pub manager: Option<Name>,
+    /// The generation that was looked at when this was found to be due; another one means that it is not any more.
+    pub planned: Option<u64>,
     /// The user has agreed to a recipe with facts that were seen in no source.
     pub agreed: bool,
 }
@@ -70,6 +72,10 @@ pub fn rotate(keeper: &Keeper<'_>, name: &Name, options: &Options) -> Result<Rep
     let settled = settle(keeper, &lock, name)?;
     let mut run = Run::open(keeper, &lock, name)?;
     run.warnings.extend(settled);
+    // Another run was quicker: what was due is not due any more.
+    if options.planned.is_some_and(|planned| planned != run.record().generation) {
+        return Ok(Report { warnings: run.warnings, ..Report::default() });
+    }
     let result = go(keeper, &mut run, manager, options);
     run.note(|index| {
         index.rotation_error = result.as_ref().err().and_then(|error| {
@@ -107,10 +113,10 @@ pub fn accept(keeper: &Keeper<'_>, name: &Name, new: Parts, options: &Options) -
     let mut retired = slots.clone();
     if let Some(pending) = slots.pending {
         let until = Timestamp::now();
-        let (parts, id) = (pending.parts, pending.id);
-        retired.retiring.push(crate::credential::Retiring { parts, id, since: until, until, by_hand: false });
+        let (is_by_hand, parts, id) = (pending.id.is_none(), pending.parts, pending.id);
+        retired.retiring.push(crate::credential::Retiring { parts, id, since: until, until, by_hand: is_by_hand });
     }
-    run.save(Slots { active_id, pending: Some(Made { parts: new, id: None }), ..retired }, None)?;
+    run.save(Slots { active_id, pending: Some(Made { parts: new, id: None, at: Timestamp::now() }), ..retired }, None)?;
     let mut engine = Engine { run: &mut run, backend: &mut backend, recipe: &means.recipe, values, options };
     let mut report = Report::default();
     engine.verify_pending(&mut report)?;
@@ -181,6 +187,12 @@ fn go(keeper: &Keeper<'_>, run: &mut Run<'_>, manager: Option<Caller>, options: 
         let needs = recipe.needs.as_ref().map(|needs| format!(" ({needs})")).unwrap_or_default();
         let hint = Some(format!("store a credential that may manage keys{needs}, then run `authctl rotate {name} --manager NAME`"));
         return Err(Error::Refused { name, reason: "a key of this provider cannot make another".into(), hint });
+    }
+    let own = recipe.caller == Who::Own && !matches!(recipe.kind, RotationKind::Command | RotationKind::Assisted);
+    if own && means.manager.is_some() {
+        let hint = Some(format!("leave `--manager` out, or run `authctl key set {name} --manager ''`"));
+        let reason = "at this provider a key can be replaced by itself alone: a manager would replace its own".into();
+        return Err(Error::Refused { name, reason, hint });
     }
     let unseen = means.row.unverified_in(recipe);
     if options.create && !unseen.is_empty() && !options.agreed && !run.index.agreed {

@@ -126,6 +126,11 @@ pub fn stored_option<S: Serializer>(secret: &Option<Secret>, to: S) -> Result<S:
     }
 }
 
+/// [`stored`] for a list.
+pub fn stored_list<S: Serializer>(secrets: &[Secret], to: S) -> Result<S::Ok, S::Error> {
+    to.collect_seq(secrets.iter().map(Secret::expose))
+}
+
 /// [`stored`] for named parts.
 pub fn stored_map<S: Serializer>(parts: &std::collections::BTreeMap<String, Secret>, to: S) -> Result<S::Ok, S::Error> {
     to.collect_map(parts.iter().map(|(name, secret)| (name, secret.expose())))

@@ -204,8 +204,7 @@ class OpenAIAdmin(Double):
     def listing(self, request):
         if request.query.get("limit") == "1":
             return self.check(request, lambda key: {"data": [{"id": "x", "name": "y"}], "has_more": True})
-        # What is shown of a key is its beginning here; the real one has dots in the middle.
-        return self.lists(request, lambda keys: {"data": [{"id": key.id, "name": key.label, "redacted_value": key.value[:16]} for key in keys], "has_more": False})
+        return self.lists(request, lambda keys: {"data": [{"id": key.id, "name": key.label, "redacted_value": f"{key.value[:12]}**********{key.value[-4:]}"} for key in keys], "has_more": False})
 
     def make(self, request):
         self.only(request, request.json, ["name"], ["expires_in_seconds"])
@@ -306,7 +305,7 @@ class Linode(Double):
 
 
 class Databricks(Double):
-    name, hosts, given_id = "databricks", ("acme.cloud.databricks.com",), True
+    name, hosts, given_id, force = "databricks", ("acme.cloud.databricks.com",), True, True
     values = {"host": "acme.cloud.databricks.com"}
     form = staticmethod(lambda: "dapi" + some(HEX, 32))
 
@@ -496,7 +495,7 @@ class Docker(Double):
 
 class Grafana(Double):
     name, hosts, given_id = "grafana", ("acme.grafana.net",), True
-    values, manager = {"host": "acme.grafana.net", "account": "7"}, ("admin", "glsa_" + some(ALNUM, 32) + "_" + some(HEX, 8))
+    values, manager = {"host": "acme.grafana.net", "account": "7", "lifetime": "2592000"}, ("admin", "glsa_" + some(ALNUM, 32) + "_" + some(HEX, 8))
     form = staticmethod(lambda: f"glsa_{some(ALNUM, 32)}_{some(HEX, 8)}")
 
     def contract(self):
@@ -510,7 +509,8 @@ class Grafana(Double):
         return self.lists(request, lambda keys: [{"id": key.id, "name": key.label} for key in keys])
 
     def make(self, request):
-        self.only(request, request.json, ["name"], ["secondsToLive"])
+        self.only(request, request.json, ["name", "secondsToLive"])
+        self.fact(request.json["secondsToLive"] == 2592000, "0 would be no end")
         return self.create(request, request.json["name"], {}, lambda key: self.reply({"id": key.id, "name": key.label, "key": key.value}))
 
     def remove(self, request, id):
@@ -531,7 +531,7 @@ class OpenRouter(Double):
         return self.reply({"data": {}}) if request.headers.get("authorization") == f"Bearer {self.manager[1]}" else self.check(request, lambda key: {"data": {"label": key.value[:12]}})
 
     def shown(self, key):
-        return {"hash": key.id, "name": key.label, "label": key.value[:20], **key.rights}
+        return {"hash": key.id, "name": key.label, "label": f"{key.value[:12]}...{key.value[-3:]}", **key.rights}
 
     def listing(self, request):
         return self.lists(request, lambda keys: {"data": [self.shown(key) for key in keys]})
@@ -689,7 +689,7 @@ class Anthropic(Double):
         return self.reply({}) if request.headers.get("x-api-key") == self.manager[1] else self.check(request)
 
     def listing(self, request):
-        return self.lists(request, lambda keys: {"data": [{"id": key.id, "name": key.label, "partial_key_hint": key.value[:20]} for key in keys], "has_more": False})
+        return self.lists(request, lambda keys: {"data": [{"id": key.id, "name": key.label, "partial_key_hint": f"{key.value[:16]}...{key.value[-4:]}"} for key in keys], "has_more": False})
 
     def disable(self, request, id):
         self.fact(request.json == {"status": "inactive"}, "reversible")

@@ -34,7 +34,7 @@ class Slots(Double):
         return self.open or request.headers.get("x-key") in self.slots.values()
 
     def me(self, request):
-        return self.reply({}) if self.known(request) else self.denied()
+        return self.reply({}) if request.headers.get("x-key") in self.slots.values() else self.denied()
 
     def listing(self, request):
         return self.reply({"keys": [{"keyName": name, "value": value} for name, value in self.slots.items()]}) if self.known(request) else self.denied()
@@ -176,7 +176,8 @@ def test_promise_02_a_rotation_never_loses_what_it_made(kind, folder):
                     break
                 kills += 1
                 again = at.rotate(hours=hours)
-                assert again.code in (0, 7), (call, k, again)
+                # For ten minutes a roll that was asked for may still arrive.
+                assert again.code in ((0, 7, 8) if kind == "roll" else (0, 7)), (call, k, again)
                 hours += 25
                 last = at.home.run("rotate", "--due", env=later(hours))
                 assert last.code == 0, (call, k, last)
@@ -202,6 +203,8 @@ def test_a_roll_that_nobody_can_repeat_loses_only_what_the_provider_ended(folder
                 break
             kills += 1
             again = at.rotate()
+            if again.code == 8 and "may still arrive" in again.err:
+                again = at.rotate(hours=1)
             if again.code == 4:
                 # The provider had acted, and the answer had not reached the disk.
                 assert any(request.method == "POST" for request in at.double.log)

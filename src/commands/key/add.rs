@@ -281,7 +281,7 @@ fn store(app: &App, key: &NewKey, args: &AddArgs) -> Result<(), Failure> {
             index.kind = Kind::Key;
             index.manager = args.manager.clone().or(index.manager);
             index.recipe = None;
-            let slots = replacing(app, &key.name, found.record.slots(), key.parts.clone(), id);
+            let slots = replacing(app, &found.record, &key.bound, key.parts.clone(), id);
             save(&keeper, &lock, &index, found.record.next(key.bound.clone(), SecretPart::Key(slots)), Sealed::default(), None)?
         }
         Ok(Look::Found(_)) => return Err(Failure::new(Code::Refused, format!("`{}` was just added by another process", key.name))),

@@ -141,7 +141,7 @@ fn store(app: &App, key: &Bundled, replace: bool) -> Result<(), Failure> {
         }
         Look::Found(found) => {
             let bound = if key.is_bare { found.record.bound.clone() } else { key.bound.clone() };
-            let slots = replacing(app, name, found.record.slots(), key.parts.clone(), None);
+            let slots = replacing(app, &found.record, &bound, key.parts.clone(), None);
             let next = found.record.next(bound, SecretPart::Key(slots));
             save(&keeper, &lock, &with(found.index.clone()), next, Sealed::default(), None)?
         }

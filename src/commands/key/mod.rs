@@ -15,7 +15,7 @@ pub(super) use input::read_parts;
 use super::logout::take_away;
 use super::{answer, complete, documents};
 use crate::app::App;
-use crate::credential::{Kind, Name, Parts, Slots};
+use crate::credential::{Bound, Kind, Name, Parts, Record, Slots};
 use crate::failure::Failure;
 use crate::provider::RotationKind;
 use crate::secret::Secret;
@@ -43,11 +43,26 @@ pub struct RemoveArgs {
     name: Name,
 }
 
-/// The slots of a key that is replaced by hand: nothing that a rotation made is forgotten.
-fn replacing(app: &App, name: &Name, before: Option<&Slots>, parts: Parts, id: Option<Secret>) -> Slots {
-    let Some(before) = before else { return Slots { active_id: id, ..Slots::of(parts) } };
-    let row = app.catalogue.find(name.provider()).ok().flatten();
-    let has_slots = row.and_then(|row| Some(row.recipe(&before.active)?.kind == RotationKind::TwoSlot)).unwrap_or(false);
+/// The slots of a key that is replaced by hand: nothing that a rotation made is forgotten, unless the new key belongs
+/// elsewhere. Then nobody could end it any more without sending it there, and a person is told.
+fn replacing(app: &App, record: &Record, bound: &Bound, parts: Parts, id: Option<Secret>) -> Slots {
+    let fresh = || Slots { active_id: id.clone(), ..Slots::of(parts.clone()) };
+    let Some(before) = record.slots() else { return fresh() };
+    let row = app.catalogue.find(record.name.provider()).ok().flatten();
+    let recipe = |parts: &Parts| row.as_ref().and_then(|row| row.recipe(parts)).map(|recipe| recipe.name.clone());
+    let place = |bound: &Bound| (bound.origins.clone(), bound.variables.clone(), bound.headers.clone());
+    let is_elsewhere = place(&record.bound) != place(bound) || recipe(&before.active) != recipe(&parts);
+    let made = before.retiring.len() + before.making.len() + usize::from(before.pending.is_some()) + usize::from(before.made);
+    if is_elsewhere {
+        if made > 0 {
+            app.ui.warn(&format!(
+                "keys of `{}` that a rotation made may still be good where it was bound before: end them there",
+                record.name
+            ));
+        }
+        return fresh();
+    }
+    let has_slots = row.as_ref().and_then(|row| Some(row.recipe(&before.active)?.kind == RotationKind::TwoSlot)).unwrap_or(false);
     let now = Timestamp::now();
     let until = now.saturating_add(app.policy.grace()).unwrap_or(Timestamp::MAX);
     before.replaced_by(parts, id, (now, until), has_slots)
@@ -81,5 +96,8 @@ fn remove(app: &App, args: &RemoveArgs) -> Result<(), Failure> {
     let page = app.catalogue.find(index.name.provider()).ok().flatten().and_then(|row| row.resolve(&index.bound.variables).ok());
     let page = page.and_then(|row| row.key).and_then(|key| key.page).map(|page| format!(": {page}"));
     app.ui.say(&format!("deleted {} here; it stays good until it is revoked at the provider{}", args.name, page.unwrap_or_default()));
+    if index.rotation.is_some() {
+        app.ui.warn("what a rotation had made and not ended yet stays good there as well");
+    }
     answer(app.output, || documents::Removed { name: args.name.to_string(), revoked: false, deleted: true }, |_| Ok(()))
 }

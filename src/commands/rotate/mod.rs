@@ -73,6 +73,7 @@ fn options(app: &App, args: &RotateArgs) -> Options {
         grace: given.unwrap_or_else(|| app.policy.grace()),
         grace_given: given.is_some(),
         manager: args.manager.clone(),
+        planned: None,
         agreed: args.yes,
     }
 }
@@ -88,7 +89,8 @@ fn plans(app: &App, names: &[Name]) -> Result<Vec<Plan>, Failure> {
         found.into_iter().flatten().collect()
     } else {
         let missing = |name: &Name| crate::acquire::Error::NotFound(name.clone());
-        names.iter().map(|name| Ok(Index::read(&folder, name)?.ok_or_else(|| missing(name))?)).collect::<Result<_, Failure>>()?
+        let names: std::collections::BTreeSet<&Name> = names.iter().collect();
+        names.into_iter().map(|name| Ok(Index::read(&folder, name)?.ok_or_else(|| missing(name))?)).collect::<Result<_, Failure>>()?
     };
     let plan_of = |index: &Index| {
         let row = rows.entry(index.name.provider().to_owned()).or_insert_with_key(|name| app.catalogue.find(name).ok().flatten());
@@ -182,6 +184,7 @@ fn many(app: &App, plans: &[Plan], args: &RotateArgs) -> Result<(), Failure> {
         let what_is_due = matches!(plan.what, What::Rotate(_));
         let mut options = options(app, args);
         options.create = if args.due { what_is_due || finishes_into_due(plan) } else { true };
+        options.planned = args.due.then_some(plan.generation);
         let result = rotate(&app.keeper(), &plan.name, &options);
         let by_hand = matches!(result, Err(Error::ByHand { .. }));
         match result.map_err(Failure::from) {
