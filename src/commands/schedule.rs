@@ -20,7 +20,9 @@ pub enum ScheduleCommand {
 ///
 /// A systemd user timer, a launchd agent, a task of the Task Scheduler or a marked region of the crontab, whichever this
 /// system has. It runs the program by its absolute path. `authctl doctor --as-cron` foretells what such a run meets: a
-/// keychain is often locked then, a vault under `vault unlock` or `--unattended` is not.
+/// keychain is often locked then, a vault under `vault unlock` or `--unattended` is not. Under systemd a program of your own
+/// (a recipe's, or the one that `notify` names) runs in the confines of the unit: no new privileges, no namespaces, no memory
+/// that is both written and run.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "Examples:\n  authctl schedule install\n  authctl schedule install --with crontab")]
 pub struct InstallArgs {

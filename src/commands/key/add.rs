@@ -242,7 +242,7 @@ fn verify(app: &App, key: &NewKey, check: &Check) -> Result<Option<String>, Fail
             let label = check.label.as_ref().and_then(|pointer| document?.pointer(pointer)?.as_str().map(str::to_owned));
             Ok(label.map(|label| label.chars().filter(char::is_ascii_graphic).take(80).collect()))
         }
-        Ok(Reply { status: status @ (401 | 403), .. }) => {
+        Ok(Reply { status: status @ 401, .. }) => {
             Err(Failure::new(Code::Refused, format!("the provider does not accept this key (status {status})"))
                 .hint("nothing was stored; `--no-verify` stores it all the same"))
         }
