@@ -3,7 +3,7 @@
 //! and only then is a new one made.
 
 use super::api::CallError;
-use super::backend::Backend;
+use super::backend::{Backend, Listed};
 use super::fill::Values;
 use super::rotate::{Options, Report};
 use super::run::Run;
@@ -131,13 +131,11 @@ impl Engine<'_, '_> {
     /// Whether the provider knows the pending key no more.
     fn is_gone(&self, pending: &Made) -> Result<bool, Error> {
         let Some(id) = &pending.id else { return Ok(false) };
+        // A slot is always there; what counts is what it holds.
+        let holds = |key: &Listed| key.value.as_ref().is_some_and(|value| pending.parts.values().any(|part| part.same_as(value.expose())));
+        let is_it = |key: &Listed| key.id.same_as(id.expose()) && (self.backend.leaves_orphans() || holds(key));
         match self.backend.list(&self.values) {
-            Ok(Some(listing)) if !listing.is_partial => Ok(!listing.keys.iter().any(|key| {
-                let same_value = key.value.as_ref().is_none_or(|value| {
-                    !self.backend.leaves_orphans() || pending.parts.values().any(|part| part.expose().starts_with(value.expose()))
-                });
-                key.id.same_as(id.expose()) && (self.backend.leaves_orphans() || same_value)
-            })),
+            Ok(Some(listing)) if !listing.is_partial => Ok(!listing.keys.iter().any(is_it)),
             _ => Ok(false),
         }
     }

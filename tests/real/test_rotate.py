@@ -268,6 +268,32 @@ def test_a_key_given_by_hand_in_the_middle_of_a_rotation(folder):
     at.stop()
 
 
+def test_a_pending_key_that_is_gone_at_the_provider_is_dropped_in_time(folder):
+    at = Requested(folder, SendGrid())
+    double = at.double
+    double.slow = 10**6
+    began = at.home.start("rotate", at.name, "--yes")
+    while len(double.keys) < 2:
+        time.sleep(0.05)
+    time.sleep(0.5)
+    began.kill()
+    began.communicate()
+    status = at.home.run("status", at.name)
+    assert status.code == 8 and "a new key is kept, and was not accepted yet" in status.out, status
+    # A person has deleted it. For as long as the provider may only be slow it is kept, and said so.
+    double.keys.pop(newest(double).id)
+    waiting = at.home.start("rotate", at.name)
+    at.home.run("token", at.name).done()
+    assert waiting.wait(timeout=90) == 8 and b"does not accept it yet" in waiting.stderr.read()
+    assert at.is_active(double.first)
+    at.home.run("rotate", "--due", env=later(1)).done()
+    assert at.home.run("status", at.name).code == 0
+    at.rotate(hours=1).done()
+    at.home.run("rotate", "--due", env=later(27)).done()
+    at.check()
+    at.stop()
+
+
 def test_two_slots_ask_where_the_key_sits(folder):
     at = Slotted(folder)
     at.double.trouble = ["lose"]
