@@ -146,6 +146,9 @@ pub struct RefreshSpec {
     /// Days without use after which the login ends.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub idle_days: Option<u32>,
+    /// Days after which a person must log in again, however much it is used.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub absolute_days: Option<u32>,
     /// Whether the redirect URI must be repeated.
     #[serde(skip_serializing_if = "is_default")]
     pub send_redirect_uri: bool,

@@ -96,7 +96,15 @@ fn login(index: &Index, row: Option<&Row>, soon: Timestamp, now: Timestamp, say:
             say("login_ends", false, format!("it ends {}: there is no refresh token", relative(ends, now)), again());
         }
     }
-    let idle = row.and_then(|row| row.oauth.as_ref()).and_then(|oauth| oauth.refresh.idle_days).filter(|_| index.refreshable);
+    let refresh = row.and_then(|row| row.oauth.as_ref()).map(|oauth| &oauth.refresh).filter(|_| index.refreshable);
+    if let Some(days) = refresh.and_then(|refresh| refresh.absolute_days) {
+        let since = index.logged_in_at.unwrap_or(index.created_at);
+        let ends = since.saturating_add(SignedDuration::from_secs(i64::from(days) * DAY)).unwrap_or(Timestamp::MAX);
+        if ends <= soon {
+            say("login_absolute", false, format!("the provider ends it {} however much it is used", relative(ends, now)), again());
+        }
+    }
+    let idle = refresh.and_then(|refresh| refresh.idle_days);
     if let Some(days) = idle {
         let used = index.refreshed_at.unwrap_or(index.changed_at);
         let ends = used.saturating_add(SignedDuration::from_secs(i64::from(days) * DAY)).unwrap_or(Timestamp::MAX);
@@ -170,6 +178,11 @@ mod tests {
         assert_eq!(codes(&login(true, 0), Some(&row), 31), ["login_idle"]);
         let used = Index { refreshed_at: Some(at(20)), ..login(true, 0) };
         assert!(codes(&used, Some(&row), 30).is_empty());
+        let mut row = row;
+        row.oauth.as_mut().unwrap().refresh.absolute_days = Some(40);
+        assert_eq!(codes(&used, Some(&row), 34), ["login_absolute"]);
+        let again = Index { logged_in_at: Some(at(30)), ..used };
+        assert!(codes(&again, Some(&row), 34).is_empty(), "a new login begins anew");
     }
 
     #[test]
