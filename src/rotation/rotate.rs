@@ -70,12 +70,13 @@ pub fn rotate(keeper: &Keeper<'_>, name: &Name, options: &Options) -> Result<Rep
     let manager = manager(keeper, &index, options)?;
     let lock = keeper.lock(name)?;
     let settled = settle(keeper, &lock, name)?;
+    // Another run was quicker: what was due is not due any more. (A record that has outrun its entry is none: the entry was
+    // what was looked at.)
+    if options.planned.is_some_and(|planned| entry(keeper, name).is_ok_and(|entry| entry.generation != planned)) {
+        return Ok(Report { warnings: settled, ..Report::default() });
+    }
     let mut run = Run::open(keeper, &lock, name)?;
     run.warnings.extend(settled);
-    // Another run was quicker: what was due is not due any more.
-    if options.planned.is_some_and(|planned| planned != run.record().generation) {
-        return Ok(Report { warnings: run.warnings, ..Report::default() });
-    }
     let result = go(keeper, &mut run, manager, options);
     run.note(|index| {
         index.rotation_error = result.as_ref().err().and_then(|error| {

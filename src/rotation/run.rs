@@ -24,9 +24,10 @@ impl<'a> Run<'a> {
     /// Reads everything again, under the lock.
     pub fn open(keeper: &'a Keeper<'a>, lock: &'a Lock, name: &Name) -> Result<Self, Error> {
         let Found { mut index, record, sealed, store_is_behind, warnings } = current(keeper, lock, name)?;
-        // A process died between its last two writes: the entry learns what it missed.
-        if record.generation > index.generation {
-            index = index.following(&record, Timestamp::now());
+        // A process died between two writes: the entry learns what it missed.
+        let progress = record.slots().and_then(Slots::progress);
+        if record.generation > index.generation || progress != index.rotation {
+            index = Index { rotation: progress, ..index.following(&record, Timestamp::now()) };
             index.write(&keeper.paths.credentials()).map_err(crate::acquire::Error::from)?;
         }
         Ok(Self { keeper, lock, index, record, sealed, is_taken: !store_is_behind, warnings })

@@ -268,6 +268,33 @@ def test_a_key_given_by_hand_in_the_middle_of_a_rotation(folder):
     at.stop()
 
 
+def test_a_key_given_by_hand_forgets_nothing_when_it_is_killed(folder):
+    kills = 0
+    for call in ("fsync", "renameat", "openat"):
+        for k in range(1, 80):
+            place = folder / f"{call}{k}"
+            place.mkdir()
+            at = Requested(place, SendGrid())
+            at.home.run("key", "set", at.name, "--rotate-every", "never").done()
+            at.rotate().done()
+            made, mine = newest(at.double), at.double.new("by hand", dict(at.double.rights))
+            at.home.run("rotate", "--due", env=later(25)).done()
+            died, ran = killed_at(at.home, call, k * (3 if call == "openat" else 1), "key", "add", at.name, "--replace", input=mine.value)
+            if not died:
+                assert ran.code == 0, ran
+                at.stop()
+                break
+            kills += 1
+            at.home.run("rotate", "--due", env=later(60)).done()
+            held = at.tokens()
+            assert held in (made.value, mine.value)
+            # Whichever is held now, the other one of ours is not forgotten.
+            assert (made.id in at.double.keys) == (held == made.value), (call, k)
+            at.stop()
+    say(f"key add --replace killed at {kills} calls, nothing forgotten")
+    assert kills > 10
+
+
 def test_a_pending_key_that_is_gone_at_the_provider_is_dropped_in_time(folder):
     at = Requested(folder, SendGrid())
     double = at.double

@@ -282,6 +282,10 @@ fn store(app: &App, key: &NewKey, args: &AddArgs) -> Result<(), Failure> {
             index.manager = args.manager.clone().or(index.manager);
             index.recipe = None;
             let slots = replacing(app, &found.record, &key.bound, key.parts.clone(), id);
+            // Told before it is so: a process that dies behind the store must not leave a key that nobody is told to end.
+            if slots.progress() != index.rotation {
+                Index { rotation: slots.progress(), ..found.index.clone() }.write(&app.paths.credentials())?;
+            }
             save(&keeper, &lock, &index, found.record.next(key.bound.clone(), SecretPart::Key(slots)), Sealed::default(), None)?
         }
         Ok(Look::Found(_)) => return Err(Failure::new(Code::Refused, format!("`{}` was just added by another process", key.name))),
