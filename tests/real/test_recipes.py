@@ -4,7 +4,7 @@ import re
 
 import pytest
 from conftest import HERE, say, vault_home
-from contracts import BY_HAND, BY_REQUEST, Cloudflare, GitLab, Resend, SendGrid
+from contracts import BY_HAND, BY_REQUEST, Cloudflare, Databricks, GitHub, GitLab, Resend, SendGrid
 from doubles import World
 from test_tls import Authority
 
@@ -241,6 +241,25 @@ def test_a_key_given_by_hand_after_a_lost_answer_is_never_ended(place):
     at.home.run("key", "set", at.name, "--id", mine.id).done()
     at.rotate().done()
     assert mine.id in at.double.keys and at.double.violations == []
+
+
+def test_nothing_of_a_key_goes_to_the_host_of_its_successor(place):
+    at = place(Databricks)
+    at.rotate().done()
+    at.double.log.clear()
+    moved = at.home.run("key", "add", at.name, "--replace", "--no-verify", "--set", "host=other.cloud.databricks.com", input=Databricks.form()).done()
+    assert "may still be good where it was bound before" in moved.err
+    at.home.run("rotate", "--due", env=later(60)).done()
+    assert at.double.log == [] and at.double.violations == []
+
+
+def test_a_key_typed_wrong_is_not_ended_where_keys_are_ended_by_their_value(place):
+    at = place(GitHub)
+    theirs, right = at.double.new("another of the person's", {}), at.double.new("by hand", {})
+    at.rotate(input=theirs.value).done()
+    at.home.run("key", "add", at.name, "--replace", input=right.value).done()
+    at.home.run("rotate", "--due", env=later(25)).done()
+    assert theirs.id in at.double.keys and right.id in at.double.keys
 
 
 def test_an_end_that_was_said_belongs_to_the_old_key(place):

@@ -45,6 +45,16 @@ def test_a_systemd_timer_that_systemd_accepts(folder):
     home.run("schedule", "remove").failed(3)
 
 
+def test_a_unit_that_somebody_else_wrote_stays(folder):
+    home, odd = person(folder)
+    mine = odd / ".config/systemd/user/authctl-rotate.service"
+    mine.parent.mkdir(parents=True)
+    mine.write_text("[Service]\nExecStart=/my/own\n")
+    home.run("schedule", "install", "--with", "systemd").failed(1, "did not write it")
+    home.run("schedule", "remove").failed(3)
+    assert mine.read_text() == "[Service]\nExecStart=/my/own\n"
+
+
 @pytest.mark.parametrize("before", ["", "MAILTO=me@example.com\n17 * * * * true # 100\\%\n", "# no line end"])
 def test_a_region_of_a_real_crontab(folder, before):
     home, odd = person(folder)
