@@ -139,6 +139,17 @@ class Requested(Place):
         return super().rotate(*flags, hours=hours, **more)
 
 
+def killed_while_pending(at):
+    """A rotation that dies while its new key, which is kept, is not accepted."""
+    at.double.slow = 10**6
+    began = at.home.start("rotate", at.name, "--yes")
+    while len(at.double.keys) < 2:
+        time.sleep(0.05)
+    time.sleep(0.5)
+    began.kill()
+    began.communicate()
+
+
 def at_kind(kind, folder):
     if kind == "two_slot":
         return Slotted(folder)
@@ -195,7 +206,9 @@ def test_a_roll_that_nobody_can_repeat_loses_only_what_the_provider_ended(folder
     kills = residual = 0
     for call in ("fsync", "renameat", "sendto", "recvfrom"):
         for k in range(1, 60):
-            at = Requested(folder / f"{call}{k}", GitLab()) if (folder / f"{call}{k}").mkdir() is None else None
+            place = folder / f"{call}{k}"
+            place.mkdir()
+            at = Requested(place, GitLab())
             at.double.log.clear()
             died, ran = killed_at(at.home, call, k, "rotate", at.name, "--yes")
             if not died:
@@ -249,13 +262,7 @@ def test_a_key_given_by_hand_in_the_middle_of_a_rotation(folder):
     at = Requested(folder, SendGrid())
     double = at.double
     # The new key is never accepted while this run looks; a person loses patience.
-    double.slow = 10**6
-    began = at.home.start("rotate", at.name, "--yes")
-    while len(double.keys) < 2:
-        time.sleep(0.05)
-    time.sleep(0.5)
-    began.kill()
-    began.communicate()
+    killed_while_pending(at)
     pending = newest(double)
     mine = double.new("by hand", dict(double.rights))
     at.home.run("key", "add", at.name, "--replace", input=mine.value).done()
@@ -298,13 +305,7 @@ def test_a_key_given_by_hand_forgets_nothing_when_it_is_killed(folder):
 def test_a_pending_key_that_is_gone_at_the_provider_is_dropped_in_time(folder):
     at = Requested(folder, SendGrid())
     double = at.double
-    double.slow = 10**6
-    began = at.home.start("rotate", at.name, "--yes")
-    while len(double.keys) < 2:
-        time.sleep(0.05)
-    time.sleep(0.5)
-    began.kill()
-    began.communicate()
+    killed_while_pending(at)
     status = at.home.run("status", at.name)
     assert status.code == 8 and "a new key is kept, and was not accepted yet" in status.out, status
     # A person has deleted it. For as long as the provider may only be slow it is kept, and said so.
