@@ -44,11 +44,8 @@ impl Keychain {
 
     pub(super) fn read(&self, user: &str) -> Result<Option<Secret>, Error> {
         #[cfg(target_os = "linux")]
-        {
-            let user = user.to_owned();
-            if let Ok(Some(secret)) = self.work(move || Ok(super::secret_service::read(SERVICE, &user))) {
-                return Ok(Some(secret));
-            }
+        if let Some(secret) = self.quick(user) {
+            return Ok(Some(secret));
         }
         let user = user.to_owned();
         let bytes = match self.call(move |store| entry(store, &user)?.get_secret()) {
@@ -59,6 +56,26 @@ impl Keychain {
         let text =
             String::from_utf8(bytes).map_err(|_| Error::Damaged { store: StoreKind::Keychain, reason: "the item is not text".into() })?;
         Ok(Some(Secret::new(text)))
+    }
+
+    /// Asks the Secret Service on this thread, for as long as nobody need be told that it takes time.
+    #[cfg(target_os = "linux")]
+    fn quick(&self, user: &str) -> Option<Secret> {
+        let (began, before) = (Instant::now(), self.spent.get());
+        let patience = NOTICE.min(self.patience.saturating_sub(before));
+        let found = super::secret_service::read(SERVICE, user, began + patience);
+        self.spent.set(before + began.elapsed());
+        if found.is_none() && began.elapsed() >= patience {
+            self.tell();
+        }
+        found
+    }
+
+    /// Says, once, that the keychain is waited for.
+    fn tell(&self) {
+        if !self.told.replace(true) {
+            (self.on_wait)();
+        }
     }
 
     pub(super) fn write(&self, user: &str, text: &Secret) -> Result<(), Error> {
@@ -129,10 +146,7 @@ impl Keychain {
                 Err(RecvTimeoutError::Timeout) if self.spent.get() >= self.patience => {
                     return Err(Error::TimedOut { store: StoreKind::Keychain, patience: self.patience }.into());
                 }
-                Err(RecvTimeoutError::Timeout) => {
-                    self.told.set(true);
-                    (self.on_wait)();
-                }
+                Err(RecvTimeoutError::Timeout) => self.tell(),
             }
         }
     }

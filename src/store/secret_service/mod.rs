@@ -5,11 +5,13 @@
 //! It only ever answers "here it is". Whatever else comes of it (no such item, a locked one, no service, a service that
 //! wants no plain session), `keyring` is asked, which can tell these apart.
 
+mod bus;
+
 use crate::secret::Secret;
+use bus::Bus;
 use std::collections::HashMap;
-use std::os::unix::net::UnixStream;
+use std::time::Instant;
 use zbus::Connection;
-use zbus::address::transport::{Transport, UnixSocket};
 use zbus::connection::Builder;
 use zbus::zvariant::{OwnedObjectPath, OwnedValue, Value};
 
@@ -18,9 +20,9 @@ const PATH: &str = "/org/freedesktop/secrets";
 const SERVICE: &str = "org.freedesktop.Secret.Service";
 const ITEM: &str = "org.freedesktop.Secret.Item";
 
-/// The text of the one unlocked item with these attributes.
-pub(super) fn read(service: &str, user: &str) -> Option<Secret> {
-    match find(service, user) {
+/// The text of the one unlocked item with these attributes, if it is there before the deadline.
+pub(super) fn read(service: &str, user: &str, deadline: Instant) -> Option<Secret> {
+    match find(service, user, deadline) {
         Ok(found) => found,
         Err(error) => {
             tracing::debug!(%error, "no quick read from the Secret Service");
@@ -29,27 +31,16 @@ pub(super) fn read(service: &str, user: &str) -> Option<Secret> {
     }
 }
 
-fn find(service: &str, user: &str) -> zbus::Result<Option<Secret>> {
-    zbus::block_on(async {
-        // Without a thread of the library's own: this one waits for nothing else.
-        let bus = session()?.internal_executor(false).build().await?;
-        let executor = bus.executor().clone();
+fn find(service: &str, user: &str, deadline: Instant) -> zbus::Result<Option<Secret>> {
+    let bus = Bus::session()?;
+    bus.wait_for(deadline, async {
+        let connection = Builder::socket(bus.clone()).internal_executor(false).build().await?;
+        let executor = connection.executor().clone();
         tokio::select! {
-            found = ask(&bus, service, user) => found,
+            found = ask(&connection, service, user) => found,
             () = async { loop { executor.tick().await } } => Ok(None),
         }
-    })
-}
-
-/// The session bus, connected here where its address is a path: the library would start a thread for it.
-fn session() -> zbus::Result<Builder<'static>> {
-    let address = zbus::Address::session()?;
-    if let Transport::Unix(unix) = address.transport()
-        && let UnixSocket::File(path) = unix.path()
-    {
-        return Ok(Builder::async_io_unix_stream(UnixStream::connect(path)?));
-    }
-    Builder::address(address)
+    })?
 }
 
 async fn ask(bus: &Connection, service: &str, user: &str) -> zbus::Result<Option<Secret>> {
