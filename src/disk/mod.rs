@@ -77,7 +77,8 @@ pub fn read(path: &Path, privacy: Privacy) -> Result<Option<Vec<u8>>, Error> {
         return Err(Error::io("read", path, io::Error::other("not a regular file")));
     }
     check_mode(path, &metadata, privacy)?;
-    let mut bytes = Vec::new();
+    // Room for all of it and for the end: thousands of files are read for a list, each with as few calls as can be.
+    let mut bytes = Vec::with_capacity(usize::try_from(metadata.len().min(MAX_FILE)).unwrap_or_default() + 1);
     file.take(MAX_FILE + 1).read_to_end(&mut bytes).map_err(|error| Error::io("read", path, error))?;
     if bytes.len() as u64 > MAX_FILE {
         return Err(Error::TooLarge { path: path.to_owned() });
