@@ -1,7 +1,7 @@
 use super::words::{self, relative};
 use super::{answer, documents};
 use crate::app::App;
-use crate::credential::{Index, IndexError, State};
+use crate::credential::{Entries, Index, State};
 use crate::failure::{Code, Failure};
 use crate::rotation::plan;
 use jiff::Timestamp;
@@ -15,10 +15,8 @@ pub struct ListArgs {}
 
 pub(super) fn run(app: &App, _: &ListArgs) -> Result<(), Failure> {
     let now = Timestamp::now();
-    let (found, damaged): (Vec<_>, Vec<_>) = Index::all(&app.paths.credentials()).into_iter().partition(Result::is_ok);
-    let found: Vec<Index> = found.into_iter().flatten().collect();
-    let damaged: Vec<IndexError> = damaged.into_iter().filter_map(Result::err).collect();
-    for error in &damaged {
+    let Entries { sound: found, damaged } = Index::sorted_out(&app.paths.credentials());
+    for (_, error) in &damaged {
         app.ui.warn(&error.to_string());
     }
     answer(

@@ -108,6 +108,15 @@ pub enum IndexError {
     },
 }
 
+/// What the index holds, sorted by name.
+#[derive(Debug, Default)]
+pub struct Entries {
+    /// Those that can be used.
+    pub sound: Vec<Index>,
+    /// Those that cannot, and why: nobody knows what they are but by their names.
+    pub damaged: Vec<(Name, IndexError)>,
+}
+
 impl Index {
     /// The entry of a record that is about to be stored for the first time.
     pub fn adding(record: &Record, kind: Kind, store: StoreKind, now: Timestamp) -> Self {
@@ -242,6 +251,18 @@ impl Index {
     pub fn all(dir: &Path) -> Vec<Result<Self, IndexError>> {
         Self::names(dir).iter().filter_map(|name| Self::read(dir, name).transpose()).collect()
     }
+
+    /// The same, the sound entries apart from the damaged ones.
+    pub fn sorted_out(dir: &Path) -> Entries {
+        let mut entries = Entries::default();
+        for name in Self::names(dir) {
+            match Self::read(dir, &name) {
+                Ok(entry) => entries.sound.extend(entry),
+                Err(error) => entries.damaged.push((name, error)),
+            }
+        }
+        entries
+    }
 }
 
 fn file_names(dir: &Path) -> impl Iterator<Item = String> {
@@ -295,6 +316,9 @@ mod tests {
         let other: Name = "example/you".parse().unwrap();
         std::fs::rename(Index::path(home.path(), &index.name), Index::path(home.path(), &other)).unwrap();
         assert!(matches!(Index::read(home.path(), &other), Err(IndexError::Damaged { .. })));
+        index.write(home.path()).unwrap();
+        let Entries { sound, damaged } = Index::sorted_out(home.path());
+        assert_eq!((sound.len(), &sound[0].name, damaged.len(), &damaged[0].0), (1, &index.name, 1, &other));
     }
 
     proptest! {

@@ -9,7 +9,7 @@ mod record;
 mod slots;
 
 pub use bound::{Bound, ClientAuth};
-pub use index::{Index, IndexError};
+pub use index::{Entries, Index, IndexError};
 pub use name::{Id, Name, NameError, check_part};
 pub use origin::{Origin, OriginError, is_loopback, plain_url, trusted_url};
 pub use progress::{LastError, Leftover, Other, State};

@@ -182,6 +182,16 @@ fn damaged_files_are_named_and_lose_nothing() {
         home.run(&["token", "op"]).done();
     };
     damage("credentials/op/default.toml", "default.toml", 1);
+    // Nobody knows whether it is due: a scheduled run must not end as if all were well.
+    let entry = home.file("credentials/op/default.toml");
+    let whole = std::fs::read(&entry).unwrap();
+    std::fs::write(&entry, b"garbage").unwrap();
+    let ran = home.run(&["rotate", "--due"]);
+    assert!(ran.code == 8 && ran.stderr.contains("1 of 1 are left to do: op"), "{ran:#?}");
+    assert!(ran.stdout.contains("default.toml is damaged"), "{ran:#?}");
+    let ran = home.run(&["status"]);
+    assert!(ran.code == 8 && ran.stdout.contains("op: "), "{ran:#?}");
+    std::fs::write(&entry, whole).unwrap();
     damage("providers/op.toml", "op.toml", 1);
     damage("clients/op.toml", "op.toml", 1);
     damage("config.toml", "config.toml", 1);

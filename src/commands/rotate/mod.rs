@@ -6,12 +6,12 @@ mod report;
 use super::{answer, args, complete, documents, warn_all};
 use crate::app::App;
 use crate::audit::{DONE, Event};
-use crate::credential::{Index, Name, StoreKind};
+use crate::credential::{Entries, Index, Name, StoreKind};
 use crate::failure::{Code, Failure};
 use crate::provider::Row;
 use crate::rotation::{Error, Options, Plan, What, plan, rotate};
 use jiff::{SignedDuration, Timestamp};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use report::{Line, summary};
@@ -78,29 +78,35 @@ fn options(app: &App, args: &RotateArgs) -> Options {
     }
 }
 
-/// The plans for the named credentials, or for all.
-fn plans(app: &App, names: &[Name]) -> Result<Vec<Plan>, Failure> {
+/// The named credentials, or all.
+fn entries(app: &App, names: &[Name]) -> Result<Entries, Failure> {
     let folder = app.paths.credentials();
-    let mut rows: BTreeMap<String, Option<Row>> = BTreeMap::new();
+    if names.is_empty() {
+        return Ok(Index::sorted_out(&folder));
+    }
+    let missing = |name: &Name| crate::acquire::Error::NotFound(name.clone());
+    let names: BTreeSet<&Name> = names.iter().collect();
+    let read = |name| Ok(Index::read(&folder, name)?.ok_or_else(|| missing(name))?);
+    Ok(Entries { sound: names.into_iter().map(read).collect::<Result<_, Failure>>()?, damaged: Vec::new() })
+}
+
+fn plans(app: &App, entries: &[Index]) -> Vec<Plan> {
+    let mut rows: BTreeMap<&str, Option<Row>> = BTreeMap::new();
     let now = Timestamp::now();
-    let entries: Vec<Index> = if names.is_empty() {
-        let (found, damaged): (Vec<_>, Vec<_>) = Index::all(&folder).into_iter().partition(Result::is_ok);
-        damaged.into_iter().filter_map(Result::err).for_each(|error| app.ui.warn(&error.to_string()));
-        found.into_iter().flatten().collect()
-    } else {
-        let missing = |name: &Name| crate::acquire::Error::NotFound(name.clone());
-        let names: std::collections::BTreeSet<&Name> = names.iter().collect();
-        names.into_iter().map(|name| Ok(Index::read(&folder, name)?.ok_or_else(|| missing(name))?)).collect::<Result<_, Failure>>()?
-    };
-    let plan_of = |index: &Index| {
-        let row = rows.entry(index.name.provider().to_owned()).or_insert_with_key(|name| app.catalogue.find(name).ok().flatten());
-        plan(index, row.as_ref(), &app.policy, now)
-    };
-    Ok(entries.iter().map(plan_of).collect())
+    let mut plans = Vec::new();
+    for index in entries {
+        let row = rows.entry(index.name.provider()).or_insert_with_key(|name| app.catalogue.find(name).ok().flatten());
+        plans.push(plan(index, row.as_ref(), &app.policy, now));
+    }
+    plans
 }
 
 fn dry_run(app: &App, args: &RotateArgs) -> Result<(), Failure> {
-    let mut plans = plans(app, &args.names)?;
+    let Entries { sound, damaged } = entries(app, &args.names)?;
+    for (_, error) in &damaged {
+        app.ui.warn(&error.to_string());
+    }
+    let mut plans = plans(app, &sound);
     if args.due {
         plans.retain(|plan| plan.is_due);
     }
@@ -124,7 +130,8 @@ fn dry_run(app: &App, args: &RotateArgs) -> Result<(), Failure> {
 }
 
 fn all(app: &App, args: &RotateArgs) -> Result<(), Failure> {
-    let mut plans = plans(app, &args.names)?;
+    let Entries { sound, damaged } = entries(app, &args.names)?;
+    let mut plans = plans(app, &sound);
     if args.due {
         plans.retain(|plan| plan.is_due && plan.what != What::Nothing);
     }
@@ -136,7 +143,8 @@ fn all(app: &App, args: &RotateArgs) -> Result<(), Failure> {
     if args.manager.is_some() && plans.len() > 1 {
         return Err(Failure::new(Code::Usage, "`--manager` is for one credential at a time"));
     }
-    many(app, &plans, args)
+    let damaged = damaged.into_iter().map(|(name, error)| Line::failed(&name, &error.into())).collect();
+    many(app, &plans, damaged, args)
 }
 
 /// One credential that a person named.
@@ -169,8 +177,8 @@ fn one(app: &App, name: &Name, args: &RotateArgs) -> Result<Line, Failure> {
 }
 
 /// Many, one after the other; what fails does not stop the rest.
-fn many(app: &App, plans: &[Plan], args: &RotateArgs) -> Result<(), Failure> {
-    let mut lines: Vec<Line> = Vec::new();
+fn many(app: &App, plans: &[Plan], damaged: Vec<Line>, args: &RotateArgs) -> Result<(), Failure> {
+    let mut lines = damaged;
     let mut shut: Vec<(StoreKind, Failure)> = Vec::new();
     let progress = app.ui.progress(plans.len() as u64);
     for plan in plans {

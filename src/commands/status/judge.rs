@@ -2,7 +2,7 @@
 
 use super::super::documents::Finding;
 use super::super::words::{day, length, relative};
-use super::rotation;
+use super::{rotation, to_do};
 use crate::credential::{Index, Kind, State};
 use crate::provider::Row;
 use crate::rotation::Policy;
@@ -44,7 +44,7 @@ pub(super) fn judge(index: &Index, row: Option<&Row>, policy: &Policy, within: S
     let mut found = Vec::new();
     let name = &index.name;
     let mut say = |code: &str, advice: bool, message: String, hint: Option<String>| {
-        found.push(Finding { subject: name.to_string(), code: code.into(), advice, message, hint });
+        found.push(Finding { advice, ..to_do(name, code, message, hint.as_deref()) });
     };
     if index.state != State::Active {
         let hint = format!("run `authctl token {name} --check`, which finishes it or takes it back");
@@ -118,19 +118,20 @@ fn login(index: &Index, row: Option<&Row>, soon: Timestamp, now: Timestamp, say:
 }
 
 fn key(index: &Index, row: Option<&Row>, soon: Timestamp, now: Timestamp, say: &mut Say<'_>) {
-    let name = &index.name;
-    let page = row.and_then(|row| row.key.as_ref()).and_then(|key| key.page.as_ref());
-    let renew = || {
-        let place = page.map(|page| format!("make a new one at {page}, then ")).unwrap_or_default();
-        Some(format!("{place}run `authctl key add {name} --replace`"))
-    };
     if let Some(ends) = index.expires {
         if ends < day(now) {
-            say("key_over", false, format!("the key ended on {ends}"), renew());
+            say("key_over", false, format!("the key ended on {ends}"), Some(renew(index, row)));
         } else if ends <= day(soon) {
-            say("key_ends", false, format!("the key ends on {ends}"), renew());
+            say("key_ends", false, format!("the key ends on {ends}"), Some(renew(index, row)));
         }
     }
+}
+
+/// How a person replaces a key.
+pub(super) fn renew(index: &Index, row: Option<&Row>) -> String {
+    let page = row.and_then(|row| row.key.as_ref()?.page.as_ref());
+    let place = page.map(|page| format!("make a new one at {page}, then ")).unwrap_or_default();
+    format!("{place}run `authctl key add {} --replace`", index.name)
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use super::words::relative;
 use super::{answer, args, complete};
 use crate::acquire::{Error, Wanted, parts};
 use crate::app::App;
-use crate::credential::{Index, IndexError, Name, StoreKind};
+use crate::credential::{Entries, Index, Name, StoreKind};
 use crate::failure::{Code, Failure};
 use crate::output::Output;
 use crate::rotation::NEVER;
@@ -44,7 +44,7 @@ impl StatusArgs {
 
 pub(super) fn run(app: &App, args: &StatusArgs) -> Result<(), Failure> {
     let now = Timestamp::now();
-    let (mut found, damaged) = entries(app, args.name.as_ref())?;
+    let Entries { sound: mut found, damaged } = entries(app, args.name.as_ref())?;
     let within = SignedDuration::try_from(args.within).unwrap_or(SignedDuration::MAX);
     let mut status = Status { credentials: Vec::new(), findings: Vec::new() };
     let mut tried = Vec::new();
@@ -59,14 +59,7 @@ pub(super) fn run(app: &App, args: &StatusArgs) -> Result<(), Failure> {
     for index in &found {
         let row = app.catalogue.find(index.name.provider());
         if let Err(error) = &row {
-            let hint = Some("correct that file, or delete it".into());
-            status.findings.push(Finding {
-                subject: index.name.to_string(),
-                code: "row_damaged".into(),
-                advice: false,
-                message: error.to_string(),
-                hint,
-            });
+            status.findings.push(to_do(&index.name, "row_damaged", error, Some("correct that file, or delete it")));
         }
         let row = row.ok().flatten().and_then(|row| row.resolve(&index.bound.variables).ok());
         status.findings.extend(judge(index, row.as_ref(), &app.policy, within, now));
@@ -90,20 +83,14 @@ pub(super) fn run(app: &App, args: &StatusArgs) -> Result<(), Failure> {
             last_error: index.last_error.clone(),
         });
     }
-    for error in &damaged {
-        let hint = Some("delete that file, then log in again or add the key again".into());
-        status.findings.push(Finding {
-            subject: "index".into(),
-            code: "index_damaged".into(),
-            advice: false,
-            message: error.to_string(),
-            hint,
-        });
+    for (name, error) in &damaged {
+        let hint = "delete that file, then log in again or add the key again";
+        status.findings.push(to_do(name, "index_damaged", error, Some(hint)));
     }
     if args.name.is_none() && app.stores.vault().is_unattended() && found.iter().any(|index| index.store == StoreKind::Vault) {
-        let message = "the vault is unattended: whoever can read its folder can read what is in it".into();
-        let hint = Some("run `authctl vault passwd` to give it a passphrase".into());
-        status.findings.push(Finding { subject: "vault".into(), code: "vault_unattended".into(), advice: true, message, hint });
+        let message = "the vault is unattended: whoever can read its folder can read what is in it";
+        let hint = "run `authctl vault passwd` to give it a passphrase";
+        status.findings.push(Finding { advice: true, ..to_do("vault", "vault_unattended", message, Some(hint)) });
     }
     let text = |output: Output| match (args.name.is_some(), found.first(), status.credentials.first()) {
         (true, Some(index), Some(credential)) => details(output, index, credential, now),
@@ -117,14 +104,13 @@ pub(super) fn run(app: &App, args: &StatusArgs) -> Result<(), Failure> {
     }
 }
 
-fn entries(app: &App, name: Option<&Name>) -> Result<(Vec<Index>, Vec<IndexError>), Failure> {
+fn entries(app: &App, name: Option<&Name>) -> Result<Entries, Failure> {
     let folder = app.paths.credentials();
     if let Some(name) = name {
         let index = Index::read(&folder, name)?.ok_or_else(|| Failure::from(Error::NotFound(name.clone())))?;
-        return Ok((vec![index], Vec::new()));
+        return Ok(Entries { sound: vec![index], damaged: Vec::new() });
     }
-    let (found, damaged): (Vec<_>, Vec<_>) = Index::all(&folder).into_iter().partition(Result::is_ok);
-    Ok((found.into_iter().flatten().collect(), damaged.into_iter().filter_map(Result::err).collect()))
+    Ok(Index::sorted_out(&folder))
 }
 
 /// Tries one credential, as `token --check` would.
@@ -139,8 +125,18 @@ fn check(app: &App, index: &Index) -> (Name, Result<(), Failure>) {
 fn told(failure: &Failure, index: &Index, findings: &mut Vec<Finding>) {
     let (subject, code) = (index.name.to_string(), failure.code.name());
     if !findings.iter().any(|finding| finding.subject == subject && finding.code.ends_with(code)) {
-        let (message, hint) = (failure.message.clone(), failure.hint.clone());
-        findings.push(Finding { subject, code: format!("check_{code}"), advice: false, message, hint });
+        findings.push(to_do(subject, &format!("check_{code}"), &failure.message, failure.hint.as_deref()));
+    }
+}
+
+/// A finding that the exit code tells of.
+fn to_do(subject: impl ToString, code: &str, message: impl ToString, hint: Option<&str>) -> Finding {
+    Finding {
+        subject: subject.to_string(),
+        code: code.to_owned(),
+        advice: false,
+        message: message.to_string(),
+        hint: hint.map(str::to_owned),
     }
 }
 

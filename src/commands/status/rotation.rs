@@ -1,7 +1,7 @@
 //! What a key's rotation has not finished, and when the next one is due: pure, and over the index alone.
 
 use super::super::words::{length, relative};
-use super::judge::{Say, age};
+use super::judge::{Say, age, renew};
 use crate::credential::Index;
 use crate::provider::Row;
 use crate::rotation::{Policy, What, plan};
@@ -48,13 +48,7 @@ pub(super) fn judge(index: &Index, row: Option<&Row>, policy: &Policy, soon: Tim
     // The day on which it ends is told by itself.
     let plan = plan(&Index { expires: None, ..index.clone() }, row, policy, now);
     let hint = || match plan.what {
-        What::Nothing => {
-            let page = row
-                .and_then(|row| row.key.as_ref()?.page.clone())
-                .map(|page| format!("make a new one at {page}, then "))
-                .unwrap_or_default();
-            Some(format!("{page}run `authctl key add {name} --replace`"))
-        }
+        What::Nothing => Some(renew(index, row)),
         _ => again(),
     };
     let said = policy
