@@ -30,7 +30,7 @@ pub struct Remote<'a> {
 
 impl Remote<'_> {
     fn api(&self) -> Api<'_> {
-        Api { keeper: self.keeper, recipe: self.recipe, wants_document: true }
+        Api { keeper: self.keeper, recipe: self.recipe, as_used: false, wants_document: true }
     }
 
     fn holder(&self, parts: &Parts) -> Caller {
@@ -244,10 +244,9 @@ impl Backend for Remote<'_> {
         let check = self.key.check.as_ref().map(|check| Call::plain(&check.url, check.post.as_deref()));
         let Some(call) = self.recipe.verify.clone().or(check) else { return Verdict::Unknowable };
         let values = Values { parts: parts.clone(), ..values.clone() };
-        // A check is made as the key is used, whatever the recipe says of other requests.
-        let plain = Recipe { headers: Vec::new(), session: None, extra_headers: Vec::new(), ..self.recipe.clone() };
-        let recipe = if self.recipe.signing.is_some() || self.key.headers.is_empty() { self.recipe } else { &plain };
-        match (Api { keeper: self.keeper, recipe, wants_document: !call.failures.is_empty() }).call(&call, &values, &self.holder(parts)) {
+        let as_used = self.recipe.signing.is_none() && !self.key.headers.is_empty();
+        let api = Api { as_used, wants_document: !call.failures.is_empty(), ..self.api() };
+        match api.call(&call, &values, &self.holder(parts)) {
             Ok(_) => Verdict::Good,
             Err(CallError::Unauthorized(_) | CallError::Gone) => Verdict::Bad,
             // A key with few rights is forbidden what the check asks: it is as good as the other one, which is too.

@@ -2,28 +2,16 @@
 //! fall back to, so the intent is marked before, readers wait while it stands, and a lost answer is settled by trying the
 //! old key.
 
-use super::backend::Backend;
-use super::engine::{can_arrive, last_day};
+use super::engine::{Engine, can_arrive, last_day};
 use super::fill::Values;
-use super::rotate::{Options, Report};
-use super::run::Run;
+use super::rotate::Report;
 use super::{Error, Verdict};
 use crate::credential::{Made, Making, Slots};
-use crate::provider::Recipe;
 use jiff::Timestamp;
 
-/// A roll, as far as it gets.
-pub struct Roll<'a, 'b> {
-    pub run: &'a mut Run<'b>,
-    pub backend: &'a mut dyn Backend,
-    pub recipe: &'a Recipe,
-    pub values: Values,
-    pub options: &'a Options,
-    pub has_manager: bool,
-}
-
-impl Roll<'_, '_> {
-    pub fn go(&mut self) -> Result<Report, Error> {
+impl Engine<'_, '_> {
+    /// All of a roll. Only somebody else (`has_manager`) can ask for a new value when the old one is dead already.
+    pub(super) fn go_rolling(&mut self, has_manager: bool) -> Result<Report, Error> {
         let mut report = Report::default();
         let mut must = self.options.create;
         let slots = self.run.slots()?.clone();
@@ -39,7 +27,7 @@ impl Roll<'_, '_> {
                     let making = slots.making.iter().filter(|making| !making.roll).cloned().collect();
                     self.run.save(Slots { making, ..slots }, None)?;
                 }
-                Verdict::Bad if self.has_manager && self.recipe.roll_again => {
+                Verdict::Bad if has_manager && self.recipe.roll_again => {
                     must = false;
                     self.roll(slots, &mut report)?;
                 }
@@ -57,18 +45,16 @@ impl Roll<'_, '_> {
 
     fn roll(&mut self, slots: Slots, report: &mut Report) -> Result<(), Error> {
         let name = self.run.name().clone();
-        let needs = self.recipe.needs.clone();
-        let failed = |error| Error::of(&name, error, needs.as_deref());
         let id = match &slots.active_id {
             Some(id) => Some(id.clone()),
-            None => self.backend.identify(&slots, &self.values).map_err(failed)?,
+            None => self.backend.identify(&slots, &self.values).map_err(|error| self.failed(error))?,
         };
         let mut values = Values { id: id.clone(), parts: slots.active.clone(), ..self.values.clone() };
         // With a dead key in hand there is nobody left who could read what it was allowed.
         if !slots.is_rolling() {
-            self.backend.read_rights(&mut values, self.run.index.key_since).map_err(failed)?;
+            self.backend.read_rights(&mut values, self.run.index.key_since).map_err(|error| self.failed(error))?;
         }
-        self.backend.prepare(&values).map_err(failed)?;
+        self.backend.prepare(&values).map_err(|error| self.failed(error))?;
         let others: Vec<Making> = slots.making.iter().filter(|making| !making.roll).cloned().collect();
         let mut making = others.clone();
         making.push(Making { label: "roll".into(), known: Vec::new(), at: Timestamp::now(), roll: true });
@@ -91,10 +77,10 @@ impl Roll<'_, '_> {
                 Ok(())
             }
             // The old key is dead: the mark stays until there is another.
-            Err(error) if error.nothing_happened() && again => Err(failed(error)),
+            Err(error) if error.nothing_happened() && again => Err(self.failed(error)),
             Err(error) if error.nothing_happened() => {
                 self.run.save(Slots { making: others, ..intended }, None)?;
-                Err(failed(error))
+                Err(self.failed(error))
             }
             Err(error) => Err(Error::NoReply { name, reason: error.to_string() }),
         }

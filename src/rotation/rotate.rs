@@ -6,7 +6,6 @@ use super::engine::Engine;
 use super::fill::Values;
 use super::program::Program;
 use super::remote::Remote;
-use super::roll::Roll;
 use super::run::Run;
 use super::{Error, Verdict};
 use crate::acquire::{self, Keeper, Wanted, parts, settle, token};
@@ -44,8 +43,6 @@ pub struct Report {
     pub ended: usize,
     /// A replaced key is good until then.
     pub waits_until: Option<Timestamp>,
-    /// What a person should know.
-    pub warnings: Vec<String>,
 }
 
 /// Everything that a key's rotation depends on, beside the key.
@@ -56,27 +53,28 @@ struct Means {
     manager: Option<Caller>,
 }
 
-/// Rotates one credential, or goes on with what an earlier run left.
+/// Rotates one credential, or goes on with what an earlier run left. What a person should know goes to `warnings`, however
+/// it ends.
 ///
 /// # Errors
 /// See [`Error`]: whatever was made is kept.
-pub fn rotate(keeper: &Keeper<'_>, name: &Name, options: &Options) -> Result<Report, Error> {
+pub fn rotate(keeper: &Keeper<'_>, name: &Name, options: &Options, warnings: &mut Vec<String>) -> Result<Report, Error> {
     let index = entry(keeper, name)?;
     if index.kind == Kind::Login {
         let handed = token(keeper, name, &Wanted { force: true, ..Wanted::default() })?;
-        return Ok(Report { refreshed: true, warnings: handed.warnings, ..Report::default() });
+        warnings.extend(handed.warnings);
+        return Ok(Report { refreshed: true, ..Report::default() });
     }
     // Before the lock is taken: the manager may have to be refreshed under its own.
     let manager = manager(keeper, &index, options)?;
     let lock = keeper.lock(name)?;
-    let settled = settle(keeper, &lock, name)?;
+    warnings.extend(settle(keeper, &lock, name)?);
     // Another run was quicker: what was due is not due any more. (A record that has outrun its entry is none: the entry was
     // what was looked at.)
     if options.planned.is_some_and(|planned| entry(keeper, name).is_ok_and(|entry| entry.generation != planned)) {
-        return Ok(Report { warnings: settled, ..Report::default() });
+        return Ok(Report::default());
     }
     let mut run = Run::open(keeper, &lock, name)?;
-    run.warnings.extend(settled);
     let result = go(keeper, &mut run, manager, options);
     run.note(|index| {
         index.rotation_error = result.as_ref().err().and_then(|error| {
@@ -84,24 +82,29 @@ pub fn rotate(keeper: &Keeper<'_>, name: &Name, options: &Options) -> Result<Rep
             told.then(|| LastError { at: Timestamp::now(), code: error.word().into(), reason: error.to_string() })
         });
     });
-    let mut report = result?;
-    report.warnings.append(&mut run.warnings);
-    Ok(report)
+    warnings.append(&mut run.warnings);
+    result
 }
 
 /// Takes a key that a person made: it is kept first, then tried, then handed out.
 ///
 /// # Errors
 /// As for [`rotate`].
-pub fn accept(keeper: &Keeper<'_>, name: &Name, new: Parts, options: &Options) -> Result<Report, Error> {
+pub fn accept(keeper: &Keeper<'_>, name: &Name, new: Parts, options: &Options, warnings: &mut Vec<String>) -> Result<Report, Error> {
     let manager = manager(keeper, &entry(keeper, name)?, options)?;
     let lock = keeper.lock(name)?;
-    let settled = settle(keeper, &lock, name)?;
+    warnings.extend(settle(keeper, &lock, name)?);
     let mut run = Run::open(keeper, &lock, name)?;
-    run.warnings.extend(settled);
-    let means = means(keeper, &run, manager)?;
-    let mut backend = means.remote(keeper, &run)?;
-    let values = values(&run);
+    let result = hand_over(keeper, &mut run, manager, new, options);
+    warnings.append(&mut run.warnings);
+    result
+}
+
+fn hand_over(keeper: &Keeper<'_>, run: &mut Run<'_>, manager: Option<Caller>, new: Parts, options: &Options) -> Result<Report, Error> {
+    let name = &run.name().clone();
+    let means = means(keeper, run, manager)?;
+    let mut backend = means.remote(keeper, run)?;
+    let values = values(run);
     let slots = run.slots()?.clone();
     if crate::credential::same_parts(&slots.active, &new) {
         return Err(refused(name, "that is the key it has already"));
@@ -118,10 +121,8 @@ pub fn accept(keeper: &Keeper<'_>, name: &Name, new: Parts, options: &Options) -
         retired.retiring.push(crate::credential::Retiring { parts, id, since: until, until, by_hand: is_by_hand });
     }
     run.save(Slots { active_id, pending: Some(Made { parts: new, id: None, at: Timestamp::now() }), ..retired }, None)?;
-    let mut engine = Engine { run: &mut run, backend: &mut backend, recipe: &means.recipe, values, options };
     let mut report = Report::default();
-    engine.verify_pending(&mut report)?;
-    report.warnings.append(&mut run.warnings);
+    Engine { run, backend: &mut backend, recipe: &means.recipe, values, options }.verify_pending(&mut report)?;
     Ok(report)
 }
 
@@ -210,7 +211,7 @@ fn go(keeper: &Keeper<'_>, run: &mut Run<'_>, manager: Option<Caller>, options: 
     match recipe.kind {
         RotationKind::Roll => {
             let mut backend = remote;
-            Roll { run, backend: &mut backend, recipe, values, options, has_manager }.go()
+            Engine { run, backend: &mut backend, recipe, values, options }.go_rolling(has_manager)
         }
         RotationKind::Command => {
             let mut backend = Program { name: &name, recipe, remote };

@@ -1,22 +1,31 @@
 //! Reading a key: hidden from the terminal, or from standard input; never from an argument.
 
 use crate::app::App;
+use crate::credential::Parts;
 use crate::failure::{Code, Failure};
 use crate::provider::Part;
 use crate::secret::{Alphabet, MAX_BYTES, Secret};
-use std::collections::BTreeMap;
 use std::io::{IsTerminal, Read};
 
 /// Reads every part of a key, one line each from a pipe.
-pub fn read_parts(app: &App, parts: &[Part]) -> Result<BTreeMap<String, Secret>, Failure> {
+pub fn read_parts(app: &App, parts: &[Part]) -> Result<Parts, Failure> {
+    let empty = || Failure::new(Code::Usage, "standard input is empty: the key is read from there");
+    given_parts(app, parts)?.ok_or_else(empty)
+}
+
+/// The same, where a pipe may hold nothing at all: then there is no key.
+pub fn given_parts(app: &App, parts: &[Part]) -> Result<Option<Parts>, Failure> {
     let values = if std::io::stdin().is_terminal() { ask(app, parts)? } else { lines(parts.len(), std::io::stdin())? };
+    if values.is_empty() {
+        return Ok(None);
+    }
     for (part, value) in parts.iter().zip(&values) {
         value.check(Alphabet::Printable).map_err(|reason| Failure::new(Code::Usage, format!("the {} {reason}", part.label)))?;
         if value.expose().starts_with(' ') || value.expose().ends_with(' ') {
             return Err(Failure::new(Code::Usage, format!("the {} begins or ends with a space, which no header keeps", part.label)));
         }
     }
-    Ok(parts.iter().map(|part| part.name.clone()).zip(values).collect())
+    Ok(Some(parts.iter().map(|part| part.name.clone()).zip(values).collect()))
 }
 
 fn ask(app: &App, parts: &[Part]) -> Result<Vec<Secret>, Failure> {
@@ -26,7 +35,7 @@ fn ask(app: &App, parts: &[Part]) -> Result<Vec<Secret>, Failure> {
     parts.iter().map(|part| app.ui.ask_hidden(&format!("{} (hidden):", part.label)).map_err(Into::into)).collect()
 }
 
-/// As many lines as there are parts, in their order.
+/// As many lines as there are parts, in their order, or none.
 fn lines(count: usize, from: impl Read) -> Result<Vec<Secret>, Failure> {
     let limit = (MAX_BYTES + 2) * count;
     let mut bytes = zeroize::Zeroizing::new(Vec::new());
@@ -39,7 +48,7 @@ fn lines(count: usize, from: impl Read) -> Result<Vec<Secret>, Failure> {
     let text = text.strip_suffix('\n').unwrap_or(text);
     let values: Vec<Secret> = text.split('\n').map(|line| Secret::new(line.strip_suffix('\r').unwrap_or(line))).collect();
     if text.is_empty() {
-        return Err(usage("standard input is empty: the key is read from there".into()));
+        return Ok(Vec::new());
     }
     if values.len() != count {
         let expected = if count == 1 { "one line".into() } else { format!("{count} lines, one for each part") };
@@ -66,7 +75,7 @@ mod tests {
         assert_eq!(read(1, b" k e y ").unwrap(), [" k e y "]);
         assert!(read(1, b"key\nother\n").unwrap_err().contains("one line"));
         assert!(read(2, b"key\n").unwrap_err().contains("2 lines"));
-        assert!(read(1, b"").unwrap_err().contains("empty"));
+        assert!(read(1, b"").unwrap().is_empty() && read(1, b"\n").unwrap().is_empty());
         assert!(read(1, b"\xff").unwrap_err().contains("ASCII"));
         assert!(read(1, &vec![b'x'; MAX_BYTES + 4]).unwrap_err().contains("at most"));
     }

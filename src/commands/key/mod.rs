@@ -10,7 +10,7 @@ mod import;
 mod input;
 mod set;
 
-pub(super) use input::read_parts;
+pub(super) use input::given_parts;
 
 use super::logout::take_away;
 use super::{answer, complete, documents};

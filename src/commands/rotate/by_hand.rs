@@ -1,6 +1,6 @@
 //! A key that a person has to make: what to do on the provider's page, and the new key, typed hidden or piped in.
 
-use super::super::key::read_parts;
+use super::super::{key::given_parts, warn_all};
 use crate::app::{App, has_display};
 use crate::credential::{Index, Name};
 use crate::failure::{Code, Failure};
@@ -29,10 +29,7 @@ pub(super) fn take(app: &App, name: &Name, options: &Options, no_browser: bool) 
             app.ui.must_say(&format!("  {}. {step}", number + 1));
         }
     }
-    let parts = match read_parts(app, &key.parts) {
-        Err(failure) if is_piped && failure.message.contains("is empty") => return Err(Error::ByHand { name: name.clone() }.into()),
-        parts => parts?,
-    };
+    let Some(parts) = given_parts(app, &key.parts)? else { return Err(Error::ByHand { name: name.clone() }.into()) };
     let odd = key.parts.iter().find(|part| parts.get(&part.name).is_some_and(|value| key.looks_wrong(&part.name, value.expose())));
     if let Some(part) = odd {
         return Err(Failure::new(
@@ -42,7 +39,9 @@ pub(super) fn take(app: &App, name: &Name, options: &Options, no_browser: bool) 
         .hint(format!("if it is one all the same, run `authctl key add {name} --replace`")));
     }
     let spinner = app.ui.spinner("trying the new key");
-    let report = accept(&app.keeper(), name, parts, options);
+    let mut warnings = Vec::new();
+    let report = accept(&app.keeper(), name, parts, options, &mut warnings);
     drop(spinner);
+    warn_all(app, &warnings);
     Ok(report?)
 }

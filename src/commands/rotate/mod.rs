@@ -153,8 +153,10 @@ fn one(app: &App, name: &Name, args: &RotateArgs) -> Result<Line, Failure> {
     let keeper = app.keeper();
     loop {
         let spinner = app.ui.spinner(&format!("rotating {name}"));
-        let result = rotate(&keeper, name, &options);
+        let mut warnings = Vec::new();
+        let result = rotate(&keeper, name, &options, &mut warnings);
         drop(spinner);
+        warn_all(app, &warnings);
         let result = match result {
             Err(Error::ByHand { .. }) => by_hand::take(app, name, &options, args.no_browser),
             Err(Error::NotAgreed { fields, .. }) if app.ui.can_ask() => {
@@ -170,9 +172,7 @@ fn one(app: &App, name: &Name, args: &RotateArgs) -> Result<Line, Failure> {
             result => result.map_err(Failure::from),
         };
         note(app, name, result.as_ref().err());
-        let report = result?;
-        warn_all(app, &report.warnings);
-        return Ok(Line::of(name, &report));
+        return Ok(Line::of(name, &result?));
     }
 }
 
@@ -193,12 +193,13 @@ fn many(app: &App, plans: &[Plan], damaged: Vec<Line>, args: &RotateArgs) -> Res
         let mut options = options(app, args);
         options.create = if args.due { what_is_due || finishes_into_due(plan) } else { true };
         options.planned = args.due.then_some(plan.generation);
-        let result = rotate(&app.keeper(), &plan.name, &options);
+        let mut warnings = Vec::new();
+        let result = rotate(&app.keeper(), &plan.name, &options, &mut warnings);
+        warn_all(app, &warnings);
         let by_hand = matches!(result, Err(Error::ByHand { .. }));
         match result.map_err(Failure::from) {
             Ok(report) => {
                 note(app, &plan.name, None);
-                warn_all(app, &report.warnings);
                 lines.push(Line::of(&plan.name, &report));
             }
             Err(_) if by_hand => lines.push(Line::by_hand(&plan.name)),
