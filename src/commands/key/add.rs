@@ -2,17 +2,16 @@ use super::super::{answer, args, complete, documents, warn_all, words};
 use super::from_env;
 use super::input::read_parts;
 use super::replacing;
+use super::verify::verify;
 use crate::acquire::{Error, Look, add, look, save, settle};
 use crate::app::{App, store_for};
-use crate::credential::{Bound, Index, Kind, Name, Origin, Record, SecretPart, Slots, State, StoreKind, trusted_url};
+use crate::credential::{Bound, Index, Kind, Name, Origin, Record, SecretPart, Slots, State, StoreKind};
 use crate::failure::{Code, Failure};
-use crate::http::{Reply, Request, json_post};
-use crate::provider::{Check, KeySpec, Part, Row, Template, render};
+use crate::provider::{KeySpec, Part, Row, Template, render};
 use crate::sealed::Sealed;
 use crate::secret::Secret;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 /// Store an API key
 ///
@@ -97,7 +96,7 @@ pub(super) fn run(app: &App, args: AddArgs) -> Result<(), Failure> {
             app.ui.say(&format!("it is not tried there, since you did not say so; `authctl key add {} --replace` would", key.name));
             None
         }
-        Some(check) if !args.no_verify => verify(app, &key, check)?,
+        Some(check) if !args.no_verify => verify(app, &key.bound, &render(&key.spec.headers, &key.parts)?, check)?,
         _ => None,
     };
     store(app, &key, &args)?;
@@ -221,40 +220,6 @@ fn place(app: &App, name: &Name, replace: bool) -> Result<StoreKind, Failure> {
             .hint(format!("add `--replace` to replace it, or choose another account: `{}/ACCOUNT`", name.provider())));
     }
     store_for(app, existing.as_ref())
-}
-
-/// Tries the key at the provider. Only a clear "no" stops it: a network that is down says
-/// nothing about a key, and neither does 403, which a good key with few rights also gets.
-fn verify(app: &App, key: &NewKey, check: &Check) -> Result<Option<String>, Failure> {
-    let url = trusted_url(&check.url)?;
-    if !key.bound.covers(&url) {
-        app.ui.say("the key is not tried: its origins are not those of the provider's row");
-        return Ok(None);
-    }
-    let headers = render(&key.spec.headers, &key.parts)?;
-    let spinner = app.ui.spinner(&format!("trying the key at {}", url.host_str().unwrap_or_default()));
-    let request = Request { url, method: None, body: json_post(check.post.as_deref()), headers, timeout: Duration::from_secs(15) };
-    let reply = app.network.run(app.network.send(request))?;
-    drop(spinner);
-    match reply {
-        Ok(Reply { status: 200..300, body, .. }) => {
-            let document: Option<serde_json::Value> = serde_json::from_slice(&body).ok();
-            let label = check.label.as_ref().and_then(|pointer| document?.pointer(pointer)?.as_str().map(str::to_owned));
-            Ok(label.map(|label| label.chars().filter(char::is_ascii_graphic).take(80).collect()))
-        }
-        Ok(Reply { status: status @ 401, .. }) => {
-            Err(Failure::new(Code::Refused, format!("the provider does not accept this key (status {status})"))
-                .hint("nothing was stored; `--no-verify` stores it all the same"))
-        }
-        Ok(Reply { status, .. }) => {
-            app.ui.warn(&format!("the key could not be tried: the provider answered {status}"));
-            Ok(None)
-        }
-        Err(error) => {
-            app.ui.warn(&format!("the key could not be tried: {error}"));
-            Ok(None)
-        }
-    }
 }
 
 fn store(app: &App, key: &NewKey, args: &AddArgs) -> Result<(), Failure> {

@@ -9,6 +9,7 @@ mod from_env;
 mod import;
 mod input;
 mod set;
+mod verify;
 
 pub(super) use input::given_parts;
 
