@@ -64,6 +64,9 @@ impl VaultCommand {
     }
 }
 
+/// The shortest time: the kernel counts whole seconds, and takes none for "for ever".
+const SHORTEST: Duration = Duration::from_secs(1);
+
 /// The longest time that a vault stays open: a week.
 const LONGEST: Duration = Duration::from_secs(7 * 86_400);
 
@@ -81,7 +84,7 @@ pub(super) fn run(app: &App, command: &VaultCommand) -> Result<(), Failure> {
             app.ui.say("the vault is ready");
         }
         VaultCommand::Unlock(args) => {
-            if args.time.is_zero() || args.time > LONGEST {
+            if args.time < SHORTEST || args.time > LONGEST {
                 return Err(Failure::new(Code::Usage, "a vault can be open for a second to a week"));
             }
             refuse_unattended(app)?;
