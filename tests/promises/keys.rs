@@ -145,3 +145,34 @@ fn the_catalogue_shows_its_rows_and_marks_what_is_unverified() {
     }
     home.run(&["provider", "show", "nobody"]).failed(3, "no provider is called `nobody`");
 }
+
+#[test]
+fn a_replacement_goes_where_the_key_before_it_went_and_keeps_its_policy() {
+    let home = Home::new();
+    let entry = |name: &str| {
+        let list = home.json(&["list"]);
+        list.as_array().unwrap().iter().find(|entry| entry["name"] == name).unwrap().clone()
+    };
+    let sendgrid = |fill: &str| format!("SG.{}.{}", fill.repeat(22), fill.repeat(43));
+    let gateway = ["--origin", "https://gateway.example", "--rotate-every", "never", "--no-verify"];
+    home.run_with_input(&[&["key", "add", "sendgrid/gw"], &gateway[..]].concat(), sendgrid("a").as_bytes()).done();
+    let ran = home.run_with_input(&["key", "add", "sendgrid/gw", "--replace"], sendgrid("b").as_bytes()).done();
+    assert!(ran.stderr.contains("is not tried"), "it goes nowhere else: {ran:#?}");
+    let after = entry("sendgrid/gw");
+    assert_eq!((after["origins"][0].as_str(), after["rotate_every"].as_str()), (Some("https://gateway.example"), Some("never")));
+    // The host that was set stays, whatever else is set; and a key that is recognised replaces as one that is named.
+    let newrelic = |fill: &str| format!("NRAK-{}", fill.repeat(27));
+    let european = ["--set", "host=api.eu.newrelic.com", "--no-verify"];
+    home.run_with_input(&[&["key", "add", "newrelic"], &european[..]].concat(), newrelic("A").as_bytes()).done();
+    home.run_with_input(&["key", "add", "newrelic", "--replace", "--set", "account=1", "--no-verify"], newrelic("B").as_bytes()).done();
+    assert_eq!(entry("newrelic")["origins"][0], "https://api.eu.newrelic.com");
+    home.run_with_input(&["key", "add", "--replace", "--no-verify"], newrelic("C").as_bytes()).done();
+    assert_eq!(entry("newrelic")["origins"][0], "https://api.eu.newrelic.com");
+    assert_eq!(home.run(&["token", "newrelic"]).done().stdout, format!("{}\n", newrelic("C")));
+}
+
+#[test]
+fn a_vault_is_never_opened_for_less_than_the_kernel_counts() {
+    let home = Home::new();
+    home.run(&["vault", "unlock", "--for", "500ms"]).failed(2, "a second to a week");
+}

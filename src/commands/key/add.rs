@@ -7,7 +7,7 @@ use crate::acquire::{Error, Look, add, look, save, settle};
 use crate::app::{App, store_for};
 use crate::credential::{Bound, Index, Kind, Name, Origin, Record, SecretPart, Slots, State, StoreKind};
 use crate::failure::{Code, Failure};
-use crate::provider::{KeySpec, Part, Row, Template, render};
+use crate::provider::{KeySpec, Part, Template, render};
 use crate::sealed::Sealed;
 use crate::secret::Secret;
 use jiff::Timestamp;
@@ -111,27 +111,32 @@ pub(super) fn run(app: &App, args: AddArgs) -> Result<(), Failure> {
 }
 
 fn named(app: &App, name: &Name, args: &AddArgs) -> Result<NewKey, Failure> {
-    let mut values: BTreeMap<String, String> = args.set.iter().cloned().collect();
-    let (before, trouble) = before(app, name, args);
-    if let Some(bound) = before.as_ref().filter(|_| values.is_empty()) {
-        values.clone_from(&bound.variables);
-    }
-    let row = app.catalogue.find(name.provider())?.map(|row| row.resolve(&values)).transpose()?;
-    let (spec, bound) = match before.filter(|bound| !bound.headers.is_empty()) {
-        // A key that was given its own header is replaced by one that goes the same way.
-        Some(bound) => (KeySpec::from_headers(bound.headers.iter().map(Template::new).collect()), bound),
-        None => shape(app, name, row, args, values).map_err(|failure| match trouble {
-            // What it was bound to cannot be taken from a record that cannot be used.
-            Some(trouble) => {
-                Failure::new(failure.code, format!("{}, and {trouble}", failure.message)).hint(failure.hint.unwrap_or_default())
-            }
-            None => failure,
-        })?,
-    };
+    let (spec, bound) = binding(app, name, args)?;
     // The store is tried before the key is asked for.
     let store = place(app, name, args.replace)?;
     let parts = given(app, args, &spec.parts)?;
     Ok(NewKey { name: name.clone(), spec, bound, parts, store, is_named: args.name.is_some() })
+}
+
+/// What the key looks like and where it may go: as the one that it replaces, where the person does not say otherwise.
+fn binding(app: &App, name: &Name, args: &AddArgs) -> Result<(KeySpec, Bound), Failure> {
+    let (before, trouble) = before(app, name, args);
+    let is_told = !(args.header.is_empty() && args.origin.is_empty());
+    if let Some(bound) = before.as_ref().filter(|bound| !bound.headers.is_empty() && !is_told) {
+        // A key that was given its own header is replaced by one that goes the same way.
+        return Ok((KeySpec::from_headers(bound.headers.iter().map(Template::new).collect()), bound.clone()));
+    }
+    let mut values = before.as_ref().map(|bound| bound.variables.clone()).unwrap_or_default();
+    values.extend(args.set.iter().cloned());
+    let chosen = match before.filter(|bound| bound.chosen_origins && args.origin.is_empty()) {
+        Some(bound) => bound.origins,
+        None => args.origin.clone(),
+    };
+    shape(app, name, args, chosen, values).map_err(|failure| match trouble {
+        // What it was bound to cannot be taken from a record that cannot be used.
+        Some(trouble) => Failure::new(failure.code, format!("{}, and {trouble}", failure.message)).hint(failure.hint.unwrap_or_default()),
+        None => failure,
+    })
 }
 
 /// The parts of the key: from the variables that were named, else typed or piped.
@@ -139,9 +144,9 @@ fn given(app: &App, args: &AddArgs, parts: &[Part]) -> Result<BTreeMap<String, S
     if args.from_env.is_empty() { read_parts(app, parts) } else { from_env::parts(&args.from_env, parts) }
 }
 
-/// What the key that is replaced is bound to, unless the person says otherwise; or why nobody can tell.
+/// What the key that is replaced is bound to, or why nobody can tell.
 fn before(app: &App, name: &Name, args: &AddArgs) -> (Option<Bound>, Option<String>) {
-    if !args.replace || !args.header.is_empty() || !args.origin.is_empty() {
+    if !args.replace {
         return (None, None);
     }
     match look(&app.keeper(), name) {
@@ -160,8 +165,7 @@ fn recognised(app: &App, args: &AddArgs) -> Result<NewKey, Failure> {
     })?;
     let name: Name = row.name.parse()?;
     app.ui.say(&format!("this looks like a key of {}", row.title));
-    let values: BTreeMap<String, String> = args.set.iter().cloned().collect();
-    let (spec, bound) = shape(app, &name, Some(row.resolve(&values)?), args, values)?;
+    let (spec, bound) = binding(app, &name, args)?;
     if spec.parts.len() != 1 {
         return Err(
             Failure::new(Code::Usage, format!("a key of {} has several parts", row.title)).hint(format!("run `authctl key add {name}`"))
@@ -171,15 +175,17 @@ fn recognised(app: &App, args: &AddArgs) -> Result<NewKey, Failure> {
     Ok(NewKey { name, spec, bound, parts, store, is_named: false })
 }
 
-/// What the key looks like and where it belongs: from the row, or from the flags for a provider without one.
+/// What the key looks like and where it belongs: from the row, or from the flags for a provider without one. `chosen` are
+/// the origins of a person's choice.
 fn shape(
     app: &App,
     name: &Name,
-    row: Option<Row>,
     args: &AddArgs,
+    chosen: Vec<Origin>,
     variables: BTreeMap<String, String>,
 ) -> Result<(KeySpec, Bound), Failure> {
     let usage = |message: String| Failure::new(Code::Usage, message);
+    let row = app.catalogue.find(name.provider())?.map(|row| row.resolve(&variables)).transpose()?;
     let given: Vec<Template> = args.header.iter().map(Template::new).collect();
     given.iter().try_for_each(|template| template.check(&["key"])).map_err(|reason| usage(format!("--header: {reason}")))?;
     if !given.is_empty() && !given.iter().any(|template| template.uses("key")) {
@@ -188,10 +194,11 @@ fn shape(
     if let Some(row) = row.as_ref().filter(|row| row.key.is_some() && !(args.header.is_empty() && args.origin.is_empty())) {
         app.ui.warn(&format!("`{name}` goes by your own --header or --origin, not by what is known of {}", row.title));
     }
-    let origins = match (&row, args.origin.is_empty()) {
-        (_, false) => args.origin.clone(),
-        (Some(row), true) => row.bound_origins().map_err(usage)?,
-        (None, true) => Vec::new(),
+    let chosen_origins = !chosen.is_empty();
+    let origins = match (&row, chosen_origins) {
+        (_, true) => chosen,
+        (Some(row), false) => row.bound_origins().map_err(usage)?,
+        (None, false) => Vec::new(),
     };
     let shape = row.as_ref().filter(|_| given.is_empty()).map(|row| row.shape(Kind::Key));
     let known = row.and_then(|row| row.key);
@@ -207,7 +214,7 @@ fn shape(
     if origins.is_empty() {
         return Err(usage(format!("where may the key of `{name}` be sent?")).hint("give `--origin https://HOST`, once or more"));
     }
-    let bound = Bound { origins, chosen_origins: !args.origin.is_empty(), headers, shape, variables, ..Bound::default() };
+    let bound = Bound { origins, chosen_origins, headers, shape, variables, ..Bound::default() };
     Ok((spec, bound))
 }
 
@@ -239,18 +246,16 @@ fn store(app: &App, key: &NewKey, args: &AddArgs) -> Result<(), Failure> {
                 app.ui.warn(&format!("the login that `{}` was is not revoked: it stays good at the provider", key.name));
             }
             let mut index = found.index.clone();
-            index.rotate_every.clone_from(&args.rotate_every);
+            index.rotate_every = args.rotate_every.clone().or(index.rotate_every);
             index.expires = args.expires;
             index.key_since = Some(Timestamp::now());
+            // What failed was another key's.
+            index.rotation_error = None;
             // It may take the place of a login, of which nothing holds for it.
             index.kind = Kind::Key;
             index.manager = args.manager.clone().or(index.manager);
             index.recipe = None;
-            let slots = replacing(app, &found.record, &key.bound, key.parts.clone(), id);
-            // Told before it is so: a process that dies behind the store must not leave a key that nobody is told to end.
-            if slots.progress() != index.rotation {
-                Index { rotation: slots.progress(), ..found.index.clone() }.write(&app.paths.credentials())?;
-            }
+            let slots = replacing(app, &found, &key.bound, key.parts.clone(), id)?;
             save(&keeper, &lock, &index, found.record.next(key.bound.clone(), SecretPart::Key(slots)), Sealed::default(), None)?
         }
         Ok(Look::Found(_)) => return Err(Failure::new(Code::Refused, format!("`{}` was just added by another process", key.name))),

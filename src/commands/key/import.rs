@@ -131,6 +131,9 @@ fn store(app: &App, key: &Bundled, replace: bool) -> Result<(), Failure> {
         rotate_every: if key.is_bare { index.rotate_every.clone() } else { key.rotate_every.clone() },
         expires: key.expires,
         key_since: Some(Timestamp::now()),
+        // What failed, and which recipe it was, was another key's.
+        rotation_error: None,
+        recipe: None,
         ..index
     };
     let saved = match look(&keeper, name)? {
@@ -141,7 +144,7 @@ fn store(app: &App, key: &Bundled, replace: bool) -> Result<(), Failure> {
         }
         Look::Found(found) => {
             let bound = if key.is_bare { found.record.bound.clone() } else { key.bound.clone() };
-            let slots = replacing(app, &found.record, &bound, key.parts.clone(), None);
+            let slots = replacing(app, &found, &bound, key.parts.clone(), None)?;
             let next = found.record.next(bound, SecretPart::Key(slots));
             save(&keeper, &lock, &with(found.index.clone()), next, Sealed::default(), None)?
         }

@@ -15,8 +15,9 @@ pub(super) use input::given_parts;
 
 use super::logout::take_away;
 use super::{answer, complete, documents};
+use crate::acquire::Found;
 use crate::app::App;
-use crate::credential::{Bound, Kind, Name, Parts, Record, Slots};
+use crate::credential::{Bound, Index, Kind, Name, Parts, Record, Slots};
 use crate::failure::Failure;
 use crate::provider::RotationKind;
 use crate::secret::Secret;
@@ -44,9 +45,19 @@ pub struct RemoveArgs {
     name: Name,
 }
 
-/// The slots of a key that is replaced by hand: nothing that a rotation made is forgotten, unless the new key belongs
-/// elsewhere. Then nobody could end it any more without sending it there, and a person is told.
-fn replacing(app: &App, record: &Record, bound: &Bound, parts: Parts, id: Option<Secret>) -> Slots {
+/// The slots of a key that is replaced by hand. What they leave to do is told in the index before it is so: a process that
+/// dies behind the store must not leave a key that nobody is told to end.
+fn replacing(app: &App, found: &Found, bound: &Bound, parts: Parts, id: Option<Secret>) -> Result<Slots, Failure> {
+    let slots = slots_of(app, &found.record, bound, parts, id);
+    if slots.progress() != found.index.rotation {
+        Index { rotation: slots.progress(), ..found.index.clone() }.write(&app.paths.credentials())?;
+    }
+    Ok(slots)
+}
+
+/// Nothing that a rotation made is forgotten, unless the new key belongs elsewhere. Then nobody could end it any more without
+/// sending it there, and a person is told.
+fn slots_of(app: &App, record: &Record, bound: &Bound, parts: Parts, id: Option<Secret>) -> Slots {
     let fresh = || Slots { active_id: id.clone(), ..Slots::of(parts.clone()) };
     let Some(before) = record.slots() else { return fresh() };
     let row = app.catalogue.find(record.name.provider()).ok().flatten();
