@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use zeroize::Zeroizing;
 
 /// The longest output taken from a program, in bytes; what it writes beyond that is not read.
-const MAX_OUTPUT: u64 = 256 * 1024;
+pub const MAX_OUTPUT: u64 = 256 * 1024;
 
 /// How often a program is asked whether it is done.
 const PAUSE: Duration = Duration::from_millis(5);

@@ -62,7 +62,16 @@ pub(super) fn run(app: &App, command: &ScheduleCommand) -> Result<(), Failure> {
 
 fn run_install(app: &App, args: &InstallArgs) -> Result<(), Failure> {
     let how = args.with.unwrap_or_else(How::here);
-    let job = Job { program: std::env::current_exe()?, variables: CARRIED.into_iter().filter_map(carried).collect() };
+    let mut variables: Vec<(String, String)> = CARRIED.into_iter().filter_map(carried).collect();
+    // A proxy with a password in its address: what is written here is no place for that.
+    variables.retain(|(name, value)| {
+        let is_secret = is_proxy(name) && value.contains('@');
+        if is_secret {
+            app.ui.warn(&format!("{name} holds a password, so a scheduled run goes without it"));
+        }
+        !is_secret
+    });
+    let job = Job { program: std::env::current_exe()?, variables };
     let done = install(how, &job)?;
     // Another one would run beside it; it goes when this one is sure to run.
     for other in installed().iter().filter(|other| other.how != how && done.is_started) {
@@ -85,9 +94,13 @@ fn run_install(app: &App, args: &InstallArgs) -> Result<(), Failure> {
 /// A variable that is set here. What is a path is one from everywhere.
 fn carried(name: &str) -> Option<(String, String)> {
     let value = std::env::var(name).ok().filter(|value| !value.is_empty())?;
-    let is_path = name != "AUTHCTL_STORE";
+    let is_path = name != "AUTHCTL_STORE" && !is_proxy(name);
     let whole = std::path::absolute(&value).ok().filter(|_| is_path).and_then(|path| path.into_os_string().into_string().ok());
     Some((name.to_owned(), whole.unwrap_or(value)))
+}
+
+fn is_proxy(name: &str) -> bool {
+    name.to_ascii_lowercase().ends_with("_proxy")
 }
 
 fn by_hand(how: How) -> &'static str {

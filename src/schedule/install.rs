@@ -2,9 +2,11 @@
 
 use super::{Job, MARK, NAME, cron, launchd, systemd, task};
 use crate::disk;
+use crate::process::{Finished, MAX_OUTPUT, run_within};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 /// Who runs the job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -126,18 +128,18 @@ pub fn install(how: How, job: &Job) -> Result<Installed, Error> {
     let is_started = match how {
         How::Systemd => {
             let timer = format!("{NAME}.timer");
-            quietly("systemctl", &["--user", "daemon-reload"])
-                .and_then(|()| quietly("systemctl", &["--user", "enable", "--now", &timer]))
+            quietly("systemctl", &["--user", "daemon-reload"], "")
+                .and_then(|()| quietly("systemctl", &["--user", "enable", "--now", &timer], ""))
                 .is_ok()
         }
         How::Launchd => {
             let path = files.first().map(|path| path.to_string_lossy().into_owned()).unwrap_or_default();
-            let _ = quietly("launchctl", &["unload", &path]);
-            quietly("launchctl", &["load", "-w", &path]).is_ok()
+            let _ = quietly("launchctl", &["unload", &path], "");
+            quietly("launchctl", &["load", "-w", &path], "").is_ok()
         }
         How::TaskScheduler => {
             let path = files.first().map(|path| path.to_string_lossy().into_owned()).unwrap_or_default();
-            quietly("schtasks", &["/Create", "/F", "/TN", NAME, "/XML", &path])?;
+            quietly("schtasks", &["/Create", "/F", "/TN", NAME, "/XML", &path], "")?;
             true
         }
         How::Crontab => true,
@@ -152,8 +154,8 @@ pub fn installed() -> Vec<Installed> {
         let files: Vec<PathBuf> = how.files().unwrap_or_default().into_iter().filter(|path| is_ours(path)).collect();
         if !files.is_empty() {
             let is_started = match how {
-                How::Systemd => quietly("systemctl", &["--user", "is-enabled", &format!("{NAME}.timer")]).is_ok(),
-                _ => quietly("launchctl", &["list", launchd::LABEL]).is_ok(),
+                How::Systemd => quietly("systemctl", &["--user", "is-enabled", &format!("{NAME}.timer")], "").is_ok(),
+                _ => quietly("launchctl", &["list", launchd::LABEL], "").is_ok(),
             };
             found.push(Installed { how, files, is_started });
         }
@@ -161,7 +163,7 @@ pub fn installed() -> Vec<Installed> {
     if !cfg!(windows) && crontab().is_ok_and(|text| cron::has_region(&text)) {
         found.push(Installed { how: How::Crontab, files: Vec::new(), is_started: true });
     }
-    if cfg!(windows) && quietly("schtasks", &["/Query", "/TN", NAME]).is_ok() {
+    if cfg!(windows) && quietly("schtasks", &["/Query", "/TN", NAME], "").is_ok() {
         found.push(Installed { how: How::TaskScheduler, files: Vec::new(), is_started: true });
     }
     found
@@ -174,21 +176,21 @@ pub fn installed() -> Vec<Installed> {
 pub fn remove(installed: &Installed) -> Result<(), Error> {
     match installed.how {
         How::Systemd => {
-            let _ = quietly("systemctl", &["--user", "disable", "--now", &format!("{NAME}.timer")]);
+            let _ = quietly("systemctl", &["--user", "disable", "--now", &format!("{NAME}.timer")], "");
         }
         How::Launchd => {
             if let Some(path) = installed.files.first() {
-                let _ = quietly("launchctl", &["unload", "-w", &path.to_string_lossy()]);
+                let _ = quietly("launchctl", &["unload", "-w", &path.to_string_lossy()], "");
             }
         }
-        How::TaskScheduler => quietly("schtasks", &["/Delete", "/F", "/TN", NAME])?,
+        How::TaskScheduler => quietly("schtasks", &["/Delete", "/F", "/TN", NAME], "")?,
         How::Crontab => return write_crontab(&cron::without_region(&crontab()?)),
     }
     for path in &installed.files {
         disk::remove(path)?;
     }
     if installed.how == How::Systemd {
-        let _ = quietly("systemctl", &["--user", "daemon-reload"]);
+        let _ = quietly("systemctl", &["--user", "daemon-reload"], "");
     }
     Ok(())
 }
@@ -209,37 +211,46 @@ fn put(path: &Path, text: &str) -> std::io::Result<()> {
     Ok(())
 }
 
-fn quietly(program: &'static str, arguments: &[&str]) -> Result<(), Error> {
+/// How long a program of the system may take.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Runs a program of the system to its end.
+fn run(program: &'static str, arguments: &[&str], input: &str) -> Result<Finished, Error> {
     let wrong = |reason: String| Error::Program { program, reason };
-    let output = Command::new(program).args(arguments).stdin(Stdio::null()).output().map_err(|error| wrong(error.to_string()))?;
-    if output.status.success() { Ok(()) } else { Err(wrong(String::from_utf8_lossy(&output.stderr).trim().to_owned())) }
+    let done = run_within(Command::new(program).args(arguments).stderr(Stdio::piped()), input.as_bytes(), PATIENCE);
+    let done = done.map_err(|error| wrong(error.to_string()))?;
+    done.ok_or_else(|| wrong(format!("it was not done after {} seconds", PATIENCE.as_secs())))
+}
+
+fn said(done: &Finished) -> String {
+    String::from_utf8_lossy(&done.stderr).trim().to_owned()
+}
+
+fn quietly(program: &'static str, arguments: &[&str], input: &str) -> Result<(), Error> {
+    let done = run(program, arguments, input)?;
+    if done.status.success() { Ok(()) } else { Err(Error::Program { program, reason: said(&done) }) }
 }
 
 /// The user's crontab; empty where there is none.
 fn crontab() -> Result<String, Error> {
     let wrong = |reason: String| Error::Program { program: "crontab", reason };
-    let output = Command::new("crontab").arg("-l").stdin(Stdio::null()).output().map_err(|error| wrong(error.to_string()))?;
-    let said = String::from_utf8_lossy(&output.stderr);
-    if !output.status.success() {
+    let done = run("crontab", &["-l"], "")?;
+    if !done.status.success() {
         // A table that cannot be read is not one that is not there.
-        return if said.contains("no crontab") { Ok(String::new()) } else { Err(wrong(said.trim().to_owned())) };
+        return if said(&done).contains("no crontab") { Ok(String::new()) } else { Err(wrong(said(&done))) };
     }
-    String::from_utf8(output.stdout).map_err(|_| wrong("the table is not UTF-8 text, so it is left alone".into()))
+    if done.stdout.len() as u64 >= MAX_OUTPUT {
+        return Err(wrong("the table is too large, so it is left alone".into()));
+    }
+    String::from_utf8(done.stdout.to_vec()).map_err(|_| wrong("the table is not UTF-8 text, so it is left alone".into()))
 }
 
 fn write_crontab(text: &str) -> Result<(), Error> {
-    let wrong = |reason: String| Error::Program { program: "crontab", reason };
     if text.trim().is_empty() {
-        return match quietly("crontab", &["-r"]) {
+        return match quietly("crontab", &["-r"], "") {
             Err(Error::Program { reason, .. }) if reason.contains("no crontab") => Ok(()),
             other => other,
         };
     }
-    let mut child =
-        Command::new("crontab").arg("-").stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().map_err(|error| wrong(error.to_string()))?;
-    if let Some(mut stdin) = child.stdin.take() {
-        stdin.write_all(text.as_bytes()).map_err(|error| wrong(error.to_string()))?;
-    }
-    let output = child.wait_with_output().map_err(|error| wrong(error.to_string()))?;
-    if output.status.success() { Ok(()) } else { Err(wrong(String::from_utf8_lossy(&output.stderr).trim().to_owned())) }
+    quietly("crontab", &["-"], text)
 }

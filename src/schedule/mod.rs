@@ -26,7 +26,7 @@ pub struct Job {
 pub const ARGUMENTS: [&str; 5] = ["--quiet", "--no-input", "rotate", "--due", "--scheduled"];
 
 /// What a person may have set, and a scheduled run would lack.
-pub const CARRIED: [&str; 7] = [
+pub const CARRIED: [&str; 15] = [
     "AUTHCTL_HOME",
     "AUTHCTL_STORE",
     "AUTHCTL_VAULT_PASSPHRASE_FILE",
@@ -34,6 +34,14 @@ pub const CARRIED: [&str; 7] = [
     "SSL_CERT_FILE",
     "XDG_CONFIG_HOME",
     "XDG_DATA_HOME",
+    "http_proxy",
+    "https_proxy",
+    "HTTPS_PROXY",
+    "HTTP_PROXY",
+    "all_proxy",
+    "ALL_PROXY",
+    "no_proxy",
+    "NO_PROXY",
 ];
 
 /// What stands in every file, so that no other is taken for one of ours.

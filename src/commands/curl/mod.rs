@@ -8,10 +8,11 @@ use crate::app::App;
 use crate::credential::{Name, plain_url};
 use crate::failure::{Code, Failure};
 use crate::handover::{curl_request, hand_to_child};
+use crate::process::run_within;
 use crate::ui::speaks_to_a_terminal;
 use std::convert::Infallible;
 use std::ffi::OsString;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use allow::{Facts, check};
@@ -82,8 +83,8 @@ pub(super) fn run(app: &App, args: &CurlArgs) -> Result<Infallible, Failure> {
 
 /// Whether curl is new enough for `--location`.
 fn follows_safely() -> bool {
-    let output = Command::new("curl").args(["-q", "--version"]).output();
-    let text = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
+    let done = run_within(Command::new("curl").args(["-q", "--version"]).stderr(Stdio::null()), b"", Duration::from_secs(10));
+    let text = done.ok().flatten().map(|done| String::from_utf8_lossy(&done.stdout).into_owned()).unwrap_or_default();
     version(&text).is_some_and(|version| version >= FOLLOWS_SAFELY)
 }
 

@@ -3,16 +3,13 @@
 use super::super::documents::{Check, Doctor};
 use crate::failure::{Code, Failure};
 use crate::process::run_within;
-use crate::schedule::CARRIED;
+use crate::schedule::{CARRIED, installed};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 use url::Url;
 
 /// What cron sets (crontab(5)); everything else of this session is missing there, the bus and the keychain's first.
 const PATH: &str = "/usr/bin:/bin";
-
-/// The proxies, which a session sets as well.
-const PROXIES: [&str; 2] = ["https_proxy", "HTTPS_PROXY"];
 
 /// How long the process may take: it waits for a keychain and for a server at most.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -21,8 +18,14 @@ pub(super) fn examine(server: Option<&Url>) -> Result<Doctor, Failure> {
     let program = std::env::current_exe()?;
     let mut command = Command::new(program);
     command.args(["--json", "--no-input", "doctor", "--in-cron"]).env_clear().env("PATH", PATH).env("SHELL", "/bin/sh");
+    let given = |variable: &str| std::env::var_os(variable).filter(|value| !value.is_empty());
     for variable in ["HOME", "LOGNAME", "USER"] {
-        command.envs(std::env::var_os(variable).map(|value| (variable, value)));
+        command.envs(given(variable).map(|value| (variable, value)));
+    }
+    // `schedule install` writes down what is set; a line of one's own lacks it.
+    let is_installed = !installed().is_empty();
+    for variable in CARRIED.into_iter().filter(|_| is_installed) {
+        command.envs(given(variable).map(|value| (variable, value)));
     }
     if let Some(server) = server {
         command.arg("--server").arg(server.as_str());
@@ -38,9 +41,8 @@ pub(super) fn examine(server: Option<&Url>) -> Result<Doctor, Failure> {
         let reason = String::from_utf8_lossy(&output.stderr).trim().to_owned();
         Failure::new(Code::Failed, format!("in cron's environment authctl itself fails: {reason}"))
     })?;
-    let set: Vec<&str> =
-        CARRIED.into_iter().chain(PROXIES).filter(|variable| std::env::var_os(variable).is_some_and(|value| !value.is_empty())).collect();
-    if !set.is_empty() {
+    let set: Vec<&str> = CARRIED.into_iter().filter(|variable| given(variable).is_some()).collect();
+    if !set.is_empty() && !is_installed {
         doctor.checks.push(Check {
             name: "environment".into(),
             status: "problem".into(),
