@@ -150,6 +150,7 @@ impl From<acquire::Error> for Failure {
             }
             Error::Interrupted => with(Code::Interrupted, None),
             Error::NotSaved { .. } => with(Code::StoreUnavailable, None),
+            Error::Unsaved { .. } => with(Code::Refused, None),
             Error::Unsuitable(_) => with(Code::Usage, None),
             Error::Index(error) => error.into(),
             Error::Config(error) => error.into(),

@@ -5,7 +5,7 @@
 //! A module uses only what stands to its right in this table, never its own row; a test holds it.
 //!
 //! ```text
-//! commands | app | failure | rotation | acquire | oauth store sealed handover audit schedule output ui | http | provider | config | credential | disk process secret
+//! commands | app | failure | rotation | acquire | oauth store sealed handover audit schedule output ui | http | provider | config | credential | disk process signals secret
 //! ```
 //!
 //! - `commands`: one command, one file: arguments (their comments are the help) and run. Only here things come together.
@@ -19,8 +19,8 @@
 //! - `store`: keychain and vault behind one `match`. `sealed`: the encrypted file beside each item. `handover`: headers
 //!   for curl through a memory file. `audit`: the trail. `schedule`: what the system is told to run daily. `output`: standard output. `ui`: the terminal and the browser.
 //! - `http`: the network, made on demand. `provider`: rows of data. `config`: folders, settings, clients.
-//! - `credential`: names, ids, origins, records, index files. `disk`: atomic writes, locks, modes. `process`: other programs, with a deadline. `secret`: the one
-//!   type for what must not be seen.
+//! - `credential`: names, ids, origins, records, index files. `disk`: atomic writes, locks, modes. `process`: other programs, with a deadline. `signals`: when one may end
+//!   this process. `secret`: the one type for what must not be seen.
 //!
 //! # The walk
 //!
@@ -48,6 +48,7 @@ mod rotation;
 mod schedule;
 mod sealed;
 mod secret;
+mod signals;
 mod store;
 mod ui;
 

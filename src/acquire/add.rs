@@ -20,6 +20,7 @@ const MAY_LAND: SignedDuration = SignedDuration::from_mins(10);
 /// The store did not take it; then all is as before. When the store did not answer in time it may still take it later,
 /// and the next command will find it.
 pub fn add(keeper: &Keeper<'_>, _lock: &Lock, index: &Index, record: &Record, mut sealed: Sealed) -> Result<Saved, Error> {
+    save::check(record)?;
     let credentials = keeper.paths.credentials();
     // An entry that cannot be read cannot be kept either; its remains then have no name.
     let earlier = Index::read(&credentials, &record.name).ok().flatten();

@@ -105,6 +105,14 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
+    /// The record would hold what must not be handed out, so it was not saved.
+    #[error("`{name}` is not saved: {reason}")]
+    Unsaved {
+        /// Which.
+        name: Name,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// Neither the sealed file nor the store took a record.
     #[error("`{name}` could not be saved: {sealed}; {store}")]
     NotSaved {

@@ -2,8 +2,8 @@
 
 use super::{Error, Keeper};
 use crate::credential::Name;
-use crate::http::interruption;
 use crate::oauth::{self, Client, Dialect, Grant, TokenError, TokenReply};
+use crate::signals::Shield;
 use jiff::SignedDuration;
 use std::time::{Duration, Instant};
 use url::Url;
@@ -53,7 +53,8 @@ pub(super) async fn exchange(
     client: &Client,
     grant: &Grant,
     dialect: &Dialect,
-) -> (Result<TokenReply, TokenError>, bool) {
+    shield: &Shield,
+) -> Result<TokenReply, TokenError> {
     let began = Instant::now();
     let mut attempt = 0;
     let mut interrupted = false;
@@ -63,7 +64,7 @@ pub(super) async fn exchange(
         let mut request = std::pin::pin!(oauth::request(keeper.network, endpoint, client, grant, dialect, time));
         let answer = tokio::select! {
             answer = &mut request => answer,
-            () = interruption() => {
+            () = shield.interrupted() => {
                 interrupted = true;
                 tokio::time::timeout(LAST_WAIT, request).await.unwrap_or_else(|_| Err(TokenError::Lost("interrupted".into())))
             }
@@ -73,7 +74,7 @@ pub(super) async fn exchange(
                 tracing::info!(reason, "the answer was lost, asking again with the same token");
                 attempt += 1;
             }
-            answer => return (answer, interrupted),
+            answer => return answer,
         }
     }
 }

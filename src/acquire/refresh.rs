@@ -10,6 +10,7 @@ use crate::disk::{Lock, Reserved};
 use crate::oauth::{Dialect, Grant, TokenError, TokenReply};
 use crate::sealed::{FailedAttempt, FailureKind, Sealed};
 use crate::secret::Secret;
+use crate::signals;
 use jiff::{SignedDuration, Timestamp};
 
 /// A fresh access token and what to know about it.
@@ -97,7 +98,9 @@ fn refresh(keeper: &Keeper<'_>, lock: &Lock, found: &Found, wanted: &Wanted) -> 
     // From the moment of the request the old token may be spent: the room for the new one is taken before.
     let room = Sealed::reserve(&keeper.paths.sealed(), &record.id, found.sealed.size() + record.room())
         .map_err(|error| Error::NoRoom { name: name.clone(), reason: error.to_string() })?;
-    let (answer, interrupted) = keeper.network.run(exchange(keeper, &endpoint, &client, &grant, &dialect))?;
+    // Up until the answer is on the disk.
+    let shield = signals::shield();
+    let answer = keeper.network.run(exchange(keeper, &endpoint, &client, &grant, &dialect, &shield))?;
     let reply = match answer {
         Ok(reply) => reply,
         Err(error) => {
@@ -105,6 +108,10 @@ fn refresh(keeper: &Keeper<'_>, lock: &Lock, found: &Found, wanted: &Wanted) -> 
             if let TokenError::Unusable { successor: Some(successor), .. } = &error {
                 let secret = SecretPart::Login { refresh_token: Some(successor.clone()), access: None };
                 save(keeper, lock, &found.index, record.next(record.bound.clone(), secret), found.sealed.clone(), Some(room))?;
+            }
+            // Nobody knows what the answer would have been: no failure that others could repeat.
+            if signals::came() {
+                return Err(Refusal::Other(Error::Interrupted));
             }
             return Err(judge(name, error, oauth.map(|oauth| oauth.refresh.over_errors.as_slice()).unwrap_or_default()));
         }
@@ -123,7 +130,7 @@ fn refresh(keeper: &Keeper<'_>, lock: &Lock, found: &Found, wanted: &Wanted) -> 
     let warnings = keep(keeper, lock, found, &reply, token.clone(), room)?;
     // After the save: nothing may stand between the answer and the disk.
     keeper.note("refresh", name, DONE, None);
-    if interrupted { Err(Refusal::Other(Error::Interrupted)) } else { Ok(Fresh { token, warnings }) }
+    if signals::came() { Err(Refusal::Other(Error::Interrupted)) } else { Ok(Fresh { token, warnings }) }
 }
 
 /// The answer is in hand: it is on the disk before anybody uses or sees it.

@@ -20,7 +20,7 @@ pub struct Saved {
 /// store write that timed out may land later, and the newer of the two counts. One of the two must take it.
 ///
 /// # Errors
-/// Neither took it.
+/// Neither took it, or it could not be read again: then nothing was written.
 pub fn save(
     keeper: &Keeper<'_>,
     _lock: &Lock,
@@ -31,6 +31,7 @@ pub fn save(
 ) -> Result<Saved, Error> {
     let mut saved = Saved::default();
     let (name, id, folder) = (next.name.clone(), next.id.clone(), keeper.paths.sealed());
+    check(&next)?;
     sealed.record = Some(next.clone());
     let key = next.seal_key()?;
     let in_file = match room {
@@ -57,6 +58,11 @@ pub fn save(
         saved.warnings.push(format!("the index of `{name}` is not up to date: {error}"));
     }
     Ok(saved)
+}
+
+/// Refuses what nobody could read again.
+pub(super) fn check(record: &Record) -> Result<(), Error> {
+    record.check().map_err(|error| Error::Unsaved { name: record.name.clone(), reason: error.to_string() })
 }
 
 /// What the store is given: the whole record, or, where its items are too small for that, all but the secrets, which

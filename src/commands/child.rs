@@ -14,16 +14,11 @@ pub(super) fn replace(mut command: Command) -> Result<Infallible, Failure> {
     Err(not_started(&command, &error))
 }
 
-/// Runs the program to its end and ends with its exit code. Ctrl-C reaches the program by itself, so here it is ignored.
+/// Runs the program to its end and ends with its exit code. Ctrl-C reaches the program by itself, which decides.
 #[cfg(not(unix))]
 pub(super) fn replace(mut command: Command) -> Result<Infallible, Failure> {
     let mut child = command.spawn().map_err(|error| not_started(&command, &error))?;
-    std::thread::spawn(|| {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        if let Ok(runtime) = runtime {
-            runtime.block_on(async { while tokio::signal::ctrl_c().await.is_ok() {} });
-        }
-    });
+    let _shield = crate::signals::shield();
     let status = child.wait()?;
     std::process::exit(status.code().unwrap_or(1))
 }

@@ -151,7 +151,17 @@ impl Record {
             return Err(RecordError::Newer(version));
         }
         let record: Self = serde_json::from_str(text).map_err(malformed)?;
-        match &record.secret {
+        record.check()?;
+        Ok(record)
+    }
+
+    /// Whether every secret in it may be handed out. Asked before it is saved, too: what could not be read again would
+    /// replace what can.
+    ///
+    /// # Errors
+    /// It holds a secret that must not reach a header.
+    pub fn check(&self) -> Result<(), RecordError> {
+        match &self.secret {
             Some(SecretPart::Key(slots)) => slots.check()?,
             Some(SecretPart::Login { refresh_token, access }) => {
                 for token in refresh_token.iter().chain(access.iter().map(|access| &access.token)) {
@@ -160,7 +170,7 @@ impl Record {
             }
             None => {}
         }
-        Ok(record)
+        Ok(())
     }
 
     /// The most room a sealed file can need for one more refresh of this record, in bytes.

@@ -43,6 +43,9 @@ pub struct Made {
     pub id: Option<Secret>,
     /// When it was made: a provider may take a while to know it.
     pub at: Timestamp,
+    /// When it ends, where that was asked for: a later run may be the one that hands it out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires: Option<Timestamp>,
 }
 
 /// A key that was replaced.
@@ -106,14 +109,14 @@ impl Slots {
         Self { active: parts, active_id: id, made: false, pending: None, retiring, making }
     }
 
-    /// Every secret in it is safe in a header.
+    /// Every secret in it is safe in a header. Ids never go there.
     ///
     /// # Errors
     /// Says what is wrong with the first that is not.
     pub fn check(&self) -> Result<(), BadSecret> {
-        let pending = self.pending.iter().flat_map(|made| made.parts.values().chain(&made.id));
-        let retiring = self.retiring.iter().flat_map(|old| old.parts.values().chain(&old.id));
-        self.active.values().chain(&self.active_id).chain(pending).chain(retiring).try_for_each(|part| part.check(Alphabet::Printable))
+        let pending = self.pending.iter().flat_map(|made| made.parts.values());
+        let retiring = self.retiring.iter().flat_map(|old| old.parts.values());
+        self.active.values().chain(pending).chain(retiring).try_for_each(|part| part.check(Alphabet::Printable))
     }
 
     /// What may be told of it without a store.
@@ -164,7 +167,7 @@ mod tests {
     #[test]
     fn a_key_given_by_hand_loses_nothing_that_was_made() {
         let at = Timestamp::UNIX_EPOCH;
-        let made = Made { parts: parts("p"), id: Some(Secret::new("3")), at };
+        let made = Made { parts: parts("p"), id: Some(Secret::new("3")), at, expires: None };
         let roll = Making { label: "k".into(), known: Vec::new(), at, roll: true };
         let making = vec![Making { label: "l".into(), known: Vec::new(), at, roll: false }, roll];
         let slots = Slots { active_id: Some(Secret::new("2")), made: true, pending: Some(made), making, ..Slots::of(parts("a")) };

@@ -4,7 +4,6 @@ mod exchange;
 
 use std::cell::OnceCell;
 use std::future::Future;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 pub use exchange::{Reply, Request, TransportError, json_post};
@@ -80,38 +79,4 @@ fn explain_build(error: &reqwest::Error) -> String {
             .into();
     }
     format!("cannot set up the HTTP client: {chain}")
-}
-
-/// Whether an exchange has begun that decides for itself when it stops.
-static AWAITED: AtomicBool = AtomicBool::new(false);
-
-/// Whether [`interruption`] was ever awaited.
-#[cfg(unix)]
-pub fn is_interruption_awaited() -> bool {
-    AWAITED.load(Ordering::SeqCst)
-}
-
-/// Comes back when this process is asked to stop: Ctrl-C, or what `timeout`, a closing terminal or a service manager
-/// sends. Once awaited, these signals no longer kill; whoever waits decides.
-pub async fn interruption() {
-    AWAITED.store(true, Ordering::SeqCst);
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        let listen = |kind| async move {
-            match signal(kind) {
-                Ok(mut signals) => drop(signals.recv().await),
-                Err(_) => std::future::pending().await,
-            }
-        };
-        tokio::select! {
-            () = listen(SignalKind::interrupt()) => {}
-            () = listen(SignalKind::terminate()) => {}
-            () = listen(SignalKind::hangup()) => {}
-        }
-    }
-    #[cfg(not(unix))]
-    if tokio::signal::ctrl_c().await.is_err() {
-        std::future::pending().await
-    }
 }

@@ -7,11 +7,15 @@ use crate::credential::{Bound, Parts};
 use crate::http::{Reply, Request, TransportError};
 use crate::provider::{Call, Header, Method, Recipe, RenderError, Signing, Template, render};
 use crate::secret::Secret;
+use crate::signals;
 use serde_json::Value;
 use std::time::Duration;
 
 /// The deadline of one request.
 const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// After a signal, an answer that may be on its way is waited for this long: it may hold a key that nobody else has.
+const LAST_WAIT: Duration = Duration::from_secs(10);
 
 /// Who makes a request: its headers and parts, and where they may go.
 #[derive(Clone, Debug)]
@@ -107,7 +111,13 @@ impl Api<'_> {
         let host = url.host_str().unwrap_or_default().to_owned();
         let method = Some(call.method).filter(|_| body.is_none() || call.method != Method::Get);
         let request = Request { url, method, body, headers, timeout: TIMEOUT };
-        let sent = self.keeper.network.run(self.keeper.network.send(request)).and_then(|sent| sent);
+        let sent = self.keeper.network.run(async {
+            tokio::select! {
+                sent = self.keeper.network.send(request) => sent,
+                () = signals::enough(LAST_WAIT) => Err(TransportError::Lost("interrupted".into())),
+            }
+        });
+        let sent = sent.and_then(|sent| sent);
         let reply = sent.map_err(|error| match error {
             TransportError::NotSent(reason) => CallError::NotSent(format!("{host}: {reason}")),
             TransportError::Lost(reason) => CallError::Lost(format!("{host}: {reason}")),

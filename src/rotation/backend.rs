@@ -91,7 +91,7 @@ mod tests {
     fn only_what_was_meant_and_nobody_has_is_an_orphan() {
         let slots = Slots {
             active_id: Some(Secret::new("1")),
-            pending: Some(Made { parts: Parts::new(), id: Some(Secret::new("2")), at: at(0) }),
+            pending: Some(Made { parts: Parts::new(), id: Some(Secret::new("2")), at: at(0), expires: None }),
             making: vec![Making { label: "l".into(), known: vec![Secret::new("1"), Secret::new("8")], at: at(1000), roll: false }],
             ..Slots::of(Parts::new())
         };

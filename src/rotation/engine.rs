@@ -11,6 +11,7 @@ use super::{Error, READER_LIFE, Verdict};
 use crate::credential::{Made, Making, Retiring, Slots, same_parts};
 use crate::provider::Recipe;
 use crate::secret::random_bytes;
+use crate::signals;
 use jiff::{SignedDuration, Timestamp};
 use std::time::Duration;
 
@@ -56,6 +57,9 @@ impl Engine<'_, '_> {
             return Err(Error::ByHand { name: self.run.name().clone() });
         }
         self.create()?;
+        if signals::came() {
+            return Err(crate::acquire::Error::Interrupted.into());
+        }
         if !self.verify_pending(&mut report)? {
             let reason = "the provider made it, and knows it no more".into();
             return Err(Error::Refused { name: self.run.name().clone(), reason, hint: None });
@@ -119,7 +123,7 @@ impl Engine<'_, '_> {
         };
         self.run.index.key_since = Some(now);
         // The day was the old key's.
-        self.run.index.expires = self.values.expires.map(last_day);
+        self.run.index.expires = pending.expires.map(last_day);
         self.run.index.rotation_error = None;
         self.run.save(switched, None)?;
         self.backend.use_key(&pending.parts);
@@ -243,9 +247,10 @@ impl Engine<'_, '_> {
         }
         let intended = Slots { active_id: id, making, ..slots };
         let room = self.run.reserve()?;
+        // Up until the new key is on the disk.
+        let _shield = signals::shield();
         self.run.save(intended.clone(), None)?;
         values.now = Timestamp::now();
-        self.values.expires = values.expires;
         let without_intent: Vec<Making> = intended.making.iter().filter(|making| making.label != label).cloned().collect();
         match self.backend.create(&values) {
             Ok(made) => self.run.save(Slots { pending: Some(made), making: without_intent, ..intended }, Some(room)),

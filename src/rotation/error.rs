@@ -2,7 +2,7 @@
 
 use super::api::CallError;
 use crate::acquire;
-use crate::credential::Name;
+use crate::credential::{Name, StoreKind};
 use crate::provider::ProviderError;
 use crate::sealed;
 use crate::secret::SealError;
@@ -123,6 +123,14 @@ impl Error {
             Self::NoRecipe { .. } => "no_recipe",
             Self::NotAgreed { .. } => "not_agreed",
             Self::Acquire(_) | Self::Provider(_) | Self::Sealed(_) | Self::Random(_) => "failed",
+        }
+    }
+
+    /// The store that could not say, where that is why.
+    pub fn store(&self) -> Option<StoreKind> {
+        match self {
+            Self::Acquire(acquire::Error::Store(error)) => Some(error.store()),
+            _ => None,
         }
     }
 

@@ -2,7 +2,7 @@
 
 use crate::credential::Parts;
 use crate::provider::{Call, Word, words};
-use crate::secret::Secret;
+use crate::secret::{Alphabet, Secret};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value};
@@ -153,6 +153,16 @@ impl Values {
     pub fn text(&self, template: &str) -> Result<String, FillError> {
         Ok(self.fill(template)?.map(|value| as_text(&value)).unwrap_or_default())
     }
+}
+
+/// A provider's id of a key, checked where it enters.
+///
+/// # Errors
+/// Says why it cannot be one.
+pub fn id(text: String) -> Result<Secret, String> {
+    let id = Secret::new(text);
+    id.check(Alphabet::Text).map_err(|error| format!("the id of the key {error}"))?;
+    Ok(id)
 }
 
 /// The text at a pointer: a string, or a number as providers write ids.

@@ -4,7 +4,7 @@
 use super::Verdict;
 use super::api::CallError;
 use super::backend::{Backend, Listed, Listing};
-use super::fill::{Values, time_at};
+use super::fill::{Values, id, text_at, time_at};
 use super::remote::Remote;
 use crate::credential::{Made, Name, Parts, Slots};
 use crate::process::run_within;
@@ -103,22 +103,24 @@ impl Backend for Program<'_> {
             return Ok(None);
         }
         let keys = answer.get("keys").and_then(Value::as_array).ok_or_else(|| CallError::Lost("your program listed no `keys`".into()))?;
-        let text = |item: &Value, field: &str| item.get(field).and_then(Value::as_str).map(str::to_owned);
         let read = |item: &Value| {
             Some(Listed {
-                id: Secret::new(text(item, "id")?),
-                label: text(item, "label"),
+                id: text_at(item, "/id").and_then(|text| id(text).ok())?,
+                label: text_at(item, "/label"),
                 created: time_at(item, "/created_at"),
                 value: None,
             })
         };
-        Ok(Some(Listing { keys: keys.iter().filter_map(read).collect(), is_partial: false }))
+        let read: Vec<Listed> = keys.iter().filter_map(read).collect();
+        // What cannot be read is not known to be absent.
+        let is_partial = read.len() < keys.len();
+        Ok(Some(Listing { keys: read, is_partial }))
     }
 
     fn create(&self, values: &Values) -> Result<Made, CallError> {
         let answer = self.ask("create", values)?;
         let lost = |what: &str| CallError::Lost(format!("your program gave no {what}"));
-        let id = answer.get("id").and_then(Value::as_str).ok_or_else(|| lost("`id`"))?;
+        let id = id(text_at(&answer, "/id").ok_or_else(|| lost("`id`"))?).map_err(CallError::Lost)?;
         let given = answer.get("key").and_then(Value::as_object).ok_or_else(|| lost("`key`"))?;
         let mut parts = self.remote.active.clone();
         for (name, value) in given {
@@ -128,7 +130,7 @@ impl Backend for Program<'_> {
                 return Err(lost("key with the parts of the old one"));
             }
         }
-        Ok(Made { parts, id: Some(Secret::new(id)), at: Timestamp::now() })
+        Ok(Made { parts, id: Some(id), at: Timestamp::now(), expires: None })
     }
 
     fn verify(&self, parts: &Parts, values: &Values) -> Verdict {

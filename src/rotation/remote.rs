@@ -3,7 +3,7 @@
 use super::Verdict;
 use super::api::{Api, CallError, Caller};
 use super::backend::{Backend, Listed, Listing};
-use super::fill::{Values, new_end, text_at, time_at};
+use super::fill::{Values, id, new_end, text_at, time_at};
 use crate::acquire::Keeper;
 use crate::credential::{Bound, Made, Parts, Slots};
 use crate::provider::{Call, KeySpec, List, Recipe, RotationKind};
@@ -54,7 +54,7 @@ impl Remote<'_> {
         let read = |item: &Value| {
             let at = |pointer: &Option<String>| pointer.as_ref().and_then(|pointer| text_at(item, pointer));
             Some(Listed {
-                id: Secret::new(text_at(item, &list.id)?),
+                id: text_at(item, &list.id).and_then(|text| id(text).ok())?,
                 label: at(&list.label),
                 created: list.created.as_ref().and_then(|pointer| time_at(item, pointer)),
                 value: at(&list.value)
@@ -73,15 +73,16 @@ impl Remote<'_> {
     fn made(&self, answer: &Value, values: &Values) -> Result<Made, CallError> {
         let lost = |what: &str| CallError::Lost(format!("its answer holds no {what}"));
         let Some(create) = &self.recipe.create else { return Err(lost("key")) };
-        let id = match &create.id {
+        let text = match &create.id {
             Some(pointer) if pointer.starts_with('/') => Some(text_at(answer, pointer).ok_or_else(|| lost("id"))?),
             Some(template) => Some(values.text(template).map_err(|error| CallError::Lost(error.to_string()))?),
             None => None,
         };
+        let id = text.map(id).transpose().map_err(CallError::Lost)?;
         let shown;
         let shows = match &create.value {
             Some(call) => {
-                shown = self.shown(call, &Values { id: id.clone().map(Secret::new), ..values.clone() })?;
+                shown = self.shown(call, &Values { id: id.clone(), ..values.clone() })?;
                 &shown
             }
             None => answer,
@@ -92,7 +93,7 @@ impl Remote<'_> {
             value.check(Alphabet::Printable).map_err(|error| CallError::Lost(format!("the new key {error}")))?;
             parts.insert(name.clone(), value);
         }
-        Ok(Made { parts, id: id.map(Secret::new), at: Timestamp::now() })
+        Ok(Made { parts, id, at: Timestamp::now(), expires: values.expires })
     }
 
     fn shown(&self, call: &Call, values: &Values) -> Result<Value, CallError> {
@@ -166,7 +167,7 @@ impl Backend for Remote<'_> {
             let found = regex_lite::Regex::new(pattern)
                 .ok()
                 .and_then(|pattern| Some(pattern.captures(value.expose())?.get(1)?.as_str().to_owned()));
-            return Ok(found.map(Secret::new));
+            return found.map(id).transpose().map_err(CallError::Refused);
         }
         if let Some(call) = &identify.call {
             let values = Values { parts: slots.active.clone(), ..values.clone() };
@@ -175,7 +176,8 @@ impl Backend for Remote<'_> {
             let by_value = call.url.contains("${part:");
             let caller = if by_value { self.caller() } else { self.holder(&slots.active) };
             let answer = self.api().call(call, &values, &caller)?;
-            return Ok(identify.id.as_ref().and_then(|pointer| text_at(&answer, pointer)).map(Secret::new));
+            let found = identify.id.as_ref().and_then(|pointer| text_at(&answer, pointer));
+            return found.map(id).transpose().map_err(CallError::Refused);
         }
         let (Some(_), Some(list)) = (&identify.listed, &self.recipe.list) else { return Ok(None) };
         let listing = self.listed(list, values)?;

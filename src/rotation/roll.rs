@@ -7,6 +7,7 @@ use super::fill::Values;
 use super::rotate::Report;
 use super::{Error, Verdict};
 use crate::credential::{Made, Making, Slots};
+use crate::signals;
 use jiff::Timestamp;
 
 impl Engine<'_, '_> {
@@ -60,15 +61,20 @@ impl Engine<'_, '_> {
         making.push(Making { label: "roll".into(), known: Vec::new(), at: Timestamp::now(), roll: true });
         let intended = Slots { active_id: id, making, ..slots };
         let room = self.run.reserve()?;
+        // Up until the new key is on the disk.
+        let _shield = signals::shield();
         let again = self.run.slots()?.is_rolling();
         self.run.save(intended.clone(), None)?;
         values.now = Timestamp::now();
         match self.backend.create(&values) {
-            Ok(Made { parts, id, .. }) => {
+            Ok(Made { parts, id, expires, .. }) => {
                 // At once: there is no other key any more.
                 let now = Timestamp::now();
                 self.run.index.key_since = Some(now);
-                self.run.index.expires = values.expires.map(last_day);
+                // Where the recipe says nothing of it, the end stays what it was.
+                if self.recipe.lifetime.is_some() {
+                    self.run.index.expires = expires.map(last_day);
+                }
                 self.run.index.rotation_error = None;
                 let active_id = id.or(intended.active_id.clone());
                 self.run.save(Slots { active: parts.clone(), active_id, making: others, ..intended }, Some(room))?;

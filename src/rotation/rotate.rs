@@ -78,7 +78,10 @@ pub fn rotate(keeper: &Keeper<'_>, name: &Name, options: &Options, warnings: &mu
     let result = go(keeper, &mut run, manager, options);
     run.note(|index| {
         index.rotation_error = result.as_ref().err().and_then(|error| {
-            let told = !matches!(error, Error::ByHand { .. } | Error::TooSoon { .. } | Error::NotAgreed { .. });
+            let told = !matches!(
+                error,
+                Error::ByHand { .. } | Error::TooSoon { .. } | Error::NotAgreed { .. } | Error::Acquire(acquire::Error::Interrupted)
+            );
             told.then(|| LastError { at: Timestamp::now(), code: error.word().into(), reason: error.to_string() })
         });
     });
@@ -120,7 +123,8 @@ fn hand_over(keeper: &Keeper<'_>, run: &mut Run<'_>, manager: Option<Caller>, ne
         let (is_by_hand, parts, id) = (pending.id.is_none(), pending.parts, pending.id);
         retired.retiring.push(crate::credential::Retiring { parts, id, since: until, until, by_hand: is_by_hand });
     }
-    run.save(Slots { active_id, pending: Some(Made { parts: new, id: None, at: Timestamp::now() }), ..retired }, None)?;
+    let made = Made { parts: new, id: None, at: Timestamp::now(), expires: None };
+    run.save(Slots { active_id, pending: Some(made), ..retired }, None)?;
     let mut report = Report::default();
     Engine { run, backend: &mut backend, recipe: &means.recipe, values, options }.verify_pending(&mut report)?;
     Ok(report)

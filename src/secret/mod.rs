@@ -88,6 +88,8 @@ pub enum Alphabet {
     Visible,
     /// Space to `~`: parts of API keys.
     Printable,
+    /// Everything but control characters: what a provider calls a key. It is never part of a header.
+    Text,
 }
 
 impl Alphabet {
@@ -95,6 +97,7 @@ impl Alphabet {
         match self {
             Self::Visible => byte.is_ascii_graphic(),
             Self::Printable => byte.is_ascii_graphic() || byte == b' ',
+            Self::Text => !byte.is_ascii_control(),
         }
     }
 }
@@ -109,7 +112,7 @@ pub enum BadSecret {
     #[error("is {0} bytes long, more than the {MAX_BYTES} allowed")]
     TooLong(usize),
     /// A byte that could end a header line or start a new option.
-    #[error("holds a character at byte {0} that is not plain ASCII text")]
+    #[error("holds a character at byte {0} that is not plain text")]
     Byte(usize),
 }
 

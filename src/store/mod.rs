@@ -91,6 +91,18 @@ pub enum Error {
 }
 
 impl Error {
+    /// Which store it is about.
+    pub fn store(&self) -> StoreKind {
+        match self {
+            Self::Locked { store, .. }
+            | Self::Unavailable { store, .. }
+            | Self::TimedOut { store, .. }
+            | Self::Refused { store, .. }
+            | Self::Damaged { store, .. }
+            | Self::Tampered { store, .. } => *store,
+        }
+    }
+
     /// Whether a write that ended this way may still take effect.
     pub fn may_land_later(&self) -> bool {
         matches!(self, Self::TimedOut { .. })

@@ -15,7 +15,7 @@ const ROWS: [&[&str]; 12] = [
     &["provider"],
     &["config"],
     &["credential"],
-    &["disk", "process", "secret"],
+    &["disk", "process", "signals", "secret"],
 ];
 
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {

@@ -6,6 +6,12 @@ import pathlib
 import secrets
 import sys
 
+
+
+def shown(id):
+    return int(id) if sys.argv[2] == "number" else id
+
+
 asked = json.load(sys.stdin)
 place = pathlib.Path(sys.argv[1])
 with open(f"{place}.lock", "w") as lock:
@@ -13,11 +19,13 @@ with open(f"{place}.lock", "w") as lock:
     keys = json.loads(place.read_text())
     answer = {}
     if asked["action"] == "create":
-        id, value = secrets.token_hex(4), "made-" + secrets.token_hex(8)
+        number = secrets.randbelow(10**9)
+        id = {"plain": f"{number:x}", "number": str(number), "text": f"Schlüssel {number}", "empty": ""}[sys.argv[2]]
+        value = "made-" + secrets.token_hex(8)
         keys[id] = {"value": value, "label": asked["label"]}
-        answer = {"id": id, "key": {"key": value}}
+        answer = {"id": shown(id), "key": {"key": value}}
     elif asked["action"] == "list":
-        answer = {"keys": [{"id": id, "label": key["label"]} for id, key in keys.items()]}
+        answer = {"keys": [{"id": shown(id), "label": key["label"]} for id, key in keys.items()]}
     elif asked["action"] == "verify":
         answer = {"good": any(key["value"] == asked["key"]["key"] for key in keys.values())}
     elif asked["action"] == "revoke":

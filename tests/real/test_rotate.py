@@ -76,7 +76,7 @@ origins = ["http://127.0.0.1:9"]
 headers = ["X-Key: {key}"]
 [[rotation]]
 kind = "command"
-program = ["PROGRAM", "STATE"]
+program = ["PROGRAM", "STATE", "IDS"]
 """
 
 
@@ -107,12 +107,12 @@ class Slotted:
 class Commanded:
     """A home with a key that a program of the user's rotates."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, ids="plain"):
         self.state = folder / "keys.json"
         self.state.write_text(json.dumps({"1": {"value": "first", "label": "by hand"}}))
         self.home = vault_home(folder)
         self.name = "mine"
-        (folder / "mine.toml").write_text(OWN.replace("PROGRAM", str(HERE / "program.py")).replace("STATE", str(self.state)))
+        (folder / "mine.toml").write_text(OWN.replace("PROGRAM", str(HERE / "program.py")).replace("STATE", str(self.state)).replace("IDS", ids))
         self.home.run("provider", "add", str(folder / "mine.toml")).done()
         self.home.run("key", "add", "mine", "--id", "1", input="first").done()
 

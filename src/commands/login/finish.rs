@@ -7,11 +7,11 @@ use crate::app::App;
 use crate::credential::{AccessToken, Bound, ClientAuth, Index, Kind, Name, Record, SecretPart, trusted_url};
 use crate::disk::Lock;
 use crate::failure::{Code, Failure};
-use crate::http::interruption;
 use crate::oauth::{self, Callback, Flow, Grant, Person, TokenError, TokenReply, subject_of, whoami};
 use crate::provider::render;
 use crate::sealed::Sealed;
 use crate::secret::Secret;
+use crate::signals::shield;
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -36,6 +36,8 @@ pub(super) struct Done {
 
 pub(super) fn finish(app: &App, attempt: &Attempt<'_>, flow: &Flow, callback: &Callback) -> Result<Done, Failure> {
     let authorization = flow.accept(callback)?;
+    // Up until the login is stored: a code is redeemed once.
+    let _shield = shield();
     let keeper = app.keeper();
     let name = &attempt.target.name;
     let lock = lock(app, keeper, name)?;
@@ -82,18 +84,18 @@ pub(super) fn finish(app: &App, attempt: &Attempt<'_>, flow: &Flow, callback: &C
     Ok(done)
 }
 
-/// Takes the lock, unless Ctrl-C comes first: signals do not kill any more once they were listened to.
+/// Takes the lock, unless Ctrl-C comes first.
 fn lock(app: &App, keeper: Keeper<'_>, name: &Name) -> Result<Lock, Failure> {
     let began = Instant::now();
+    let shield = shield();
     app.network.run(async {
-        let mut interrupted = std::pin::pin!(interruption());
         loop {
             match keeper.try_lock(name) {
                 Err(Error::Busy { .. }) if began.elapsed() < LOCK_PATIENCE => {}
                 other => return other.map_err(Failure::from),
             }
             tokio::select! {
-                () = &mut interrupted => return Err(given_up()),
+                () = shield.interrupted() => return Err(given_up()),
                 () = tokio::time::sleep(Duration::from_millis(50)) => {}
             }
         }
@@ -109,10 +111,11 @@ fn redeem(app: &App, attempt: &Attempt<'_>, flow: &Flow, code: &Secret) -> Resul
     let grant = Grant::code(code, &attempt.redirect_uri, flow.verifier.as_ref());
     let client = oauth::Client { id: attempt.client.id.clone(), auth: client_auth(attempt), secret: attempt.client.secret.clone() };
     let dialect = oauth::Dialect::of(attempt.oauth);
+    let shield = shield();
     let reply = app.network.run(async {
         tokio::select! {
             reply = oauth::request(&app.network, &endpoint, &client, &grant, &dialect, EXCHANGE) => reply.map_err(|error| explain(attempt, error)),
-            () = interruption() => Err(given_up()),
+            () = shield.interrupted() => Err(given_up()),
         }
     })??;
     Ok(reply)
@@ -156,10 +159,11 @@ fn identify(app: &App, attempt: &Attempt<'_>, flow: &Flow, reply: &TokenReply, b
     }
     let parts = BTreeMap::from([("token".to_owned(), reply.access_token.clone())]);
     let headers = render(&attempt.target.row.login_headers(), &parts)?;
+    let shield = shield();
     let answer = app.network.run(async {
         tokio::select! {
             answer = whoami(&app.network, ask, headers) => Ok(answer),
-            () = interruption() => Err(given_up()),
+            () = shield.interrupted() => Err(given_up()),
         }
     })??;
     match answer {

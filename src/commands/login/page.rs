@@ -3,8 +3,8 @@
 use super::LoginArgs;
 use crate::app::{App, has_display};
 use crate::failure::{Code, Failure};
-use crate::http::interruption;
 use crate::oauth::{Arrival, Callback, Flow, Listener};
+use crate::signals::shield;
 use crate::ui::{is_wsl, launcher, open_browser, speaks_to_a_terminal, ssh_session};
 use std::io::{BufRead, IsTerminal, Read};
 use std::sync::Arc;
@@ -50,11 +50,12 @@ pub(super) fn refuse_without_anybody(args: &LoginArgs) -> Result<(), Failure> {
 /// Shows the page and waits for its answer.
 pub(super) fn wait(app: &App, args: &LoginArgs, listener: Listener, flow: &Arc<Flow>, redirect_uri: &str) -> Result<Answer, Failure> {
     let (sender, mut pasted) = tokio::sync::mpsc::channel(4);
+    // Before anybody is told to do something.
+    let shield = shield();
     app.network.run(async {
         tokio::select! {
             biased;
-            // First, so that Ctrl-C is listened to before anybody is told to do something.
-            () = interruption() => Err(Failure::new(Code::Interrupted, "interrupted, nothing was changed")),
+            () = shield.interrupted() => Err(Failure::new(Code::Interrupted, "interrupted, nothing was changed")),
             arrival = async {
                 let waits_for_paste = show(app, args, flow, redirect_uri);
                 if waits_for_paste {

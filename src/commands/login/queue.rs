@@ -6,7 +6,7 @@ use crate::app::App;
 use crate::credential::{Kind, Name, scope_words};
 use crate::disk::{Lock, LockError};
 use crate::failure::{Code, Failure};
-use crate::http::interruption;
+use crate::signals::shield;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -45,11 +45,11 @@ pub(super) fn wait(app: &App, name: &Name, patience: Duration) -> Result<Turn, F
     }
     let _spinner = app.ui.spinner(&format!("another authctl is logging in to {name} already; waiting for it"));
     let start = Instant::now();
+    let shield = shield();
     app.network.run(async {
-        let mut interrupted = std::pin::pin!(interruption());
         loop {
             tokio::select! {
-                () = &mut interrupted => return Err(Failure::new(Code::Interrupted, "interrupted, nothing was changed")),
+                () = shield.interrupted() => return Err(Failure::new(Code::Interrupted, "interrupted, nothing was changed")),
                 () = tokio::time::sleep(PAUSE) => {}
             }
             if let Some(turn) = take(true) {

@@ -7,12 +7,20 @@ use crate::failure::{Code, Failure};
 use crate::rotation::{Error, Options, Report, accept};
 use crate::ui::open_browser;
 use std::io::IsTerminal;
+use std::time::Duration;
+
+/// How long a pipe on standard input may be silent. Whoever writes the key into it may have to open a store first.
+const FIRST_BYTE: Duration = Duration::from_secs(30);
 
 pub(super) fn take(app: &App, name: &Name, options: &Options, no_browser: bool) -> Result<Report, Failure> {
     let index = Index::read(&app.paths.credentials(), name)?.ok_or_else(|| crate::acquire::Error::NotFound(name.clone()))?;
     let row = app.catalogue.get(name.provider())?.resolve(&index.bound.variables)?;
     let key = row.key.ok_or_else(|| Failure::from(Error::NoRecipe { name: name.clone() }))?;
     let is_piped = !std::io::stdin().is_terminal();
+    // A pipe that stays silent is nobody's answer.
+    if is_piped && (app.ui.no_input || !speaks_within(FIRST_BYTE)) {
+        return Err(Error::ByHand { name: name.clone() }.into());
+    }
     if !is_piped {
         if !app.ui.can_ask() {
             return Err(Error::ByHand { name: name.clone() }.into());
@@ -44,4 +52,18 @@ pub(super) fn take(app: &App, name: &Name, options: &Options, no_browser: bool) 
     drop(spinner);
     warn_all(app, &warnings);
     Ok(report?)
+}
+
+/// Whether standard input has something to read, or ends, in time.
+#[cfg(unix)]
+fn speaks_within(time: Duration) -> bool {
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    let stdin = std::io::stdin();
+    let timeout = Timespec { tv_sec: i64::try_from(time.as_secs()).unwrap_or(i64::MAX), tv_nsec: 0 };
+    poll(&mut [PollFd::new(&stdin, PollFlags::IN)], Some(&timeout)) != Ok(0)
+}
+
+#[cfg(not(unix))]
+fn speaks_within(_: Duration) -> bool {
+    true
 }

@@ -10,6 +10,7 @@ use crate::credential::{Entries, Index, Name, StoreKind};
 use crate::failure::{Code, Failure};
 use crate::provider::Row;
 use crate::rotation::{Error, Options, Plan, What, plan, rotate};
+use crate::signals;
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -172,8 +173,26 @@ fn one(app: &App, name: &Name, args: &RotateArgs) -> Result<Line, Failure> {
             result => result.map_err(Failure::from),
         };
         note(app, name, result.as_ref().err());
-        return Ok(Line::of(name, &result?));
+        let line = Line::of(name, &result?);
+        if signals::came() {
+            app.ui.say(&line.sentence());
+            return Err(stopped());
+        }
+        return Ok(line);
     }
+}
+
+/// Ctrl-C came, and what had begun was finished first.
+fn stopped() -> Failure {
+    Failure::new(Code::Interrupted, "interrupted")
+}
+
+/// The stores that a rotation asks: its key's, and its manager's.
+fn stores(app: &App, name: &Name) -> Vec<StoreKind> {
+    let read = |name: &Name| Index::read(&app.paths.credentials(), name).ok().flatten();
+    let entry = read(name);
+    let manager = entry.as_ref().and_then(|entry| entry.manager.as_ref()).and_then(read);
+    entry.iter().chain(&manager).map(|entry| entry.store).collect()
 }
 
 /// Many, one after the other; what fails does not stop the rest.
@@ -183,9 +202,9 @@ fn many(app: &App, plans: &[Plan], damaged: Vec<Line>, args: &RotateArgs) -> Res
     let progress = app.ui.progress(plans.len() as u64);
     for plan in plans {
         progress.step(&plan.name.to_string());
-        let store = Index::read(&app.paths.credentials(), &plan.name).ok().flatten().map(|index| index.store);
+        let stores = stores(app, &plan.name);
         // A store that is shut is not asked once more for each of its credentials.
-        if let Some((_, failure)) = shut.iter().find(|(kind, _)| Some(*kind) == store) {
+        if let Some((_, failure)) = shut.iter().find(|(kind, _)| stores.contains(kind)) {
             lines.push(Line::failed(&plan.name, failure));
             continue;
         }
@@ -197,6 +216,7 @@ fn many(app: &App, plans: &[Plan], damaged: Vec<Line>, args: &RotateArgs) -> Res
         let result = rotate(&app.keeper(), &plan.name, &options, &mut warnings);
         warn_all(app, &warnings);
         let by_hand = matches!(result, Err(Error::ByHand { .. }));
+        let store = result.as_ref().err().and_then(Error::store);
         match result.map_err(Failure::from) {
             Ok(report) => {
                 note(app, &plan.name, None);
@@ -211,6 +231,9 @@ fn many(app: &App, plans: &[Plan], damaged: Vec<Line>, args: &RotateArgs) -> Res
                 }
             }
         }
+        if signals::came() {
+            break;
+        }
     }
     drop(progress);
     let results = || documents::Rotated { results: lines.iter().map(Line::document).collect() };
@@ -221,6 +244,9 @@ fn many(app: &App, plans: &[Plan], damaged: Vec<Line>, args: &RotateArgs) -> Res
         }
         summary(output, &lines)
     })?;
+    if signals::came() {
+        return Err(stopped());
+    }
     // A shut store has a code of its own: what helps is another thing than trying again.
     if let Some((_, failure)) = shut.into_iter().next() {
         return Err(failure);
