@@ -43,10 +43,83 @@ headers = ["X\-API\-Key: {key}"]
 prefixes = ["acme_"]
 env = ["ACME_API_KEY"]
 check = { url = "https://api.acme.example/me", label = "/email" }
+
+[[rotation]]
+kind = "create_revoke"
+settings = { team = { help = "the id of the team" } }
+identify = { listed = "/hint" }
+read = { url = "https://api.acme.example/keys/${id}" }
+lifetime = { created = "/created_at", expires = "/expires_at" }
+revoke = { method = "DELETE", url = "https://api.acme.example/keys/${id}" }
+
+[rotation.create.call]
+method = "POST"
+url = "https://api.acme.example/teams/${team}/keys"
+json = { name = "${label}", rights = "${old:/rights}", ends = "${expires?:rfc3339}" }
+
+[rotation.create]
+id = "/id"
+parts = { key = "/key" }
+
+[rotation.list]
+call = { url = "https://api.acme.example/keys" }
+items = "/keys"
+id = "/id"
+label = "/name"
 .fi
 "#;
 
-/// What stands behind the fields: the program of a recipe, which no type describes.
+/// What stands behind the fields: the words of a request, which no type describes.
+const WORDS: &str = r#".SH "WORDS IN A REQUEST"
+In the URL and the body of a request of
+.BR [[rotation]] ,
+a word in
+.B ${ }
+stands for a value.
+A text that is one word alone keeps the kind of its value: a list stays a list, a number a number.
+A question mark behind the name
+.RB ( ${expires?:date} )
+lets the field be left out where there is no value; without it the rotation is refused, and
+.B \-\-force
+leaves out what the old key does not tell.
+.TP
+.B ${label}
+the name under which the new key is made, and found again
+.TP
+.B ${id}
+the provider's id of the key that the request is about; in a recipe of two slots, the slot
+.TP
+.B ${part:NAME}
+a part of the key that the request is about
+.TP
+.B ${old:/POINTER}
+what
+.B read
+told of the old key, at this place (JSON pointer, RFC 6901)
+.TP
+.B ${nullable:/POINTER}
+the same where null says something: that there is no limit
+.TP
+.B ${expires:FORMAT}
+the end of the new key, which lives as long as the old one was made for:
+.B date
+(2027\-01\-31),
+.B datetime
+(without a zone),
+.BR rfc3339 ,
+.B millis
+(since 1970), or
+.B seconds
+(from now)
+.TP
+.B ${number:NAME}
+a setting, as a number
+.TP
+.B ${NAME}
+any other: a variable of the row, or a setting of the recipe
+"#;
+
+/// And the program of a recipe.
 const PROGRAM: &str = r#".SH "A PROGRAM OF YOUR OWN"
 A recipe of the kind
 .B command
@@ -144,7 +217,7 @@ pub fn page() -> String {
     ] {
         table(&schema, &schema["$defs"][name], title, &mut text);
     }
-    text + PROGRAM + FOOT
+    text + WORDS + PROGRAM + FOOT
 }
 
 fn table(schema: &Value, table: &Value, title: &str, text: &mut String) {

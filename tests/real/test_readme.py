@@ -30,7 +30,7 @@ def row(name, title, url, variables=""):
 def test_what_the_readme_shows_works(folder, server):
     shown = blocks()
     # The two commands are run by tests/run itself, a rotation by test_recipes, the schedule by test_schedule.
-    run_elsewhere = [["cargo run --release --example tour"], ["tests/run"], ["authctl rotate gitlab"], ["authctl schedule install"]]
+    run_elsewhere = [["cargo run --release --example tour"], ["tests/run"], ["authctl rotate sendgrid"], ["authctl schedule install"]]
     for block in run_elsewhere:
         assert block in shown, f"the README no longer shows {block}"
     home = Home(folder / "home", {"PATH": f"{pathlib.Path(AUTHCTL).parent}:/usr/bin:/bin", "HOME": str(folder), "AUTHCTL_STORE": "vault",
