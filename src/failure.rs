@@ -96,7 +96,12 @@ impl Failure {
 fn store_hint(error: &store::Error) -> Option<String> {
     use crate::credential::StoreKind::{Keychain, Vault};
     let hint = match error {
-        store::Error::Locked { store: Vault, .. } => "run `authctl vault unlock`, or set AUTHCTL_VAULT_PASSPHRASE_FILE",
+        store::Error::Locked { store: Vault, reason: Some(_) } => {
+            "type it at a terminal, or correct the file that AUTHCTL_VAULT_PASSPHRASE_FILE names"
+        }
+        store::Error::Locked { store: Vault, reason: None } => {
+            "run `authctl vault unlock` in a terminal, or set AUTHCTL_VAULT_PASSPHRASE_FILE"
+        }
         store::Error::Locked { store: Keychain, .. } => "unlock the keychain (log in to the desktop, or open its window), then try again",
         store::Error::TimedOut { store: Keychain, .. } => "look for a dialog that asks for the keychain's password",
         store::Error::Unavailable { store: Vault, reason } if reason.contains("no vault") => "run `authctl vault init`",
@@ -184,7 +189,7 @@ impl From<rotation::Error> for Failure {
             Error::TooSoon { name, .. } => with(
                 Code::Refused,
                 format!(
-                    "it is ended first; to end it now (but not within {} seconds), run `authctl rotate {name} --grace 0`",
+                    "`authctl rotate {name} --grace 0` ends it first (but not within {} seconds of the switch), and makes a new one at once",
                     rotation::READER_LIFE.as_secs()
                 ),
             ),
@@ -205,7 +210,8 @@ impl From<rotation::Error> for Failure {
             Error::NotAgreed { name, .. } => with(
                 Code::Refused,
                 format!(
-                    "look at `authctl rotate {name} --dry-run`; `authctl rotate {name} --yes` tries it, and nothing is lost when it fails"
+                    "`authctl provider show {}` shows the recipe; `authctl rotate {name} --yes` tries it, and nothing is lost when it fails",
+                    name.provider()
                 ),
             ),
             Error::Acquire(error) => error.into(),

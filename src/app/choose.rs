@@ -12,6 +12,14 @@ use crate::store::{Protection, SHORTEST_PASSPHRASE, Vault};
 /// # Errors
 /// The named store does not work, or there is none; both ways out are named.
 fn new_store(app: &App) -> Result<StoreKind, Failure> {
+    if let Some(store) = app.new_store.get() {
+        return Ok(*store);
+    }
+    let store = find_store(app)?;
+    Ok(*app.new_store.get_or_init(|| store))
+}
+
+fn find_store(app: &App) -> Result<StoreKind, Failure> {
     if let Some(choice) = app.choice {
         tracing::info!("new credentials go to the {}: {}", choice.store, choice.because);
         app.stores.probe(choice.store)?;

@@ -14,6 +14,7 @@ use crate::rotation::Policy;
 use crate::secret::Secret;
 use crate::store::{Settings, Stores};
 use crate::ui::{Ui, start_log};
+use std::cell::OnceCell;
 use std::io::Read;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -84,6 +85,8 @@ pub struct App {
     pub notify: Vec<String>,
     /// What was said about the store.
     pub choice: Option<Choice>,
+    /// Where new credentials go, once that is decided.
+    new_store: OnceCell<StoreKind>,
 }
 
 impl App {
@@ -121,6 +124,7 @@ impl App {
             network: Network::default(),
             ui,
             output: Output::new(global.json),
+            new_store: OnceCell::new(),
         })
     }
 

@@ -14,12 +14,10 @@ pub(super) fn assignment(text: &str) -> Result<(String, String), String> {
     Ok((name.to_owned(), value.to_owned()))
 }
 
-/// How often a key is rotated: a duration that is not nothing, or `never`.
+/// How often a key is rotated, or `never`.
 pub(super) fn interval(text: &str) -> Result<String, String> {
-    match text {
-        NEVER => {}
-        _ if duration(text)?.is_zero() => return Err("a key cannot be rotated all the time".into()),
-        _ => {}
+    if text != NEVER {
+        crate::config::interval(text)?;
     }
     Ok(text.to_owned())
 }

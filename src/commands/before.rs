@@ -15,6 +15,11 @@ fn command(arguments: &[OsString]) -> Option<(String, Vec<String>)> {
     }
 }
 
+/// The word in the place of a command.
+pub(super) fn word(arguments: &[OsString]) -> Option<String> {
+    command(arguments).map(|(command, _)| command)
+}
+
 /// The command, if it is one that scripts call again and again.
 pub(super) fn felt(arguments: &[OsString]) -> Option<&'static str> {
     let (command, _) = command(arguments)?;

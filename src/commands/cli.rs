@@ -111,6 +111,11 @@ impl Cli {
         }
         Self::try_parse_from(arguments)
     }
+
+    /// Whether there is such a command.
+    pub(super) fn knows(word: &str) -> bool {
+        <Self as clap::CommandFactory>::command().find_subcommand(word).is_some()
+    }
 }
 
 impl Command {

@@ -187,6 +187,8 @@ documents! {
         expires: Option<String>,
         /// How often the key should be rotated, as it was given.
         rotate_every: Option<String>,
+        /// Whether `rotate --due` would do something for it now, or name it as left to do.
+        is_due: bool,
         /// What was granted.
         scopes: Vec<String>,
         /// Where it may be sent.
@@ -223,7 +225,7 @@ documents! {
         access_expires_at: Option<String>,
         /// The day the key ends.
         expires: Option<String>,
-        /// With `--check`: `good`, or the name of the failure.
+        /// With `--check`: `good`, `readable` (a key that no request tells of), or the name of the failure.
         check: Option<String>,
         /// What was granted.
         scopes: Vec<String>,
@@ -336,7 +338,7 @@ documents! {
 }
 
 impl Entry {
-    pub(super) fn of(index: &Index) -> Self {
+    pub(super) fn of(index: &Index, is_due: bool) -> Self {
         let bound = &index.bound;
         Self {
             name: index.name.to_string(),
@@ -350,6 +352,7 @@ impl Entry {
             access_expires_at: index.access_expires_at.map(|time| time.to_string()),
             expires: index.expires.map(|day| day.to_string()),
             rotate_every: index.rotate_every.clone(),
+            is_due,
             scopes: bound.scopes.clone(),
             origins: bound.origins.iter().map(ToString::to_string).collect(),
             subject: bound.subject.clone(),

@@ -1,9 +1,10 @@
+use super::rotate::plans;
 use super::words::{self, relative};
 use super::{answer, documents};
 use crate::app::App;
 use crate::credential::{Entries, Index, State};
 use crate::failure::{Code, Failure};
-use crate::rotation::plan;
+use crate::rotation::{Plan, What};
 use jiff::Timestamp;
 
 /// List the credentials
@@ -19,32 +20,39 @@ pub(super) fn run(app: &App, _: &ListArgs) -> Result<(), Failure> {
     for (_, error) in &damaged {
         app.ui.warn(&error.to_string());
     }
+    let plans = plans(app, &found, now);
+    let lines = || found.iter().zip(&plans);
     answer(
         app.output,
-        || found.iter().map(documents::Entry::of).collect::<Vec<_>>(),
+        || lines().map(|(index, plan)| documents::Entry::of(index, plan.is_due)).collect::<Vec<_>>(),
         |output| {
             if found.is_empty() && damaged.is_empty() {
                 app.ui.say("there are no credentials yet; `authctl login NAME` or `authctl key add NAME` makes one");
                 return Ok(());
             }
-            output
-                .table(&["NAME", "KIND", "STORE", "ACCESS ENDS", "WHOSE", "FOR"], found.iter().map(|index| row(app, index, now)).collect())
+            output.table(&["NAME", "KIND", "STORE", "ENDS", "WHOSE", "FOR"], lines().map(|(index, plan)| row(index, plan, now)).collect())
         },
     )?;
     if damaged.is_empty() { Ok(()) } else { Err(Failure::new(Code::Findings, format!("damaged index files: {}", damaged.len()))) }
 }
 
-fn row(app: &App, index: &Index, now: Timestamp) -> Vec<String> {
+fn row(index: &Index, plan: &Plan, now: Timestamp) -> Vec<String> {
     let ends = match (index.state, index.access_expires_at, index.expires) {
-        (State::Adding, ..) => "(half added)".into(),
-        (State::Renaming, ..) => "(half renamed)".into(),
-        (State::Removing | State::Forgetting, ..) => "(half removed)".into(),
-        (State::Active, Some(ends), _) => relative(ends, now),
-        (State::Active, None, Some(day)) if day < words::day(now) => format!("{day}, over"),
-        (State::Active, None, Some(day)) => day.to_string(),
-        (State::Active, None, None) if plan(index, None, &app.policy, now).is_due => "rotation due".into(),
-        (State::Active, None, None) => "-".into(),
+        (State::Adding, ..) => Some("(half added)".into()),
+        (State::Renaming, ..) => Some("(half renamed)".into()),
+        (State::Removing | State::Forgetting, ..) => Some("(half removed)".into()),
+        (State::Active, Some(ends), _) => Some(relative(ends, now)),
+        (State::Active, None, Some(day)) if day < words::day(now) => Some(format!("{day}, over")),
+        (State::Active, None, Some(day)) => Some(day.to_string()),
+        (State::Active, None, None) => None,
     };
+    let due = match plan.what {
+        What::Refresh => "refresh due",
+        What::Finish => "rotation unfinished",
+        _ => "rotation due",
+    };
+    let told: Vec<String> = ends.into_iter().chain(plan.is_due.then(|| due.to_owned())).collect();
+    let ends = if told.is_empty() { "-".into() } else { told.join("; ") };
     let whose = index.bound.label.clone().or_else(|| index.bound.subject.clone()).unwrap_or_else(|| "-".into());
     let origins: Vec<String> = index.bound.origins.iter().map(ToString::to_string).collect();
     vec![index.name.to_string(), index.kind.to_string(), index.store.to_string(), ends, whose, origins.join(" ")]

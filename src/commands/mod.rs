@@ -70,7 +70,10 @@ pub fn run(arguments: &[OsString]) -> ExitCode {
         }
         Err(error) => {
             // `curl $(authctl haeder github)` must not send a bare request either.
-            let mistaken = matches!(error.kind(), ErrorKind::InvalidSubcommand | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand);
+            // Below a command that there is, nothing was meant for curl.
+            let is_known = before::word(arguments).is_some_and(|word| Cli::knows(&word));
+            let mistaken =
+                !is_known && matches!(error.kind(), ErrorKind::InvalidSubcommand | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand);
             let json = arguments.iter().any(|argument| argument == "--json");
             if mistaken && !json && !std::io::stdout().is_terminal() {
                 header::begin();

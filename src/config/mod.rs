@@ -5,7 +5,7 @@ mod duration;
 mod paths;
 
 pub use client::{Client, ClientSecret};
-pub use duration::duration;
+pub use duration::{duration, interval};
 pub use paths::Paths;
 
 use crate::credential::StoreKind;

@@ -165,22 +165,28 @@ impl Engine<'_, '_> {
             let is_in_use = same_parts(&old.parts, &slots.active)
                 || matches!((&old.id, &slots.active_id), (Some(old), Some(active)) if self.backend.leaves_orphans() && old.same_as(active.expose()));
             if !old.by_hand && !is_in_use {
-                self.end_one(&old)?;
-                report.ended += 1;
+                if self.end_one(&old)? {
+                    report.ended += 1;
+                } else {
+                    report.to_end_by_hand += 1;
+                    let name = self.run.name();
+                    self.run.warnings.push(format!("the key before that of `{name}` is good until you end it on the provider's page"));
+                }
             }
             self.run.save(Slots { retiring: rest, ..slots }, None)?;
         }
     }
 
-    fn end_one(&self, old: &Retiring) -> Result<(), Error> {
+    /// Ends a key, or finds that it is ended. Gives false where it is a person's to end and nobody can be asked.
+    fn end_one(&self, old: &Retiring) -> Result<bool, Error> {
         let values = Values { id: old.id.clone(), parts: old.parts.clone(), ..self.values.clone() };
         // Without its id only some providers take a key back; then it is a person's to end, who may have done so.
         let can_be_named = old.id.is_some() || self.recipe.revoke.as_ref().is_some_and(|call| !call.needs_id());
         if can_be_named && (self.recipe.revoke.is_some() || !self.recipe.kind.wants_a_person()) {
             return match self.backend.end(&values) {
-                Ok(()) => Ok(()),
+                Ok(()) => Ok(true),
                 // Gone counts as done, unless it still works: then it was looked for in the wrong place.
-                Err(CallError::Gone) if self.backend.verify(&old.parts, &self.values) != Verdict::Good => Ok(()),
+                Err(CallError::Gone) if self.backend.verify(&old.parts, &self.values) != Verdict::Good => Ok(true),
                 Err(CallError::Gone) => {
                     let reason = "the provider knows no such key, and it still works: was it looked for in the right place?".into();
                     Err(Error::NotEnded { name: self.run.name().clone(), reason })
@@ -189,9 +195,8 @@ impl Engine<'_, '_> {
             };
         }
         match self.backend.verify(&old.parts, &self.values) {
-            Verdict::Bad => Ok(()),
-            // Nobody can be asked: it was told when it was replaced, and is told no more.
-            Verdict::Unknowable => Ok(()),
+            Verdict::Bad => Ok(true),
+            Verdict::Unknowable => Ok(false),
             Verdict::Unclear(reason) => Err(Error::Unreachable { name: self.run.name().clone(), reason }),
             _ => Err(Error::NotEnded { name: self.run.name().clone(), reason: "it still works, and a person has to end it".into() }),
         }

@@ -23,7 +23,7 @@ mod signing;
 mod xml;
 
 pub use error::Error;
-pub use plan::{Plan, What, plan};
+pub use plan::{Plan, What, ends_by_hand, plan};
 pub use policy::{NEVER, Policy, READER_LIFE};
 pub use rotate::{Options, Report, accept, rotate};
 

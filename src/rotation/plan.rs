@@ -2,7 +2,7 @@
 
 use super::policy::Policy;
 use crate::credential::{Index, Kind, Name, State};
-use crate::provider::{Recipe, RotationKind, Row};
+use crate::provider::{Caller, Recipe, RotationKind, Row};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
@@ -84,7 +84,13 @@ fn login(index: &Index, row: Option<&Row>, now: Timestamp) -> Option<Plan> {
 fn key(index: &Index, row: Option<&Row>, policy: &Policy, now: Timestamp) -> Plan {
     let recipe = recipe(index, row);
     let what = recipe.map_or(What::Nothing, |recipe| What::Rotate(recipe.kind));
-    let how = recipe.map_or_else(|| "not known".to_owned(), |recipe| recipe.kind.to_string());
+    let how = recipe.map_or_else(
+        || "not known".to_owned(),
+        |recipe| {
+            let has_nobody = recipe.caller == Caller::Manager && recipe.kind != RotationKind::DisableOnly && index.manager.is_none();
+            format!("{}{}", recipe.kind, if has_nobody { " (needs `--manager`)" } else { "" })
+        },
+    );
     let mut plan = Plan {
         name: index.name.clone(),
         what,
@@ -109,13 +115,18 @@ fn key(index: &Index, row: Option<&Row>, policy: &Policy, now: Timestamp) -> Pla
     plan
 }
 
-/// The recipe that rotated it before, or the only one there is.
+/// The recipe that was found to be the key's, or the only one there is.
 fn recipe<'a>(index: &Index, row: Option<&'a Row>) -> Option<&'a Recipe> {
     let rotation = if index.bound.headers.is_empty() { &row?.rotation } else { return None };
     match &index.recipe {
         Some(name) => rotation.iter().find(|recipe| recipe.name.as_ref() == Some(name)).or(rotation.first()),
         None => rotation.first(),
     }
+}
+
+/// Whether the key that a rotation replaces is a person's to end.
+pub fn ends_by_hand(index: &Index, row: Option<&Row>) -> bool {
+    recipe(index, row).is_none_or(|recipe| recipe.kind.wants_a_person() && recipe.revoke.is_none())
 }
 
 /// When a key is due: after its time, less a little that differs from key to key, or before the day on which it ends.
@@ -170,6 +181,18 @@ mod tests {
         let own = Index { rotate_every: Some("2d".into()), ..index() };
         assert!(due_at(&own, provider(), 2), "the key's own word counts most");
         assert!(Policy::new(&RotationConfig { every: Some("often".into()), ..none() }).is_err());
+    }
+
+    #[test]
+    fn how_it_is_done_goes_by_the_key_and_says_what_is_missing() {
+        let home = tempfile::tempdir().unwrap();
+        let row = crate::provider::Catalogue::new(&crate::config::Paths::in_one(home.path())).find("openai").unwrap().unwrap();
+        let how = |index: Index| (plan(&index, Some(&row), &Policy::default(), at(0)).how, ends_by_hand(&index, Some(&row)));
+        let of = |recipe: &str| Index { recipe: Some(recipe.into()), ..index() };
+        assert_eq!(how(of("personal")), ("by hand".into(), true));
+        assert_eq!(how(of("service-account")), ("create and revoke (needs `--manager`)".into(), false));
+        let managed = Index { manager: Some("openai/admin".parse().unwrap()), ..of("service-account") };
+        assert_eq!(how(managed).0, "create and revoke");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! How often a key is rotated, and how long the one before stays good.
 
-use crate::config::{RotationConfig, duration};
+use crate::config::{RotationConfig, duration, interval};
 use crate::credential::{Index, Name};
 use jiff::SignedDuration;
 
@@ -28,10 +28,11 @@ impl Policy {
     /// # Errors
     /// Says which of them is no duration.
     pub fn new(config: &RotationConfig) -> Result<Self, String> {
-        let all = config.every.iter().chain(config.providers.values()).filter(|text| *text != NEVER).chain(&config.grace);
-        for text in all {
-            duration(text).map_err(|reason| format!("config.toml: rotation: {reason}"))?;
+        let wrong = |reason: String| format!("config.toml: rotation: {reason}");
+        for text in config.every.iter().chain(config.providers.values()).filter(|text| *text != NEVER) {
+            interval(text).map_err(wrong)?;
         }
+        config.grace.iter().try_for_each(|text| duration(text).map(drop)).map_err(wrong)?;
         Ok(Self { config: config.clone() })
     }
 
@@ -58,7 +59,7 @@ impl Policy {
         match self.said(index) {
             None => Ok(Some(EVERY)),
             Some(NEVER) => Ok(None),
-            Some(text) => duration(text).map(|every| Some(SignedDuration::try_from(every).unwrap_or(SignedDuration::MAX))),
+            Some(text) => interval(text).map(|every| Some(SignedDuration::try_from(every).unwrap_or(SignedDuration::MAX))),
         }
     }
 }

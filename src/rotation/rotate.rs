@@ -41,6 +41,8 @@ pub struct Report {
     pub refreshed: bool,
     /// So many keys were ended at the provider.
     pub ended: usize,
+    /// So many are a person's to end, and nobody can be asked whether that is done.
+    pub to_end_by_hand: usize,
     /// A replaced key is good until then.
     pub waits_until: Option<Timestamp>,
 }
@@ -158,7 +160,11 @@ fn means(keeper: &Keeper<'_>, run: &Run<'_>, manager: Option<Caller>) -> Result<
     let none = || Error::NoRecipe { name: name.clone() };
     // A key that goes by its user's own header is none that the row describes.
     if !bound.headers.is_empty() {
-        return Err(none());
+        let reason = "it goes by a header of its own, which no provider's row describes".into();
+        let hint = format!(
+            "replace it by hand: `authctl key add {name} --replace`; where there is a row, remove it and add it without `--header`"
+        );
+        return Err(Error::Refused { name: name.clone(), reason, hint: Some(hint) });
     }
     let row = keeper.catalogue.find(name.provider())?.ok_or_else(none)?.resolve(&bound.variables)?;
     row.check_rotation()?;

@@ -187,7 +187,7 @@ fn damaged_files_are_named_and_lose_nothing() {
     let whole = std::fs::read(&entry).unwrap();
     std::fs::write(&entry, b"garbage").unwrap();
     let ran = home.run(&["rotate", "--due"]);
-    assert!(ran.code == 8 && ran.stderr.contains("1 of 1 are left to do: op"), "{ran:#?}");
+    assert!(ran.code == 8 && ran.stderr.contains("1 of 1 is left to do: op"), "{ran:#?}");
     assert!(ran.stdout.contains("default.toml is damaged"), "{ran:#?}");
     let ran = home.run(&["status"]);
     assert!(ran.code == 8 && ran.stdout.contains("op: "), "{ran:#?}");

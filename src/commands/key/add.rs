@@ -1,8 +1,8 @@
 use super::super::{answer, args, complete, documents, warn_all, words};
 use super::from_env;
 use super::input::read_parts;
-use super::replacing;
 use super::verify::verify;
+use super::{check_manager, recipe_of, replacing};
 use crate::acquire::{Error, Look, add, look, save, settle};
 use crate::app::{App, store_for};
 use crate::credential::{Bound, Index, Kind, Name, Origin, Record, SecretPart, Slots, State, StoreKind};
@@ -73,6 +73,9 @@ pub(super) fn run(app: &App, args: AddArgs) -> Result<(), Failure> {
     if let Some(text) = &args.rotate_every {
         args::interval(text).map_err(|message| Failure::new(Code::Usage, message))?;
     }
+    if let (Some(name), Some(manager)) = (&args.name, &args.manager) {
+        check_manager(app, name, manager)?;
+    }
     if let Some(day) = args.expires.filter(|day| *day < words::day(Timestamp::now())) {
         return Err(Failure::new(Code::Usage, format!("{day} is over")));
     }
@@ -89,14 +92,18 @@ pub(super) fn run(app: &App, args: AddArgs) -> Result<(), Failure> {
     let label = match &key.spec.check {
         _ if odd.is_some() => {
             let part = odd.map(|part| part.label.as_str()).unwrap_or_default();
-            app.ui.warn(&format!("the {part} does not look like one of {}'s, so it is not tried there", key.name.provider()));
+            app.ui.warn(&format!(
+                "the {part} does not look like one of {}'s{}",
+                key.name.provider(),
+                if args.no_verify { "" } else { ", so it is not tried there" }
+            ));
             None
         }
         Some(_) if !key.is_named && !args.no_verify => {
             app.ui.say(&format!("it is not tried there, since you did not say so; `authctl key add {} --replace` would", key.name));
             None
         }
-        Some(check) if !args.no_verify => verify(app, &key.bound, &render(&key.spec.headers, &key.parts)?, check)?,
+        Some(check) if !args.no_verify => verify(app, &key.bound, render(&key.spec.headers, &key.parts)?, check)?,
         _ => None,
     };
     store(app, &key, &args)?;
@@ -104,8 +111,8 @@ pub(super) fn run(app: &App, args: AddArgs) -> Result<(), Failure> {
     app.ui.say(&format!("stored the key{whose} as {}", key.name));
     for variable in &args.from_env {
         let places = from_env::places(variable);
-        let places = if places.is_empty() { "wherever it is set".to_owned() } else { places.join(", ") };
-        app.ui.say(&format!("now delete {variable}: in {places}; and `unset {variable}` in open shells"));
+        let places = if places.is_empty() { "wherever it is set".to_owned() } else { format!("in {}", places.join(", ")) };
+        app.ui.say(&format!("now delete {variable}: {places}; and `unset {variable}` in open shells"));
     }
     answer(app.output, || documents::Added { name: key.name.to_string(), kind: "key".into() }, |_| Ok(()))
 }
@@ -254,7 +261,7 @@ fn store(app: &App, key: &NewKey, args: &AddArgs) -> Result<(), Failure> {
             // It may take the place of a login, of which nothing holds for it.
             index.kind = Kind::Key;
             index.manager = args.manager.clone().or(index.manager);
-            index.recipe = None;
+            index.recipe = recipe_of(app, &key.name, &key.bound, &key.parts);
             let slots = replacing(app, &found, &key.bound, key.parts.clone(), id)?;
             save(&keeper, &lock, &index, found.record.next(key.bound.clone(), SecretPart::Key(slots)), Sealed::default(), None)?
         }
@@ -278,6 +285,7 @@ fn fresh(app: &App, key: &NewKey, args: &AddArgs, lock: &crate::disk::Lock, secr
     index.rotate_every.clone_from(&args.rotate_every);
     index.expires = args.expires;
     index.manager.clone_from(&args.manager);
+    index.recipe = recipe_of(app, &key.name, &key.bound, &key.parts);
     if app.stores.vault().is_unattended() && store == StoreKind::Vault {
         app.ui.warn("the vault is unattended: whoever can read its folder can read this key");
     }

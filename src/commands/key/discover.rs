@@ -49,6 +49,18 @@ pub(super) fn discover(catalogue: &Catalogue, variables: &[Found]) -> Result<Vec
                 let held: Vec<&Found> = at.iter().filter_map(|at| variables.get(*at)).collect();
                 found.push((at.first().copied().unwrap_or(0), describe(row, key, &held)?));
             }
+            // Half of a key is none, and somebody believes that it was taken.
+            let is_there = |name: &&String| variables.iter().any(|variable| variable.name == **name);
+            let half = |(number, variable): (usize, &Found)| {
+                (taken.get(number) == Some(&false) && group.contains(&&variable.name)).then_some(number)
+            };
+            let halves: Vec<usize> = variables.iter().enumerate().filter_map(half).collect();
+            if let (Some(missing), Some(first)) = (group.iter().find(|name| !is_there(name)), halves.first()) {
+                let held: Vec<&Found> = halves.iter().filter_map(|at| variables.get(*at)).collect();
+                halves.iter().for_each(|at| taken.iter_mut().skip(*at).take(1).for_each(|taken| *taken = true));
+                let whole = describe(row, key, &held)?;
+                found.push((*first, Discovered { problem: Some(format!("{missing}, its other part, is not in the file")), ..whole }));
+            }
         }
     }
     for (number, variable) in variables.iter().enumerate().filter(|(number, _)| taken.get(*number) == Some(&false)) {
@@ -126,6 +138,8 @@ mod tests {
         let found = discover(&catalogue, &dotenv::read(&text).unwrap()).unwrap();
         let shown: Vec<(String, usize, bool)> =
             found.iter().map(|key| (key.name.to_string(), key.parts.len(), key.problem.is_none())).collect();
+        let half = discover(&catalogue, &dotenv::read("DD_API_KEY=x\nOTHER=y\n").unwrap()).unwrap();
+        assert_eq!(half[0].problem.as_deref(), Some("DD_APP_KEY, its other part, is not in the file"));
         let expected = [
             ("stripe/stripe-api-key", 1, true),
             ("stripe/pay", 1, true),

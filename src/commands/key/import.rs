@@ -3,7 +3,7 @@ use super::bundle::{Bundle, Bundled};
 use super::discover::{Discovered, discover};
 use super::dotenv;
 use super::export::counted;
-use super::replacing;
+use super::{recipe_of, replacing};
 use crate::acquire::{Look, add, look, save, settle};
 use crate::app::{App, store_for};
 use crate::credential::{Index, Kind, Name, Record, SecretPart, Slots, StoreKind};
@@ -131,9 +131,9 @@ fn store(app: &App, key: &Bundled, replace: bool) -> Result<(), Failure> {
         rotate_every: if key.is_bare { index.rotate_every.clone() } else { key.rotate_every.clone() },
         expires: key.expires,
         key_since: Some(Timestamp::now()),
-        // What failed, and which recipe it was, was another key's.
+        // What failed was another key's.
         rotation_error: None,
-        recipe: None,
+        recipe: recipe_of(app, name, &key.bound, &key.parts),
         ..index
     };
     let saved = match look(&keeper, name)? {

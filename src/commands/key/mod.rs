@@ -12,18 +12,19 @@ mod set;
 mod verify;
 
 pub(super) use input::given_parts;
+pub(super) use verify::{Tried, try_key};
 
 use super::logout::take_away;
 use super::{answer, complete, documents};
 use crate::acquire::Found;
 use crate::app::App;
 use crate::credential::{Bound, Index, Kind, Name, Parts, Record, Slots};
-use crate::failure::Failure;
+use crate::failure::{Code, Failure};
 use crate::provider::RotationKind;
 use crate::secret::Secret;
 use jiff::Timestamp;
 
-/// Store and remove API keys
+/// Store, change, export and remove API keys
 #[derive(clap::Subcommand, Debug)]
 #[command(after_help = "Examples:\n  authctl key add stripe\n  authctl key remove stripe")]
 pub enum KeyCommand {
@@ -43,6 +44,22 @@ pub struct RemoveArgs {
     /// The key: PROVIDER or PROVIDER/ACCOUNT
     #[arg(add = complete::keys())]
     name: Name,
+}
+
+/// Whether a credential may be named as the one that asks in a key's place.
+fn check_manager(app: &App, name: &Name, manager: &Name) -> Result<(), Failure> {
+    if manager == name {
+        return Err(Failure::new(Code::Usage, format!("`{name}` cannot be its own manager"))
+            .hint(format!("a key that may manage keys needs none: run `authctl rotate {name}`")));
+    }
+    let there = Index::read(&app.paths.credentials(), manager)?;
+    there.map(drop).ok_or_else(|| crate::acquire::Error::NotFound(manager.clone()).into())
+}
+
+/// Which of its provider's recipes rotates a key, where there are several.
+fn recipe_of(app: &App, name: &Name, bound: &Bound, parts: &Parts) -> Option<String> {
+    let row = app.catalogue.find(name.provider()).ok().flatten().filter(|_| bound.headers.is_empty())?;
+    row.recipe(parts)?.name.clone()
 }
 
 /// The slots of a key that is replaced by hand. What they leave to do is told in the index before it is so: a process that

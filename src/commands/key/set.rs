@@ -1,7 +1,8 @@
 use super::super::{answer, args, complete, documents, warn_all};
+use super::check_manager;
 use crate::acquire::{current, save, settle};
 use crate::app::App;
-use crate::credential::{Bound, Index, Kind, Name, SecretPart, Slots};
+use crate::credential::{Bound, Kind, Name, SecretPart, Slots};
 use crate::failure::{Code, Failure};
 use crate::secret::Secret;
 
@@ -51,9 +52,8 @@ pub(super) fn set(app: &App, args: &SetArgs) -> Result<(), Failure> {
     index.rotate_every = args.rotate_every.clone().or(index.rotate_every);
     index.expires = args.expires.or(index.expires);
     if let Some(args::OptionalName(manager)) = &args.manager {
-        if let Some(manager) = manager.as_ref().filter(|manager| **manager != *name) {
-            let there = Index::read(&app.paths.credentials(), manager)?;
-            there.ok_or_else(|| crate::acquire::Error::NotFound(manager.clone()))?;
+        if let Some(manager) = manager {
+            check_manager(app, name, manager)?;
         }
         index.manager.clone_from(manager);
     }

@@ -20,20 +20,21 @@ use report::{Line, summary};
 /// Replace keys at their providers, and refresh logins before they are ended for idleness
 ///
 /// A new key is made, kept, tried and handed out; the old one stays good for the grace, so that nobody who was handed it
-/// is cut off, and a later run ends it. Whatever interrupts a rotation, the next run finishes or undoes it. Where a
+/// is cut off, and a later run ends it. (Where a provider replaces the value of one and the same key, a `roll`, the old value
+/// ends with the request.) Whatever interrupts a rotation, the next run finishes or undoes it. Where a
 /// provider has no way to make a key by request, `authctl rotate NAME` in a terminal opens its page, says what to do there
 /// and takes the new key hidden; a new key piped into it works, too. `--due` does what is due and nothing else, never asks,
 /// and is what a schedule runs. The exit code is 8 when something is left to do.
 #[derive(clap::Args, Debug)]
 #[command(
-    after_help = "Examples:\n  authctl rotate gitlab\n  authctl rotate openai --manager openai/admin\n  authctl rotate --due --dry-run\n  authctl rotate --due\n  authctl rotate stripe < new-key.txt"
+    after_help = "Examples:\n  authctl rotate sendgrid\n  authctl rotate openai --manager openai/admin\n  authctl rotate --due --dry-run\n  authctl rotate --due\n  authctl rotate stripe < new-key.txt"
 )]
 pub struct RotateArgs {
     /// The credentials: PROVIDER or PROVIDER/ACCOUNT
     #[arg(add = complete::credentials(), required_unless_present_any = ["due", "dry_run"])]
     names: Vec<Name>,
-    /// Everything that is due, and nothing else
-    #[arg(long, conflicts_with = "names")]
+    /// Only what is due, of the named ones or of all: replace old keys, and finish what a rotation has begun
+    #[arg(long)]
     due: bool,
     /// Show what would be done
     #[arg(long, short = 'n')]
@@ -91,9 +92,9 @@ fn entries(app: &App, names: &[Name]) -> Result<Entries, Failure> {
     Ok(Entries { sound: names.into_iter().map(read).collect::<Result<_, Failure>>()?, damaged: Vec::new() })
 }
 
-fn plans(app: &App, entries: &[Index]) -> Vec<Plan> {
+/// What is due for each of them; a row is read once, whichever number of credentials it has.
+pub(super) fn plans(app: &App, entries: &[Index], now: Timestamp) -> Vec<Plan> {
     let mut rows: BTreeMap<&str, Option<Row>> = BTreeMap::new();
-    let now = Timestamp::now();
     let mut plans = Vec::new();
     for index in entries {
         let row = rows.entry(index.name.provider()).or_insert_with_key(|name| app.catalogue.find(name).ok().flatten());
@@ -107,7 +108,7 @@ fn dry_run(app: &App, args: &RotateArgs) -> Result<(), Failure> {
     for (_, error) in &damaged {
         app.ui.warn(&error.to_string());
     }
-    let mut plans = plans(app, &sound);
+    let mut plans = plans(app, &sound, Timestamp::now());
     if args.due {
         plans.retain(|plan| plan.is_due);
     }
@@ -132,7 +133,7 @@ fn dry_run(app: &App, args: &RotateArgs) -> Result<(), Failure> {
 
 fn all(app: &App, args: &RotateArgs) -> Result<(), Failure> {
     let Entries { sound, damaged } = entries(app, &args.names)?;
-    let mut plans = plans(app, &sound);
+    let mut plans = plans(app, &sound, Timestamp::now());
     if args.due {
         plans.retain(|plan| plan.is_due && plan.what != What::Nothing);
     }
@@ -162,7 +163,7 @@ fn one(app: &App, name: &Name, args: &RotateArgs) -> Result<Line, Failure> {
             Err(Error::ByHand { .. }) => by_hand::take(app, name, &options, args.no_browser),
             Err(Error::NotAgreed { fields, .. }) if app.ui.can_ask() => {
                 let question = format!(
-                    "the recipe for {name} was never tried, and {fields} were seen in no source; nothing is lost when it fails. Try it? [y/N]"
+                    "the recipe for {name} was never tried (seen in no source: {fields}); nothing is lost when it fails. Try it? [y/N]"
                 );
                 if !app.ui.ask(&question)?.eq_ignore_ascii_case("y") {
                     return Err(Failure::new(Code::Refused, format!("`{name}` is not rotated")));
@@ -255,9 +256,10 @@ fn many(app: &App, plans: &[Plan], damaged: Vec<Line>, args: &RotateArgs) -> Res
     if left.is_empty() {
         return Ok(());
     }
+    let (count, are) = (left.len(), if left.len() == 1 { "is" } else { "are" });
     let names = left.iter().take(3).copied().collect::<Vec<_>>().join(", ");
     let more = if left.len() > 3 { ", …" } else { "" };
-    Err(Failure::new(Code::Findings, format!("{} of {} are left to do: {names}{more}", left.len(), lines.len()))
+    Err(Failure::new(Code::Findings, format!("{count} of {} {are} left to do: {names}{more}", lines.len()))
         .hint("run `authctl status` for what is pending, and `authctl rotate NAME` for one of them"))
 }
 

@@ -29,13 +29,16 @@ impl Line {
             count => format!("{count} keys before it are ended"),
         };
         let waits = report.waits_until.map(|until| format!("the key before it may be ended {}", relative(until, now)));
+        let by_hand = "end the key before it on the provider's page; nobody can be asked whether that is done";
         let (result, detail) = match report {
+            Report { switched: false, to_end_by_hand: 1.., .. } => ("by_hand", by_hand.into()),
             Report { switched: true, .. } => ("rotated", waits.unwrap_or(ended)),
             Report { refreshed: true, .. } => ("refreshed", "the login has a fresh token".into()),
             Report { ended: 1.., .. } => ("ended", ended),
             _ => ("nothing", waits.unwrap_or_else(|| "nothing was left to do".into())),
         };
-        Self { name: name.to_string(), result: result.into(), detail, old_until: report.waits_until, is_left: false }
+        let is_left = report.to_end_by_hand > 0;
+        Self { name: name.to_string(), result: result.into(), detail, old_until: report.waits_until, is_left }
     }
 
     pub(super) fn by_hand(name: &Name) -> Self {

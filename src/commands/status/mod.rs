@@ -4,11 +4,12 @@ mod judge;
 mod rotation;
 
 use super::documents::{CredentialStatus, Finding, Status};
+use super::key::{Tried, try_key};
 use super::words::relative;
 use super::{answer, args, complete};
-use crate::acquire::{Error, Wanted, parts};
+use crate::acquire::{Error, Handed, Wanted, parts};
 use crate::app::App;
-use crate::credential::{Entries, Index, Name, StoreKind};
+use crate::credential::{Entries, Index, Kind, Name, StoreKind};
 use crate::failure::{Code, Failure};
 use crate::output::Output;
 use crate::rotation::NEVER;
@@ -19,15 +20,15 @@ use judge::{judge, life};
 
 /// Show what expires, what is due and what is unwise
 ///
-/// Reads the index alone, so no store is opened and nothing is asked; `--check` opens the stores and tries each login
-/// (refreshing it when its token has not long to live). The exit code is 8 when something wants doing.
+/// Reads the index alone, so no store is opened and nothing is asked; `--check` opens the stores and tries each
+/// credential (refreshing a login when its token has not long to live). The exit code is 8 when something wants doing.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "Examples:\n  authctl status\n  authctl status github --check\n  authctl status --within 30d --json")]
 pub struct StatusArgs {
     /// Only this credential
     #[arg(add = complete::credentials())]
     name: Option<Name>,
-    /// Try each credential
+    /// Try each credential: a login gets a token, a key is tried at its provider where there is a harmless request
     #[arg(long)]
     check: bool,
     /// How far to look ahead
@@ -65,7 +66,7 @@ pub(super) fn run(app: &App, args: &StatusArgs) -> Result<(), Failure> {
         status.findings.extend(judge(index, row.as_ref(), &app.policy, within, now));
         let tried = tried.iter().find(|(name, _)| *name == index.name).map(|(_, tried)| tried);
         let check = tried.map(|tried| match tried {
-            Ok(()) => "good".to_owned(),
+            Ok(word) => (*word).to_owned(),
             Err(failure) => {
                 told(failure, index, &mut status.findings);
                 failure.code.name().to_owned()
@@ -113,13 +114,34 @@ fn entries(app: &App, name: Option<&Name>) -> Result<Entries, Failure> {
     Ok(Index::sorted_out(&folder))
 }
 
-/// Tries one credential, as `token --check` would.
-fn check(app: &App, index: &Index) -> (Name, Result<(), Failure>) {
+/// Tries one credential: a login as `token` would, a key by the harmless request of its row, where there is one.
+fn check(app: &App, index: &Index) -> (Name, Result<&'static str, Failure>) {
     let spinner = app.ui.spinner(&format!("trying {}", index.name));
-    let tried = parts(&app.keeper(), &index.name, &Wanted::default()).map(drop).map_err(Failure::from);
+    let handed = parts(&app.keeper(), &index.name, &Wanted::default()).map_err(Failure::from);
     drop(spinner);
+    let tried = match (handed, index.kind) {
+        (Err(failure), _) => Err(failure),
+        (Ok(_), Kind::Login) => Ok("good"),
+        (Ok(handed), Kind::Key) => check_key(app, index, &handed),
+    };
     (index.name.clone(), tried)
 }
+
+fn check_key(app: &App, index: &Index, handed: &Handed) -> Result<&'static str, Failure> {
+    let row = app.catalogue.find(index.name.provider())?.filter(|_| handed.bound.headers.is_empty());
+    let row = row.map(|row| row.resolve(&handed.bound.variables)).transpose()?;
+    let Some(check) = row.and_then(|row| row.key).and_then(|key| key.check) else { return Ok(READABLE) };
+    match try_key(app, &handed.bound, super::headers(&index.name, handed)?, &check)? {
+        Tried::Good(_) => Ok("good"),
+        Tried::Elsewhere => Ok(READABLE),
+        Tried::Refused(status) => Err(Failure::new(Code::Refused, format!("the provider does not accept the key (status {status})"))
+            .hint(format!("run `authctl key add {} --replace`", index.name))),
+        Tried::Unclear(reason) => Err(Failure::new(Code::Unreachable, format!("the key could not be tried: {reason}"))),
+    }
+}
+
+/// The store gives it, and there is no request that would tell more.
+const READABLE: &str = "readable";
 
 /// A failure of the check as a finding, unless the index told it already.
 fn told(failure: &Failure, index: &Index, findings: &mut Vec<Finding>) {

@@ -4,7 +4,7 @@ use super::super::words::{length, relative};
 use super::judge::{Say, age, renew};
 use crate::credential::Index;
 use crate::provider::Row;
-use crate::rotation::{Policy, What, plan};
+use crate::rotation::{Policy, What, ends_by_hand, plan};
 use jiff::{SignedDuration, Timestamp};
 
 /// A rotation rarer than this is no rotation.
@@ -12,22 +12,31 @@ const LONGEST: SignedDuration = SignedDuration::from_hours(60 * 24);
 
 pub(super) fn judge(index: &Index, row: Option<&Row>, policy: &Policy, soon: Timestamp, now: Timestamp, say: &mut Say<'_>) {
     let name = &index.name;
+    // What is begun is finished; a new key is another matter.
+    let finish = || Some(format!("run `authctl rotate --due {name}`"));
     let again = || Some(format!("run `authctl rotate {name}`"));
     if let Some(progress) = &index.rotation {
         if progress.rolling {
-            say("rotation_unknown", false, "its key was being replaced, and the answer was lost".into(), again());
+            say("rotation_unknown", false, "its key was being replaced, and the answer was lost".into(), finish());
         } else if progress.making > 0 {
-            say("rotation_unknown", false, "a lost answer may have made a key that nobody has".into(), again());
+            say("rotation_unknown", false, "a lost answer may have made a key that nobody has".into(), finish());
         }
         if progress.pending {
-            say("rotation_pending", false, "a new key is kept, and was not accepted yet; the old one is handed out".into(), again());
+            say("rotation_pending", false, "a new key is kept, and was not accepted yet; the old one is handed out".into(), finish());
         }
+        let page = row.and_then(|row| row.key.as_ref()?.page.clone()).map(|page| format!(" at {page}")).unwrap_or_default();
         for until in &progress.retiring {
-            if *until > now {
-                say("rotation_retiring", true, format!("the key before it is ended {}", relative(*until, now)), None);
-            } else {
-                say("rotation_retiring", false, "the key before it is still to be ended".into(), again());
-            }
+            let when = relative(*until, now);
+            let (advice, message, hint) = match (*until > now, ends_by_hand(index, row)) {
+                (true, false) => (true, format!("the key before it is ended {when}"), None),
+                (true, true) => (true, format!("the key before it is yours to end, {when} or later"), Some(format!("end it{page} then"))),
+                (false, false) => (false, "the key before it is still to be ended".into(), finish()),
+                (false, true) => {
+                    let hint = Some(format!("end it{page}, then run `authctl rotate --due {name}`"));
+                    (false, "the key before it is still to be ended, by you".into(), hint)
+                }
+            };
+            say("rotation_retiring", advice, message, hint);
         }
     }
     if let Some(error) = &index.rotation_error {
@@ -35,7 +44,7 @@ pub(super) fn judge(index: &Index, row: Option<&Row>, policy: &Policy, soon: Tim
             &format!("rotation_{}", error.code),
             false,
             format!("the last rotation, {}, failed: {}", relative(error.at, now), error.reason),
-            again(),
+            Some(format!("`authctl rotate {name}` tries again, and says what helps")),
         );
     }
     let every = match policy.every(index) {
