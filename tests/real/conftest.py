@@ -133,6 +133,14 @@ class Keyring:
         self.daemon.stdin.close()
         wait_for(self.owned)
 
+    def revive(self):
+        """Starts the daemon again if it has aborted: gnome-keyring 42 may do so when a client vanishes while a session with
+        it is negotiated ("gkd_secret_service_get_pkcs11_session: assertion 'client' failed")."""
+        if self.daemon.poll() != -signal.SIGTRAP:
+            return False
+        self.start_daemon("pw")
+        return True
+
     def owned(self):
         asked = self.bus_call("org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus.NameHasOwner", "string:org.freedesktop.secrets")
         return "true" in asked
