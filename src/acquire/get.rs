@@ -68,11 +68,18 @@ fn fresh(keeper: &Keeper<'_>, name: &Name, wanted: &Wanted, found: &Found) -> Re
     check_scope(name, &found.record.bound, wanted)?;
     let began = now();
     match decide::first_step(&found.record, &found.sealed, wanted, began) {
-        Step::Use(token) => Ok(Fresh { token, warnings: found.warnings.clone() }),
-        Step::Repeat(failure) => Err(Error::repeated(name, failure)),
+        Step::Use(token) => {
+            tracing::info!(%name, "the cached token lives long enough");
+            Ok(Fresh { token, warnings: found.warnings.clone() })
+        }
+        Step::Repeat(failure) => {
+            tracing::info!(%name, "a refresh failed a moment ago; the provider is not asked again yet");
+            Err(Error::repeated(name, failure))
+        }
         Step::LogIn => Err(Error::over(name, &found.record.bound)),
         Step::Cannot => Err(Error::cannot(name)),
         Step::Refresh => {
+            tracing::info!(%name, "there is no cached token that lives long enough");
             let seen = found.sealed.token(&wanted.scope, wanted.resource.as_deref()).map(|token| token.token.clone());
             let lock = keeper.lock(name)?;
             refresh::under_lock(keeper, name, wanted, &lock, seen.as_ref(), began)
@@ -112,6 +119,7 @@ fn hand_token(keeper: &Keeper<'_>, name: &Name, bound: Bound, fresh: Fresh) -> R
 
 fn hand_key(keeper: &Keeper<'_>, name: &Name, found: &Found, parts: &BTreeMap<String, Secret>, wanted: &Wanted) -> Result<Handed, Error> {
     check_key_question(name, wanted)?;
+    tracing::info!(%name, "the key is handed out as it is kept");
     let (bound, warnings) = (found.record.bound.clone(), found.warnings.clone());
     hand(keeper, name, Handed { warnings, ..Handed::new(Kind::Key, parts.clone(), bound) })
 }

@@ -75,6 +75,7 @@ impl Keeper<'_> {
     }
 
     fn lock_within(&self, name: &Name, patience: Duration) -> Result<Lock, Error> {
+        tracing::debug!(%name, "taking the lock");
         Lock::acquire(&self.paths.lock(name), patience).map_err(|error| match error {
             LockError::Busy { waited } => Error::Busy { name: name.clone(), waited },
             LockError::Disk(error) => Error::Disk(error),

@@ -7,11 +7,12 @@ use jiff::tz::TimeZone;
 /// `in 59 minutes`, `3 days ago`, `just now`.
 pub(super) fn relative(time: Timestamp, now: Timestamp) -> String {
     let seconds = time.duration_since(now).as_secs();
-    let text = length(seconds.unsigned_abs());
-    if seconds == 0 {
-        return "just now".into();
+    match seconds {
+        0 => "just now".into(),
+        // A day from now is still one a moment later.
+        1.. => format!("in {}", length(nearest(seconds.unsigned_abs()))),
+        _ => format!("{} ago", length(seconds.unsigned_abs())),
     }
-    if seconds >= 0 { format!("in {text}") } else { format!("{text} ago") }
 }
 
 /// The day that a time falls on, as the whole world counts it.
@@ -19,7 +20,18 @@ pub(super) fn day(time: Timestamp) -> Date {
     TimeZone::UTC.to_datetime(time).date()
 }
 
-/// `59 minutes`.
+/// Half a unit more, for those that [`length`] cuts off.
+fn nearest(seconds: u64) -> u64 {
+    seconds
+        + match seconds {
+            0..=119 => 0,
+            120..=7_199 => 30,
+            7_200..=172_799 => 1_800,
+            _ => 43_200,
+        }
+}
+
+/// `59 minutes`, cut off.
 pub(super) fn length(seconds: u64) -> String {
     let (count, unit) = match seconds {
         0..=119 => (seconds, "second"),
@@ -41,8 +53,9 @@ mod tests {
         assert_eq!(at(0), "just now");
         assert_eq!(at(1), "in 1 second");
         assert_eq!(at(-119), "119 seconds ago");
-        assert_eq!(at(3599), "in 59 minutes");
-        assert_eq!(at(86_400), "in 24 hours");
+        assert_eq!(at(3599), "in 60 minutes");
+        assert_eq!(at(-3599), "59 minutes ago");
+        assert_eq!((at(86_400), at(86_399)), ("in 24 hours".into(), "in 24 hours".into()));
         assert_eq!(at(-259_200), "3 days ago");
     }
 }

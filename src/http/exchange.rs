@@ -57,6 +57,7 @@ impl Network {
     /// # Errors
     /// Says whether the request may have reached the server.
     pub async fn send(&self, request: Request) -> Result<Reply, TransportError> {
+        tracing::debug!(host = request.url.host_str(), "sending a request");
         let client = self.client(request.url.scheme() == "http" && is_loopback(&request.url))?;
         let method = request.method.unwrap_or(if request.body.is_some() { Method::Post } else { Method::Get });
         let mut builder = client.request(verb(method), request.url).timeout(request.timeout);

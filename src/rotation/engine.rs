@@ -109,6 +109,7 @@ impl Engine<'_, '_> {
                 None => return Err(Error::NotAccepted { name, reason }),
             }
         }
+        tracing::info!(%name, "the new key works, or cannot be tried: it is handed out from now on");
         let now = Timestamp::now();
         let until = now.saturating_add(self.options.grace.max(READER_LIFE)).unwrap_or(Timestamp::MAX);
         let mut retiring = slots.retiring.clone();
@@ -164,6 +165,7 @@ impl Engine<'_, '_> {
             let rest: Vec<Retiring> = slots.retiring.iter().filter(|other| !same_parts(&other.parts, &old.parts)).cloned().collect();
             let is_in_use = same_parts(&old.parts, &slots.active)
                 || matches!((&old.id, &slots.active_id), (Some(old), Some(active)) if self.backend.leaves_orphans() && old.same_as(active.expose()));
+            tracing::info!(name = %self.run.name(), "a replaced key has had its grace");
             if !old.by_hand && !is_in_use {
                 if self.end_one(&old)? {
                     report.ended += 1;
@@ -256,6 +258,7 @@ impl Engine<'_, '_> {
         let _shield = signals::shield();
         self.run.save(intended.clone(), None)?;
         values.now = Timestamp::now();
+        tracing::info!(name = %self.run.name(), "the intent is kept; a new key is asked for");
         let without_intent: Vec<Making> = intended.making.iter().filter(|making| making.label != label).cloned().collect();
         match self.backend.create(&values) {
             Ok(made) => self.run.save(Slots { pending: Some(made), making: without_intent, ..intended }, Some(room)),

@@ -65,6 +65,7 @@ impl Engine<'_, '_> {
         let _shield = signals::shield();
         let again = self.run.slots()?.is_rolling();
         self.run.save(intended.clone(), None)?;
+        tracing::info!(%name, "the intent is kept; the key is rolled");
         values.now = Timestamp::now();
         match self.backend.create(&values) {
             Ok(Made { parts, id, expires, .. }) => {

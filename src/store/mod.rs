@@ -148,6 +148,7 @@ impl Stores {
     /// # Errors
     /// The store cannot say.
     pub fn read(&self, store: StoreKind, slot: &Slot) -> Result<Option<Secret>, Error> {
+        tracing::debug!(%store, "reading an item");
         match store {
             StoreKind::Keychain => self.keychain.read(&slot.user),
             StoreKind::Vault => self.vault.read(&slot.id),
@@ -159,6 +160,7 @@ impl Stores {
     /// # Errors
     /// The store did not take it, or did not say so in time.
     pub fn write(&self, store: StoreKind, slot: &Slot, text: &Secret) -> Result<(), Error> {
+        tracing::debug!(%store, "writing an item");
         match store {
             StoreKind::Keychain => self.keychain.write(&slot.user, text),
             StoreKind::Vault => self.vault.write(&slot.id, text),

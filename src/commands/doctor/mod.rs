@@ -112,9 +112,9 @@ fn show(output: Output, doctor: &Doctor) -> std::io::Result<()> {
     }
     for store in &doctor.stores {
         let run = if doctor.as_cron { "a scheduled run" } else { "a command" };
-        let number = if store.credentials == 1 { "1 credential".into() } else { format!("{} credentials", store.credentials) };
+        let which = if store.credentials == 1 { "the credential".into() } else { format!("one of the {} credentials", store.credentials) };
         let end = if store.exit_code == 0 { "works".into() } else { format!("ends with exit code {}: {}", store.exit_code, store.detail) };
-        output.text(&format!("{run} that wants one of {number} in the {} {end}", store.store))?;
+        output.text(&format!("{run} that wants {which} in the {} {end}", store.store))?;
     }
     Ok(())
 }
