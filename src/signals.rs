@@ -58,6 +58,7 @@ pub async fn enough(patience: Duration) {
 }
 
 /// What to put right when a signal ends the process, shield or not; `None` when there is nothing any more.
+#[cfg_attr(not(unix), allow(dead_code, reason = "the terminal is unix's"))]
 pub fn put_right(action: Option<Box<dyn FnOnce() + Send>>) {
     let is_needed = action.is_some();
     *LAST.lock().unwrap_or_else(PoisonError::into_inner) = action;
