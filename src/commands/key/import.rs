@@ -53,6 +53,7 @@ pub(super) fn import(app: &App, args: &ImportArgs) -> Result<(), Failure> {
 
 /// Stores every key, or, when one of them cannot be, none where that is known before.
 fn store_all(app: &App, keys: &[Bundled], replace: bool) -> Result<Vec<String>, Failure> {
+    let mut any_in_vault = false;
     for key in keys {
         let existing = Index::read(&app.paths.credentials(), &key.name)?;
         if existing.is_some() && !replace {
@@ -60,7 +61,11 @@ fn store_all(app: &App, keys: &[Bundled], replace: bool) -> Result<Vec<String>, 
         }
         if store_for(app, existing.as_ref())? == StoreKind::Vault {
             app.stores.vault().open_now()?;
+            any_in_vault = true;
         }
+    }
+    if any_in_vault && app.stores.vault().is_unattended() {
+        app.ui.warn("the vault is unattended: whoever can read its folder can read these keys");
     }
     let mut names: Vec<String> = Vec::new();
     for key in keys {
