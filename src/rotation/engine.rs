@@ -1,6 +1,6 @@
-//! A rotation. Here: the steps of every kind in which two keys stand beside each other for a while. They follow one order, whatever
-//! happened before: what a lost answer left is found and ended, a pending key is verified, what is due to end is ended,
-//! and only then is a new one made.
+//! A rotation. Here are the steps of every kind in which two keys stand beside each other for a while. They follow one
+//! order, whatever happened before: what a lost answer left is found and ended, a pending key is verified, what is due to
+//! end is ended, and only then is a new one made.
 
 use super::api::CallError;
 use super::backend::{Backend, Listed};

@@ -86,7 +86,7 @@ pub enum Error {
         name: Name,
     },
     /// The facts of the recipe were seen in no source.
-    #[error("the recipe for `{name}` was never tried: seen in no source: {fields}")]
+    #[error("the recipe for `{name}` was never tried (seen in no source: {fields})")]
     NotAgreed {
         /// Which.
         name: Name,
