@@ -1,10 +1,10 @@
 //! Rotating a key so that nothing that was made is ever lost: see section 6 of the design before changing the order of
 //! any step. Each step is a save under the lock; whatever dies in between, the next run finishes or undoes it.
 //!
-//! `policy` and `plan` decide what is due, from the index alone. `engine` has the steps of all kinds but `roll`, and `intents`
-//! the first of them; it asks a
-//! `backend`: `remote` (the provider's interface, as `api` and `fill` make its requests from the row) or `program` (the
-//! user's own). `run` is a credential in the middle of a rotation.
+//! `policy` and `plan` decide what is due, from the index alone. `engine` has the steps of a rotation, with `intents` for the
+//! first of them and `roll` for the kind that has no second key; it asks a `backend`: `remote` (the provider's interface, as
+//! `api` and `fill` make its requests from the row) or `program` (the user's own). `run` is a credential in the middle of a
+//! rotation.
 
 mod api;
 mod backend;
