@@ -65,6 +65,7 @@ class Home:
         self.path = pathlib.Path(folder)
         self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.env = dict(env, AUTHCTL_HOME=str(self.path))
+        self.keyring = None
 
     def run(self, *arguments, input=None, env=None, timeout=120, prefix=(), **more):
         began = time.monotonic()
@@ -230,7 +231,9 @@ def vault_home(folder, name="home", **env):
 
 
 def keychain_home(folder, keyring, name="home", **env):
-    return Home(pathlib.Path(folder) / name, {**keyring.env, "AUTHCTL_STORE": "keychain", **env})
+    home = Home(pathlib.Path(folder) / name, {**keyring.env, "AUTHCTL_STORE": "keychain", **env})
+    home.keyring = keyring
+    return home
 
 
 @pytest.fixture(params=["keychain", "vault"])

@@ -23,7 +23,13 @@ def killed_at(home, call, k, *arguments, env=None, input=None):
     """Runs a command that dies as it enters the k-th such system call; tells whether it did."""
     prefix = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", f"trace={call}", "-e", f"inject={call}:signal=SIGKILL:when={k}"]
     ran = home.run(*arguments, prefix=prefix, env=env, input=input)
-    return ran.code in (-9, 137), ran
+    died = ran.code in (-9, 137)
+    if died and home.keyring:
+        # The daemon may not have noticed yet that its client is gone.
+        time.sleep(0.02)
+        if home.keyring.revive():
+            say(f"gnome-keyring itself aborted when its client was killed at call {k} of {call}, and was started again")
+    return died, ran
 
 
 def each_kill(home, *arguments, before=None, env=None, input=None, limit=60):
