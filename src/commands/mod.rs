@@ -31,12 +31,13 @@ mod words;
 
 use crate::acquire::Handed;
 use crate::app::App;
-use crate::credential::{Bound, Name};
+use crate::credential::{Bound, Entries, Index, Name};
 use crate::failure::{Code, Failure};
 use crate::output::Output;
 use crate::provider::{Header, render};
 use crate::ui::{Ui, speaks_to_a_terminal};
 use clap::error::ErrorKind;
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::io::IsTerminal;
 use std::process::ExitCode;
@@ -128,6 +129,18 @@ pub fn report_defect(arguments: &[OsString]) {
     }
     let ui = Ui { quiet: false, json: arguments.iter().any(|argument| argument == "--json"), no_input: true };
     ui.fail(Code::Failed.name(), "internal error", Some("please report what you did; nothing that was stored is lost"));
+}
+
+/// The entries of the named credentials, each once, or of all.
+fn entries(app: &App, names: &[Name]) -> Result<Entries, Failure> {
+    let folder = app.paths.credentials();
+    if names.is_empty() {
+        return Ok(Index::sorted_out(&folder));
+    }
+    let missing = |name: &Name| crate::acquire::Error::NotFound(name.clone());
+    let names: BTreeSet<&Name> = names.iter().collect();
+    let read = |name| Ok(Index::read(&folder, name)?.ok_or_else(|| missing(name))?);
+    Ok(Entries { sound: names.into_iter().map(read).collect::<Result<_, Failure>>()?, damaged: Vec::new() })
 }
 
 /// The request headers of a credential.

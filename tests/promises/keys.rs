@@ -112,6 +112,11 @@ fn a_row_of_the_user_with_a_check_tells_good_from_bad_keys() {
     assert!(ran.stderr.contains("does not look like one of mine's, so it is not tried there"), "{ran:#?}");
     assert_eq!(issuer.api_requests().len(), before);
     home.run_with_input(&["key", "add", "mine/two", "--no-verify"], b"bad\n").done();
+    home.run_with_input(&["key", "add", "acme", "--header", "X: {key}", "--origin", &issuer.url], b"k\n").done();
+    let checked = |name: &str| home.json(&["status", name, "--check"])["credentials"][0]["check"].as_str().unwrap().to_owned();
+    assert_eq!(["mine", "mine/two", "acme"].map(checked), ["good", "refused", "readable"]);
+    // Of what is named, only what is due.
+    home.run(&["rotate", "--due", "mine"]).done();
     home.run_with_input(&["key", "add"], b"unheard-of\n").failed(3, "no provider is known by how this key begins");
     issuer.stop();
     let ran = home.run_with_input(&["key", "add", "mine/three"], b"mine_x\n").done();

@@ -3,7 +3,7 @@
 mod by_hand;
 mod report;
 
-use super::{answer, args, complete, documents, warn_all};
+use super::{answer, args, complete, documents, entries, warn_all};
 use crate::app::App;
 use crate::audit::{DONE, Event};
 use crate::credential::{Entries, Index, Name, StoreKind};
@@ -12,7 +12,7 @@ use crate::provider::Row;
 use crate::rotation::{Error, Options, Plan, What, plan, rotate};
 use crate::signals;
 use jiff::{SignedDuration, Timestamp};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use report::{Line, summary};
@@ -78,18 +78,6 @@ fn options(app: &App, args: &RotateArgs) -> Options {
         planned: None,
         agreed: args.yes,
     }
-}
-
-/// The named credentials, or all.
-fn entries(app: &App, names: &[Name]) -> Result<Entries, Failure> {
-    let folder = app.paths.credentials();
-    if names.is_empty() {
-        return Ok(Index::sorted_out(&folder));
-    }
-    let missing = |name: &Name| crate::acquire::Error::NotFound(name.clone());
-    let names: BTreeSet<&Name> = names.iter().collect();
-    let read = |name| Ok(Index::read(&folder, name)?.ok_or_else(|| missing(name))?);
-    Ok(Entries { sound: names.into_iter().map(read).collect::<Result<_, Failure>>()?, damaged: Vec::new() })
 }
 
 /// What is due for each of them; a row is read once, whichever number of credentials it has.

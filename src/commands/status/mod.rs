@@ -6,8 +6,8 @@ mod rotation;
 use super::documents::{CredentialStatus, Finding, Status};
 use super::key::{Tried, try_key};
 use super::words::relative;
-use super::{answer, args, complete};
-use crate::acquire::{Error, Handed, Wanted, parts};
+use super::{answer, args, complete, entries};
+use crate::acquire::{Handed, Wanted, parts};
 use crate::app::App;
 use crate::credential::{Entries, Index, Kind, Name, StoreKind};
 use crate::failure::{Code, Failure};
@@ -45,7 +45,7 @@ impl StatusArgs {
 
 pub(super) fn run(app: &App, args: &StatusArgs) -> Result<(), Failure> {
     let now = Timestamp::now();
-    let Entries { sound: mut found, damaged } = entries(app, args.name.as_ref())?;
+    let Entries { sound: mut found, damaged } = entries(app, args.name.as_slice())?;
     let within = SignedDuration::try_from(args.within).unwrap_or(SignedDuration::MAX);
     let mut status = Status { credentials: Vec::new(), findings: Vec::new() };
     let mut tried = Vec::new();
@@ -105,15 +105,6 @@ pub(super) fn run(app: &App, args: &StatusArgs) -> Result<(), Failure> {
     }
 }
 
-fn entries(app: &App, name: Option<&Name>) -> Result<Entries, Failure> {
-    let folder = app.paths.credentials();
-    if let Some(name) = name {
-        let index = Index::read(&folder, name)?.ok_or_else(|| Failure::from(Error::NotFound(name.clone())))?;
-        return Ok(Entries { sound: vec![index], damaged: Vec::new() });
-    }
-    Ok(Index::sorted_out(&folder))
-}
-
 /// Tries one credential: a login as `token` would, a key by the harmless request of its row, where there is one.
 fn check(app: &App, index: &Index) -> (Name, Result<&'static str, Failure>) {
     let spinner = app.ui.spinner(&format!("trying {}", index.name));
@@ -128,7 +119,7 @@ fn check(app: &App, index: &Index) -> (Name, Result<&'static str, Failure>) {
 }
 
 fn check_key(app: &App, index: &Index, handed: &Handed) -> Result<&'static str, Failure> {
-    let row = app.catalogue.find(index.name.provider())?.filter(|_| handed.bound.headers.is_empty());
+    let row = app.catalogue.find(index.name.provider())?.filter(|_| handed.bound.headers.is_empty() && !handed.templates.is_empty());
     let row = row.map(|row| row.resolve(&handed.bound.variables)).transpose()?;
     let Some(check) = row.and_then(|row| row.key).and_then(|key| key.check) else { return Ok(READABLE) };
     match try_key(app, &handed.bound, super::headers(&index.name, handed)?, &check)? {
