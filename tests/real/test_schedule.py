@@ -38,6 +38,11 @@ def test_a_systemd_timer_that_systemd_accepts(folder):
     level = subprocess.run(["systemd-analyze", "security", "--offline=true", "--no-pager", service], capture_output=True, text=True)
     say((level.stdout.strip().splitlines() or ["no figure"])[-1].strip())
     assert home.run("schedule", "status").done().out.startswith("systemd:")
+    # A proxy is carried, unless a password would be.
+    proxies = {"https_proxy": "http://proxy.example:3128", "http_proxy": "http://me:pw@proxy.example:3128"}
+    ran = home.run("schedule", "install", "--with", "systemd", env=proxies).done()
+    text = service.read_text()
+    assert "http://proxy.example:3128" in text and "pw@" not in text and "http_proxy holds a password" in ran.err, ran
     # Another user's file beside it stays.
     (units / "mine.service").write_text("[Service]\nExecStart=/bin/true\n")
     home.run("schedule", "remove").done()

@@ -113,6 +113,26 @@ def test_a_shut_store_of_a_manager_stops_only_what_needs_it(folder):
     keyring.stop()
 
 
+def test_what_only_a_person_can_end_is_said_to_be_so(folder):
+    home = vault_home(folder)
+    (folder / "hand.toml").write_text(
+        'name = "hand"\ntitle = "Hand"\norigins = ["https://hand.example"]\n[key]\nheaders = ["X-Key: {key}"]\npage = "https://hand.example/keys"\n'
+        '[[rotation]]\nkind = "assisted"\nsteps = ["Make one"]\n'
+    )
+    home.run("provider", "add", str(folder / "hand.toml")).done()
+    home.run("key", "add", "hand", input="first").done()
+    home.run("rotate", "hand", input="second").done()
+    status = home.run("status", "hand").done()
+    assert "the key before it is yours to end" in status.out and "https://hand.example/keys" in status.out, status
+    status = home.run("status", "hand", env=later(25))
+    assert status.code == 8 and "run `authctl rotate --due hand`" in status.out, status
+    # It is not claimed to be ended, and no other key is wanted.
+    ran = home.run("rotate", "--due", "hand", env=later(25))
+    assert ran.code == 8 and "end the key before it on the provider's page" in ran.out and "is good until you end it" in ran.err, ran
+    assert home.run("token", "hand").done().out == "second\n"
+    home.run("rotate", "--due", env=later(25)).done()
+
+
 def test_a_silent_pipe_is_not_waited_for(folder):
     home = vault_home(folder)
     home.run("key", "add", "stripe", "--no-verify", input="sk_test_" + "a" * 24).done()
