@@ -40,12 +40,21 @@ impl Event {
     /// An event of this process, now.
     pub fn now(event: &str, name: Option<String>, outcome: &str, detail: Option<&str>) -> Self {
         let detail = detail.map(|text| text.chars().take(MAX_DETAIL).collect());
-        Self { at: Timestamp::now(), event: event.to_owned(), name, outcome: outcome.to_owned(), detail, pid: std::process::id() }
+        Self {
+            at: Timestamp::now(),
+            event: event.to_owned(),
+            name,
+            outcome: outcome.to_owned(),
+            detail,
+            pid: std::process::id(),
+        }
     }
 
     /// Appends it to the trail. What goes wrong here is told with `-v` alone.
     pub fn append(&self, path: &Path) {
-        let Ok(mut line) = serde_json::to_vec(self) else { return };
+        let Ok(mut line) = serde_json::to_vec(self) else {
+            return;
+        };
         line.push(b'\n');
         if let Err(error) = disk::append(path, &line, LIMIT) {
             tracing::info!(%error, "the trail was not written");
@@ -71,7 +80,10 @@ pub fn read(path: &Path) -> Result<(Vec<Event>, usize), disk::Error> {
             }
             Err(error) => return Err(error),
         };
-        for line in bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+        for line in bytes
+            .split(|byte| *byte == b'\n')
+            .filter(|line| !line.is_empty())
+        {
             match serde_json::from_slice(line) {
                 Ok(event) => events.push(event),
                 Err(_) => damaged += 1,
@@ -91,7 +103,13 @@ mod tests {
         let path = home.path().join("data/audit.jsonl");
         assert_eq!(read(&path).unwrap(), (Vec::new(), 0));
         for round in 0..3000 {
-            Event::now("login", Some(format!("acme/{round}")), "unreachable", Some(&"x".repeat(900))).append(&path);
+            Event::now(
+                "login",
+                Some(format!("acme/{round}")),
+                "unreachable",
+                Some(&"x".repeat(900)),
+            )
+            .append(&path);
         }
         let size = |path: &Path| std::fs::metadata(path).unwrap().len();
         assert!(size(&path) <= LIMIT + 1024 && size(&disk::older(&path)) <= LIMIT + 1024);
@@ -99,7 +117,12 @@ mod tests {
         assert_eq!(events.last().unwrap().name.as_deref(), Some("acme/2999"));
         assert!(events.len() > 400 && damaged == 0);
         use std::io::Write;
-        std::fs::OpenOptions::new().append(true).open(&path).unwrap().write_all(b"{\"at\":\"20\n\xff\n").unwrap();
+        std::fs::OpenOptions::new()
+            .append(true)
+            .open(&path)
+            .unwrap()
+            .write_all(b"{\"at\":\"20\n\xff\n")
+            .unwrap();
         assert_eq!(read(&path).unwrap().1, 2);
     }
 }

@@ -77,7 +77,11 @@ pub struct Failure {
 impl Failure {
     /// A failure without a hint.
     pub fn new(code: Code, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), hint: None }
+        Self {
+            code,
+            message: message.into(),
+            hint: None,
+        }
     }
 
     /// The same with a hint.
@@ -96,16 +100,27 @@ impl Failure {
 fn store_hint(error: &store::Error) -> Option<String> {
     use crate::credential::StoreKind::{Keychain, Vault};
     let hint = match error {
-        store::Error::Locked { store: Vault, reason: Some(_) } => {
-            "type it at a terminal, or correct the file that AUTHCTL_VAULT_PASSPHRASE_FILE names"
-        }
-        store::Error::Locked { store: Vault, reason: None } => {
-            "run `authctl vault unlock` in a terminal, or set AUTHCTL_VAULT_PASSPHRASE_FILE"
-        }
-        store::Error::Locked { store: Keychain, .. } => "unlock the keychain (log in to the desktop, or open its window), then try again",
-        store::Error::TimedOut { store: Keychain, .. } => "look for a dialog that asks for the keychain's password",
-        store::Error::Unavailable { store: Vault, reason } if reason.contains("no vault") => "run `authctl vault init`",
-        store::Error::Unavailable { store: Keychain, .. } => {
+        store::Error::Locked {
+            store: Vault,
+            reason: Some(_),
+        } => "type it at a terminal, or correct the file that AUTHCTL_VAULT_PASSPHRASE_FILE names",
+        store::Error::Locked {
+            store: Vault,
+            reason: None,
+        } => "run `authctl vault unlock` in a terminal, or set AUTHCTL_VAULT_PASSPHRASE_FILE",
+        store::Error::Locked {
+            store: Keychain, ..
+        } => "unlock the keychain (log in to the desktop, or open its window), then try again",
+        store::Error::TimedOut {
+            store: Keychain, ..
+        } => "look for a dialog that asks for the keychain's password",
+        store::Error::Unavailable {
+            store: Vault,
+            reason,
+        } if reason.contains("no vault") => "run `authctl vault init`",
+        store::Error::Unavailable {
+            store: Keychain, ..
+        } => {
             "this session has no keychain; is DBUS_SESSION_BUS_ADDRESS set and a Secret Service running?"
         }
         _ => return None,
@@ -120,7 +135,11 @@ impl From<store::Error> for Failure {
             store::Error::Damaged { .. } => Code::Failed,
             _ => Code::StoreUnavailable,
         };
-        Self { code, hint: store_hint(&error), message: error.to_string() }
+        Self {
+            code,
+            hint: store_hint(&error),
+            message: error.to_string(),
+        }
     }
 }
 
@@ -128,31 +147,68 @@ impl From<acquire::Error> for Failure {
     fn from(error: acquire::Error) -> Self {
         use acquire::Error;
         let message = error.to_string();
-        let with = |code, hint: Option<String>| Self { code, message: message.clone(), hint };
+        let with = |code, hint: Option<String>| Self {
+            code,
+            message: message.clone(),
+            hint,
+        };
         match error {
-            Error::NotFound(_) => with(Code::NotFound, Some("run `authctl list` to see what there is".into())),
-            Error::LoginRequired { name, .. } => with(Code::LoginRequired, Some(Self::login_hint(&name))),
-            Error::KeyGone { name, .. } => with(Code::NotFound, Some(format!("run `authctl key add {name} --replace`"))),
+            Error::NotFound(_) => with(
+                Code::NotFound,
+                Some("run `authctl list` to see what there is".into()),
+            ),
+            Error::LoginRequired { name, .. } => {
+                with(Code::LoginRequired, Some(Self::login_hint(&name)))
+            }
+            Error::KeyGone { name, .. } => with(
+                Code::NotFound,
+                Some(format!("run `authctl key add {name} --replace`")),
+            ),
             Error::Store(error) => error.into(),
             Error::Unreachable { retry_after, .. } => {
-                let wait = retry_after.map(|until| until.duration_since(Timestamp::now()).as_secs()).filter(|wait| *wait > 0);
-                let when = wait.map_or("later".into(), |wait| format!("in {wait} seconds (nobody asks the provider before that)"));
-                with(Code::Unreachable, Some(format!("try again {when}; the login is kept")))
+                let wait = retry_after
+                    .map(|until| until.duration_since(Timestamp::now()).as_secs())
+                    .filter(|wait| *wait > 0);
+                let when = wait.map_or("later".into(), |wait| {
+                    format!("in {wait} seconds (nobody asks the provider before that)")
+                });
+                with(
+                    Code::Unreachable,
+                    Some(format!("try again {when}; the login is kept")),
+                )
             }
-            Error::Busy { .. } => with(Code::Unreachable, Some("try again; if it stays so, look for a stopped authctl".into())),
+            Error::Busy { .. } => with(
+                Code::Unreachable,
+                Some("try again; if it stays so, look for a stopped authctl".into()),
+            ),
             Error::Refused { name, .. } => with(
                 Code::Refused,
-                Some(format!("if you changed it on purpose, run `authctl login {name}` (or `authctl key add {name} --replace`)")),
+                Some(format!(
+                    "if you changed it on purpose, run `authctl login {name}` (or `authctl key add {name} --replace`)"
+                )),
             ),
-            Error::Swapped { name, .. } => {
-                with(Code::Refused, Some(format!("run `authctl login {name}` (or `authctl key add {name} --replace`)")))
-            }
-            Error::NotGranted { name, scope } => with(Code::Refused, Some(format!("run `authctl login {name} --scope {scope}`"))),
-            Error::NoRoom { .. } => with(Code::Failed, Some("the login is kept, nothing was sent; make room, then try again".into())),
+            Error::Swapped { name, .. } => with(
+                Code::Refused,
+                Some(format!(
+                    "run `authctl login {name}` (or `authctl key add {name} --replace`)"
+                )),
+            ),
+            Error::NotGranted { name, scope } => with(
+                Code::Refused,
+                Some(format!("run `authctl login {name} --scope {scope}`")),
+            ),
+            Error::NoRoom { .. } => with(
+                Code::Failed,
+                Some("the login is kept, nothing was sent; make room, then try again".into()),
+            ),
             Error::Sealed(error) => error.into(),
-            Error::Provider { name, .. } => {
-                with(Code::Failed, Some(format!("the login is kept; {} if it stays so", Self::login_hint(&name))))
-            }
+            Error::Provider { name, .. } => with(
+                Code::Failed,
+                Some(format!(
+                    "the login is kept; {} if it stays so",
+                    Self::login_hint(&name)
+                )),
+            ),
             Error::Interrupted => with(Code::Interrupted, None),
             Error::NotSaved { .. } => with(Code::StoreUnavailable, None),
             Error::Unsaved { .. } => with(Code::Refused, None),
@@ -163,9 +219,12 @@ impl From<acquire::Error> for Failure {
             Error::Disk(error) => error.into(),
             Error::Transport(error) => error.into(),
             Error::Seal(_) => with(Code::Failed, None),
-            Error::Damaged { name, .. } => {
-                with(Code::Failed, Some(format!("run `authctl login {name}` (or `authctl key add {name} --replace`) to begin anew")))
-            }
+            Error::Damaged { name, .. } => with(
+                Code::Failed,
+                Some(format!(
+                    "run `authctl login {name}` (or `authctl key add {name} --replace`) to begin anew"
+                )),
+            ),
         }
     }
 }
@@ -174,18 +233,32 @@ impl From<rotation::Error> for Failure {
     fn from(error: rotation::Error) -> Self {
         use rotation::Error;
         let message = error.to_string();
-        let with = |code, hint: String| Self { code, message: message.clone(), hint: Some(hint) };
+        let with = |code, hint: String| Self {
+            code,
+            message: message.clone(),
+            hint: Some(hint),
+        };
         match error {
-            Error::NoReply { name, .. } => {
-                with(Code::Findings, format!("run `authctl rotate {name}` again: it looks for what was made, and ends or finishes it"))
-            }
-            Error::NotAccepted { name, .. } => {
-                with(Code::Findings, format!("the old key is still handed out; run `authctl rotate {name}` again later"))
-            }
-            Error::NotEnded { name, .. } => {
-                with(Code::Findings, format!("end it on the provider's page, or run `authctl rotate {name}` again later"))
-            }
-            Error::NotTaken { name } => with(Code::Findings, format!("when the store is open again, run `authctl rotate {name}`")),
+            Error::NoReply { name, .. } => with(
+                Code::Findings,
+                format!(
+                    "run `authctl rotate {name}` again: it looks for what was made, and ends or finishes it"
+                ),
+            ),
+            Error::NotAccepted { name, .. } => with(
+                Code::Findings,
+                format!("the old key is still handed out; run `authctl rotate {name}` again later"),
+            ),
+            Error::NotEnded { name, .. } => with(
+                Code::Findings,
+                format!(
+                    "end it on the provider's page, or run `authctl rotate {name}` again later"
+                ),
+            ),
+            Error::NotTaken { name } => with(
+                Code::Findings,
+                format!("when the store is open again, run `authctl rotate {name}`"),
+            ),
             Error::TooSoon { name, .. } => with(
                 Code::Refused,
                 format!(
@@ -193,14 +266,25 @@ impl From<rotation::Error> for Failure {
                     rotation::READER_LIFE.as_secs()
                 ),
             ),
-            Error::Refused { hint, .. } => Self { code: Code::Refused, message, hint },
-            Error::Unreachable { .. } => with(Code::Unreachable, "nothing was changed; try again later".into()),
-            Error::Dead { name } => {
-                with(Code::LoginRequired, format!("make a new key on the provider's page, then run `authctl key add {name} --replace`"))
-            }
-            Error::ByHand { name } => {
-                with(Code::Findings, format!("run `authctl rotate {name}` in a terminal, or pipe the new key into it"))
-            }
+            Error::Refused { hint, .. } => Self {
+                code: Code::Refused,
+                message,
+                hint,
+            },
+            Error::Unreachable { .. } => with(
+                Code::Unreachable,
+                "nothing was changed; try again later".into(),
+            ),
+            Error::Dead { name } => with(
+                Code::LoginRequired,
+                format!(
+                    "make a new key on the provider's page, then run `authctl key add {name} --replace`"
+                ),
+            ),
+            Error::ByHand { name } => with(
+                Code::Findings,
+                format!("run `authctl rotate {name}` in a terminal, or pipe the new key into it"),
+            ),
             Error::NoRecipe { name } => with(
                 Code::Refused,
                 format!(
@@ -225,16 +309,34 @@ impl From<rotation::Error> for Failure {
 impl From<disk::Error> for Failure {
     fn from(error: disk::Error) -> Self {
         let hint = match &error {
-            disk::Error::Loose { path, writable: false, .. } => {
-                Some(format!("run `chmod go-rwx '{}'` if nobody else should see it", path.display()))
-            }
-            disk::Error::Loose { path, writable: true, .. } => {
-                Some(format!("run `chmod go-w '{}'` if nobody else should change it", path.display()))
-            }
+            disk::Error::Loose {
+                path,
+                writable: false,
+                ..
+            } => Some(format!(
+                "run `chmod go-rwx '{}'` if nobody else should see it",
+                path.display()
+            )),
+            disk::Error::Loose {
+                path,
+                writable: true,
+                ..
+            } => Some(format!(
+                "run `chmod go-w '{}'` if nobody else should change it",
+                path.display()
+            )),
             _ => None,
         };
-        let code = if hint.is_some() { Code::Refused } else { Code::Failed };
-        Self { code, message: error.to_string(), hint }
+        let code = if hint.is_some() {
+            Code::Refused
+        } else {
+            Code::Failed
+        };
+        Self {
+            code,
+            message: error.to_string(),
+            hint,
+        }
     }
 }
 
@@ -261,7 +363,9 @@ impl From<config::Error> for Failure {
     fn from(error: config::Error) -> Self {
         match error {
             config::Error::Disk(error) => error.into(),
-            error => Self::new(Code::Failed, error.to_string()).hint("correct that file, or delete it"),
+            error => {
+                Self::new(Code::Failed, error.to_string()).hint("correct that file, or delete it")
+            }
         }
     }
 }
@@ -310,7 +414,9 @@ impl From<AuthorizeError> for Failure {
 impl From<TokenError> for Failure {
     fn from(error: TokenError) -> Self {
         let code = match &error {
-            TokenError::NotSent(_) | TokenError::Lost(_) | TokenError::Busy { .. } => Code::Unreachable,
+            TokenError::NotSent(_) | TokenError::Lost(_) | TokenError::Busy { .. } => {
+                Code::Unreachable
+            }
             TokenError::Denied { .. } | TokenError::Unusable { .. } => Code::Failed,
         };
         Self::new(code, format!("the login was not completed: {error}"))
@@ -319,14 +425,20 @@ impl From<TokenError> for Failure {
 
 impl From<ListenerError> for Failure {
     fn from(error: ListenerError) -> Self {
-        Self::new(Code::Failed, error.to_string()).hint("give a port that is free and registered with `--port`")
+        Self::new(Code::Failed, error.to_string())
+            .hint("give a port that is free and registered with `--port`")
     }
 }
 
 impl From<handover::Error> for Failure {
     fn from(error: handover::Error) -> Self {
-        let code = if matches!(error, handover::Error::Unsupported) { Code::Usage } else { Code::Failed };
-        Self::new(code, error.to_string()).hint("use `authctl header NAME --format raw | curl -H @- URL`")
+        let code = if matches!(error, handover::Error::Unsupported) {
+            Code::Usage
+        } else {
+            Code::Failed
+        };
+        Self::new(code, error.to_string())
+            .hint("use `authctl header NAME --format raw | curl -H @- URL`")
     }
 }
 

@@ -28,7 +28,16 @@
 //! sealed file) → `decide::first_step`. A good cached token ends it there: no lock, no network, no write. Else the lock,
 //! everything read again, `refresh` → `oauth::request` → `save`. `authctl login`: `commands::login` finds the row and the
 //! client, `oauth::begin` makes the URL, `Listener` waits, `finish` redeems the code under the lock and saves.
-#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests may fail"))]
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing,
+        reason = "tests may fail"
+    )
+)]
 
 mod acquire;
 mod app;
@@ -58,7 +67,9 @@ pub use commands::{complete, report_defect, run};
 /// must stay readable for other processes of this user.
 #[must_use]
 pub fn run_as_holder(arguments: &[std::ffi::OsString]) -> Option<std::process::ExitCode> {
-    let [_, command, descriptor] = arguments else { return None };
+    let [_, command, descriptor] = arguments else {
+        return None;
+    };
     if command != handover::HOLD {
         return None;
     }
@@ -75,7 +86,8 @@ pub fn run_as_holder(arguments: &[std::ffi::OsString]) -> Option<std::process::E
 /// ordinary run begins with. A variable that is merely there changes nothing.
 #[must_use]
 pub fn asks_for_completion(arguments: &[std::ffi::OsString]) -> bool {
-    arguments.get(1).is_some_and(|first| first == "--") && std::env::var_os(commands::COMPLETE).is_some()
+    arguments.get(1).is_some_and(|first| first == "--")
+        && std::env::var_os(commands::COMPLETE).is_some()
 }
 
 /// Keeps this process's memory to itself: no core dump, no debugger of the same user (Linux).
@@ -85,11 +97,20 @@ pub fn harden() {
         use rustix::process::{Resource, Rlimit, setrlimit};
         // One byte: too little for a file, and the one value at which Linux does not hand the dump to a program either
         // (core(5)). Where the limit is lower already, nothing. It only lowers what is allowed.
-        let limit = |bytes| setrlimit(Resource::Core, Rlimit { current: Some(bytes), maximum: Some(bytes) });
+        let limit = |bytes| {
+            setrlimit(
+                Resource::Core,
+                Rlimit {
+                    current: Some(bytes),
+                    maximum: Some(bytes),
+                },
+            )
+        };
         if limit(1).is_err() {
             let _ = limit(0);
         }
         #[cfg(target_os = "linux")]
-        let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
+        let _ =
+            rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
     }
 }

@@ -26,8 +26,15 @@ pub struct Finished {
 ///
 /// # Errors
 /// It cannot be started.
-pub fn run_within(command: &mut Command, input: &[u8], patience: Duration) -> io::Result<Option<Finished>> {
-    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+pub fn run_within(
+    command: &mut Command,
+    input: &[u8],
+    patience: Duration,
+) -> io::Result<Option<Finished>> {
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()?;
     let (began, input) = (Instant::now(), Zeroizing::new(input.to_vec()));
     // It may answer before it has read, or never read at all.
     let stdin = child.stdin.take();
@@ -45,9 +52,18 @@ pub fn run_within(command: &mut Command, input: &[u8], patience: Duration) -> io
         }
     };
     // Something that it started may hold the pipe open.
-    let rest = |pipe: Receiver<Zeroizing<Vec<u8>>>| pipe.recv_timeout(patience.saturating_sub(began.elapsed())).ok();
-    let (Some(stdout), Some(stderr)) = (rest(stdout), rest(stderr)) else { return Ok(None) };
-    Ok(Some(Finished { status, stdout, stderr }))
+    let rest = |pipe: Receiver<Zeroizing<Vec<u8>>>| {
+        pipe.recv_timeout(patience.saturating_sub(began.elapsed()))
+            .ok()
+    };
+    let (Some(stdout), Some(stderr)) = (rest(stdout), rest(stderr)) else {
+        return Ok(None);
+    };
+    Ok(Some(Finished {
+        status,
+        stdout,
+        stderr,
+    }))
 }
 
 fn read(pipe: Option<impl Read + Send + 'static>) -> Receiver<Zeroizing<Vec<u8>>> {
@@ -68,17 +84,38 @@ mod tests {
     use super::*;
 
     fn shell(script: &str, input: &[u8], patience: u64) -> Option<Finished> {
-        run_within(Command::new("sh").args(["-c", script]), input, Duration::from_millis(patience)).unwrap()
+        run_within(
+            Command::new("sh").args(["-c", script]),
+            input,
+            Duration::from_millis(patience),
+        )
+        .unwrap()
     }
 
     #[test]
     fn a_program_is_given_its_input_and_its_time() {
         let done = shell("cat; exit 3", b"text", 5000).unwrap();
-        assert_eq!((done.status.code(), done.stdout.as_slice()), (Some(3), b"text".as_slice()));
-        assert!(shell("true", &vec![b'x'; 1 << 20], 5000).unwrap().status.success(), "nobody reads");
+        assert_eq!(
+            (done.status.code(), done.stdout.as_slice()),
+            (Some(3), b"text".as_slice())
+        );
+        assert!(
+            shell("true", &vec![b'x'; 1 << 20], 5000)
+                .unwrap()
+                .status
+                .success(),
+            "nobody reads"
+        );
         assert!(shell("sleep 30", b"", 50).is_none());
-        assert!(shell("sleep 30 & echo done", b"", 200).is_none(), "a child of its own holds the pipe");
-        assert_eq!(shell("yes", b"", 5000).map(|done| done.stdout.len() as u64), Some(MAX_OUTPUT), "no more is read");
+        assert!(
+            shell("sleep 30 & echo done", b"", 200).is_none(),
+            "a child of its own holds the pipe"
+        );
+        assert_eq!(
+            shell("yes", b"", 5000).map(|done| done.stdout.len() as u64),
+            Some(MAX_OUTPUT),
+            "no more is read"
+        );
         assert!(run_within(&mut Command::new("/nonexistent"), b"", Duration::ZERO).is_err());
     }
 }

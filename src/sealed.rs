@@ -71,11 +71,17 @@ impl Sealed {
     /// # Errors
     /// It is there and cannot be read.
     pub fn read(dir: &Path, id: &Id, key: &SealKey) -> Result<Self, Error> {
-        let Some(bytes) = disk::read(&Self::path(dir, id), Privacy::Private)? else { return Ok(Self::default()) };
+        let Some(bytes) = disk::read(&Self::path(dir, id), Privacy::Private)? else {
+            return Ok(Self::default());
+        };
         let plain = key.open(id.as_str(), &bytes)?;
         let sealed: Self = serde_json::from_slice(&plain).map_err(|_| SealError::Damaged)?;
         // The same checks as for a record from the store.
-        match sealed.record.as_ref().map(|record| Record::from_text(record.to_text().expose())) {
+        match sealed
+            .record
+            .as_ref()
+            .map(|record| Record::from_text(record.to_text().expose()))
+        {
             Some(Err(RecordError::Newer(_))) => Err(Error::Newer),
             Some(Err(_)) => Err(SealError::Damaged.into()),
             _ => Ok(sealed),
@@ -123,18 +129,22 @@ impl Sealed {
     }
 
     fn seal(&self, id: &Id, key: &SealKey) -> Result<Vec<u8>, Error> {
-        let plain = zeroize::Zeroizing::new(serde_json::to_vec(self).map_err(|_| SealError::Damaged)?);
+        let plain =
+            zeroize::Zeroizing::new(serde_json::to_vec(self).map_err(|_| SealError::Damaged)?);
         Ok(key.seal(id.as_str(), &plain)?)
     }
 
     /// The cached token for exactly this scope and resource.
     pub fn token(&self, scope: &[String], resource: Option<&str>) -> Option<&AccessToken> {
-        self.access.iter().find(|token| token.scope == scope && token.resource.as_deref() == resource)
+        self.access
+            .iter()
+            .find(|token| token.scope == scope && token.resource.as_deref() == resource)
     }
 
     /// Keeps a new token, dropping the one it replaces and the oldest beyond [`MAX_TOKENS`].
     pub fn keep(&mut self, token: AccessToken) {
-        self.access.retain(|old| old.scope != token.scope || old.resource != token.resource);
+        self.access
+            .retain(|old| old.scope != token.scope || old.resource != token.resource);
         self.access.insert(0, token);
         self.access.truncate(MAX_TOKENS);
         self.failure = None;
@@ -164,7 +174,10 @@ mod tests {
     }
 
     fn record() -> Record {
-        let secret = SecretPart::Login { refresh_token: Some(Secret::new("r")), access: None };
+        let secret = SecretPart::Login {
+            refresh_token: Some(Secret::new("r")),
+            access: None,
+        };
         Record::new("acme".parse().unwrap(), Bound::default(), secret).unwrap()
     }
 
@@ -173,13 +186,21 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let record = record();
         let key = record.seal_key().unwrap();
-        let mut sealed = Sealed { record: Some(record.clone()), ..Sealed::default() };
+        let mut sealed = Sealed {
+            record: Some(record.clone()),
+            ..Sealed::default()
+        };
         sealed.keep(token("planted-access", &[]));
-        sealed.write(&home.path().join("sealed"), &record.id, &key).unwrap();
+        sealed
+            .write(&home.path().join("sealed"), &record.id, &key)
+            .unwrap();
         let bytes = std::fs::read(home.path().join("sealed").join(record.id.as_str())).unwrap();
         assert!(!bytes.windows(7).any(|window| window == b"planted"));
         let read = Sealed::read(&home.path().join("sealed"), &record.id, &key).unwrap();
-        assert_eq!(read.token(&[], None).unwrap().token.expose(), "planted-access");
+        assert_eq!(
+            read.token(&[], None).unwrap().token.expose(),
+            "planted-access"
+        );
         assert!(read.token(&["narrow".to_owned()], None).is_none());
     }
 

@@ -72,16 +72,27 @@ fn watch() {
     static WATCHED: OnceLock<()> = OnceLock::new();
     WATCHED.get_or_init(|| {
         let (ready, begun) = channel();
-        if std::thread::Builder::new().name("signals".into()).spawn(move || run(&ready)).is_ok() {
+        if std::thread::Builder::new()
+            .name("signals".into())
+            .spawn(move || run(&ready))
+            .is_ok()
+        {
             let _ = begun.recv();
         }
     });
 }
 
 fn run(ready: &Sender<()>) {
-    let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return };
+    let Ok(runtime) = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+    else {
+        return;
+    };
     runtime.block_on(async {
-        let Ok(mut signals) = Signals::listen() else { return };
+        let Ok(mut signals) = Signals::listen() else {
+            return;
+        };
         let _ = ready.send(());
         while signals.next().await {
             let last = LAST.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -109,13 +120,24 @@ impl Signals {
         if !hangup_is_ignored() {
             kinds.push(SignalKind::hangup());
         }
-        kinds.into_iter().map(signal).collect::<Result<_, _>>().map(Self)
+        kinds
+            .into_iter()
+            .map(signal)
+            .collect::<Result<_, _>>()
+            .map(Self)
     }
 
     async fn next(&mut self) -> bool {
         std::future::poll_fn(|context| {
-            let came = self.0.iter_mut().any(|signal| signal.poll_recv(context).is_ready());
-            if came { std::task::Poll::Ready(true) } else { std::task::Poll::Pending }
+            let came = self
+                .0
+                .iter_mut()
+                .any(|signal| signal.poll_recv(context).is_ready());
+            if came {
+                std::task::Poll::Ready(true)
+            } else {
+                std::task::Poll::Pending
+            }
         })
         .await
     }
@@ -125,7 +147,11 @@ impl Signals {
 #[cfg(unix)]
 fn hangup_is_ignored() -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:")).map(str::trim).unwrap_or_default();
+    let mask = status
+        .lines()
+        .find_map(|line| line.strip_prefix("SigIgn:"))
+        .map(str::trim)
+        .unwrap_or_default();
     u64::from_str_radix(mask, 16).is_ok_and(|mask| mask & 1 == 1)
 }
 

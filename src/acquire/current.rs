@@ -37,13 +37,18 @@ fn bring_store_up(keeper: &Keeper<'_>, found: &mut Found) -> Result<(), Error> {
         return Ok(());
     }
     let index = &found.index;
-    Sealed::sync(&keeper.paths.sealed(), &index.id)
-        .map_err(|error| Error::Damaged { name: index.name.clone(), reason: error.to_string() })?;
+    Sealed::sync(&keeper.paths.sealed(), &index.id).map_err(|error| Error::Damaged {
+        name: index.name.clone(),
+        reason: error.to_string(),
+    })?;
     let slot = Slot::record(&index.name, &index.id);
     let text = store_text(&found.record, index.store);
     match keeper.stores.write(index.store, &slot, &text) {
         Ok(()) => found.store_is_behind = false,
-        Err(error) => found.warnings.push(format!("`{}` is kept in its sealed file for now: {error}", index.name)),
+        Err(error) => found.warnings.push(format!(
+            "`{}` is kept in its sealed file for now: {error}",
+            index.name
+        )),
     }
     Ok(())
 }

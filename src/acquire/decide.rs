@@ -21,7 +21,12 @@ pub struct Wanted {
 
 impl Default for Wanted {
     fn default() -> Self {
-        Self { min_ttl: Duration::from_secs(60), force: false, scope: Vec::new(), resource: None }
+        Self {
+            min_ttl: Duration::from_secs(60),
+            force: false,
+            scope: Vec::new(),
+            resource: None,
+        }
     }
 }
 
@@ -45,7 +50,9 @@ const LONGEST_RETRY: SignedDuration = SignedDuration::from_hours(1);
 
 /// A remaining life of `min_ttl` is enough, and so is a quarter of the whole life, so that five-second tokens work too.
 pub fn is_usable(token: &AccessToken, min_ttl: Duration, now: Timestamp) -> bool {
-    let Some(expires_at) = token.expires_at else { return true };
+    let Some(expires_at) = token.expires_at else {
+        return true;
+    };
     // A clock behind the receipt has jumped: nothing counted from the receipt means anything.
     if now < token.received_at {
         return false;
@@ -68,7 +75,14 @@ pub fn first_step(record: &Record, sealed: &Sealed, wanted: &Wanted, now: Timest
 }
 
 /// Under the lock, with everything read again: `seen` is the token that the first look saw, `began` when the wait began.
-pub fn step_under_lock(record: &Record, sealed: &Sealed, wanted: &Wanted, seen: Option<&Secret>, began: Timestamp, now: Timestamp) -> Step {
+pub fn step_under_lock(
+    record: &Record,
+    sealed: &Sealed,
+    wanted: &Wanted,
+    seen: Option<&Secret>,
+    began: Timestamp,
+    now: Timestamp,
+) -> Step {
     if let Some(token) = cached(record, sealed, wanted) {
         let is_new = seen.is_none_or(|seen| !seen.same_as(token.token.expose()));
         // Somebody else has refreshed meanwhile; that is as good as doing it, even when it was forced.
@@ -83,10 +97,21 @@ pub fn step_under_lock(record: &Record, sealed: &Sealed, wanted: &Wanted, seen: 
 }
 
 /// What is left when no cached token will do.
-fn without_network(record: &Record, sealed: &Sealed, wanted: &Wanted, began: Timestamp, now: Timestamp) -> Step {
+fn without_network(
+    record: &Record,
+    sealed: &Sealed,
+    wanted: &Wanted,
+    began: Timestamp,
+    now: Timestamp,
+) -> Step {
     if refresh_token(record).is_none() {
-        let whole = Wanted { scope: Vec::new(), resource: None, ..wanted.clone() };
-        let good = cached(record, sealed, &whole).is_some_and(|token| is_usable(token, Duration::ZERO, now));
+        let whole = Wanted {
+            scope: Vec::new(),
+            resource: None,
+            ..wanted.clone()
+        };
+        let good = cached(record, sealed, &whole)
+            .is_some_and(|token| is_usable(token, Duration::ZERO, now));
         return if good { Step::Cannot } else { Step::LogIn };
     }
     match &sealed.failure {
@@ -105,8 +130,14 @@ fn counts(failure: &FailedAttempt, began: Timestamp, now: Timestamp) -> bool {
 /// The cached token for what is wanted. Without a refresh token, the record's own is the one there is.
 fn cached<'a>(record: &'a Record, sealed: &'a Sealed, wanted: &Wanted) -> Option<&'a AccessToken> {
     match &record.secret {
-        Some(SecretPart::Login { refresh_token: None, access }) if wanted.scope.is_empty() && wanted.resource.is_none() => access.as_ref(),
-        Some(SecretPart::Login { refresh_token: None, .. }) => None,
+        Some(SecretPart::Login {
+            refresh_token: None,
+            access,
+        }) if wanted.scope.is_empty() && wanted.resource.is_none() => access.as_ref(),
+        Some(SecretPart::Login {
+            refresh_token: None,
+            ..
+        }) => None,
         _ => sealed.token(&wanted.scope, wanted.resource.as_deref()),
     }
 }
@@ -140,16 +171,28 @@ mod tests {
     }
 
     fn login(refresh: Option<&str>, access: Option<AccessToken>) -> Record {
-        let secret = SecretPart::Login { refresh_token: refresh.map(Secret::new), access };
+        let secret = SecretPart::Login {
+            refresh_token: refresh.map(Secret::new),
+            access,
+        };
         Record::new("acme".parse().unwrap(), Bound::default(), secret).unwrap()
     }
 
     fn sealed(token: Option<AccessToken>, failure: Option<FailedAttempt>) -> Sealed {
-        Sealed { record: None, access: token.into_iter().collect(), failure }
+        Sealed {
+            record: None,
+            access: token.into_iter().collect(),
+            failure,
+        }
     }
 
     fn failed(seconds: i64, retry: i64) -> FailedAttempt {
-        FailedAttempt { at: at(seconds), kind: FailureKind::Unreachable, reason: "503".into(), retry_after: at(retry) }
+        FailedAttempt {
+            at: at(seconds),
+            kind: FailureKind::Unreachable,
+            reason: "503".into(),
+            retry_after: at(retry),
+        }
     }
 
     const MINUTE: Duration = Duration::from_secs(60);
@@ -167,10 +210,17 @@ mod tests {
             (100, 100, false),
             (100, -1, false),
         ] {
-            assert_eq!(is_usable(&token("a", 0, Some(lives)), MINUTE, at(age)), usable, "{lives} {age}");
+            assert_eq!(
+                is_usable(&token("a", 0, Some(lives)), MINUTE, at(age)),
+                usable,
+                "{lives} {age}"
+            );
         }
         assert!(is_usable(&token("a", 0, None), MINUTE, at(1_000_000)));
-        assert!(is_usable(&token("a", 0, None), MINUTE, at(-1)), "nothing is counted from its receipt");
+        assert!(
+            is_usable(&token("a", 0, None), MINUTE, at(-1)),
+            "nothing is counted from its receipt"
+        );
         assert!(!is_usable(&token("a", 0, Some(10)), Duration::ZERO, at(10)));
     }
 
@@ -179,53 +229,148 @@ mod tests {
         let record = login(Some("r"), None);
         let wanted = Wanted::default();
         let step = |token, failure| first_step(&record, &sealed(token, failure), &wanted, at(10));
-        assert!(matches!(step(Some(token("a", 0, Some(3600))), None), Step::Use(_)));
-        assert!(matches!(step(Some(token("a", 0, Some(10))), None), Step::Refresh));
+        assert!(matches!(
+            step(Some(token("a", 0, Some(3600))), None),
+            Step::Use(_)
+        ));
+        assert!(matches!(
+            step(Some(token("a", 0, Some(10))), None),
+            Step::Refresh
+        ));
         assert!(matches!(step(None, None), Step::Refresh));
-        assert!(matches!(step(None, Some(failed(5, 15))), Step::Repeat(_)), "before retry_after");
-        assert!(matches!(step(None, Some(failed(5, 10))), Step::Refresh), "after it");
-        assert!(matches!(step(None, Some(failed(20, 30))), Step::Refresh), "a failure from the future is a clock's");
-        let force = Wanted { force: true, ..Wanted::default() };
-        assert!(matches!(first_step(&record, &sealed(Some(token("a", 0, Some(3600))), None), &force, at(1)), Step::Refresh));
+        assert!(
+            matches!(step(None, Some(failed(5, 15))), Step::Repeat(_)),
+            "before retry_after"
+        );
+        assert!(
+            matches!(step(None, Some(failed(5, 10))), Step::Refresh),
+            "after it"
+        );
+        assert!(
+            matches!(step(None, Some(failed(20, 30))), Step::Refresh),
+            "a failure from the future is a clock's"
+        );
+        let force = Wanted {
+            force: true,
+            ..Wanted::default()
+        };
+        assert!(matches!(
+            first_step(
+                &record,
+                &sealed(Some(token("a", 0, Some(3600))), None),
+                &force,
+                at(1)
+            ),
+            Step::Refresh
+        ));
     }
 
     #[test]
     fn under_the_lock_another_token_than_seen_ends_the_wait() {
         let record = login(Some("r"), None);
         let old = Secret::new("old");
-        let step = |wanted: &Wanted, token, failure| step_under_lock(&record, &sealed(token, failure), wanted, Some(&old), at(0), at(10));
-        let force = Wanted { force: true, ..Wanted::default() };
+        let step = |wanted: &Wanted, token, failure| {
+            step_under_lock(
+                &record,
+                &sealed(token, failure),
+                wanted,
+                Some(&old),
+                at(0),
+                at(10),
+            )
+        };
+        let force = Wanted {
+            force: true,
+            ..Wanted::default()
+        };
         for wanted in [Wanted::default(), force.clone()] {
-            assert!(matches!(step(&wanted, Some(token("new", 5, Some(6))), None), Step::Use(_)), "not expired is enough");
-            assert!(matches!(step(&wanted, Some(token("new", 5, Some(5))), None), Step::Refresh));
-            assert!(matches!(step(&wanted, Some(token("old", 0, Some(11))), None), Step::Refresh));
+            assert!(
+                matches!(
+                    step(&wanted, Some(token("new", 5, Some(6))), None),
+                    Step::Use(_)
+                ),
+                "not expired is enough"
+            );
+            assert!(matches!(
+                step(&wanted, Some(token("new", 5, Some(5))), None),
+                Step::Refresh
+            ));
+            assert!(matches!(
+                step(&wanted, Some(token("old", 0, Some(11))), None),
+                Step::Refresh
+            ));
         }
-        assert!(matches!(step(&Wanted::default(), None, Some(failed(5, 6))), Step::Repeat(_)), "whoever was waiting then");
-        assert!(matches!(step(&Wanted::default(), None, Some(failed(-5, 6))), Step::Refresh));
-        let unseen = step_under_lock(&record, &sealed(Some(token("x", 0, Some(3600))), None), &force, None, at(0), at(10));
-        assert!(matches!(unseen, Step::Refresh), "forced: a token nobody saw before is no answer");
+        assert!(
+            matches!(
+                step(&Wanted::default(), None, Some(failed(5, 6))),
+                Step::Repeat(_)
+            ),
+            "whoever was waiting then"
+        );
+        assert!(matches!(
+            step(&Wanted::default(), None, Some(failed(-5, 6))),
+            Step::Refresh
+        ));
+        let unseen = step_under_lock(
+            &record,
+            &sealed(Some(token("x", 0, Some(3600))), None),
+            &force,
+            None,
+            at(0),
+            at(10),
+        );
+        assert!(
+            matches!(unseen, Step::Refresh),
+            "forced: a token nobody saw before is no answer"
+        );
     }
 
     #[test]
     fn without_a_refresh_token_the_access_token_is_the_secret() {
         let wanted = Wanted::default();
         let record = login(None, Some(token("gho", 0, None)));
-        assert!(matches!(first_step(&record, &Sealed::default(), &wanted, at(9)), Step::Use(_)));
+        assert!(matches!(
+            first_step(&record, &Sealed::default(), &wanted, at(9)),
+            Step::Use(_)
+        ));
         for asks in [
-            Wanted { force: true, ..Wanted::default() },
-            Wanted { scope: vec!["narrow".into()], ..Wanted::default() },
-            Wanted { resource: Some("https://a.test".into()), ..Wanted::default() },
+            Wanted {
+                force: true,
+                ..Wanted::default()
+            },
+            Wanted {
+                scope: vec!["narrow".into()],
+                ..Wanted::default()
+            },
+            Wanted {
+                resource: Some("https://a.test".into()),
+                ..Wanted::default()
+            },
         ] {
-            assert!(matches!(first_step(&record, &Sealed::default(), &asks, at(9)), Step::Cannot), "{asks:?}");
+            assert!(
+                matches!(
+                    first_step(&record, &Sealed::default(), &asks, at(9)),
+                    Step::Cannot
+                ),
+                "{asks:?}"
+            );
         }
         let record = login(None, Some(token("gho", 0, Some(5))));
-        assert!(matches!(first_step(&record, &Sealed::default(), &wanted, at(9)), Step::LogIn));
+        assert!(matches!(
+            first_step(&record, &Sealed::default(), &wanted, at(9)),
+            Step::LogIn
+        ));
     }
 
     #[test]
     fn a_kept_failure_cannot_hold_anybody_back_for_ever() {
         let record = login(Some("r"), None);
-        let far = first_step(&record, &sealed(None, Some(failed(0, 1_000_000))), &Wanted::default(), at(3601));
+        let far = first_step(
+            &record,
+            &sealed(None, Some(failed(0, 1_000_000))),
+            &Wanted::default(),
+            at(3601),
+        );
         assert!(matches!(far, Step::Refresh));
     }
 }

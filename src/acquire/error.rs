@@ -153,10 +153,15 @@ impl Error {
     /// The answer that another process got.
     pub(super) fn repeated(name: &Name, failure: FailedAttempt) -> Self {
         match failure.kind {
-            FailureKind::LoginRequired => Self::LoginRequired { name: name.clone(), why: failure.reason },
-            FailureKind::Unreachable => {
-                Self::Unreachable { name: name.clone(), reason: failure.reason, retry_after: Some(failure.retry_after) }
-            }
+            FailureKind::LoginRequired => Self::LoginRequired {
+                name: name.clone(),
+                why: failure.reason,
+            },
+            FailureKind::Unreachable => Self::Unreachable {
+                name: name.clone(),
+                reason: failure.reason,
+                retry_after: Some(failure.retry_after),
+            },
         }
     }
 
@@ -165,13 +170,18 @@ impl Error {
         let (name, store) = (index.name.clone(), index.store);
         match index.kind {
             Kind::Key => Self::KeyGone { name, store },
-            Kind::Login => Self::LoginRequired { name, why: format!("the {store} no longer holds it") },
+            Kind::Login => Self::LoginRequired {
+                name,
+                why: format!("the {store} no longer holds it"),
+            },
         }
     }
 
     /// A login without a refresh token has one access token and no way to another.
     pub(super) fn cannot(name: &Name) -> Self {
-        Self::Unsuitable(format!("`{name}` has no refresh token, so there is no other token than the one it has, which is good"))
+        Self::Unsuitable(format!(
+            "`{name}` has no refresh token, so there is no other token than the one it has, which is good"
+        ))
     }
 
     /// The one access token of such a login has ended.
@@ -181,6 +191,9 @@ impl Error {
         } else {
             "it names no token endpoint"
         };
-        Self::LoginRequired { name: name.clone(), why: why.into() }
+        Self::LoginRequired {
+            name: name.clone(),
+            why: why.into(),
+        }
     }
 }

@@ -34,7 +34,10 @@ pub(super) enum Refusal {
     /// The login is over, says the provider.
     Over(String),
     /// Not now.
-    Later { reason: String, wait: SignedDuration },
+    Later {
+        reason: String,
+        wait: SignedDuration,
+    },
     /// Anything else.
     Other(Error),
 }
@@ -61,7 +64,14 @@ pub(super) async fn exchange(
     loop {
         let left = BUDGET.saturating_sub(began.elapsed());
         let time = if attempt == 0 { FIRST_ATTEMPT } else { left };
-        let mut request = std::pin::pin!(oauth::request(keeper.network, endpoint, client, grant, dialect, time));
+        let mut request = std::pin::pin!(oauth::request(
+            keeper.network,
+            endpoint,
+            client,
+            grant,
+            dialect,
+            time
+        ));
         let answer = tokio::select! {
             answer = &mut request => answer,
             () = shield.interrupted() => {
@@ -70,8 +80,13 @@ pub(super) async fn exchange(
             }
         };
         match answer {
-            Err(TokenError::Lost(reason)) if attempt < REPETITIONS && !interrupted && began.elapsed() < BUDGET => {
-                tracing::info!(reason, "the answer was lost, asking again with the same token");
+            Err(TokenError::Lost(reason))
+                if attempt < REPETITIONS && !interrupted && began.elapsed() < BUDGET =>
+            {
+                tracing::info!(
+                    reason,
+                    "the answer was lost, asking again with the same token"
+                );
                 attempt += 1;
             }
             answer => return answer,
@@ -83,14 +98,34 @@ pub(super) async fn exchange(
 pub(super) fn judge(name: &Name, error: TokenError, over_errors: &[String]) -> Refusal {
     let reason = error.to_string();
     match error {
-        TokenError::NotSent(_) => Refusal::Later { reason, wait: RETRY_NETWORK },
-        TokenError::Lost(_) => Refusal::Later { reason: format!("the answer was lost: {reason}"), wait: RETRY_NETWORK },
+        TokenError::NotSent(_) => Refusal::Later {
+            reason,
+            wait: RETRY_NETWORK,
+        },
+        TokenError::Lost(_) => Refusal::Later {
+            reason: format!("the answer was lost: {reason}"),
+            wait: RETRY_NETWORK,
+        },
         TokenError::Busy { retry_after, .. } => {
-            let asked = retry_after.and_then(|seconds| i64::try_from(seconds).ok()).map(SignedDuration::from_secs);
-            Refusal::Later { reason, wait: asked.unwrap_or(RETRY_BUSY).min(RETRY_LONGEST) }
+            let asked = retry_after
+                .and_then(|seconds| i64::try_from(seconds).ok())
+                .map(SignedDuration::from_secs);
+            Refusal::Later {
+                reason,
+                wait: asked.unwrap_or(RETRY_BUSY).min(RETRY_LONGEST),
+            }
         }
-        TokenError::Denied { ref code, .. } if code == "invalid_grant" || over_errors.contains(code) => Refusal::Over(reason),
-        TokenError::Denied { .. } | TokenError::Unusable { .. } => Refusal::Other(Error::Provider { name: name.clone(), reason }),
+        TokenError::Denied { ref code, .. }
+            if code == "invalid_grant" || over_errors.contains(code) =>
+        {
+            Refusal::Over(reason)
+        }
+        TokenError::Denied { .. } | TokenError::Unusable { .. } => {
+            Refusal::Other(Error::Provider {
+                name: name.clone(),
+                reason,
+            })
+        }
     }
 }
 
@@ -99,7 +134,11 @@ mod tests {
     use super::*;
 
     fn judged(error: TokenError) -> &'static str {
-        match judge(&"acme".parse().unwrap(), error, &["bad_refresh_token".to_owned()]) {
+        match judge(
+            &"acme".parse().unwrap(),
+            error,
+            &["bad_refresh_token".to_owned()],
+        ) {
             Refusal::Over(_) => "over",
             Refusal::Later { .. } => "later",
             Refusal::Other(_) => "other",
@@ -108,12 +147,22 @@ mod tests {
 
     #[test]
     fn promise_05_trouble_has_a_name() {
-        let denied = |code: &str| TokenError::Denied { code: code.into(), description: None };
+        let denied = |code: &str| TokenError::Denied {
+            code: code.into(),
+            description: None,
+        };
         assert_eq!(judged(denied("invalid_grant")), "over");
         assert_eq!(judged(denied("bad_refresh_token")), "over");
         assert_eq!(judged(denied("invalid_client")), "other");
         assert_eq!(judged(TokenError::NotSent(String::new())), "later");
         assert_eq!(judged(TokenError::Lost(String::new())), "later");
-        assert_eq!(judged(TokenError::Busy { status: 503, code: None, retry_after: Some(u64::MAX) }), "later");
+        assert_eq!(
+            judged(TokenError::Busy {
+                status: 503,
+                code: None,
+                retry_after: Some(u64::MAX)
+            }),
+            "later"
+        );
     }
 }

@@ -59,7 +59,9 @@ pub fn parts(keeper: &Keeper<'_>, name: &Name, wanted: &Wanted) -> Result<Handed
 pub fn token(keeper: &Keeper<'_>, name: &Name, wanted: &Wanted) -> Result<Handed, Error> {
     let handed = parts(keeper, name, wanted)?;
     if handed.kind == Kind::Key {
-        return Err(Error::Unsuitable(format!("`{name}` is an API key, which cannot be refreshed")));
+        return Err(Error::Unsuitable(format!(
+            "`{name}` is an API key, which cannot be refreshed"
+        )));
     }
     Ok(handed)
 }
@@ -70,7 +72,10 @@ fn fresh(keeper: &Keeper<'_>, name: &Name, wanted: &Wanted, found: &Found) -> Re
     match decide::first_step(&found.record, &found.sealed, wanted, began) {
         Step::Use(token) => {
             tracing::info!(%name, "the cached token lives long enough");
-            Ok(Fresh { token, warnings: found.warnings.clone() })
+            Ok(Fresh {
+                token,
+                warnings: found.warnings.clone(),
+            })
         }
         Step::Repeat(failure) => {
             tracing::info!(%name, "a refresh failed a moment ago; the provider is not asked again yet");
@@ -80,7 +85,10 @@ fn fresh(keeper: &Keeper<'_>, name: &Name, wanted: &Wanted, found: &Found) -> Re
         Step::Cannot => Err(Error::cannot(name)),
         Step::Refresh => {
             tracing::info!(%name, "there is no cached token that lives long enough");
-            let seen = found.sealed.token(&wanted.scope, wanted.resource.as_deref()).map(|token| token.token.clone());
+            let seen = found
+                .sealed
+                .token(&wanted.scope, wanted.resource.as_deref())
+                .map(|token| token.token.clone());
             let lock = keeper.lock(name)?;
             refresh::under_lock(keeper, name, wanted, &lock, seen.as_ref(), began)
         }
@@ -96,7 +104,12 @@ fn locked_parts(keeper: &Keeper<'_>, name: &Name, wanted: &Wanted) -> Result<Han
     Ok(handed)
 }
 
-fn settled_parts(keeper: &Keeper<'_>, name: &Name, wanted: &Wanted, lock: &Lock) -> Result<Handed, Error> {
+fn settled_parts(
+    keeper: &Keeper<'_>,
+    name: &Name,
+    wanted: &Wanted,
+    lock: &Lock,
+) -> Result<Handed, Error> {
     match look(keeper, name)? {
         Look::Nothing | Look::Unsettled => Err(Error::NotFound(name.clone())),
         Look::Absent(index) => Err(Error::gone(&index)),
@@ -111,23 +124,58 @@ fn settled_parts(keeper: &Keeper<'_>, name: &Name, wanted: &Wanted, lock: &Lock)
     }
 }
 
-fn hand_token(keeper: &Keeper<'_>, name: &Name, bound: Bound, fresh: Fresh) -> Result<Handed, Error> {
+fn hand_token(
+    keeper: &Keeper<'_>,
+    name: &Name,
+    bound: Bound,
+    fresh: Fresh,
+) -> Result<Handed, Error> {
     let parts = BTreeMap::from([("token".to_owned(), fresh.token.token)]);
     let (expires_at, warnings) = (fresh.token.expires_at, fresh.warnings);
-    hand(keeper, name, Handed { expires_at, warnings, ..Handed::new(Kind::Login, parts, bound) })
+    hand(
+        keeper,
+        name,
+        Handed {
+            expires_at,
+            warnings,
+            ..Handed::new(Kind::Login, parts, bound)
+        },
+    )
 }
 
-fn hand_key(keeper: &Keeper<'_>, name: &Name, found: &Found, parts: &BTreeMap<String, Secret>, wanted: &Wanted) -> Result<Handed, Error> {
+fn hand_key(
+    keeper: &Keeper<'_>,
+    name: &Name,
+    found: &Found,
+    parts: &BTreeMap<String, Secret>,
+    wanted: &Wanted,
+) -> Result<Handed, Error> {
     check_key_question(name, wanted)?;
     tracing::info!(%name, "the key is handed out as it is kept");
     let (bound, warnings) = (found.record.bound.clone(), found.warnings.clone());
-    hand(keeper, name, Handed { warnings, ..Handed::new(Kind::Key, parts.clone(), bound) })
+    hand(
+        keeper,
+        name,
+        Handed {
+            warnings,
+            ..Handed::new(Kind::Key, parts.clone(), bound)
+        },
+    )
 }
 
 impl Handed {
     fn new(kind: Kind, parts: BTreeMap<String, Secret>, bound: Bound) -> Self {
         let part_order = parts.keys().cloned().collect();
-        Self { kind, parts, part_order, env: Vec::new(), templates: Vec::new(), bound, expires_at: None, warnings: Vec::new() }
+        Self {
+            kind,
+            parts,
+            part_order,
+            env: Vec::new(),
+            templates: Vec::new(),
+            bound,
+            expires_at: None,
+            warnings: Vec::new(),
+        }
     }
 }
 
@@ -156,23 +204,38 @@ fn hand(keeper: &Keeper<'_>, name: &Name, mut handed: Handed) -> Result<Handed, 
     };
     // Without a header a request would go out bare. Only a row may say that its keys are never sent.
     if handed.templates.is_empty() && handed.env.is_empty() {
-        let reason = format!("the provider's row, which says how the key is sent, is gone (providers/{}.toml)", name.provider());
-        return Err(Error::Refused { name: name.clone(), reason });
+        let reason = format!(
+            "the provider's row, which says how the key is sent, is gone (providers/{}.toml)",
+            name.provider()
+        );
+        return Err(Error::Refused {
+            name: name.clone(),
+            reason,
+        });
     }
     Ok(handed)
 }
 
 /// A refresh asks for no wider scope than was granted (RFC 6749 section 6).
 fn check_scope(name: &Name, bound: &Bound, wanted: &Wanted) -> Result<(), Error> {
-    match wanted.scope.iter().find(|word| !bound.scopes.contains(word)) {
-        Some(word) => Err(Error::NotGranted { name: name.clone(), scope: word.clone() }),
+    match wanted
+        .scope
+        .iter()
+        .find(|word| !bound.scopes.contains(word))
+    {
+        Some(word) => Err(Error::NotGranted {
+            name: name.clone(),
+            scope: word.clone(),
+        }),
         None => Ok(()),
     }
 }
 
 fn check_key_question(name: &Name, wanted: &Wanted) -> Result<(), Error> {
     if !wanted.scope.is_empty() || wanted.resource.is_some() || wanted.force {
-        return Err(Error::Unsuitable(format!("`{name}` is an API key: it has no scope, no resource and no refresh")));
+        return Err(Error::Unsuitable(format!(
+            "`{name}` is an API key: it has no scope, no resource and no refresh"
+        )));
     }
     Ok(())
 }

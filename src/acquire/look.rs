@@ -37,12 +37,16 @@ pub struct Found {
 /// # Errors
 /// The store cannot say, a file is damaged, or something was edited (then nothing may be sent).
 pub fn look(keeper: &Keeper<'_>, name: &Name) -> Result<Look, Error> {
-    let Some(index) = Index::read(&keeper.paths.credentials(), name)? else { return Ok(Look::Nothing) };
+    let Some(index) = Index::read(&keeper.paths.credentials(), name)? else {
+        return Ok(Look::Nothing);
+    };
     if index.state != State::Active {
         return Ok(Look::Unsettled);
     }
     let Some(found) = read_record(keeper, index)? else {
-        let Some(index) = Index::read(&keeper.paths.credentials(), name)? else { return Ok(Look::Nothing) };
+        let Some(index) = Index::read(&keeper.paths.credentials(), name)? else {
+            return Ok(Look::Nothing);
+        };
         return Ok(Look::Absent(Box::new(index)));
     };
     binding::check(keeper, &found)?;
@@ -52,8 +56,14 @@ pub fn look(keeper: &Keeper<'_>, name: &Name) -> Result<Look, Error> {
 /// Reads the record that an entry names; `None` when the store does not hold it.
 pub(super) fn read_record(keeper: &Keeper<'_>, index: Index) -> Result<Option<Found>, Error> {
     let name = &index.name;
-    let damaged = |reason: String| Error::Damaged { name: name.clone(), reason };
-    let text = match keeper.stores.read(index.store, &Slot::record(name, &index.id)) {
+    let damaged = |reason: String| Error::Damaged {
+        name: name.clone(),
+        reason,
+    };
+    let text = match keeper
+        .stores
+        .read(index.store, &Slot::record(name, &index.id))
+    {
         Ok(Some(text)) => text,
         Ok(None) => return Ok(None),
         Err(store::Error::Damaged { reason, .. }) => return Err(damaged(reason)),
@@ -66,7 +76,9 @@ pub(super) fn read_record(keeper: &Keeper<'_>, index: Index) -> Result<Option<Fo
     let mut sealed = match Sealed::read(&keeper.paths.sealed(), &index.id, &stored.seal_key()?) {
         Ok(sealed) => sealed,
         // It may hold a newer record than the store: then the store's refresh token is spent, its key replaced.
-        Err(sealed::Error::Seal(error @ SealError::Damaged)) if index.generation <= stored.generation => {
+        Err(sealed::Error::Seal(error @ SealError::Damaged))
+            if index.generation <= stored.generation =>
+        {
             warnings.push(format!("the sealed file of `{name}` is ignored: {error}"));
             Sealed::default()
         }
@@ -74,17 +86,29 @@ pub(super) fn read_record(keeper: &Keeper<'_>, index: Index) -> Result<Option<Fo
         // A file that cannot be read now is not one that is not there.
         Err(error) => return Err(error.into()),
     };
-    if sealed.record.as_ref().is_none_or(|kept| kept.generation < stored.generation) {
+    if sealed
+        .record
+        .as_ref()
+        .is_none_or(|kept| kept.generation < stored.generation)
+    {
         // The store alone took the last change: what is cached belongs to what was there before.
         sealed.access.clear();
         sealed.failure = None;
     }
     let (record, store_is_behind) = newest(stored, &sealed);
     if record.kind().is_none() {
-        return Err(damaged("its secrets were kept in the sealed file, which is lost".into()));
+        return Err(damaged(
+            "its secrets were kept in the sealed file, which is lost".into(),
+        ));
     }
     binding::check_identity(&index, &record)?;
-    Ok(Some(Found { index, record, sealed, store_is_behind, warnings }))
+    Ok(Some(Found {
+        index,
+        record,
+        sealed,
+        store_is_behind,
+        warnings,
+    }))
 }
 
 /// The newer of the two copies, and whether the store has the older one. A stub in the store (its items are too small
@@ -92,7 +116,9 @@ pub(super) fn read_record(keeper: &Keeper<'_>, index: Index) -> Result<Option<Fo
 fn newest(stored: Record, sealed: &Sealed) -> (Record, bool) {
     match &sealed.record {
         Some(ahead) if ahead.generation > stored.generation => (ahead.clone(), true),
-        Some(same) if same.generation == stored.generation && stored.secret.is_none() => (same.clone(), false),
+        Some(same) if same.generation == stored.generation && stored.secret.is_none() => {
+            (same.clone(), false)
+        }
         _ => (stored, false),
     }
 }
@@ -105,18 +131,40 @@ mod tests {
 
     #[test]
     fn the_record_is_the_newer_of_the_two() {
-        let secret = |text: &str| SecretPart::Login { refresh_token: Some(Secret::new(text)), access: None };
+        let secret = |text: &str| SecretPart::Login {
+            refresh_token: Some(Secret::new(text)),
+            access: None,
+        };
         let first = Record::new("acme".parse().unwrap(), Bound::default(), secret("r1")).unwrap();
         let second = first.next(Bound::default(), secret("r2"));
-        let sealed = |record: &Record| Sealed { record: Some(record.clone()), ..Sealed::default() };
+        let sealed = |record: &Record| Sealed {
+            record: Some(record.clone()),
+            ..Sealed::default()
+        };
         let pick = |stored: &Record, sealed: &Sealed| {
             let (record, behind) = newest(stored.clone(), sealed);
             (record.generation, behind, record.kind().is_some())
         };
         assert_eq!(pick(&first, &Sealed::default()), (1, false, true));
-        assert_eq!(pick(&first, &sealed(&second)), (2, true, true), "a write that timed out");
-        assert_eq!(pick(&second, &sealed(&first)), (2, false, true), "the store was quicker");
-        assert_eq!(pick(&second.stub(), &sealed(&second)), (2, false, true), "a store with small items");
-        assert_eq!(pick(&second.stub(), &sealed(&first)), (2, false, false), "and its sealed file lost");
+        assert_eq!(
+            pick(&first, &sealed(&second)),
+            (2, true, true),
+            "a write that timed out"
+        );
+        assert_eq!(
+            pick(&second, &sealed(&first)),
+            (2, false, true),
+            "the store was quicker"
+        );
+        assert_eq!(
+            pick(&second.stub(), &sealed(&second)),
+            (2, false, true),
+            "a store with small items"
+        );
+        assert_eq!(
+            pick(&second.stub(), &sealed(&first)),
+            (2, false, false),
+            "and its sealed file lost"
+        );
     }
 }

@@ -77,7 +77,10 @@ impl Keeper<'_> {
     fn lock_within(&self, name: &Name, patience: Duration) -> Result<Lock, Error> {
         tracing::debug!(%name, "taking the lock");
         Lock::acquire(&self.paths.lock(name), patience).map_err(|error| match error {
-            LockError::Busy { waited } => Error::Busy { name: name.clone(), waited },
+            LockError::Busy { waited } => Error::Busy {
+                name: name.clone(),
+                waited,
+            },
             LockError::Disk(error) => Error::Disk(error),
         })
     }
@@ -95,15 +98,30 @@ impl Keeper<'_> {
 
     /// The client that a login is bound to, with its secret if it has one.
     fn client(&self, name: &Name, bound: &Bound) -> Result<oauth::Client, Error> {
-        let refused = |reason: &str| Error::Refused { name: name.clone(), reason: reason.to_owned() };
-        let id = bound.client_id.clone().ok_or_else(|| refused("its record names no client"))?;
+        let refused = |reason: &str| Error::Refused {
+            name: name.clone(),
+            reason: reason.to_owned(),
+        };
+        let id = bound
+            .client_id
+            .clone()
+            .ok_or_else(|| refused("its record names no client"))?;
         let registered = crate::config::Client::read(self.paths, name.provider())?;
         let mut missing = None;
         // A registration whose item is missing was named by a process that died before it stored it.
         for registration in registered.iter().flat_map(|client| client.all_of(&id)) {
-            let Some((store, item)) = registration.secret_store.zip(registration.secret_id.as_ref()) else { break };
-            let text = self.stores.read(store, &Slot::client(name.provider(), item))?;
-            let Some(kept) = text.and_then(|text| crate::config::ClientSecret::from_text(text.expose())) else {
+            let Some((store, item)) = registration
+                .secret_store
+                .zip(registration.secret_id.as_ref())
+            else {
+                break;
+            };
+            let text = self
+                .stores
+                .read(store, &Slot::client(name.provider(), item))?;
+            let Some(kept) =
+                text.and_then(|text| crate::config::ClientSecret::from_text(text.expose()))
+            else {
                 missing = Some(store);
                 continue;
             };
@@ -113,22 +131,39 @@ impl Keeper<'_> {
                 && Some(&kept.token_endpoint) == bound.token_endpoint.as_ref()
                 && kept.revocation_endpoint == bound.revocation_endpoint;
             if !same {
-                return Err(refused("the client secret was given for another client or other endpoints"));
+                return Err(refused(
+                    "the client secret was given for another client or other endpoints",
+                ));
             }
-            return Ok(oauth::Client { id: id.clone(), auth: bound.client_auth, secret: Some(kept.client_secret) });
+            return Ok(oauth::Client {
+                id: id.clone(),
+                auth: bound.client_auth,
+                secret: Some(kept.client_secret),
+            });
         }
         match missing {
-            Some(store) => Err(Error::LoginRequired { name: name.clone(), why: format!("the {store} no longer holds the client secret") }),
-            None => Ok(oauth::Client { id, auth: bound.client_auth, secret: None }),
+            Some(store) => Err(Error::LoginRequired {
+                name: name.clone(),
+                why: format!("the {store} no longer holds the client secret"),
+            }),
+            None => Ok(oauth::Client {
+                id,
+                auth: bound.client_auth,
+                secret: None,
+            }),
         }
     }
 }
 
 /// A bound URL; it was checked when it was bound, and is again.
 fn bound_url(name: &Name, what: &str, text: Option<&String>) -> Result<Url, Error> {
-    let refused = |reason: String| Error::Refused { name: name.clone(), reason };
+    let refused = |reason: String| Error::Refused {
+        name: name.clone(),
+        reason,
+    };
     let text = text.ok_or_else(|| refused(format!("its record names no {what}")))?;
-    crate::credential::trusted_url(text).map_err(|error| refused(format!("its {what} cannot be used: {error}")))
+    crate::credential::trusted_url(text)
+        .map_err(|error| refused(format!("its {what} cannot be used: {error}")))
 }
 
 /// The only clock of this module; decisions take its value as an argument.

@@ -16,10 +16,17 @@ const PATIENCE: Duration = Duration::from_secs(60);
 ///
 /// # Errors
 /// It is there already, it cannot be read, or the new store did not take it (then all is as before).
-pub fn relocate(keeper: &Keeper<'_>, lock: &Lock, name: &Name, to: StoreKind) -> Result<Saved, Error> {
+pub fn relocate(
+    keeper: &Keeper<'_>,
+    lock: &Lock,
+    name: &Name,
+    to: StoreKind,
+) -> Result<Saved, Error> {
     let found = found(keeper, lock, name)?;
     if found.index.store == to {
-        return Err(Error::Unsuitable(format!("`{name}` is kept in the {to} already")));
+        return Err(Error::Unsuitable(format!(
+            "`{name}` is kept in the {to} already"
+        )));
     }
     let (record, index) = copy(&found, name, to)?;
     add(keeper, lock, &index, &record, cached(&found))
@@ -39,17 +46,36 @@ pub fn rename(keeper: &Keeper<'_>, old: &Name, new: &Name) -> Result<Saved, Erro
     let found = found(keeper, &lock, old)?;
     let credentials = keeper.paths.credentials();
     if Index::read(&credentials, new)?.is_some() {
-        return Err(Error::Unsuitable(format!("there is a credential called `{new}` already")));
+        return Err(Error::Unsuitable(format!(
+            "there is a credential called `{new}` already"
+        )));
     }
     let (record, index) = copy(&found, new, found.index.store)?;
-    let index = Index { predecessor: Some(Other { name: old.clone(), id: found.index.id.clone() }), ..index };
-    let successor = Other { name: new.clone(), id: record.id.clone() };
-    let renaming = Index { state: State::Renaming, successor: Some(successor), ..found.index.clone() };
+    let index = Index {
+        predecessor: Some(Other {
+            name: old.clone(),
+            id: found.index.id.clone(),
+        }),
+        ..index
+    };
+    let successor = Other {
+        name: new.clone(),
+        id: record.id.clone(),
+    };
+    let renaming = Index {
+        state: State::Renaming,
+        successor: Some(successor),
+        ..found.index.clone()
+    };
     renaming.write(&credentials)?;
     match add(keeper, &lock_new, &index, &record, cached(&found)) {
         Ok(mut saved) => {
             // The new one is there; what is left of the old one gives nothing out and is tried again when met.
-            saved.warnings.extend(conclude(keeper, &lock_new, &renaming).err().map(|error| error.to_string()));
+            saved.warnings.extend(
+                conclude(keeper, &lock_new, &renaming)
+                    .err()
+                    .map(|error| error.to_string()),
+            );
             Ok(saved)
         }
         Err(error) => {
@@ -67,7 +93,11 @@ pub(super) fn settle_renaming(keeper: &Keeper<'_>, index: &Index) -> Result<(), 
             let lock = keeper.lock(&new.name)?;
             conclude(keeper, &lock, index)
         }
-        None => Ok(Index { state: State::Active, ..index.clone() }.write(&keeper.paths.credentials())?),
+        None => Ok(Index {
+            state: State::Active,
+            ..index.clone()
+        }
+        .write(&keeper.paths.credentials())?),
     }
 }
 
@@ -75,13 +105,26 @@ pub(super) fn settle_renaming(keeper: &Keeper<'_>, index: &Index) -> Result<(), 
 fn conclude(keeper: &Keeper<'_>, lock_new: &Lock, old: &Index) -> Result<(), Error> {
     let credentials = keeper.paths.credentials();
     // Read again under the new name's lock: whoever held it may have ended the old one.
-    let Some(old) = Index::read(&credentials, &old.name)?.filter(|now| now.id == old.id && now.state == State::Renaming) else {
+    let Some(old) = Index::read(&credentials, &old.name)?
+        .filter(|now| now.id == old.id && now.state == State::Renaming)
+    else {
         return Ok(());
     };
-    let Some(successor) = &old.successor else { return Ok(()) };
-    let is_ours = |entry: &Index| entry.id == successor.id && entry.predecessor.as_ref().is_some_and(|other| other.id == old.id);
+    let Some(successor) = &old.successor else {
+        return Ok(());
+    };
+    let is_ours = |entry: &Index| {
+        entry.id == successor.id
+            && entry
+                .predecessor
+                .as_ref()
+                .is_some_and(|other| other.id == old.id)
+    };
     let mut there = Index::read(&credentials, &successor.name)?.filter(is_ours);
-    if there.as_ref().is_some_and(|entry| entry.state == State::Adding) {
+    if there
+        .as_ref()
+        .is_some_and(|entry| entry.state == State::Adding)
+    {
         settle(keeper, lock_new, &successor.name)?;
         there = Index::read(&credentials, &successor.name)?.filter(is_ours);
         // Settled, the old one is gone already.
@@ -90,35 +133,59 @@ fn conclude(keeper: &Keeper<'_>, lock_new: &Lock, old: &Index) -> Result<(), Err
         }
     }
     match there {
-        Some(entry) if entry.state == State::Active => return end(keeper, &old).and_then(|()| forget_predecessor(keeper, entry)),
+        Some(entry) if entry.state == State::Active => {
+            return end(keeper, &old).and_then(|()| forget_predecessor(keeper, entry));
+        }
         // A store write that timed out may land yet. It must not become a second authority: it is deleted when met.
         Some(entry) if entry.state == State::Adding => {
-            Index { state: State::Forgetting, predecessor: None, ..entry }.write(&credentials)?;
+            Index {
+                state: State::Forgetting,
+                predecessor: None,
+                ..entry
+            }
+            .write(&credentials)?;
         }
         _ => {}
     }
-    Ok(Index { state: State::Active, successor: None, ..old }.write(&credentials)?)
+    Ok(Index {
+        state: State::Active,
+        successor: None,
+        ..old
+    }
+    .write(&credentials)?)
 }
 
 /// Holding the new name's lock: ends the old entry of a renaming that a dead process did not get to the end of.
 pub(super) fn end_predecessor(keeper: &Keeper<'_>, entry: Index) -> Result<Index, Error> {
-    let Some(other) = &entry.predecessor else { return Ok(entry) };
-    let old = Index::read(&keeper.paths.credentials(), &other.name)?.filter(|old| old.id == other.id && old.state == State::Renaming);
+    let Some(other) = &entry.predecessor else {
+        return Ok(entry);
+    };
+    let old = Index::read(&keeper.paths.credentials(), &other.name)?
+        .filter(|old| old.id == other.id && old.state == State::Renaming);
     if let Some(old) = old {
         end(keeper, &old)?;
     }
-    let entry = Index { predecessor: None, ..entry };
+    let entry = Index {
+        predecessor: None,
+        ..entry
+    };
     entry.write(&keeper.paths.credentials())?;
     Ok(entry)
 }
 
 fn forget_predecessor(keeper: &Keeper<'_>, entry: Index) -> Result<(), Error> {
-    Ok(Index { predecessor: None, ..entry }.write(&keeper.paths.credentials())?)
+    Ok(Index {
+        predecessor: None,
+        ..entry
+    }
+    .write(&keeper.paths.credentials())?)
 }
 
 /// Item, sealed file and entry of a name that is given up, in this order.
 fn end(keeper: &Keeper<'_>, old: &Index) -> Result<(), Error> {
-    keeper.stores.delete(old.store, &Slot::record(&old.name, &old.id))?;
+    keeper
+        .stores
+        .delete(old.store, &Slot::record(&old.name, &old.id))?;
     Sealed::delete(&keeper.paths.sealed(), &old.id)?;
     Ok(Index::delete(&keeper.paths.credentials(), &old.name)?)
 }
@@ -135,7 +202,10 @@ fn found(keeper: &Keeper<'_>, lock: &Lock, name: &Name) -> Result<Box<Found>, Er
 /// The same secrets under a new id, and the entry that goes with it.
 fn copy(found: &Found, name: &Name, store: StoreKind) -> Result<(Record, Index), Error> {
     let old = &found.index;
-    let secret = found.record.secret.clone().ok_or_else(|| Error::Damaged { name: name.clone(), reason: "it holds no secret".into() })?;
+    let secret = found.record.secret.clone().ok_or_else(|| Error::Damaged {
+        name: name.clone(),
+        reason: "it holds no secret".into(),
+    })?;
     let record = Record::new(name.clone(), found.record.bound.clone(), secret)?;
     let index = Index {
         created_at: old.created_at,
@@ -156,7 +226,10 @@ fn copy(found: &Found, name: &Name, store: StoreKind) -> Result<(Record, Index),
 
 /// What is cached beside the record goes with it.
 fn cached(found: &Found) -> Sealed {
-    Sealed { access: found.sealed.access.clone(), ..Sealed::default() }
+    Sealed {
+        access: found.sealed.access.clone(),
+        ..Sealed::default()
+    }
 }
 
 /// The locks of two names. The second one is only tried for: two renamings in opposite directions must not wait for each

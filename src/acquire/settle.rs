@@ -13,7 +13,9 @@ use crate::store::Slot;
 /// The store cannot say, or the disk refused; the next command tries again.
 pub fn settle(keeper: &Keeper<'_>, lock: &Lock, name: &Name) -> Result<Vec<String>, Error> {
     let credentials = keeper.paths.credentials();
-    let Some(index) = Index::read(&credentials, name)? else { return Ok(Vec::new()) };
+    let Some(index) = Index::read(&credentials, name)? else {
+        return Ok(Vec::new());
+    };
     match index.state {
         State::Active => {
             sweep(keeper, super::relocate::end_predecessor(keeper, index)?)?;
@@ -21,7 +23,9 @@ pub fn settle(keeper: &Keeper<'_>, lock: &Lock, name: &Name) -> Result<Vec<Strin
         State::Renaming => super::relocate::settle_renaming(keeper, &index)?,
         // What may still land keeps its name until it no longer can.
         State::Forgetting if index.may_land_until.is_some_and(|until| now() < until) => {
-            keeper.stores.delete(index.store, &Slot::record(&index.name, &index.id))?;
+            keeper
+                .stores
+                .delete(index.store, &Slot::record(&index.name, &index.id))?;
         }
         State::Removing | State::Forgetting => {
             let revoke = index.state == State::Removing;
@@ -34,7 +38,11 @@ pub fn settle(keeper: &Keeper<'_>, lock: &Lock, name: &Name) -> Result<Vec<Strin
         }
         State::Adding => match look::read_record(keeper, index.clone())? {
             Some(found) => {
-                let (warnings, leftovers) = index.earlier.as_ref().map(|earlier| clear(keeper, earlier)).unwrap_or_default();
+                let (warnings, leftovers) = index
+                    .earlier
+                    .as_ref()
+                    .map(|earlier| clear(keeper, earlier))
+                    .unwrap_or_default();
                 let mut done = index.following(&found.record, now());
                 done.leftovers.extend(leftovers);
                 done.write(&credentials)?;
@@ -55,11 +63,15 @@ pub fn settle(keeper: &Keeper<'_>, lock: &Lock, name: &Name) -> Result<Vec<Strin
 
 /// Takes back an addition: its item goes first, and only then its entry. What it would have replaced comes back.
 pub(super) fn undo(keeper: &Keeper<'_>, index: Index) -> Result<(), Error> {
-    keeper.stores.delete(index.store, &Slot::record(&index.name, &index.id))?;
+    keeper
+        .stores
+        .delete(index.store, &Slot::record(&index.name, &index.id))?;
     Sealed::delete(&keeper.paths.sealed(), &index.id)?;
     let credentials = keeper.paths.credentials();
     match index.earlier {
-        Some(earlier) if matches!(earlier.state, State::Active | State::Adding) => earlier.write(&credentials)?,
+        Some(earlier) if matches!(earlier.state, State::Active | State::Adding) => {
+            earlier.write(&credentials)?
+        }
         _ => Index::delete(&credentials, &index.name)?,
     }
     Ok(())
@@ -70,14 +82,34 @@ pub(super) fn clear(keeper: &Keeper<'_>, earlier: &Index) -> (Vec<String>, Vec<L
     let (mut warnings, mut leftovers) = (Vec::new(), Vec::new());
     for entry in earlier.chain() {
         // The record of another credential under this entry's id is not ours to delete.
-        if is_anothers(keeper, entry) || matches!(look::read_record(keeper, entry.clone()), Err(Error::Swapped { .. })) {
+        if is_anothers(keeper, entry)
+            || matches!(
+                look::read_record(keeper, entry.clone()),
+                Err(Error::Swapped { .. })
+            )
+        {
             continue;
         }
-        if let Err(error) = keeper.stores.delete(entry.store, &Slot::record(&entry.name, &entry.id)) {
-            warnings.push(format!("the old item of `{}` is still in the {}: {error}", entry.name, entry.store));
-            leftovers.push(Leftover { store: entry.store, name: entry.name.clone(), id: entry.id.clone(), until: None });
+        if let Err(error) = keeper
+            .stores
+            .delete(entry.store, &Slot::record(&entry.name, &entry.id))
+        {
+            warnings.push(format!(
+                "the old item of `{}` is still in the {}: {error}",
+                entry.name, entry.store
+            ));
+            leftovers.push(Leftover {
+                store: entry.store,
+                name: entry.name.clone(),
+                id: entry.id.clone(),
+                until: None,
+            });
         }
-        warnings.extend(Sealed::delete(&keeper.paths.sealed(), &entry.id).err().map(|error| error.to_string()));
+        warnings.extend(
+            Sealed::delete(&keeper.paths.sealed(), &entry.id)
+                .err()
+                .map(|error| error.to_string()),
+        );
         leftovers.extend(entry.leftovers.iter().cloned());
     }
     (warnings, leftovers)
@@ -89,10 +121,17 @@ fn sweep(keeper: &Keeper<'_>, entry: Index) -> Result<(), Error> {
         return Ok(());
     }
     let stays = |left: &Leftover| {
-        let deleted = keeper.stores.delete(left.store, &Slot::record(&left.name, &left.id));
+        let deleted = keeper
+            .stores
+            .delete(left.store, &Slot::record(&left.name, &left.id));
         deleted.is_err() || left.until.is_some_and(|until| now() < until)
     };
-    let leftovers: Vec<Leftover> = entry.leftovers.iter().filter(|left| stays(left)).cloned().collect();
+    let leftovers: Vec<Leftover> = entry
+        .leftovers
+        .iter()
+        .filter(|left| stays(left))
+        .cloned()
+        .collect();
     if leftovers != entry.leftovers {
         Index { leftovers, ..entry }.write(&keeper.paths.credentials())?;
     }
@@ -102,5 +141,9 @@ fn sweep(keeper: &Keeper<'_>, entry: Index) -> Result<(), Error> {
 /// Whether an entry of another name has the same id: one of the two was made by hand.
 pub(super) fn is_anothers(keeper: &Keeper<'_>, entry: &Index) -> bool {
     let entries = Index::all(&keeper.paths.credentials());
-    entries.iter().flatten().flat_map(Index::chain).any(|other| other.id == entry.id && other.name != entry.name)
+    entries
+        .iter()
+        .flatten()
+        .flat_map(Index::chain)
+        .any(|other| other.id == entry.id && other.name != entry.name)
 }

@@ -98,15 +98,24 @@ impl App {
         if global.verbose > 0 {
             start_log(global.verbose);
         }
-        let ui = Ui { quiet: global.quiet, json: global.json, no_input: global.no_input };
-        let paths = Paths::from_environment()
-            .ok_or_else(|| Failure::new(Code::Failed, "no home folder is known").hint("set HOME or AUTHCTL_HOME"))?;
+        let ui = Ui {
+            quiet: global.quiet,
+            json: global.json,
+            no_input: global.no_input,
+        };
+        let paths = Paths::from_environment().ok_or_else(|| {
+            Failure::new(Code::Failed, "no home folder is known").hint("set HOME or AUTHCTL_HOME")
+        })?;
         let config = Config::load(&paths)?;
         let person = ui.can_ask() && has_display();
         let stores = Stores::new(Settings {
             vault: paths.vault(),
             identity: variable("AUTHCTL_VAULT_IDENTITY").map(PathBuf::from),
-            patience: if person { PATIENCE_WITH_PERSON } else { PATIENCE },
+            patience: if person {
+                PATIENCE_WITH_PERSON
+            } else {
+                PATIENCE
+            },
             on_wait: Box::new(move || {
                 if person {
                     ui.must_say("waiting for the keychain to be unlocked");
@@ -117,7 +126,8 @@ impl App {
         Ok(Self {
             catalogue: Catalogue::new(&paths),
             choice: chosen(global, &config)?,
-            policy: Policy::new(&config.rotation).map_err(|reason| Failure::new(Code::Failed, reason))?,
+            policy: Policy::new(&config.rotation)
+                .map_err(|reason| Failure::new(Code::Failed, reason))?,
             notify: config.rotation.notify.clone(),
             paths,
             stores,
@@ -130,21 +140,36 @@ impl App {
 
     /// What the protocol works with.
     pub fn keeper(&self) -> Keeper<'_> {
-        Keeper { paths: &self.paths, stores: &self.stores, catalogue: &self.catalogue, network: &self.network }
+        Keeper {
+            paths: &self.paths,
+            stores: &self.stores,
+            catalogue: &self.catalogue,
+            network: &self.network,
+        }
     }
 }
 
 fn chosen(global: &Global, config: &Config) -> Result<Option<Choice>, Failure> {
     if let Some(store) = global.store {
-        return Ok(Some(Choice { store, because: "--store says so" }));
+        return Ok(Some(Choice {
+            store,
+            because: "--store says so",
+        }));
     }
     if let Some(text) = variable("AUTHCTL_STORE") {
         let text = text.to_string_lossy();
-        let store = <StoreKind as clap::ValueEnum>::from_str(&text, false)
-            .map_err(|_| Failure::new(Code::Usage, "AUTHCTL_STORE must be `keychain` or `vault`"))?;
-        return Ok(Some(Choice { store, because: "AUTHCTL_STORE says so" }));
+        let store = <StoreKind as clap::ValueEnum>::from_str(&text, false).map_err(|_| {
+            Failure::new(Code::Usage, "AUTHCTL_STORE must be `keychain` or `vault`")
+        })?;
+        return Ok(Some(Choice {
+            store,
+            because: "AUTHCTL_STORE says so",
+        }));
     }
-    Ok(config.store.map(|store| Choice { store, because: "config.toml says so" }))
+    Ok(config.store.map(|store| Choice {
+        store,
+        because: "config.toml says so",
+    }))
 }
 
 fn variable(name: &str) -> Option<std::ffi::OsString> {
@@ -153,7 +178,9 @@ fn variable(name: &str) -> Option<std::ffi::OsString> {
 
 /// Whether a keychain could show a dialog, or a browser its page. On macOS and Windows there is one unless the session says otherwise.
 pub fn has_display() -> bool {
-    cfg!(any(windows, target_os = "macos")) || variable("DISPLAY").is_some() || variable("WAYLAND_DISPLAY").is_some()
+    cfg!(any(windows, target_os = "macos"))
+        || variable("DISPLAY").is_some()
+        || variable("WAYLAND_DISPLAY").is_some()
 }
 
 /// The vault's passphrase: from a file that was named, else from the person.
@@ -161,7 +188,11 @@ fn passphrase(ui: Ui, may_prompt: bool) -> Option<Secret> {
     if variable(PASSPHRASE_FILE).is_some() {
         return passphrase_file(ui);
     }
-    if may_prompt && ui.can_ask() { ui.ask_hidden("passphrase of the vault:").ok() } else { None }
+    if may_prompt && ui.can_ask() {
+        ui.ask_hidden("passphrase of the vault:").ok()
+    } else {
+        None
+    }
 }
 
 /// The passphrase in the file that the environment names, if it names one.

@@ -5,12 +5,15 @@ use crate::rotation::NEVER;
 
 /// A day as `2027-01-31`.
 pub(super) fn date(text: &str) -> Result<jiff::civil::Date, String> {
-    text.parse().map_err(|_| format!("`{text}` is not a day; write it like 2027-01-31"))
+    text.parse()
+        .map_err(|_| format!("`{text}` is not a day; write it like 2027-01-31"))
 }
 
 /// `NAME=VALUE` for a row's variable.
 pub(super) fn assignment(text: &str) -> Result<(String, String), String> {
-    let (name, value) = text.split_once('=').ok_or_else(|| format!("`{text}` is not NAME=VALUE"))?;
+    let (name, value) = text
+        .split_once('=')
+        .ok_or_else(|| format!("`{text}` is not NAME=VALUE"))?;
     Ok((name.to_owned(), value.to_owned()))
 }
 
@@ -39,6 +42,8 @@ pub(super) fn optional_name(text: &str) -> Result<OptionalName, String> {
     if text.is_empty() {
         Ok(OptionalName(None))
     } else {
-        text.parse().map(|name| OptionalName(Some(name))).map_err(|error: crate::credential::NameError| error.to_string())
+        text.parse()
+            .map(|name| OptionalName(Some(name)))
+            .map_err(|error: crate::credential::NameError| error.to_string())
     }
 }

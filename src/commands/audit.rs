@@ -26,7 +26,9 @@ pub struct AuditArgs {
 pub(super) fn run(app: &App, args: &AuditArgs) -> Result<(), Failure> {
     let (mut events, damaged) = audit::read(&app.paths.audit())?;
     if damaged > 0 {
-        app.ui.warn(&format!("{damaged} lines of the trail cannot be read and are left out"));
+        app.ui.warn(&format!(
+            "{damaged} lines of the trail cannot be read and are left out"
+        ));
     }
     if let Some(name) = args.name.as_ref().map(ToString::to_string) {
         events.retain(|event| event.name.as_ref() == Some(&name));
@@ -35,7 +37,13 @@ pub(super) fn run(app: &App, args: &AuditArgs) -> Result<(), Failure> {
     let now = Timestamp::now();
     let line = |event: &audit::Event| {
         let detail = event.detail.clone().unwrap_or_default();
-        vec![relative(event.at, now), event.event.clone(), event.name.clone().unwrap_or_else(|| "-".into()), event.outcome.clone(), detail]
+        vec![
+            relative(event.at, now),
+            event.event.clone(),
+            event.name.clone().unwrap_or_else(|| "-".into()),
+            event.outcome.clone(),
+            detail,
+        ]
     };
     answer(
         app.output,
@@ -45,7 +53,10 @@ pub(super) fn run(app: &App, args: &AuditArgs) -> Result<(), Failure> {
                 app.ui.say("nothing is in the trail");
                 return Ok(());
             }
-            output.table(&["WHEN", "WHAT", "NAME", "OUTCOME", "DETAIL"], events.iter().map(line).collect())
+            output.table(
+                &["WHEN", "WHAT", "NAME", "OUTCOME", "DETAIL"],
+                events.iter().map(line).collect(),
+            )
         },
     )
 }

@@ -5,7 +5,10 @@ use std::ffi::OsString;
 
 /// The command's name and the words behind it; `None` when there is none.
 fn command(arguments: &[OsString]) -> Option<(String, Vec<String>)> {
-    let mut words = arguments.iter().skip(1).map(|word| word.to_string_lossy().into_owned());
+    let mut words = arguments
+        .iter()
+        .skip(1)
+        .map(|word| word.to_string_lossy().into_owned());
     loop {
         match words.next()?.as_str() {
             "--store" => drop(words.next()),
@@ -23,18 +26,27 @@ pub(super) fn word(arguments: &[OsString]) -> Option<String> {
 /// The command, if it is one that scripts call again and again.
 pub(super) fn felt(arguments: &[OsString]) -> Option<&'static str> {
     let (command, _) = command(arguments)?;
-    ["token", "header", "curl", "exec"].into_iter().find(|felt| *felt == command)
+    ["token", "header", "curl", "exec"]
+        .into_iter()
+        .find(|felt| *felt == command)
 }
 
 /// Whether these arguments ask for the words of `curl $(…)`.
 pub(super) fn is_for_curl(arguments: &[OsString]) -> bool {
-    let Some((_, rest)) = command(arguments).filter(|(command, _)| command == "header") else { return false };
-    let format = rest.iter().enumerate().find_map(|(at, word)| match word.strip_prefix("--format") {
-        Some("") => rest.get(at + 1).cloned(),
-        Some(value) => value.strip_prefix('=').map(str::to_owned),
-        None => None,
-    });
-    let asks_help = rest.iter().any(|word| matches!(word.as_str(), "-h" | "--help" | "-V" | "--version"));
+    let Some((_, rest)) = command(arguments).filter(|(command, _)| command == "header") else {
+        return false;
+    };
+    let format =
+        rest.iter()
+            .enumerate()
+            .find_map(|(at, word)| match word.strip_prefix("--format") {
+                Some("") => rest.get(at + 1).cloned(),
+                Some(value) => value.strip_prefix('=').map(str::to_owned),
+                None => None,
+            });
+    let asks_help = rest
+        .iter()
+        .any(|word| matches!(word.as_str(), "-h" | "--help" | "-V" | "--version"));
     !asks_help && !matches!(format.as_deref(), Some("raw" | "json"))
 }
 
@@ -76,7 +88,10 @@ mod tests {
 
     #[test]
     fn a_child_s_exit_code_is_known_to_be_one() {
-        assert!(starts_a_child(&line("authctl -q exec --typo")) && starts_a_child(&line("authctl curl")));
+        assert!(
+            starts_a_child(&line("authctl -q exec --typo"))
+                && starts_a_child(&line("authctl curl"))
+        );
         assert!(!starts_a_child(&line("authctl header curl")));
     }
 }

@@ -17,7 +17,9 @@ pub(super) fn replace(mut command: Command) -> Result<Infallible, Failure> {
 /// Runs the program to its end and ends with its exit code. Ctrl-C reaches the program by itself, which decides.
 #[cfg(not(unix))]
 pub(super) fn replace(mut command: Command) -> Result<Infallible, Failure> {
-    let mut child = command.spawn().map_err(|error| not_started(&command, &error))?;
+    let mut child = command
+        .spawn()
+        .map_err(|error| not_started(&command, &error))?;
     let _shield = crate::signals::shield();
     let status = child.wait()?;
     std::process::exit(status.code().unwrap_or(1))

@@ -1,8 +1,8 @@
 //! The command line itself: which commands there are, and what each leaves in the trail.
 
 use super::{
-    audit, before, client, curl, doctor, exec, header, key, list, login, logout, provider, refresh, relocate, rotate, schedule, shell,
-    status, token, vault,
+    audit, before, client, curl, doctor, exec, header, key, list, login, logout, provider, refresh,
+    relocate, rotate, schedule, shell, status, token, vault,
 };
 use crate::app::{App, Global};
 use crate::audit::{DONE, Event};
@@ -90,7 +90,10 @@ fn alone<T: Args>(name: &'static str, arguments: &[OsString]) -> Option<(Global,
     let whole = Global::augment_args(clap::Command::new("authctl")).subcommand(command);
     let matches = whole.try_get_matches_from(arguments).ok()?;
     let own = matches.subcommand_matches(name)?;
-    Some((Global::from_arg_matches(&matches).ok()?, T::from_arg_matches(own).ok()?))
+    Some((
+        Global::from_arg_matches(&matches).ok()?,
+        T::from_arg_matches(own).ok()?,
+    ))
 }
 
 impl Cli {
@@ -100,10 +103,18 @@ impl Cli {
     /// They are wrong, or ask for help; always as the whole command line has it.
     pub(super) fn read(arguments: &[OsString]) -> Result<Self, clap::Error> {
         let quick = match before::felt(arguments) {
-            Some("token") => alone("token", arguments).map(|(global, args)| (global, Command::Token(args))),
-            Some("header") => alone("header", arguments).map(|(global, args)| (global, Command::Header(args))),
-            Some("curl") => alone("curl", arguments).map(|(global, args)| (global, Command::Curl(args))),
-            Some("exec") => alone("exec", arguments).map(|(global, args)| (global, Command::Exec(args))),
+            Some("token") => {
+                alone("token", arguments).map(|(global, args)| (global, Command::Token(args)))
+            }
+            Some("header") => {
+                alone("header", arguments).map(|(global, args)| (global, Command::Header(args)))
+            }
+            Some("curl") => {
+                alone("curl", arguments).map(|(global, args)| (global, Command::Curl(args)))
+            }
+            Some("exec") => {
+                alone("exec", arguments).map(|(global, args)| (global, Command::Exec(args)))
+            }
             _ => None,
         };
         if let Some((global, command)) = quick {
@@ -114,7 +125,9 @@ impl Cli {
 
     /// Whether there is such a command.
     pub(super) fn knows(word: &str) -> bool {
-        <Self as clap::CommandFactory>::command().find_subcommand(word).is_some()
+        <Self as clap::CommandFactory>::command()
+            .find_subcommand(word)
+            .is_some()
     }
 }
 
@@ -122,7 +135,13 @@ impl Command {
     /// Whether a person may be asked for something. Scripts wait for the others.
     pub(super) fn may_prompt(&self) -> bool {
         match self {
-            Self::Login(_) | Self::Logout(_) | Self::Key(_) | Self::Move(_) | Self::Rename(_) | Self::Client(_) | Self::Vault(_) => true,
+            Self::Login(_)
+            | Self::Logout(_)
+            | Self::Key(_)
+            | Self::Move(_)
+            | Self::Rename(_)
+            | Self::Client(_)
+            | Self::Vault(_) => true,
             Self::Status(args) => args.tries(),
             Self::Token(_)
             | Self::Header(_)
@@ -143,7 +162,12 @@ impl Command {
     /// Whether a person is told first that a scheduled run failed: not where a script or the schedule itself waits.
     pub(super) fn tells_news(&self) -> bool {
         match self {
-            Self::Token(_) | Self::Header(_) | Self::Curl(_) | Self::Exec(_) | Self::Completions(_) | Self::Man(_) => false,
+            Self::Token(_)
+            | Self::Header(_)
+            | Self::Curl(_)
+            | Self::Exec(_)
+            | Self::Completions(_)
+            | Self::Man(_) => false,
             Self::Rotate(args) => !args.scheduled,
             Self::Schedule(command) => command.change().is_some(),
             _ => true,
@@ -152,7 +176,8 @@ impl Command {
 
     /// What the command changes and of what, for the trail; `None` when it only reads. A refresh is noted where it happens.
     fn change(&self) -> Option<(String, Option<String>)> {
-        let named = |event: &str, name: &dyn ToString| Some((event.to_owned(), Some(name.to_string())));
+        let named =
+            |event: &str, name: &dyn ToString| Some((event.to_owned(), Some(name.to_string())));
         match self {
             Self::Login(args) => named("login", &args.called()),
             Self::Logout(args) => named("logout", &args.name),
@@ -230,11 +255,24 @@ mod tests {
         ] {
             let words: Vec<OsString> = line.split(' ').map(OsString::from).collect();
             let whole = Cli::try_parse_from(&words).unwrap();
-            assert_eq!(format!("{:?}", Cli::read(&words).unwrap()), format!("{whole:?}"), "{line}");
+            assert_eq!(
+                format!("{:?}", Cli::read(&words).unwrap()),
+                format!("{whole:?}"),
+                "{line}"
+            );
         }
-        for line in ["authctl token", "authctl token --help", "authctl exec x", "authctl tokne x"] {
+        for line in [
+            "authctl token",
+            "authctl token --help",
+            "authctl exec x",
+            "authctl tokne x",
+        ] {
             let words: Vec<OsString> = line.split(' ').map(OsString::from).collect();
-            assert_eq!(Cli::read(&words).unwrap_err().to_string(), Cli::try_parse_from(&words).unwrap_err().to_string(), "{line}");
+            assert_eq!(
+                Cli::read(&words).unwrap_err().to_string(),
+                Cli::try_parse_from(&words).unwrap_err().to_string(),
+                "{line}"
+            );
         }
     }
 }

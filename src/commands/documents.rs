@@ -372,14 +372,23 @@ mod tests {
     const REWRITE: &str = "AUTHCTL_REWRITE";
 
     fn compare<T: JsonSchema>(command: &str) {
-        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/schemas/{command}.json"));
-        let made = format!("{}\n", serde_json::to_string_pretty(&schema_for!(T)).unwrap());
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join(format!("tests/schemas/{command}.json"));
+        let made = format!(
+            "{}\n",
+            serde_json::to_string_pretty(&schema_for!(T)).unwrap()
+        );
         if std::env::var_os(REWRITE).is_some() {
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
             std::fs::write(&path, &made).unwrap();
         }
         let committed = std::fs::read_to_string(&path).unwrap_or_default();
-        assert_eq!(committed, made, "{} is not what the types say; {REWRITE}=1 cargo test writes it", path.display());
+        assert_eq!(
+            committed,
+            made,
+            "{} is not what the types say; {REWRITE}=1 cargo test writes it",
+            path.display()
+        );
     }
 
     #[test]

@@ -51,38 +51,72 @@ impl FromStr for Asked {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let (name, variables) = match text.split_once('=') {
-            Some((name, variables)) => (name, Some(variables.split(',').map(str::to_owned).collect::<Vec<_>>())),
+            Some((name, variables)) => (
+                name,
+                Some(variables.split(',').map(str::to_owned).collect::<Vec<_>>()),
+            ),
             None => (text, None),
         };
-        variables.iter().flatten().try_for_each(|variable| check_variable(variable))?;
-        Ok(Self { name: name.parse().map_err(|error: crate::credential::NameError| error.to_string())?, variables })
+        variables
+            .iter()
+            .flatten()
+            .try_for_each(|variable| check_variable(variable))?;
+        Ok(Self {
+            name: name
+                .parse()
+                .map_err(|error: crate::credential::NameError| error.to_string())?,
+            variables,
+        })
     }
 }
 
 pub(super) fn run(app: &App, args: &ExecArgs) -> Result<Infallible, Failure> {
     let mut environment: BTreeMap<String, (Name, Secret)> = BTreeMap::new();
     for asked in &args.credentials {
-        let wanted = Wanted { min_ttl: args.min_ttl, ..Wanted::default() };
+        let wanted = Wanted {
+            min_ttl: args.min_ttl,
+            ..Wanted::default()
+        };
         let handed = parts(&app.keeper(), &asked.name, &wanted)?;
         warn_all(app, &handed.warnings);
         for (variable, value) in assign(asked, &handed)? {
             // On Windows the names of variables are the same in either case.
-            let same = |known: &&String| if cfg!(windows) { known.eq_ignore_ascii_case(&variable) } else { **known == variable };
-            if let Some(other) = environment.keys().find(same).and_then(|known| environment.get(known)).map(|(other, _)| other) {
-                return Err(Failure::new(Code::Usage, format!("`{other}` and `{}` both go into {variable}", asked.name))
-                    .hint(format!("say where one of them goes: `{}=OTHER_VARIABLE`", asked.name)));
+            let same = |known: &&String| {
+                if cfg!(windows) {
+                    known.eq_ignore_ascii_case(&variable)
+                } else {
+                    **known == variable
+                }
+            };
+            if let Some(other) = environment
+                .keys()
+                .find(same)
+                .and_then(|known| environment.get(known))
+                .map(|(other, _)| other)
+            {
+                return Err(Failure::new(
+                    Code::Usage,
+                    format!("`{other}` and `{}` both go into {variable}", asked.name),
+                )
+                .hint(format!(
+                    "say where one of them goes: `{}=OTHER_VARIABLE`",
+                    asked.name
+                )));
             }
             environment.insert(variable, (asked.name.clone(), value));
         }
     }
     let mut words = args.command.iter();
-    let program = words.next().ok_or_else(|| Failure::new(Code::Usage, "no program was given"))?;
+    let program = words
+        .next()
+        .ok_or_else(|| Failure::new(Code::Usage, "no program was given"))?;
     let mut command = Command::new(program);
     // Here the secrets leave, into the one place that this command is for.
-    command
-        .args(words)
-        .env_remove(super::shell::COMPLETE)
-        .envs(environment.iter().map(|(variable, (_, value))| (variable, value.expose())));
+    command.args(words).env_remove(super::shell::COMPLETE).envs(
+        environment
+            .iter()
+            .map(|(variable, (_, value))| (variable, value.expose())),
+    );
     child::replace(command)
 }
 
@@ -90,15 +124,31 @@ pub(super) fn run(app: &App, args: &ExecArgs) -> Result<Infallible, Failure> {
 fn assign(asked: &Asked, handed: &Handed) -> Result<Vec<(String, Secret)>, Failure> {
     let name = &asked.name;
     let variables = asked.variables.as_ref().unwrap_or(&handed.env);
-    let parts = handed.part_order.iter().filter_map(|part| handed.parts.get(part));
+    let parts = handed
+        .part_order
+        .iter()
+        .filter_map(|part| handed.parts.get(part));
     if variables.is_empty() {
-        return Err(Failure::new(Code::Usage, format!("no variable is known for `{name}`")).hint(format!("name one: `{name}=VARIABLE`")));
+        return Err(
+            Failure::new(Code::Usage, format!("no variable is known for `{name}`"))
+                .hint(format!("name one: `{name}=VARIABLE`")),
+        );
     }
-    if variables.len() < handed.parts.len() || asked.variables.as_ref().is_some_and(|given| given.len() > handed.parts.len()) {
-        let parts = if handed.parts.len() == 1 { "1 part".to_owned() } else { format!("{} parts", handed.parts.len()) };
+    if variables.len() < handed.parts.len()
+        || asked
+            .variables
+            .as_ref()
+            .is_some_and(|given| given.len() > handed.parts.len())
+    {
+        let parts = if handed.parts.len() == 1 {
+            "1 part".to_owned()
+        } else {
+            format!("{} parts", handed.parts.len())
+        };
         let message = format!("`{name}` has {parts} ({})", handed.part_order.join(", "));
         let places = vec!["VARIABLE"; handed.parts.len()].join(",");
-        return Err(Failure::new(Code::Usage, message).hint(format!("name as many variables: `{name}={places}`")));
+        return Err(Failure::new(Code::Usage, message)
+            .hint(format!("name as many variables: `{name}={places}`")));
     }
     Ok(variables.iter().cloned().zip(parts.cloned()).collect())
 }
@@ -109,11 +159,29 @@ mod tests {
 
     #[test]
     fn a_credential_may_name_its_variables() {
-        let parse = |text: &str| text.parse::<Asked>().map(|asked| (asked.name.to_string(), asked.variables));
+        let parse = |text: &str| {
+            text.parse::<Asked>()
+                .map(|asked| (asked.name.to_string(), asked.variables))
+        };
         assert_eq!(parse("stripe"), Ok(("stripe".into(), None)));
-        assert_eq!(parse("a/b@c=X_1"), Ok(("a/b@c".into(), Some(vec!["X_1".into()]))));
+        assert_eq!(
+            parse("a/b@c=X_1"),
+            Ok(("a/b@c".into(), Some(vec!["X_1".into()])))
+        );
         assert_eq!(parse("datadog=A,B").unwrap().1.unwrap(), ["A", "B"]);
-        for bad in ["", "=X", "a=", "a=1X", "a=X,", "a=X Y", "a=X=Y", "A=X", "a=LD_PRELOAD", "a=PATH", "a=https_proxy"] {
+        for bad in [
+            "",
+            "=X",
+            "a=",
+            "a=1X",
+            "a=X,",
+            "a=X Y",
+            "a=X=Y",
+            "A=X",
+            "a=LD_PRELOAD",
+            "a=PATH",
+            "a=https_proxy",
+        ] {
             assert!(parse(bad).is_err(), "{bad}");
         }
     }

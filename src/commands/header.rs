@@ -48,17 +48,24 @@ enum Format {
 pub(super) fn run(app: &App, args: &HeaderArgs) -> Result<(), Failure> {
     if args.format == Format::Curl {
         if app.output.is_json() {
-            return Err(Failure::new(Code::Usage, "`--json` does not go with the words for curl").hint("say `--format json`"));
+            return Err(
+                Failure::new(Code::Usage, "`--json` does not go with the words for curl")
+                    .hint("say `--format json`"),
+            );
         }
         if !cfg!(target_os = "linux") {
             return Err(crate::handover::Error::Unsupported.into());
         }
     }
-    let wanted = Wanted { min_ttl: args.min_ttl, ..Wanted::default() };
+    let wanted = Wanted {
+        min_ttl: args.min_ttl,
+        ..Wanted::default()
+    };
     let handed = parts(&app.keeper(), &args.name, &wanted)?;
     warn_all(app, &handed.warnings);
     if let Some(text) = &args.url
-        && let url = plain_url(text).map_err(|error| Failure::new(Code::Refused, error.to_string()))?
+        && let url =
+            plain_url(text).map_err(|error| Failure::new(Code::Refused, error.to_string()))?
         && !handed.bound.covers(&url)
     {
         return Err(super::elsewhere(&args.name, &handed.bound, &url));
@@ -66,19 +73,33 @@ pub(super) fn run(app: &App, args: &HeaderArgs) -> Result<(), Failure> {
     let headers = super::headers(&args.name, &handed)?;
     match args.format {
         Format::Raw => {
-            if let Some(variable) = proxy().filter(|_| handed.bound.origins.iter().any(Origin::is_plain_http)) {
-                app.ui.warn(&format!("{variable} is set, and `{}` may go over plain http: give curl `--noproxy '*'`", args.name));
+            if let Some(variable) =
+                proxy().filter(|_| handed.bound.origins.iter().any(Origin::is_plain_http))
+            {
+                app.ui.warn(&format!(
+                    "{variable} is set, and `{}` may go over plain http: give curl `--noproxy '*'`",
+                    args.name
+                ));
             }
-            headers.iter().try_for_each(|header| app.output.secret(&line(header)))?;
+            headers
+                .iter()
+                .try_for_each(|header| app.output.secret(&line(header)))?;
         }
         Format::Json => {
-            let list = headers.iter().map(|header| documents::Header { name: &header.name, value: header.value.expose() });
+            let list = headers.iter().map(|header| documents::Header {
+                name: &header.name,
+                value: header.value.expose(),
+            });
             let expires_at = handed.expires_at.map(|time| time.to_string());
-            app.output.json(&documents::Headers { headers: list.collect(), expires_at })?;
+            app.output.json(&documents::Headers {
+                headers: list.collect(),
+                expires_at,
+            })?;
         }
         Format::Curl => {
             // The first word stands there already, see `begin`.
-            app.output.line(&hand_over(&curl_config(&headers, &handed.bound.origins))?)?;
+            app.output
+                .line(&hand_over(&curl_config(&headers, &handed.bound.origins))?)?;
         }
     }
     Ok(())
@@ -86,7 +107,9 @@ pub(super) fn run(app: &App, args: &HeaderArgs) -> Result<(), Failure> {
 
 /// The variable that sends plain http through a proxy, who sees what passes.
 fn proxy() -> Option<&'static str> {
-    ["http_proxy", "all_proxy", "ALL_PROXY"].into_iter().find(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()))
+    ["http_proxy", "all_proxy", "ALL_PROXY"]
+        .into_iter()
+        .find(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()))
 }
 
 fn line(header: &Header) -> crate::secret::Secret {

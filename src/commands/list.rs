@@ -16,7 +16,10 @@ pub struct ListArgs {}
 
 pub(super) fn run(app: &App, _: &ListArgs) -> Result<(), Failure> {
     let now = Timestamp::now();
-    let Entries { sound: found, damaged } = Index::sorted_out(&app.paths.credentials());
+    let Entries {
+        sound: found,
+        damaged,
+    } = Index::sorted_out(&app.paths.credentials());
     for (_, error) in &damaged {
         app.ui.warn(&error.to_string());
     }
@@ -24,16 +27,30 @@ pub(super) fn run(app: &App, _: &ListArgs) -> Result<(), Failure> {
     let lines = || found.iter().zip(&plans);
     answer(
         app.output,
-        || lines().map(|(index, plan)| documents::Entry::of(index, plan.is_due)).collect::<Vec<_>>(),
+        || {
+            lines()
+                .map(|(index, plan)| documents::Entry::of(index, plan.is_due))
+                .collect::<Vec<_>>()
+        },
         |output| {
             if found.is_empty() && damaged.is_empty() {
                 app.ui.say("there are no credentials yet; `authctl login NAME` or `authctl key add NAME` makes one");
                 return Ok(());
             }
-            output.table(&["NAME", "KIND", "STORE", "ENDS", "WHOSE", "FOR"], lines().map(|(index, plan)| row(index, plan, now)).collect())
+            output.table(
+                &["NAME", "KIND", "STORE", "ENDS", "WHOSE", "FOR"],
+                lines().map(|(index, plan)| row(index, plan, now)).collect(),
+            )
         },
     )?;
-    if damaged.is_empty() { Ok(()) } else { Err(Failure::new(Code::Findings, format!("damaged index files: {}", damaged.len()))) }
+    if damaged.is_empty() {
+        Ok(())
+    } else {
+        Err(Failure::new(
+            Code::Findings,
+            format!("damaged index files: {}", damaged.len()),
+        ))
+    }
 }
 
 fn row(index: &Index, plan: &Plan, now: Timestamp) -> Vec<String> {
@@ -51,9 +68,33 @@ fn row(index: &Index, plan: &Plan, now: Timestamp) -> Vec<String> {
         What::Finish => "rotation unfinished",
         _ => "rotation due",
     };
-    let told: Vec<String> = ends.into_iter().chain(plan.is_due.then(|| due.to_owned())).collect();
-    let ends = if told.is_empty() { "-".into() } else { told.join("; ") };
-    let whose = index.bound.label.clone().or_else(|| index.bound.subject.clone()).unwrap_or_else(|| "-".into());
-    let origins: Vec<String> = index.bound.origins.iter().map(ToString::to_string).collect();
-    vec![index.name.to_string(), index.kind.to_string(), index.store.to_string(), ends, whose, origins.join(" ")]
+    let told: Vec<String> = ends
+        .into_iter()
+        .chain(plan.is_due.then(|| due.to_owned()))
+        .collect();
+    let ends = if told.is_empty() {
+        "-".into()
+    } else {
+        told.join("; ")
+    };
+    let whose = index
+        .bound
+        .label
+        .clone()
+        .or_else(|| index.bound.subject.clone())
+        .unwrap_or_else(|| "-".into());
+    let origins: Vec<String> = index
+        .bound
+        .origins
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    vec![
+        index.name.to_string(),
+        index.kind.to_string(),
+        index.store.to_string(),
+        ends,
+        whose,
+        origins.join(" "),
+    ]
 }

@@ -29,11 +29,28 @@ pub(super) fn run(app: &App, args: &LogoutArgs) -> Result<(), Failure> {
         (Revocation::Skipped, _) => (false, None),
         (Revocation::Failed { reason, page }, index) => (false, Some((reason, page, index))),
     };
-    let how = if revoked { "revoked at the provider and deleted here" } else { "deleted here" };
+    let how = if revoked {
+        "revoked at the provider and deleted here"
+    } else {
+        "deleted here"
+    };
     app.ui.say(&format!("logged out of {name}: {how}"));
-    answer(app.output, || documents::Removed { name: name.to_string(), revoked, deleted: true }, |_| Ok(()))?;
-    let Some((reason, page, index)) = finding else { return Ok(()) };
-    let message = format!("`{name}` was not revoked at the provider: {reason}; {}", still_good(&index));
+    answer(
+        app.output,
+        || documents::Removed {
+            name: name.to_string(),
+            revoked,
+            deleted: true,
+        },
+        |_| Ok(()),
+    )?;
+    let Some((reason, page, index)) = finding else {
+        return Ok(());
+    };
+    let message = format!(
+        "`{name}` was not revoked at the provider: {reason}; {}",
+        still_good(&index)
+    );
     let failure = Failure::new(Code::Findings, message);
     Err(match page {
         Some(page) => failure.hint(format!("revoke it by hand at {page}")),
@@ -44,7 +61,9 @@ pub(super) fn run(app: &App, args: &LogoutArgs) -> Result<(), Failure> {
 /// What is left of a login that was deleted without being revoked.
 fn still_good(index: &Index) -> String {
     let access = match index.access_expires_at {
-        Some(ends) if ends > Timestamp::now() => format!("an access token ends {}", relative(ends, Timestamp::now())),
+        Some(ends) if ends > Timestamp::now() => {
+            format!("an access token ends {}", relative(ends, Timestamp::now()))
+        }
         Some(_) => "its access token has ended".into(),
         None => "its access token stays good until it is revoked".into(),
     };
@@ -52,7 +71,12 @@ fn still_good(index: &Index) -> String {
 }
 
 /// Removes a credential of one kind under its lock.
-pub(super) fn take_away(app: &App, name: &Name, kind: Kind, revoke: bool) -> Result<(Revocation, Index), Failure> {
+pub(super) fn take_away(
+    app: &App,
+    name: &Name,
+    kind: Kind,
+    revoke: bool,
+) -> Result<(Revocation, Index), Failure> {
     let keeper = app.keeper();
     let credentials = app.paths.credentials();
     let missing = || Failure::from(Error::NotFound(name.clone()));
@@ -66,8 +90,15 @@ pub(super) fn take_away(app: &App, name: &Name, kind: Kind, revoke: bool) -> Res
     }
     let index = Index::read(&credentials, name)?.ok_or_else(missing)?;
     if index.kind != kind {
-        let command = if index.kind == Kind::Key { "key remove" } else { "logout" };
-        return Err(Failure::new(Code::Usage, format!("`{name}` is a {}", index.kind)).hint(format!("run `authctl {command} {name}`")));
+        let command = if index.kind == Kind::Key {
+            "key remove"
+        } else {
+            "logout"
+        };
+        return Err(
+            Failure::new(Code::Usage, format!("`{name}` is a {}", index.kind))
+                .hint(format!("run `authctl {command} {name}`")),
+        );
     }
     if index.store == StoreKind::Vault {
         // A question and a spinner would fight for the same line.

@@ -27,14 +27,29 @@ pub(super) fn pages(command: &Command) -> Result<Vec<Page>, Failure> {
     command.build();
     let mut pages = Vec::new();
     add(&command, "authctl", &mut pages)?;
-    pages.push(Page { name: "authctl-providers".into(), section: 5, roff: include_str!("../../man/authctl-providers.5").into() });
-    pages.push(Page { name: "authctl".into(), section: 7, roff: include_str!("../../man/authctl.7").into() });
+    pages.push(Page {
+        name: "authctl-providers".into(),
+        section: 5,
+        roff: include_str!("../../man/authctl-providers.5").into(),
+    });
+    pages.push(Page {
+        name: "authctl".into(),
+        section: 7,
+        roff: include_str!("../../man/authctl.7").into(),
+    });
     Ok(pages)
 }
 
 fn add(command: &Command, name: &str, pages: &mut Vec<Page>) -> Result<(), Failure> {
-    pages.push(Page { name: name.to_owned(), section: 1, roff: render(command, name)? });
-    for inner in command.get_subcommands().filter(|inner| !inner.is_hide_set()) {
+    pages.push(Page {
+        name: name.to_owned(),
+        section: 1,
+        roff: render(command, name)?,
+    });
+    for inner in command
+        .get_subcommands()
+        .filter(|inner| !inner.is_hide_set())
+    {
         add(inner, &format!("{name}-{}", inner.get_name()), pages)?;
     }
     Ok(())
@@ -46,8 +61,16 @@ const DATE: &str = "2026-11-24";
 /// One page.
 fn render(command: &Command, name: &str) -> Result<String, Failure> {
     // What stands behind the help is laid out with spaces, which only an example block keeps.
-    let after = command.get_after_long_help().or(command.get_after_help()).map(ToString::to_string).unwrap_or_default();
-    let plain = command.clone().name(name.to_owned()).after_help("").after_long_help("");
+    let after = command
+        .get_after_long_help()
+        .or(command.get_after_help())
+        .map(ToString::to_string)
+        .unwrap_or_default();
+    let plain = command
+        .clone()
+        .name(name.to_owned())
+        .after_help("")
+        .after_long_help("");
     let man = Man::new(plain);
     let mut text = Vec::new();
     let made = (|| {
@@ -55,11 +78,19 @@ fn render(command: &Command, name: &str) -> Result<String, Failure> {
         // clap's own line: the one of the library lacks `--` and the names of values.
         let usage = command.clone().render_usage().to_string();
         writeln!(text, ".SH SYNOPSIS")?;
-        for line in usage.trim_start_matches("Usage:").lines().map(str::trim).filter(|line| !line.is_empty()) {
+        for line in usage
+            .trim_start_matches("Usage:")
+            .lines()
+            .map(str::trim)
+            .filter(|line| !line.is_empty())
+        {
             writeln!(text, ".nf\n{}\n.fi", escape(line))?;
         }
         man.render_description_section(&mut text)?;
-        if command.get_arguments().any(|argument| !argument.is_hide_set()) {
+        if command
+            .get_arguments()
+            .any(|argument| !argument.is_hide_set())
+        {
             man.render_options_section(&mut text)?;
         }
         if command.get_subcommands().next().is_some() {
@@ -71,7 +102,10 @@ fn render(command: &Command, name: &str) -> Result<String, Failure> {
     let mut text = String::from_utf8_lossy(&text).into_owned();
     for block in after.split("\n\n").filter(|block| !block.trim().is_empty()) {
         let (title, lines) = block.split_once('\n').unwrap_or((block, ""));
-        text.push_str(&format!(".SH {}\n.nf\n", title.trim_end_matches(':').to_uppercase()));
+        text.push_str(&format!(
+            ".SH {}\n.nf\n",
+            title.trim_end_matches(':').to_uppercase()
+        ));
         for line in lines.lines() {
             text.push_str(&escape(line));
             text.push('\n');
@@ -79,17 +113,28 @@ fn render(command: &Command, name: &str) -> Result<String, Failure> {
         text.push_str(".fi\n");
     }
     let others = ["authctl (1)", "authctl (7)", "authctl-providers (5)"];
-    let others: Vec<String> =
-        others.into_iter().filter(|other| *other != format!("{name} (1)")).map(|other| format!(".BR {other}")).collect();
+    let others: Vec<String> = others
+        .into_iter()
+        .filter(|other| *other != format!("{name} (1)"))
+        .map(|other| format!(".BR {other}"))
+        .collect();
     text.push_str(&format!(".SH SEE ALSO\n{}\n", others.join(",\n")));
-    let title = format!(".TH {} 1 {DATE} \"authctl {}\" \"authctl manual\"\n", name.to_uppercase(), env!("CARGO_PKG_VERSION"));
+    let title = format!(
+        ".TH {} 1 {DATE} \"authctl {}\" \"authctl manual\"\n",
+        name.to_uppercase(),
+        env!("CARGO_PKG_VERSION")
+    );
     Ok(title + &tidy(&text))
 }
 
 /// A line as it stands: backslashes, dashes that are typed, and what roff would take for a request.
 fn escape(line: &str) -> String {
     let text = line.replace('\\', "\\e").replace('-', "\\-");
-    if text.starts_with(['.', '\'']) { format!("\\&{text}") } else { text }
+    if text.starts_with(['.', '\'']) {
+        format!("\\&{text}")
+    } else {
+        text
+    }
 }
 
 /// Without what the checkers of pages complain of: trailing spaces, empty lines, breaks after breaks, and the preamble that
@@ -97,7 +142,11 @@ fn escape(line: &str) -> String {
 fn tidy(text: &str) -> String {
     const PREAMBLE: [&str; 2] = [".ie \\n(.g .ds Aq \\(aq", ".el .ds Aq '"];
     let mut lines: Vec<&str> = PREAMBLE.to_vec();
-    for line in text.lines().map(str::trim_end).filter(|line| !line.is_empty() && !PREAMBLE.contains(line)) {
+    for line in text
+        .lines()
+        .map(str::trim_end)
+        .filter(|line| !line.is_empty() && !PREAMBLE.contains(line))
+    {
         if !(line == ".br" && lines.last() == Some(&".br")) {
             lines.push(line);
         }
@@ -119,7 +168,12 @@ pub(super) mod tests {
             std::fs::write(&path, made).unwrap();
         }
         let committed = std::fs::read_to_string(&path).unwrap_or_default();
-        assert_eq!(committed.replace("\r\n", "\n"), made, "{} is not up to date; AUTHCTL_REWRITE=1 cargo test writes it", path.display());
+        assert_eq!(
+            committed.replace("\r\n", "\n"),
+            made,
+            "{} is not up to date; AUTHCTL_REWRITE=1 cargo test writes it",
+            path.display()
+        );
     }
 
     #[test]
@@ -133,17 +187,30 @@ pub(super) mod tests {
         let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("man");
         for entry in std::fs::read_dir(folder).unwrap() {
             let name = entry.unwrap().file_name().into_string().unwrap();
-            assert!(files.contains(&name), "man/{name} is the page of no command");
+            assert!(
+                files.contains(&name),
+                "man/{name} is the page of no command"
+            );
         }
     }
 
     #[test]
     fn every_command_has_examples() {
         fn look(command: &Command, path: &str) {
-            let help = command.get_after_long_help().or(command.get_after_help()).map(ToString::to_string).unwrap_or_default();
+            let help = command
+                .get_after_long_help()
+                .or(command.get_after_help())
+                .map(ToString::to_string)
+                .unwrap_or_default();
             assert!(help.contains("Examples:"), "`{path}` has no examples");
-            assert!(command.get_about().is_some(), "`{path}` says nothing of itself");
-            for inner in command.get_subcommands().filter(|inner| inner.get_name() != "help") {
+            assert!(
+                command.get_about().is_some(),
+                "`{path}` says nothing of itself"
+            );
+            for inner in command
+                .get_subcommands()
+                .filter(|inner| inner.get_name() != "help")
+            {
                 look(inner, &format!("{path} {}", inner.get_name()));
             }
         }

@@ -53,7 +53,11 @@ pub fn run(arguments: &[OsString]) -> ExitCode {
     }
     let (code, failure, ui) = match Cli::read(arguments) {
         Ok(cli) => {
-            let ui = Ui { quiet: cli.global.quiet, json: cli.global.json, no_input: cli.global.no_input };
+            let ui = Ui {
+                quiet: cli.global.quiet,
+                json: cli.global.json,
+                no_input: cli.global.no_input,
+            };
             let may_prompt = cli.command.may_prompt();
             match App::load(&cli.global, may_prompt).and_then(|app| {
                 if cli.command.tells_news() && speaks_to_a_terminal() {
@@ -73,14 +77,22 @@ pub fn run(arguments: &[OsString]) -> ExitCode {
             // `curl $(authctl haeder github)` must not send a bare request either.
             // Below a command that there is, nothing was meant for curl.
             let is_known = before::word(arguments).is_some_and(|word| Cli::knows(&word));
-            let mistaken =
-                !is_known && matches!(error.kind(), ErrorKind::InvalidSubcommand | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand);
+            let mistaken = !is_known
+                && matches!(
+                    error.kind(),
+                    ErrorKind::InvalidSubcommand
+                        | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
+                );
             let json = arguments.iter().any(|argument| argument == "--json");
             if mistaken && !json && !std::io::stdout().is_terminal() {
                 header::begin();
                 header::refuse("usage");
             }
-            let ui = Ui { quiet: false, json, no_input: true };
+            let ui = Ui {
+                quiet: false,
+                json,
+                no_input: true,
+            };
             if !ui.json {
                 if for_curl {
                     header::refuse("usage");
@@ -89,15 +101,27 @@ pub fn run(arguments: &[OsString]) -> ExitCode {
                 return ExitCode::from(exit_code(Code::Usage, child));
             }
             let message = error.to_string();
-            let lines: Vec<&str> = message.lines().take_while(|line| !line.is_empty()).map(str::trim).collect();
+            let lines: Vec<&str> = message
+                .lines()
+                .take_while(|line| !line.is_empty())
+                .map(str::trim)
+                .collect();
             let message = lines.join(" ").trim_start_matches("error: ").to_owned();
-            (Code::Usage, Failure::new(Code::Usage, message).hint("run `authctl --help`"), ui)
+            (
+                Code::Usage,
+                Failure::new(Code::Usage, message).hint("run `authctl --help`"),
+                ui,
+            )
         }
     };
     if for_curl {
         header::refuse(&code.name().replace('_', "-"));
     }
-    let message = if child && !ui.json { format!("{} ({})", failure.message, code.name()) } else { failure.message };
+    let message = if child && !ui.json {
+        format!("{} ({})", failure.message, code.name())
+    } else {
+        failure.message
+    };
     ui.fail(code.name(), &message, failure.hint.as_deref());
     ExitCode::from(exit_code(code, child))
 }
@@ -116,10 +140,15 @@ pub use shell::COMPLETE;
 
 /// Answers a shell that asks what fits.
 pub fn complete() -> ExitCode {
-    let answered = clap_complete::env::CompleteEnv::with_factory(<Cli as clap::CommandFactory>::command)
-        .var(COMPLETE)
-        .try_complete(std::env::args_os(), std::env::current_dir().ok().as_deref());
-    if answered.is_ok_and(|answered| answered) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    let answered =
+        clap_complete::env::CompleteEnv::with_factory(<Cli as clap::CommandFactory>::command)
+            .var(COMPLETE)
+            .try_complete(std::env::args_os(), std::env::current_dir().ok().as_deref());
+    if answered.is_ok_and(|answered| answered) {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
 }
 
 /// What is left to do when this program itself broke: curl must stop, and the person must know.
@@ -127,8 +156,16 @@ pub fn report_defect(arguments: &[OsString]) {
     if before::is_for_curl(arguments) {
         header::refuse("failed");
     }
-    let ui = Ui { quiet: false, json: arguments.iter().any(|argument| argument == "--json"), no_input: true };
-    ui.fail(Code::Failed.name(), "internal error", Some("please report what you did; nothing that was stored is lost"));
+    let ui = Ui {
+        quiet: false,
+        json: arguments.iter().any(|argument| argument == "--json"),
+        no_input: true,
+    };
+    ui.fail(
+        Code::Failed.name(),
+        "internal error",
+        Some("please report what you did; nothing that was stored is lost"),
+    );
 }
 
 /// The entries of the named credentials, each once, or of all.
@@ -140,14 +177,25 @@ fn entries(app: &App, names: &[Name]) -> Result<Entries, Failure> {
     let missing = |name: &Name| crate::acquire::Error::NotFound(name.clone());
     let names: BTreeSet<&Name> = names.iter().collect();
     let read = |name| Ok(Index::read(&folder, name)?.ok_or_else(|| missing(name))?);
-    Ok(Entries { sound: names.into_iter().map(read).collect::<Result<_, Failure>>()?, damaged: Vec::new() })
+    Ok(Entries {
+        sound: names
+            .into_iter()
+            .map(read)
+            .collect::<Result<_, Failure>>()?,
+        damaged: Vec::new(),
+    })
 }
 
 /// The request headers of a credential.
 fn headers(name: &Name, handed: &Handed) -> Result<Vec<Header>, Failure> {
     if handed.templates.is_empty() {
-        return Err(Failure::new(Code::Usage, format!("`{name}` signs requests and is never sent in a header"))
-            .hint(format!("run the program that signs: `authctl exec {name} -- COMMAND`")));
+        return Err(Failure::new(
+            Code::Usage,
+            format!("`{name}` signs requests and is never sent in a header"),
+        )
+        .hint(format!(
+            "run the program that signs: `authctl exec {name} -- COMMAND`"
+        )));
     }
     Ok(render(&handed.templates, &handed.parts)?)
 }
@@ -155,7 +203,10 @@ fn headers(name: &Name, handed: &Handed) -> Result<Vec<Header>, Failure> {
 /// A credential was about to be sent where it does not belong.
 fn elsewhere(name: &Name, bound: &Bound, url: &url::Url) -> Failure {
     let origins: Vec<String> = bound.origins.iter().map(ToString::to_string).collect();
-    let message = format!("`{name}` does not belong to {}", url.origin().ascii_serialization());
+    let message = format!(
+        "`{name}` does not belong to {}",
+        url.origin().ascii_serialization()
+    );
     Failure::new(Code::Refused, message).hint(format!("it is bound to {}", origins.join(", ")))
 }
 
@@ -172,5 +223,10 @@ fn answer<T: serde::Serialize>(
     json: impl FnOnce() -> T,
     text: impl FnOnce(Output) -> std::io::Result<()>,
 ) -> Result<(), Failure> {
-    if output.is_json() { output.json(&json()) } else { text(output) }.map_err(Into::into)
+    if output.is_json() {
+        output.json(&json())
+    } else {
+        text(output)
+    }
+    .map_err(Into::into)
 }

@@ -8,7 +8,9 @@ use std::path::{Path, PathBuf};
 
 /// Show and extend the catalogue of providers
 #[derive(clap::Subcommand, Debug)]
-#[command(after_help = "Examples:\n  authctl provider list\n  authctl provider show github\n  authctl provider add acme.toml")]
+#[command(
+    after_help = "Examples:\n  authctl provider list\n  authctl provider show github\n  authctl provider add acme.toml"
+)]
 pub enum ProviderCommand {
     /// List the providers
     #[command(after_help = "Examples:\n  authctl provider list\n  authctl provider list --json")]
@@ -21,7 +23,9 @@ pub enum ProviderCommand {
 
 /// Which provider to show.
 #[derive(clap::Args, Debug)]
-#[command(after_help = "Examples:\n  authctl provider show github\n  authctl provider show github --json")]
+#[command(
+    after_help = "Examples:\n  authctl provider show github\n  authctl provider show github --json"
+)]
 pub struct ShowArgs {
     /// The provider
     #[arg(add = complete::providers())]
@@ -71,7 +75,13 @@ fn list(app: &App) -> Result<(), Failure> {
         (Some(_), None) => "login",
         _ => "key",
     };
-    let source = |row: &Row| if app.catalogue.is_own(&row.name) { "yours" } else { "built in" };
+    let source = |row: &Row| {
+        if app.catalogue.is_own(&row.name) {
+            "yours"
+        } else {
+            "built in"
+        }
+    };
     answer(
         app.output,
         || {
@@ -84,15 +94,27 @@ fn list(app: &App) -> Result<(), Failure> {
             rows.iter().map(document).collect::<Vec<_>>()
         },
         |output| {
-            let line = |row: &Row| vec![row.name.clone(), row.title.clone(), kinds(row).into(), source(row).into(), row.origins.join(" ")];
-            output.table(&["NAME", "TITLE", "KINDS", "SOURCE", "FOR"], rows.iter().map(line).collect())
+            let line = |row: &Row| {
+                vec![
+                    row.name.clone(),
+                    row.title.clone(),
+                    kinds(row).into(),
+                    source(row).into(),
+                    row.origins.join(" "),
+                ]
+            };
+            output.table(
+                &["NAME", "TITLE", "KINDS", "SOURCE", "FOR"],
+                rows.iter().map(line).collect(),
+            )
         },
     )
 }
 
 fn show(app: &App, args: &ShowArgs) -> Result<(), Failure> {
     let row = app.catalogue.get(&args.name)?;
-    let text = toml::to_string(&row).map_err(|error| Failure::new(Code::Failed, error.to_string()))?;
+    let text =
+        toml::to_string(&row).map_err(|error| Failure::new(Code::Failed, error.to_string()))?;
     answer(
         app.output,
         || &row,
@@ -101,7 +123,10 @@ fn show(app: &App, args: &ShowArgs) -> Result<(), Failure> {
             output.line(&format!("# facts compared with their sources: {verified}"))?;
             match row.unverified.as_slice() {
                 [] => {}
-                fields => output.line(&format!("# seen in no source, take with care: {}", fields.join(", ")))?,
+                fields => output.line(&format!(
+                    "# seen in no source, take with care: {}",
+                    fields.join(", ")
+                ))?,
             }
             output.line(text.trim_end())
         },
@@ -112,7 +137,9 @@ fn show(app: &App, args: &ShowArgs) -> Result<(), Failure> {
 fn read(file: &Path) -> Result<Row, Failure> {
     // Read once, on the person's word: whoever may change it later changes nothing here.
     let bytes = disk::read(file, Privacy::Shared)?;
-    let bytes = bytes.ok_or_else(|| Failure::new(Code::Failed, format!("there is no file {}", file.display())))?;
+    let bytes = bytes.ok_or_else(|| {
+        Failure::new(Code::Failed, format!("there is no file {}", file.display()))
+    })?;
     let row: Row = parse_toml(file, &bytes)?;
     row.example()?;
     Ok(row)
@@ -120,18 +147,40 @@ fn read(file: &Path) -> Result<Row, Failure> {
 
 fn check(app: &App, args: &CheckArgs) -> Result<(), Failure> {
     let row = read(&args.file)?;
-    app.ui.say(&format!("{} describes {} as it should", args.file.display(), row.name));
-    answer(app.output, || documents::ProviderAdded { name: row.name.clone() }, |_| Ok(()))
+    app.ui.say(&format!(
+        "{} describes {} as it should",
+        args.file.display(),
+        row.name
+    ));
+    answer(
+        app.output,
+        || documents::ProviderAdded {
+            name: row.name.clone(),
+        },
+        |_| Ok(()),
+    )
 }
 
 fn add(app: &App, args: &AddArgs) -> Result<(), Failure> {
     let row = read(&args.file)?;
     if app.catalogue.is_own(&row.name) && !args.replace {
-        return Err(
-            Failure::new(Code::Refused, format!("you have a provider called `{}` already", row.name)).hint("add `--replace` to replace it")
-        );
+        return Err(Failure::new(
+            Code::Refused,
+            format!("you have a provider called `{}` already", row.name),
+        )
+        .hint("add `--replace` to replace it"));
     }
     app.catalogue.add(&row)?;
-    app.ui.say(&format!("added {} to {}", row.name, app.catalogue.path(&row.name).display()));
-    answer(app.output, || documents::ProviderAdded { name: row.name.clone() }, |_| Ok(()))
+    app.ui.say(&format!(
+        "added {} to {}",
+        row.name,
+        app.catalogue.path(&row.name).display()
+    ));
+    answer(
+        app.output,
+        || documents::ProviderAdded {
+            name: row.name.clone(),
+        },
+        |_| Ok(()),
+    )
 }

@@ -19,15 +19,34 @@ pub struct RefreshArgs {
 
 pub(super) fn run(app: &App, args: &RefreshArgs) -> Result<(), Failure> {
     let spinner = app.ui.spinner(&format!("refreshing {}", args.name));
-    let handed = token(&app.keeper(), &args.name, &Wanted { force: true, ..Wanted::default() });
+    let handed = token(
+        &app.keeper(),
+        &args.name,
+        &Wanted {
+            force: true,
+            ..Wanted::default()
+        },
+    );
     drop(spinner);
     let handed = handed?;
     warn_all(app, &handed.warnings);
-    let ends = handed.expires_at.map(|ends| format!(", its access token ends {}", relative(ends, Timestamp::now())));
-    app.ui.say(&format!("refreshed {}{}", args.name, ends.unwrap_or_default()));
+    let ends = handed.expires_at.map(|ends| {
+        format!(
+            ", its access token ends {}",
+            relative(ends, Timestamp::now())
+        )
+    });
+    app.ui.say(&format!(
+        "refreshed {}{}",
+        args.name,
+        ends.unwrap_or_default()
+    ));
     answer(
         app.output,
-        || documents::Refreshed { name: args.name.to_string(), expires_at: handed.expires_at.map(|time| time.to_string()) },
+        || documents::Refreshed {
+            name: args.name.to_string(),
+            expires_at: handed.expires_at.map(|time| time.to_string()),
+        },
         |_| Ok(()),
     )
 }

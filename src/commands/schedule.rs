@@ -9,7 +9,9 @@ use jiff::Timestamp;
 
 /// Rotate what is due once a day
 #[derive(clap::Subcommand, Debug)]
-#[command(after_help = "Examples:\n  authctl schedule install\n  authctl schedule status\n  authctl schedule remove")]
+#[command(
+    after_help = "Examples:\n  authctl schedule install\n  authctl schedule status\n  authctl schedule remove"
+)]
 pub enum ScheduleCommand {
     Install(InstallArgs),
     Status(StatusArgs),
@@ -24,7 +26,9 @@ pub enum ScheduleCommand {
 /// (a recipe's, or the one that `notify` names) runs in the confines of the unit: no new privileges, no namespaces, no memory
 /// that is both written and run.
 #[derive(clap::Args, Debug)]
-#[command(after_help = "Examples:\n  authctl schedule install\n  authctl schedule install --with crontab")]
+#[command(
+    after_help = "Examples:\n  authctl schedule install\n  authctl schedule install --with crontab"
+)]
 pub struct InstallArgs {
     /// Who runs it
     #[arg(long, value_name = "WHO")]
@@ -67,27 +71,39 @@ fn run_install(app: &App, args: &InstallArgs) -> Result<(), Failure> {
     variables.retain(|(name, value)| {
         let is_secret = is_proxy(name) && value.contains('@');
         if is_secret {
-            app.ui.warn(&format!("{name} holds a password, so a scheduled run goes without it"));
+            app.ui.warn(&format!(
+                "{name} holds a password, so a scheduled run goes without it"
+            ));
         }
         !is_secret
     });
-    let job = Job { program: std::env::current_exe()?, variables };
+    let job = Job {
+        program: std::env::current_exe()?,
+        variables,
+    };
     let done = install(how, &job)?;
     // Another one would run beside it; it goes when this one is sure to run.
-    for other in installed().iter().filter(|other| other.how != how && done.is_started) {
+    for other in installed()
+        .iter()
+        .filter(|other| other.how != how && done.is_started)
+    {
         remove(other)?;
     }
     if how == How::TaskScheduler && !job.variables.is_empty() {
         app.ui.warn("the Task Scheduler sets no variables: set AUTHCTL_HOME and the like for your account (`setx`)");
     }
-    app.ui.say(&format!("installed for {how}: `authctl rotate --due` once a day"));
+    app.ui.say(&format!(
+        "installed for {how}: `authctl rotate --due` once a day"
+    ));
     for file in &done.files {
         app.ui.say(&format!("  {}", file.display()));
     }
     if !done.is_started {
-        app.ui.warn(&format!("{how} was not told: {}", by_hand(how)));
+        app.ui
+            .warn(&format!("{how} was not told: {}", by_hand(how)));
     }
-    app.ui.say("`authctl doctor --as-cron` foretells what such a run meets");
+    app.ui
+        .say("`authctl doctor --as-cron` foretells what such a run meets");
     answer(app.output, || document(&[done], None), |_| Ok(()))
 }
 
@@ -95,7 +111,10 @@ fn run_install(app: &App, args: &InstallArgs) -> Result<(), Failure> {
 fn carried(name: &str) -> Option<(String, String)> {
     let value = std::env::var(name).ok().filter(|value| !value.is_empty())?;
     let is_path = name != "AUTHCTL_STORE" && !is_proxy(name);
-    let whole = std::path::absolute(&value).ok().filter(|_| is_path).and_then(|path| path.into_os_string().into_string().ok());
+    let whole = std::path::absolute(&value)
+        .ok()
+        .filter(|_| is_path)
+        .and_then(|path| path.into_os_string().into_string().ok());
     Some((name.to_owned(), whole.unwrap_or(value)))
 }
 
@@ -105,7 +124,9 @@ fn is_proxy(name: &str) -> bool {
 
 fn by_hand(how: How) -> &'static str {
     match how {
-        How::Systemd => "run `systemctl --user enable --now authctl-rotate.timer` in a session of its own",
+        How::Systemd => {
+            "run `systemctl --user enable --now authctl-rotate.timer` in a session of its own"
+        }
         How::Launchd => "log out and in again",
         _ => "install it again",
     }
@@ -135,13 +156,21 @@ fn run_status(app: &App) -> Result<(), Failure> {
                 output.line("no schedule is installed (`authctl schedule install`)")?;
             }
             for one in &found {
-                let state = if one.is_started { "runs once a day" } else { "is not started" };
+                let state = if one.is_started {
+                    "runs once a day"
+                } else {
+                    "is not started"
+                };
                 output.line(&format!("{}: {state}", one.how))?;
             }
             match &last {
                 None => output.line("it has not run yet"),
                 Some(last) => {
-                    let reason = last.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+                    let reason = last
+                        .reason
+                        .as_ref()
+                        .map(|reason| format!(": {reason}"))
+                        .unwrap_or_default();
                     output.text(&format!(
                         "last run {}: {} (exit code {}){reason}",
                         relative(last.at, now),
@@ -168,6 +197,10 @@ fn document(found: &[Installed], last: Option<&LastRun>) -> documents::Schedule 
 pub(super) fn tell_news(app: &App) {
     if let Some(run) = LastRun::news(&app.paths.last_run()) {
         let reason = run.reason.unwrap_or_else(|| run.outcome.clone());
-        app.ui.warn(&format!("the scheduled rotation {} failed (exit code {}): {reason}", relative(run.at, Timestamp::now()), run.code));
+        app.ui.warn(&format!(
+            "the scheduled rotation {} failed (exit code {}): {reason}",
+            relative(run.at, Timestamp::now()),
+            run.code
+        ));
     }
 }

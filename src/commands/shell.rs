@@ -55,8 +55,13 @@ pub struct ManArgs {
 /// The script that a shell reads to complete authctl's command line.
 pub(super) fn script(shell: Shell) -> std::io::Result<String> {
     let shells = Shells::builtins();
-    let name = shell.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
-    let completer = shells.completer(&name).ok_or_else(|| std::io::Error::other("unknown shell"))?;
+    let name = shell
+        .to_possible_value()
+        .map(|value| value.get_name().to_owned())
+        .unwrap_or_default();
+    let completer = shells
+        .completer(&name)
+        .ok_or_else(|| std::io::Error::other("unknown shell"))?;
     let mut text = Vec::new();
     completer.write_registration(COMPLETE, "authctl", "authctl", "authctl", &mut text)?;
     let text = String::from_utf8(text).map_err(std::io::Error::other)?;
@@ -70,7 +75,9 @@ pub(super) fn run_completions(app: &App, args: &CompletionsArgs) -> Result<(), F
 pub(super) fn run_man(app: &App, args: &ManArgs) -> Result<(), Failure> {
     let pages = manual::pages(&<Cli as clap::CommandFactory>::command())?;
     if args.list {
-        return Ok(pages.iter().try_for_each(|page| app.output.line(&page.file()))?);
+        return Ok(pages
+            .iter()
+            .try_for_each(|page| app.output.line(&page.file()))?);
     }
     if let Some(folder) = &args.dir {
         for page in &pages {
@@ -78,25 +85,52 @@ pub(super) fn run_man(app: &App, args: &ManArgs) -> Result<(), Failure> {
             std::fs::create_dir_all(&folder)?;
             std::fs::write(folder.join(page.file()), &page.roff)?;
         }
-        app.ui.say(&format!("wrote {} pages below {}", pages.len(), folder.display()));
+        app.ui.say(&format!(
+            "wrote {} pages below {}",
+            pages.len(),
+            folder.display()
+        ));
         return Ok(());
     }
     // As the list and the other pages write them: `authctl-login.1`, `authctl(7)`.
-    let words: Vec<&str> = args.page.iter().flat_map(|word| word.split(['-', ' '])).filter(|word| !word.is_empty()).collect();
-    let words = if words.len() > 1 && words.first() == Some(&"authctl") { words.split_at(1).1.to_vec() } else { words };
-    let name = |page: &manual::Page| page.file() == args.page.join("-") || page.file() == format!("{}.1", args.page.join("-"));
+    let words: Vec<&str> = args
+        .page
+        .iter()
+        .flat_map(|word| word.split(['-', ' ']))
+        .filter(|word| !word.is_empty())
+        .collect();
+    let words = if words.len() > 1 && words.first() == Some(&"authctl") {
+        words.split_at(1).1.to_vec()
+    } else {
+        words
+    };
+    let name = |page: &manual::Page| {
+        page.file() == args.page.join("-") || page.file() == format!("{}.1", args.page.join("-"))
+    };
     if let Some(page) = pages.iter().find(|page| name(page)) {
         return Ok(app.output.line(page.roff.trim_end())?);
     }
     let wanted = match words.as_slice() {
         ["secrets"] => "authctl.7".to_owned(),
         ["providers"] => "authctl-providers.5".to_owned(),
-        words => format!("{}.1", std::iter::once("authctl").chain(words.iter().copied()).collect::<Vec<_>>().join("-")),
+        words => format!(
+            "{}.1",
+            std::iter::once("authctl")
+                .chain(words.iter().copied())
+                .collect::<Vec<_>>()
+                .join("-")
+        ),
     };
     let page = pages
         .iter()
         .find(|page| page.file() == wanted)
-        .ok_or_else(|| Failure::new(Code::Usage, format!("there is no page `{}`", args.page.join(" "))).hint("run `authctl man --list`"))?;
+        .ok_or_else(|| {
+            Failure::new(
+                Code::Usage,
+                format!("there is no page `{}`", args.page.join(" ")),
+            )
+            .hint("run `authctl man --list`")
+        })?;
     Ok(app.output.line(page.roff.trim_end())?)
 }
 
@@ -106,9 +140,12 @@ mod tests {
 
     #[test]
     fn the_committed_scripts_are_those_that_are_printed() {
-        for (shell, file) in
-            [(Shell::Bash, "authctl.bash"), (Shell::Zsh, "_authctl"), (Shell::Fish, "authctl.fish"), (Shell::Power, "authctl.ps1")]
-        {
+        for (shell, file) in [
+            (Shell::Bash, "authctl.bash"),
+            (Shell::Zsh, "_authctl"),
+            (Shell::Fish, "authctl.fish"),
+            (Shell::Power, "authctl.ps1"),
+        ] {
             manual::tests::compare(&format!("completions/{file}"), &script(shell).unwrap());
         }
     }

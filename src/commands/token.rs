@@ -60,7 +60,14 @@ pub(super) fn run(app: &App, args: &TokenArgs) -> Result<(), Failure> {
 }
 
 fn pick<'a>(name: &Name, handed: &'a Handed, part: Option<&str>) -> Result<&'a Secret, Failure> {
-    let names = || handed.parts.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
+    let names = || {
+        handed
+            .parts
+            .keys()
+            .map(String::as_str)
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
     let found = match part {
         Some(part) => handed.parts.get(part),
         None if handed.parts.len() == 1 => handed.parts.values().next(),

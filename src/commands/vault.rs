@@ -11,7 +11,9 @@ use std::time::Duration;
 ///
 /// `AUTHCTL_VAULT_PASSPHRASE_FILE` names a file with the passphrase, for `init` as well as for reading.
 #[derive(clap::Subcommand, Debug)]
-#[command(after_help = "Examples:\n  authctl vault init\n  authctl vault unlock --for 8h\n  authctl vault passwd")]
+#[command(
+    after_help = "Examples:\n  authctl vault init\n  authctl vault unlock --for 8h\n  authctl vault passwd"
+)]
 pub enum VaultCommand {
     Init(InitArgs),
     Unlock(UnlockArgs),
@@ -76,20 +78,25 @@ pub(super) fn run(app: &App, command: &VaultCommand) -> Result<(), Failure> {
         VaultCommand::Init(args) => {
             // Before anybody thinks up a passphrase.
             if vault.exists() {
-                return Err(
-                    Failure::new(Code::Refused, "there is a vault already").hint("change its passphrase with `authctl vault passwd`")
-                );
+                return Err(Failure::new(Code::Refused, "there is a vault already")
+                    .hint("change its passphrase with `authctl vault passwd`"));
             }
             vault.init(&protection(app, args.unattended, false)?)?;
             app.ui.say("the vault is ready");
         }
         VaultCommand::Unlock(args) => {
             if args.time < SHORTEST || args.time > LONGEST {
-                return Err(Failure::new(Code::Usage, "a vault can be open for a second to a week"));
+                return Err(Failure::new(
+                    Code::Usage,
+                    "a vault can be open for a second to a week",
+                ));
             }
             refuse_unattended(app)?;
             vault.unlock(args.time)?;
-            app.ui.say(&format!("the vault is open for {}", length(args.time.as_secs())));
+            app.ui.say(&format!(
+                "the vault is open for {}",
+                length(args.time.as_secs())
+            ));
         }
         VaultCommand::Lock => {
             refuse_unattended(app)?;
@@ -100,16 +107,27 @@ pub(super) fn run(app: &App, command: &VaultCommand) -> Result<(), Failure> {
             // The old one first: nobody should choose a new one in vain.
             vault.open_now()?;
             vault.protect(&protection(app, args.unattended, true)?)?;
-            app.ui.say(if args.unattended { "the vault has no passphrase any more" } else { "the vault's passphrase is changed" });
+            app.ui.say(if args.unattended {
+                "the vault has no passphrase any more"
+            } else {
+                "the vault's passphrase is changed"
+            });
         }
     }
-    answer(app.output, || documents::Vault { unattended: vault.is_unattended() }, |_| Ok(()))
+    answer(
+        app.output,
+        || documents::Vault {
+            unattended: vault.is_unattended(),
+        },
+        |_| Ok(()),
+    )
 }
 
 fn refuse_unattended(app: &App) -> Result<(), Failure> {
     if app.stores.vault().is_unattended() {
         return Err(
-            Failure::new(Code::Refused, "an unattended vault is always open").hint("give it a passphrase with `authctl vault passwd`")
+            Failure::new(Code::Refused, "an unattended vault is always open")
+                .hint("give it a passphrase with `authctl vault passwd`"),
         );
     }
     Ok(())
@@ -119,6 +137,8 @@ fn protection(app: &App, unattended: bool, replaces: bool) -> Result<Protection,
     if !unattended {
         return Ok(Protection::Passphrase(new_passphrase(app, replaces)?));
     }
-    app.ui.warn("the vault's key lies beside it: whoever can read the folder can read the credentials");
+    app.ui.warn(
+        "the vault's key lies beside it: whoever can read the folder can read the credentials",
+    );
     Ok(Protection::None)
 }

@@ -39,7 +39,11 @@ pub(super) fn length(seconds: u64) -> String {
         7_200..=172_799 => (seconds / 3600, "hour"),
         _ => (seconds / 86_400, "day"),
     };
-    if count == 1 { format!("1 {unit}") } else { format!("{count} {unit}s") }
+    if count == 1 {
+        format!("1 {unit}")
+    } else {
+        format!("{count} {unit}s")
+    }
 }
 
 #[cfg(test)]
@@ -55,7 +59,10 @@ mod tests {
         assert_eq!(at(-119), "119 seconds ago");
         assert_eq!(at(3599), "in 60 minutes");
         assert_eq!(at(-3599), "59 minutes ago");
-        assert_eq!((at(86_400), at(86_399)), ("in 24 hours".into(), "in 24 hours".into()));
+        assert_eq!(
+            (at(86_400), at(86_399)),
+            ("in 24 hours".into(), "in 24 hours".into())
+        );
         assert_eq!(at(-259_200), "3 days ago");
     }
 }

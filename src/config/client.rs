@@ -62,9 +62,20 @@ impl Client {
 
     /// The providers that there are clients of, sorted.
     pub fn providers(paths: &Paths) -> Vec<String> {
-        let files = std::fs::read_dir(paths.clients()).into_iter().flatten().flatten();
-        let names = files.filter_map(|entry| entry.file_name().to_str()?.strip_suffix(".toml").map(str::to_owned));
-        let mut names: Vec<String> = names.filter(|name| crate::credential::check_part(name, "").is_ok()).collect();
+        let files = std::fs::read_dir(paths.clients())
+            .into_iter()
+            .flatten()
+            .flatten();
+        let names = files.filter_map(|entry| {
+            entry
+                .file_name()
+                .to_str()?
+                .strip_suffix(".toml")
+                .map(str::to_owned)
+        });
+        let mut names: Vec<String> = names
+            .filter(|name| crate::credential::check_part(name, "").is_ok())
+            .collect();
         names.sort();
         names
     }
@@ -83,8 +94,11 @@ impl Client {
     /// The disk refused.
     pub fn write(&self, paths: &Paths, provider: &str) -> Result<(), Error> {
         let path = Self::path(paths, provider);
-        let text =
-            toml::to_string(self).map_err(|error| Error::Malformed { path: path.clone(), at: String::new(), reason: error.to_string() })?;
+        let text = toml::to_string(self).map_err(|error| Error::Malformed {
+            path: path.clone(),
+            at: String::new(),
+            reason: error.to_string(),
+        })?;
         Ok(disk::write(&path, text.as_bytes())?)
     }
 
@@ -98,7 +112,8 @@ impl Client {
 
     /// The registrations with this client id, newest first: this one, and those that it is about to replace.
     pub fn all_of<'a>(&'a self, client_id: &'a str) -> impl Iterator<Item = &'a Self> {
-        std::iter::successors(Some(self), |client| client.earlier.as_deref()).filter(move |client| client.client_id == client_id)
+        std::iter::successors(Some(self), |client| client.earlier.as_deref())
+            .filter(move |client| client.client_id == client_id)
     }
 
     /// The newest registration with this client id.
@@ -108,7 +123,11 @@ impl Client {
 
     /// Whether `text` can be a client identifier: RFC 6749 appendix A.1 allows printable ASCII.
     pub fn is_valid_id(text: &str) -> bool {
-        !text.is_empty() && text.len() <= 512 && text.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ')
+        !text.is_empty()
+            && text.len() <= 512
+            && text
+                .bytes()
+                .all(|byte| byte.is_ascii_graphic() || byte == b' ')
     }
 }
 
@@ -135,7 +154,12 @@ mod tests {
     fn a_client_survives_the_disk() {
         let home = tempfile::tempdir().unwrap();
         let paths = Paths::in_one(home.path());
-        let client = Client { client_id: "abc".into(), secret_id: None, secret_store: None, earlier: None };
+        let client = Client {
+            client_id: "abc".into(),
+            secret_id: None,
+            secret_store: None,
+            earlier: None,
+        };
         client.write(&paths, "acme").unwrap();
         assert_eq!(Client::read(&paths, "acme").unwrap(), Some(client));
         assert_eq!(Client::read(&paths, "other").unwrap(), None);

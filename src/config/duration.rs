@@ -14,7 +14,9 @@ pub fn duration(text: &str) -> Result<Duration, String> {
     }
     let span: Span = text.parse().map_err(|_| wrong())?;
     // A day is 24 hours here: what is counted has no calendar.
-    let signed = span.to_duration(SpanRelativeTo::days_are_24_hours()).map_err(|_| wrong())?;
+    let signed = span
+        .to_duration(SpanRelativeTo::days_are_24_hours())
+        .map_err(|_| wrong())?;
     Duration::try_from(signed).map_err(|_| wrong())
 }
 
@@ -41,14 +43,29 @@ mod tests {
 
     #[test]
     fn durations_are_what_people_write() {
-        for (text, seconds) in [("60s", 60), ("5m", 300), ("8h", 28_800), ("30d", 2_592_000), ("1h 30m", 5400), ("7", 7), ("0", 0)] {
+        for (text, seconds) in [
+            ("60s", 60),
+            ("5m", 300),
+            ("8h", 28_800),
+            ("30d", 2_592_000),
+            ("1h 30m", 5400),
+            ("7", 7),
+            ("0", 0),
+        ] {
             assert_eq!(duration(text), Ok(Duration::from_secs(seconds)), "{text}");
         }
         assert_eq!(interval("14d"), Ok(Duration::from_secs(14 * 86_400)));
         for bad in ["30", "0d", "59m", "x"] {
             assert!(interval(bad).is_err(), "{bad}");
         }
-        for bad in ["", "x", "-5m", "5 parsecs", "1month", "99999999999999999999d"] {
+        for bad in [
+            "",
+            "x",
+            "-5m",
+            "5 parsecs",
+            "1month",
+            "99999999999999999999d",
+        ] {
             assert!(duration(bad).is_err(), "{bad}");
         }
     }

@@ -61,8 +61,12 @@ pub enum Error {
 ///
 /// # Errors
 /// It cannot be read, or does not fit `T`; the line is named.
-pub fn read_toml<T: serde::de::DeserializeOwned>(path: &std::path::Path) -> Result<Option<T>, Error> {
-    let Some(bytes) = disk::read(path, Privacy::Shared)? else { return Ok(None) };
+pub fn read_toml<T: serde::de::DeserializeOwned>(
+    path: &std::path::Path,
+) -> Result<Option<T>, Error> {
+    let Some(bytes) = disk::read(path, Privacy::Shared)? else {
+        return Ok(None);
+    };
     parse_toml(path, &bytes).map(Some)
 }
 
@@ -70,12 +74,26 @@ pub fn read_toml<T: serde::de::DeserializeOwned>(path: &std::path::Path) -> Resu
 ///
 /// # Errors
 /// It does not fit `T`; the line is named.
-pub fn parse_toml<T: serde::de::DeserializeOwned>(path: &std::path::Path, bytes: &[u8]) -> Result<T, Error> {
-    let malformed = |at, reason| Error::Malformed { path: path.to_owned(), at, reason };
-    let text = std::str::from_utf8(bytes).map_err(|_| malformed(String::new(), "it is not UTF-8 text".to_owned()))?;
+pub fn parse_toml<T: serde::de::DeserializeOwned>(
+    path: &std::path::Path,
+    bytes: &[u8],
+) -> Result<T, Error> {
+    let malformed = |at, reason| Error::Malformed {
+        path: path.to_owned(),
+        at,
+        reason,
+    };
+    let text = std::str::from_utf8(bytes)
+        .map_err(|_| malformed(String::new(), "it is not UTF-8 text".to_owned()))?;
     toml::from_str(text).map_err(|error| {
-        let line = error.span().and_then(|span| text.get(..span.start)).map(|before| before.matches('\n').count() + 1);
-        malformed(line.map(|line| format!(":{line}")).unwrap_or_default(), error.message().to_owned())
+        let line = error
+            .span()
+            .and_then(|span| text.get(..span.start))
+            .map(|before| before.matches('\n').count() + 1);
+        malformed(
+            line.map(|line| format!(":{line}")).unwrap_or_default(),
+            error.message().to_owned(),
+        )
     })
 }
 

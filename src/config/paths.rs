@@ -17,17 +17,26 @@ impl Paths {
         if let Some(home) = std::env::var_os("AUTHCTL_HOME").filter(|home| !home.is_empty()) {
             // An absolute path, so that the answer does not depend on the working folder of a later call.
             let home = std::path::absolute(home).ok()?;
-            return Some(Self { config: home.clone(), data: home });
+            return Some(Self {
+                config: home.clone(),
+                data: home,
+            });
         }
         use etcetera::BaseStrategy;
         let base = etcetera::choose_base_strategy().ok()?;
-        Some(Self { config: base.config_dir().join("authctl"), data: base.data_dir().join("authctl") })
+        Some(Self {
+            config: base.config_dir().join("authctl"),
+            data: base.data_dir().join("authctl"),
+        })
     }
 
     /// One folder for everything.
     #[cfg(test)]
     pub fn in_one(home: &std::path::Path) -> Self {
-        Self { config: home.to_owned(), data: home.to_owned() }
+        Self {
+            config: home.to_owned(),
+            data: home.to_owned(),
+        }
     }
 
     /// Whether anything can be kept: makes and deletes a file where the index lies.
@@ -86,7 +95,11 @@ impl Paths {
     /// Held while somebody logs in to a credential, so that one browser opens for many who wait. No account can have
     /// this name.
     pub fn login_lock(&self, name: &Name) -> PathBuf {
-        Lock::path(&self.data.join("locks"), name.provider(), &format!(".login-{}", name.account()))
+        Lock::path(
+            &self.data.join("locks"),
+            name.provider(),
+            &format!(".login-{}", name.account()),
+        )
     }
 
     /// The lock of one credential.

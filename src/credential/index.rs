@@ -1,6 +1,8 @@
 //! The index: one small file without secrets per credential. It is all that `list` and completion may read.
 
-use super::{Bound, Id, Kind, LastError, Leftover, Name, Other, Progress, Record, Slots, State, StoreKind};
+use super::{
+    Bound, Id, Kind, LastError, Leftover, Name, Other, Progress, Record, Slots, State, StoreKind,
+};
 use crate::disk::{self, Privacy};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -194,7 +196,8 @@ impl Index {
 
     /// Where the entry of `name` lies below `dir`.
     pub fn path(dir: &Path, name: &Name) -> PathBuf {
-        dir.join(name.provider()).join(format!("{}.toml", name.account()))
+        dir.join(name.provider())
+            .join(format!("{}.toml", name.account()))
     }
 
     /// Reads one entry; `None` when there is no such credential.
@@ -203,12 +206,22 @@ impl Index {
     /// The file cannot be read or is damaged.
     pub fn read(dir: &Path, name: &Name) -> Result<Option<Self>, IndexError> {
         let path = Self::path(dir, name);
-        let Some(bytes) = disk::read(&path, Privacy::Private)? else { return Ok(None) };
-        let damaged = |reason: String| IndexError::Damaged { path: path.clone(), reason };
-        let text = std::str::from_utf8(&bytes).map_err(|_| damaged("it is not UTF-8 text".into()))?;
-        let index: Self = toml::from_str(text).map_err(|error| damaged(error.message().to_owned()))?;
+        let Some(bytes) = disk::read(&path, Privacy::Private)? else {
+            return Ok(None);
+        };
+        let damaged = |reason: String| IndexError::Damaged {
+            path: path.clone(),
+            reason,
+        };
+        let text =
+            std::str::from_utf8(&bytes).map_err(|_| damaged("it is not UTF-8 text".into()))?;
+        let index: Self =
+            toml::from_str(text).map_err(|error| damaged(error.message().to_owned()))?;
         if index.version != 1 {
-            return Err(damaged(format!("format {} is not known to this authctl", index.version)));
+            return Err(damaged(format!(
+                "format {} is not known to this authctl",
+                index.version
+            )));
         }
         if &index.name != name {
             return Err(damaged(format!("it names `{}`", index.name)));
@@ -222,7 +235,10 @@ impl Index {
     /// The disk refused.
     pub fn write(&self, dir: &Path) -> Result<(), IndexError> {
         let path = Self::path(dir, &self.name);
-        let text = toml::to_string(self).map_err(|error| IndexError::Damaged { path: path.clone(), reason: error.to_string() })?;
+        let text = toml::to_string(self).map_err(|error| IndexError::Damaged {
+            path: path.clone(),
+            reason: error.to_string(),
+        })?;
         Ok(disk::write(&path, text.as_bytes())?)
     }
 
@@ -249,7 +265,10 @@ impl Index {
 
     /// Every entry below `dir`, sorted by name. A damaged one is reported, and does not hide the others.
     pub fn all(dir: &Path) -> Vec<Result<Self, IndexError>> {
-        Self::names(dir).iter().filter_map(|name| Self::read(dir, name).transpose()).collect()
+        Self::names(dir)
+            .iter()
+            .filter_map(|name| Self::read(dir, name).transpose())
+            .collect()
     }
 
     /// The same, the sound entries apart from the damaged ones.
@@ -266,7 +285,11 @@ impl Index {
 }
 
 fn file_names(dir: &Path) -> impl Iterator<Item = String> {
-    std::fs::read_dir(dir).into_iter().flatten().flatten().filter_map(|entry| entry.file_name().into_string().ok())
+    std::fs::read_dir(dir)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter_map(|entry| entry.file_name().into_string().ok())
 }
 
 #[cfg(test)]
@@ -276,10 +299,21 @@ mod tests {
     use proptest::prelude::*;
 
     fn example() -> (Record, Index) {
-        let bound = Bound { origins: vec!["https://api.example.com".parse().unwrap()], ..Bound::default() };
-        let secret = SecretPart::Login { refresh_token: None, access: None };
+        let bound = Bound {
+            origins: vec!["https://api.example.com".parse().unwrap()],
+            ..Bound::default()
+        };
+        let secret = SecretPart::Login {
+            refresh_token: None,
+            access: None,
+        };
         let record = Record::new("example/me".parse().unwrap(), bound, secret).unwrap();
-        let index = Index::adding(&record, Kind::Login, StoreKind::Vault, Timestamp::UNIX_EPOCH);
+        let index = Index::adding(
+            &record,
+            Kind::Login,
+            StoreKind::Vault,
+            Timestamp::UNIX_EPOCH,
+        );
         (record, index)
     }
 
@@ -289,7 +323,10 @@ mod tests {
         let (_, index) = example();
         index.write(home.path()).unwrap();
         let read = Index::read(home.path(), &index.name).unwrap().unwrap();
-        assert_eq!((read.id, read.state, read.bound), (index.id.clone(), State::Adding, index.bound.clone()));
+        assert_eq!(
+            (read.id, read.state, read.bound),
+            (index.id.clone(), State::Adding, index.bound.clone())
+        );
         assert_eq!(Index::all(home.path()).len(), 1);
         Index::delete(home.path(), &index.name).unwrap();
         assert!(Index::read(home.path(), &index.name).unwrap().is_none());
@@ -302,7 +339,13 @@ mod tests {
         let mut edited = index.clone();
         edited.bound.origins = vec!["https://evil.example".parse().unwrap()];
         assert!(!edited.agrees_with(&record));
-        let ahead = record.next(Bound::default(), SecretPart::Login { refresh_token: None, access: None });
+        let ahead = record.next(
+            Bound::default(),
+            SecretPart::Login {
+                refresh_token: None,
+                access: None,
+            },
+        );
         assert!(index.agrees_with(&ahead));
         edited.generation = 9;
         assert!(!edited.agrees_with(&record));
@@ -314,11 +357,21 @@ mod tests {
         let (_, index) = example();
         index.write(home.path()).unwrap();
         let other: Name = "example/you".parse().unwrap();
-        std::fs::rename(Index::path(home.path(), &index.name), Index::path(home.path(), &other)).unwrap();
-        assert!(matches!(Index::read(home.path(), &other), Err(IndexError::Damaged { .. })));
+        std::fs::rename(
+            Index::path(home.path(), &index.name),
+            Index::path(home.path(), &other),
+        )
+        .unwrap();
+        assert!(matches!(
+            Index::read(home.path(), &other),
+            Err(IndexError::Damaged { .. })
+        ));
         index.write(home.path()).unwrap();
         let Entries { sound, damaged } = Index::sorted_out(home.path());
-        assert_eq!((sound.len(), &sound[0].name, damaged.len(), &damaged[0].0), (1, &index.name, 1, &other));
+        assert_eq!(
+            (sound.len(), &sound[0].name, damaged.len(), &damaged[0].0),
+            (1, &index.name, 1, &other)
+        );
     }
 
     proptest! {

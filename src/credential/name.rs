@@ -39,7 +39,10 @@ impl Name {
     pub fn new(provider: &str, account: &str) -> Result<Self, NameError> {
         check_part(provider, "")?;
         check_part(account, "@+")?;
-        Ok(Self { provider: provider.to_owned(), account: account.to_owned() })
+        Ok(Self {
+            provider: provider.to_owned(),
+            account: account.to_owned(),
+        })
     }
 
     /// The catalogue row it belongs to.
@@ -60,12 +63,19 @@ impl Name {
 pub fn check_part(part: &str, extra: &str) -> Result<(), NameError> {
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
     let first = part.chars().next().is_some_and(plain);
-    let all = part.chars().all(|c| plain(c) || "._-".contains(c) || extra.contains(c));
+    let all = part
+        .chars()
+        .all(|c| plain(c) || "._-".contains(c) || extra.contains(c));
     if !first || !all || part.len() > MAX || part.ends_with('.') {
-        return Err(NameError::Shape(part.escape_default().take(2 * MAX).collect()));
+        return Err(NameError::Shape(
+            part.escape_default().take(2 * MAX).collect(),
+        ));
     }
     let stem = part.split('.').next().unwrap_or(part);
-    let numbered = |prefix| stem.strip_prefix(prefix).is_some_and(|rest| rest.len() == 1 && rest != "0" && rest.parse::<u8>().is_ok());
+    let numbered = |prefix| {
+        stem.strip_prefix(prefix)
+            .is_some_and(|rest| rest.len() == 1 && rest != "0" && rest.parse::<u8>().is_ok())
+    };
     if matches!(stem, "con" | "prn" | "aux" | "nul") || numbered("com") || numbered("lpt") {
         return Err(NameError::Device(part.to_owned()));
     }
@@ -138,7 +148,11 @@ impl TryFrom<String> for Id {
 
     fn try_from(text: String) -> Result<Self, Self::Error> {
         let hex = |c: char| c.is_ascii_digit() || ('a'..='f').contains(&c);
-        if text.len() == 32 && text.chars().all(hex) { Ok(Self(text)) } else { Err("an id is 32 hexadecimal digits") }
+        if text.len() == 32 && text.chars().all(hex) {
+            Ok(Self(text))
+        } else {
+            Err("an id is 32 hexadecimal digits")
+        }
     }
 }
 
@@ -165,17 +179,43 @@ mod tests {
         assert_eq!((name.provider(), name.account()), ("github", "default"));
         assert_eq!(name.to_string(), "github");
         assert_eq!("github/default".parse::<Name>().unwrap(), name);
-        assert_eq!("github/me+x@example.com".parse::<Name>().unwrap().to_string(), "github/me+x@example.com");
+        assert_eq!(
+            "github/me+x@example.com"
+                .parse::<Name>()
+                .unwrap()
+                .to_string(),
+            "github/me+x@example.com"
+        );
     }
 
     #[test]
     fn names_that_are_not_safe_file_names_are_refused() {
         let long = "x".repeat(65);
-        for bad in ["", "/", "a/", "/a", "A", "a b", "..", ".a", "a.", "a/b/c", "a\\b", "a@b", "-a", "ä", "a\n", long.as_str()] {
+        for bad in [
+            "",
+            "/",
+            "a/",
+            "/a",
+            "A",
+            "a b",
+            "..",
+            ".a",
+            "a.",
+            "a/b/c",
+            "a\\b",
+            "a@b",
+            "-a",
+            "ä",
+            "a\n",
+            long.as_str(),
+        ] {
             assert!(bad.parse::<Name>().is_err(), "{bad:?}");
         }
         for device in ["con", "nul.txt", "com1", "lpt9", "a/aux"] {
-            assert!(matches!(device.parse::<Name>(), Err(NameError::Device(_))), "{device}");
+            assert!(
+                matches!(device.parse::<Name>(), Err(NameError::Device(_))),
+                "{device}"
+            );
         }
         for fine in ["console", "com", "com0", "com10", "lpt", "a/con1"] {
             assert!(fine.parse::<Name>().is_ok(), "{fine}");

@@ -23,7 +23,9 @@ pub enum OriginError {
     #[error("`{0}` must start with `https://` (plain `http://` is for loopback addresses alone)")]
     Insecure(String),
     /// An origin with a path, a query, a fragment or a user.
-    #[error("`{0}` is more than an origin: give scheme, host and port only, like `https://api.example.com`")]
+    #[error(
+        "`{0}` is more than an origin: give scheme, host and port only, like `https://api.example.com`"
+    )]
     TooMuch(String),
 }
 
@@ -62,28 +64,46 @@ pub fn trusted_url(text: &str) -> Result<Url, OriginError> {
 pub fn plain_url(text: &str) -> Result<Url, OriginError> {
     let malformed = || OriginError::Malformed(text.escape_default().take(200).collect());
     let web = text.starts_with("https://") || text.starts_with("http://");
-    if !web || !text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\') {
+    if !web
+        || !text
+            .bytes()
+            .all(|byte| byte.is_ascii_graphic() && byte != b'\\')
+    {
         return Err(malformed());
     }
-    let authority = text.split_once("://").map(|(_, rest)| rest.split(['/', '?', '#']).next().unwrap_or_default());
+    let authority = text
+        .split_once("://")
+        .map(|(_, rest)| rest.split(['/', '?', '#']).next().unwrap_or_default());
     // The one address in brackets that is ever bound, whole: with a port or without.
     let loopback = |authority: &str| {
         let port = authority.strip_prefix("[::1]");
         port.is_some_and(|port| {
-            port.is_empty() || port.strip_prefix(':').is_some_and(|port| port.bytes().all(|byte| byte.is_ascii_digit()))
+            port.is_empty()
+                || port
+                    .strip_prefix(':')
+                    .is_some_and(|port| port.bytes().all(|byte| byte.is_ascii_digit()))
         })
     };
-    if authority.is_none_or(|authority| authority.contains(['@', '{', '}', '[', ']', '%']) && !loopback(authority)) {
+    if authority.is_none_or(|authority| {
+        authority.contains(['@', '{', '}', '[', ']', '%']) && !loopback(authority)
+    }) {
         return Err(malformed());
     }
     let url = Url::parse(text).map_err(|_| malformed())?;
-    if url.username().is_empty() && url.password().is_none() { Ok(url) } else { Err(malformed()) }
+    if url.username().is_empty() && url.password().is_none() {
+        Ok(url)
+    } else {
+        Err(malformed())
+    }
 }
 
 impl Origin {
     /// The origin of a URL.
     pub fn of(url: &Url) -> Self {
-        Self { text: url.origin().ascii_serialization(), subdomains: false }
+        Self {
+            text: url.origin().ascii_serialization(),
+            subdomains: false,
+        }
     }
 
     /// Whether a request to `url` stays within this origin.
@@ -92,10 +112,15 @@ impl Origin {
         if !self.subdomains {
             return asked == self.text;
         }
-        let (Some((scheme, domain)), Some((asked_scheme, asked_host))) = (self.text.split_once("://"), asked.split_once("://")) else {
+        let (Some((scheme, domain)), Some((asked_scheme, asked_host))) =
+            (self.text.split_once("://"), asked.split_once("://"))
+        else {
             return false;
         };
-        scheme == asked_scheme && asked_host.strip_suffix(domain).is_some_and(|rest| rest.len() > 1 && rest.ends_with('.'))
+        scheme == asked_scheme
+            && asked_host
+                .strip_suffix(domain)
+                .is_some_and(|rest| rest.len() > 1 && rest.ends_with('.'))
     }
 
     /// Whether it is plain http, which is allowed on loopback alone.
@@ -114,21 +139,35 @@ impl FromStr for Origin {
         };
         let url = trusted_url(&bare)?;
         if !matches!(url.path(), "" | "/") || url.query().is_some() || url.fragment().is_some() {
-            return Err(OriginError::TooMuch(text.escape_default().take(200).collect()));
+            return Err(OriginError::TooMuch(
+                text.escape_default().take(200).collect(),
+            ));
         }
         // A star stands for the first labels and nothing else, and never for all hosts of a top-level domain.
         let host = url.host_str().unwrap_or_default();
-        let labels = host.starts_with('[') || host.split('.').all(|label| !label.is_empty() && !label.contains('*'));
+        let labels = host.starts_with('[')
+            || host
+                .split('.')
+                .all(|label| !label.is_empty() && !label.contains('*'));
         if !labels || subdomains && !host.contains('.') || url.port() == Some(0) {
-            return Err(OriginError::Malformed(text.escape_default().take(200).collect()));
+            return Err(OriginError::Malformed(
+                text.escape_default().take(200).collect(),
+            ));
         }
-        Ok(Self { text: url.origin().ascii_serialization(), subdomains })
+        Ok(Self {
+            text: url.origin().ascii_serialization(),
+            subdomains,
+        })
     }
 }
 
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.subdomains { f.write_str(&self.text.replacen("://", "://*.", 1)) } else { f.write_str(&self.text) }
+        if self.subdomains {
+            f.write_str(&self.text.replacen("://", "://*.", 1))
+        } else {
+            f.write_str(&self.text)
+        }
     }
 }
 
@@ -151,13 +190,22 @@ mod tests {
     use super::*;
 
     fn covers(origin: &str, url: &str) -> bool {
-        origin.parse::<Origin>().unwrap().covers(&Url::parse(url).unwrap())
+        origin
+            .parse::<Origin>()
+            .unwrap()
+            .covers(&Url::parse(url).unwrap())
     }
 
     #[test]
     fn an_origin_is_scheme_host_and_port_exactly() {
-        assert!(covers("https://api.example.com", "https://api.example.com/v1?q=1"));
-        assert!(covers("https://api.example.com", "https://API.example.com:443/"));
+        assert!(covers(
+            "https://api.example.com",
+            "https://api.example.com/v1?q=1"
+        ));
+        assert!(covers(
+            "https://api.example.com",
+            "https://API.example.com:443/"
+        ));
         for other in [
             "https://api.example.com:8443/",
             "http://api.example.com/",
@@ -173,15 +221,30 @@ mod tests {
     #[test]
     fn a_suffix_covers_the_hosts_below_and_nothing_else() {
         assert!(covers("https://*.example.com", "https://a.b.example.com/"));
-        for other in ["https://example.com/", "https://evilexample.com/", "https://example.com.evil.net/", "http://a.example.com/"] {
+        for other in [
+            "https://example.com/",
+            "https://evilexample.com/",
+            "https://example.com.evil.net/",
+            "http://a.example.com/",
+        ] {
             assert!(!covers("https://*.example.com", other), "{other}");
         }
-        assert_eq!("https://*.example.com".parse::<Origin>().unwrap().to_string(), "https://*.example.com");
+        assert_eq!(
+            "https://*.example.com"
+                .parse::<Origin>()
+                .unwrap()
+                .to_string(),
+            "https://*.example.com"
+        );
     }
 
     #[test]
     fn urls_that_two_parsers_read_differently_are_refused() {
-        for fine in ["https://api.example.com/v1?q=a@b", "http://[::1]:80/", "https://a.test"] {
+        for fine in [
+            "https://api.example.com/v1?q=a@b",
+            "http://[::1]:80/",
+            "https://a.test",
+        ] {
             assert!(plain_url(fine).is_ok(), "{fine}");
         }
         for bad in [
@@ -204,7 +267,12 @@ mod tests {
 
     #[test]
     fn plain_http_is_for_loopback_alone() {
-        for fine in ["http://127.0.0.1:8080", "http://localhost:1", "http://[::1]:1", "https://example.com"] {
+        for fine in [
+            "http://127.0.0.1:8080",
+            "http://localhost:1",
+            "http://[::1]:1",
+            "https://example.com",
+        ] {
             assert!(fine.parse::<Origin>().is_ok(), "{fine}");
         }
         for bad in [

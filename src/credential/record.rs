@@ -1,7 +1,9 @@
 //! The secret part of a credential, as the JSON text that a store keeps.
 
 use super::{Bound, Id, Kind, Name, Slots};
-use crate::secret::{Alphabet, BadSecret, MAX_BYTES, SealError, SealKey, Secret, stored, stored_option};
+use crate::secret::{
+    Alphabet, BadSecret, MAX_BYTES, SealError, SealKey, Secret, stored, stored_option,
+};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -88,17 +90,33 @@ impl Record {
     /// # Errors
     /// The system's random generator failed.
     pub fn new(name: Name, bound: Bound, secret: SecretPart) -> Result<Self, SealError> {
-        Ok(Self { version: VERSION, generation: 1, id: Id::random()?, name, seal_key: SealKey::generate()?, bound, secret: Some(secret) })
+        Ok(Self {
+            version: VERSION,
+            generation: 1,
+            id: Id::random()?,
+            name,
+            seal_key: SealKey::generate()?,
+            bound,
+            secret: Some(secret),
+        })
     }
 
     /// The next generation: same id, name and seal key.
     pub fn next(&self, bound: Bound, secret: SecretPart) -> Self {
-        Self { generation: self.generation.saturating_add(1), bound, secret: Some(secret), ..self.clone() }
+        Self {
+            generation: self.generation.saturating_add(1),
+            bound,
+            secret: Some(secret),
+            ..self.clone()
+        }
     }
 
     /// What stays in a store whose items are too small: everything but the secrets.
     pub fn stub(&self) -> Self {
-        Self { secret: None, ..self.clone() }
+        Self {
+            secret: None,
+            ..self.clone()
+        }
     }
 
     /// The key of its sealed file.
@@ -119,7 +137,13 @@ impl Record {
 
     /// Whether it can get a new access token.
     pub fn is_refreshable(&self) -> bool {
-        matches!(&self.secret, Some(SecretPart::Login { refresh_token: Some(_), .. }))
+        matches!(
+            &self.secret,
+            Some(SecretPart::Login {
+                refresh_token: Some(_),
+                ..
+            })
+        )
     }
 
     /// The slots of a key.
@@ -145,7 +169,10 @@ impl Record {
         struct Version {
             version: u32,
         }
-        let malformed = |error: serde_json::Error| RecordError::Malformed { line: error.line(), column: error.column() };
+        let malformed = |error: serde_json::Error| RecordError::Malformed {
+            line: error.line(),
+            column: error.column(),
+        };
         let Version { version } = serde_json::from_str(text).map_err(malformed)?;
         if version > VERSION {
             return Err(RecordError::Newer(version));
@@ -163,8 +190,14 @@ impl Record {
     pub fn check(&self) -> Result<(), RecordError> {
         match &self.secret {
             Some(SecretPart::Key(slots)) => slots.check()?,
-            Some(SecretPart::Login { refresh_token, access }) => {
-                for token in refresh_token.iter().chain(access.iter().map(|access| &access.token)) {
+            Some(SecretPart::Login {
+                refresh_token,
+                access,
+            }) => {
+                for token in refresh_token
+                    .iter()
+                    .chain(access.iter().map(|access| &access.token))
+                {
                     token.check(Alphabet::Visible)?;
                 }
             }
@@ -181,7 +214,11 @@ impl Record {
 
 /// Splits a scope value: servers send words separated by spaces or commas.
 pub fn scope_words(text: &str) -> Vec<String> {
-    let mut words: Vec<String> = text.split([' ', ',']).filter(|word| !word.is_empty()).map(str::to_owned).collect();
+    let mut words: Vec<String> = text
+        .split([' ', ','])
+        .filter(|word| !word.is_empty())
+        .map(str::to_owned)
+        .collect();
     words.sort();
     words.dedup();
     words
@@ -194,7 +231,10 @@ mod tests {
     use std::collections::BTreeMap;
 
     fn record() -> Record {
-        let secret = SecretPart::Login { refresh_token: Some(Secret::new("r1")), access: None };
+        let secret = SecretPart::Login {
+            refresh_token: Some(Secret::new("r1")),
+            access: None,
+        };
         Record::new("github".parse().unwrap(), Bound::default(), secret).unwrap()
     }
 
@@ -202,8 +242,14 @@ mod tests {
     fn a_record_survives_the_store_and_counts_up() {
         let first = record();
         let read = Record::from_text(first.to_text().expose()).unwrap();
-        assert_eq!((read.generation, &read.id, &read.name), (1, &first.id, &first.name));
-        let next = read.next(Bound::default(), SecretPart::Key(Slots::of(BTreeMap::new())));
+        assert_eq!(
+            (read.generation, &read.id, &read.name),
+            (1, &first.id, &first.name)
+        );
+        let next = read.next(
+            Bound::default(),
+            SecretPart::Key(Slots::of(BTreeMap::new())),
+        );
         assert_eq!((next.generation, &next.id), (2, &first.id));
         assert!(next.seal_key.same_as(first.seal_key.expose()));
         assert_eq!(next.kind(), Some(Kind::Key));
@@ -212,10 +258,19 @@ mod tests {
 
     #[test]
     fn a_newer_format_is_named_and_a_bad_secret_refused() {
-        let text = record().to_text().expose().replacen("\"version\":1", "\"version\":2", 1);
-        assert!(matches!(Record::from_text(&text), Err(RecordError::Newer(2))));
+        let text = record()
+            .to_text()
+            .expose()
+            .replacen("\"version\":1", "\"version\":2", 1);
+        assert!(matches!(
+            Record::from_text(&text),
+            Err(RecordError::Newer(2))
+        ));
         let text = record().to_text().expose().replacen("r1", "r\\n1", 1);
-        assert!(matches!(Record::from_text(&text), Err(RecordError::Secret(_))));
+        assert!(matches!(
+            Record::from_text(&text),
+            Err(RecordError::Secret(_))
+        ));
     }
 
     #[test]

@@ -46,7 +46,9 @@ impl Lock {
                     std::thread::sleep(pause);
                     pause = (pause * 2).min(Duration::from_millis(40));
                 }
-                Err(TryLockError::Error(error)) => return Err(Error::io("lock", path, error).into()),
+                Err(TryLockError::Error(error)) => {
+                    return Err(Error::io("lock", path, error).into());
+                }
             }
         }
     }
@@ -80,7 +82,10 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let path = home.path().join("locks/github/default");
         let first = Lock::acquire(&path, Duration::ZERO).unwrap();
-        assert!(matches!(Lock::acquire(&path, Duration::from_millis(30)), Err(LockError::Busy { .. })));
+        assert!(matches!(
+            Lock::acquire(&path, Duration::from_millis(30)),
+            Err(LockError::Busy { .. })
+        ));
         drop(first);
         Lock::acquire(&path, Duration::ZERO).unwrap();
         assert!(path.exists(), "the lock file is never deleted");

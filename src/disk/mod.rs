@@ -47,7 +47,11 @@ pub enum Error {
 
 impl Error {
     pub(crate) fn io(what: &'static str, path: &Path, source: io::Error) -> Self {
-        Self::Io { what, path: path.to_owned(), source }
+        Self::Io {
+            what,
+            path: path.to_owned(),
+            source,
+        }
     }
 }
 
@@ -69,19 +73,37 @@ pub enum Privacy {
 pub fn read(path: &Path, privacy: Privacy) -> Result<Option<Vec<u8>>, Error> {
     let file = match open(path) {
         Ok(file) => file,
-        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => return Ok(None),
+        Err(error)
+            if matches!(
+                error.kind(),
+                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+            ) =>
+        {
+            return Ok(None);
+        }
         Err(error) => return Err(Error::io("read", path, error)),
     };
-    let metadata = file.metadata().map_err(|error| Error::io("read", path, error))?;
+    let metadata = file
+        .metadata()
+        .map_err(|error| Error::io("read", path, error))?;
     if !metadata.is_file() {
-        return Err(Error::io("read", path, io::Error::other("not a regular file")));
+        return Err(Error::io(
+            "read",
+            path,
+            io::Error::other("not a regular file"),
+        ));
     }
     check_mode(path, &metadata, privacy)?;
     // Room for all of it and for the end: thousands of files are read for a list, each with as few calls as can be.
-    let mut bytes = Vec::with_capacity(usize::try_from(metadata.len().min(MAX_FILE)).unwrap_or_default() + 1);
-    file.take(MAX_FILE + 1).read_to_end(&mut bytes).map_err(|error| Error::io("read", path, error))?;
+    let mut bytes =
+        Vec::with_capacity(usize::try_from(metadata.len().min(MAX_FILE)).unwrap_or_default() + 1);
+    file.take(MAX_FILE + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|error| Error::io("read", path, error))?;
     if bytes.len() as u64 > MAX_FILE {
-        return Err(Error::TooLarge { path: path.to_owned() });
+        return Err(Error::TooLarge {
+            path: path.to_owned(),
+        });
     }
     Ok(Some(bytes))
 }
@@ -129,7 +151,11 @@ fn check_mode(path: &Path, metadata: &fs::Metadata, privacy: Privacy) -> Result<
         Privacy::Shared => 0o022,
     };
     if mode & forbidden != 0 {
-        return Err(Error::Loose { path: path.to_owned(), mode, writable: privacy == Privacy::Shared });
+        return Err(Error::Loose {
+            path: path.to_owned(),
+            mode,
+            writable: privacy == Privacy::Shared,
+        });
     }
     Ok(())
 }
@@ -151,7 +177,8 @@ fn open(path: &Path) -> io::Result<File> {
 #[cfg(unix)]
 pub fn is_loose(file: &File) -> bool {
     use std::os::unix::fs::PermissionsExt;
-    file.metadata().is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o077 != 0)
+    file.metadata()
+        .is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o077 != 0)
 }
 
 /// Whether other users may read it: on Windows the access list of its folder decides.
@@ -161,7 +188,10 @@ pub fn is_loose(_: &File) -> bool {
 }
 
 #[cfg(not(unix))]
-#[allow(clippy::unnecessary_wraps, reason = "the profile folder is private by its access list")]
+#[allow(
+    clippy::unnecessary_wraps,
+    reason = "the profile folder is private by its access list"
+)]
 fn check_mode(_: &Path, _: &fs::Metadata, _: Privacy) -> Result<(), Error> {
     Ok(())
 }
@@ -172,12 +202,17 @@ fn check_mode(_: &Path, _: &fs::Metadata, _: Privacy) -> Result<(), Error> {
 /// The folder cannot be opened or synced.
 #[cfg(unix)]
 pub fn sync_dir(path: &Path) -> Result<(), Error> {
-    File::open(path).and_then(|dir| dir.sync_all()).map_err(|error| Error::io("sync", path, error))
+    File::open(path)
+        .and_then(|dir| dir.sync_all())
+        .map_err(|error| Error::io("sync", path, error))
 }
 
 /// Windows has no call for this; the rename itself is journalled.
 #[cfg(not(unix))]
-#[allow(clippy::unnecessary_wraps, reason = "the same signature on every system")]
+#[allow(
+    clippy::unnecessary_wraps,
+    reason = "the same signature on every system"
+)]
 pub fn sync_dir(_: &Path) -> Result<(), Error> {
     Ok(())
 }
@@ -188,7 +223,8 @@ pub fn sync_dir(_: &Path) -> Result<(), Error> {
 /// Either cannot be opened or synced.
 pub fn sync(path: &Path) -> Result<(), Error> {
     let open = File::options().read(true).write(cfg!(windows)).open(path);
-    open.and_then(|file| file.sync_all()).map_err(|error| Error::io("sync", path, error))?;
+    open.and_then(|file| file.sync_all())
+        .map_err(|error| Error::io("sync", path, error))?;
     path.parent().map_or(Ok(()), sync_dir)
 }
 
@@ -218,10 +254,16 @@ mod tests {
         let path = home.path().join("a/file");
         write(&path, b"text").unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
-        assert!(matches!(read(&path, Privacy::Private), Err(Error::Loose { mode: 0o640, .. })));
+        assert!(matches!(
+            read(&path, Privacy::Private),
+            Err(Error::Loose { mode: 0o640, .. })
+        ));
         assert!(read(&path, Privacy::Shared).is_ok());
         fs::set_permissions(&path, fs::Permissions::from_mode(0o662)).unwrap();
-        assert!(matches!(read(&path, Privacy::Shared), Err(Error::Loose { .. })));
+        assert!(matches!(
+            read(&path, Privacy::Shared),
+            Err(Error::Loose { .. })
+        ));
         fs::set_permissions(home.path().join("a"), fs::Permissions::from_mode(0o755)).unwrap();
         assert!(matches!(write(&path, b"x"), Err(Error::Loose { .. })));
     }
@@ -229,13 +271,29 @@ mod tests {
     #[test]
     fn absent_is_not_an_error_and_huge_is() {
         let home = tempfile::tempdir().unwrap();
-        assert!(read(&home.path().join("none/at/all"), Privacy::Private).unwrap().is_none());
+        assert!(
+            read(&home.path().join("none/at/all"), Privacy::Private)
+                .unwrap()
+                .is_none()
+        );
         let path = home.path().join("huge");
         fs::write(&path, vec![0; usize::try_from(MAX_FILE).unwrap() + 1]).unwrap();
-        assert!(matches!(read(&path, Privacy::Shared), Err(Error::TooLarge { .. })));
+        assert!(matches!(
+            read(&path, Privacy::Shared),
+            Err(Error::TooLarge { .. })
+        ));
         assert!(read(home.path(), Privacy::Private).is_err());
         let fifo = home.path().join("fifo");
-        assert!(std::process::Command::new("mkfifo").arg(&fifo).status().unwrap().success());
-        assert!(read(&fifo, Privacy::Private).is_err(), "a FIFO does not hang");
+        assert!(
+            std::process::Command::new("mkfifo")
+                .arg(&fifo)
+                .status()
+                .unwrap()
+                .success()
+        );
+        assert!(
+            read(&fifo, Privacy::Private).is_err(),
+            "a FIFO does not hang"
+        );
     }
 }

@@ -48,9 +48,14 @@ impl Reserved {
         if bytes > 0 {
             // Random-looking bytes would be safer still against compressing file systems; zeros in a real write
             // (not a hole) are enough for those that allocate on write.
-            file.write_all(&vec![0; bytes]).and_then(|()| file.as_file().sync_all()).map_err(failed)?;
+            file.write_all(&vec![0; bytes])
+                .and_then(|()| file.as_file().sync_all())
+                .map_err(failed)?;
         }
-        Ok(Self { file, target: target.to_owned() })
+        Ok(Self {
+            file,
+            target: target.to_owned(),
+        })
     }
 
     /// Puts the content where it belongs, durably.
@@ -61,7 +66,9 @@ impl Reserved {
         let target = self.target;
         let failed = |error| Error::io("write", &target, error);
         let file = self.file.as_file_mut();
-        file.rewind().and_then(|()| file.write_all(bytes)).map_err(failed)?;
+        file.rewind()
+            .and_then(|()| file.write_all(bytes))
+            .map_err(failed)?;
         file.set_len(bytes.len() as u64).map_err(failed)?;
         file.sync_all().map_err(failed)?;
         persist(self.file, &target).map_err(failed)?;
@@ -107,10 +114,12 @@ pub fn create_new(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let mut file = options.open(path).map_err(failed)?;
-    file.write_all(bytes).and_then(|()| file.sync_all()).map_err(|error| {
-        let _ = fs::remove_file(path);
-        failed(error)
-    })
+    file.write_all(bytes)
+        .and_then(|()| file.sync_all())
+        .map_err(|error| {
+            let _ = fs::remove_file(path);
+            failed(error)
+        })
 }
 
 /// Appends one line to a private log in one write, so that lines of two processes do not mix. A log of `limit` bytes is
@@ -138,9 +147,14 @@ pub fn append(path: &Path, line: &[u8], limit: u64) -> Result<(), Error> {
     {
         use std::os::unix::fs::OpenOptionsExt;
         // A FIFO in the log's place must not hang whoever writes to it.
-        options.mode(0o600).custom_flags(i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).unwrap_or_default());
+        options
+            .mode(0o600)
+            .custom_flags(i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).unwrap_or_default());
     }
-    options.open(path).and_then(|mut file| file.write_all(line)).map_err(|error| Error::io("write", path, error))
+    options
+        .open(path)
+        .and_then(|mut file| file.write_all(line))
+        .map_err(|error| Error::io("write", path, error))
 }
 
 /// Where a full log is put aside.
@@ -152,7 +166,10 @@ pub fn older(path: &Path) -> PathBuf {
 
 /// What the temporary files for a target begin with.
 fn prefix_of(target: &Path) -> String {
-    format!("{PREFIX}{}-", target.file_name().unwrap_or_default().to_string_lossy())
+    format!(
+        "{PREFIX}{}-",
+        target.file_name().unwrap_or_default().to_string_lossy()
+    )
 }
 
 /// Removes a file durably, and what killed processes began to write in its place; a missing one is what was wanted.
@@ -163,7 +180,11 @@ pub fn remove(path: &Path) -> Result<(), Error> {
     let begun = prefix_of(path);
     let entries = path.parent().and_then(|folder| fs::read_dir(folder).ok());
     for entry in entries.into_iter().flatten().flatten() {
-        if entry.file_name().to_str().is_some_and(|name| name.starts_with(&begun)) {
+        if entry
+            .file_name()
+            .to_str()
+            .is_some_and(|name| name.starts_with(&begun))
+        {
             let _ = fs::remove_file(entry.path());
         }
     }
@@ -176,11 +197,24 @@ pub fn remove(path: &Path) -> Result<(), Error> {
 
 /// Removes what killed processes left behind. Best effort: the next write tries again.
 fn sweep(dir: &Path, now: SystemTime) {
-    let Ok(entries) = fs::read_dir(dir) else { return };
+    let Ok(entries) = fs::read_dir(dir) else {
+        return;
+    };
     for entry in entries.flatten() {
-        let ours = entry.file_name().to_str().is_some_and(|name| name.starts_with(PREFIX));
-        let old = |modified: SystemTime| now.duration_since(modified).is_ok_and(|age| age > ABANDONED);
-        if ours && entry.metadata().and_then(|metadata| metadata.modified()).is_ok_and(old) {
+        let ours = entry
+            .file_name()
+            .to_str()
+            .is_some_and(|name| name.starts_with(PREFIX));
+        let old = |modified: SystemTime| {
+            now.duration_since(modified)
+                .is_ok_and(|age| age > ABANDONED)
+        };
+        if ours
+            && entry
+                .metadata()
+                .and_then(|metadata| metadata.modified())
+                .is_ok_and(old)
+        {
             let _ = fs::remove_file(entry.path());
         }
     }
@@ -194,9 +228,15 @@ mod tests {
     fn a_reservation_leaves_exactly_the_content() {
         let home = tempfile::tempdir().unwrap();
         let target = home.path().join("sealed/id");
-        Reserved::beside(&target, 4096).unwrap().commit(b"short").unwrap();
+        Reserved::beside(&target, 4096)
+            .unwrap()
+            .commit(b"short")
+            .unwrap();
         assert_eq!(fs::read(&target).unwrap(), b"short");
-        Reserved::beside(&target, 2).unwrap().commit(b"longer than reserved").unwrap();
+        Reserved::beside(&target, 2)
+            .unwrap()
+            .commit(b"longer than reserved")
+            .unwrap();
         assert_eq!(fs::read(&target).unwrap(), b"longer than reserved");
         drop(Reserved::beside(&target, 64).unwrap());
         assert_eq!(fs::read_dir(target.parent().unwrap()).unwrap().count(), 1);
@@ -212,7 +252,10 @@ mod tests {
             fs::write(folder.join(left), b"secret").unwrap();
         }
         remove(&folder.join("one")).unwrap();
-        let left: std::collections::BTreeSet<_> = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        let left: std::collections::BTreeSet<_> = fs::read_dir(&folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name())
+            .collect();
         assert_eq!(left, [".new-two-x2".into(), "two".into()].into());
     }
 
@@ -232,7 +275,12 @@ mod tests {
             fs::write(path, b"").unwrap();
         }
         let past = SystemTime::now() - ABANDONED * 2;
-        fs::File::options().write(true).open(&old).unwrap().set_modified(past).unwrap();
+        fs::File::options()
+            .write(true)
+            .open(&old)
+            .unwrap()
+            .set_modified(past)
+            .unwrap();
         write(&folder.join("file"), b"text").unwrap();
         assert!(!old.exists() && young.exists());
     }

@@ -13,7 +13,11 @@ pub fn curl_config(headers: &[Header], origins: &[Origin]) -> Secret {
     let mut text = header_lines(headers);
     let plain = origins.iter().any(Origin::is_plain_http);
     // The proxy that `http_proxy` names would see a header that goes to this very machine.
-    text.push_str(if plain { "proto = \"=http,https\"\nnoproxy = \"127.0.0.1,localhost,::1\"\n" } else { "proto = \"=https\"\n" });
+    text.push_str(if plain {
+        "proto = \"=http,https\"\nnoproxy = \"127.0.0.1,localhost,::1\"\n"
+    } else {
+        "proto = \"=https\"\n"
+    });
     Secret::new(text)
 }
 
@@ -22,7 +26,9 @@ pub fn curl_config(headers: &[Header], origins: &[Origin]) -> Secret {
 pub fn curl_request(headers: &[Header], url: &Url) -> Secret {
     let mut text = header_lines(headers);
     let scheme = url.scheme();
-    text.push_str(&format!("globoff\nproto = \"={scheme}\"\nproto-redir = \"={scheme}\"\n"));
+    text.push_str(&format!(
+        "globoff\nproto = \"={scheme}\"\nproto-redir = \"={scheme}\"\n"
+    ));
     if scheme == "http" {
         text.push_str("noproxy = \"*\"\n");
     }
@@ -38,7 +44,12 @@ fn header_lines(headers: &[Header]) -> String {
         // Values are printable ASCII without line ends, checked where they entered and where they were rendered; in
         // curl's double quotes only the quote and the backslash mean something else.
         text.push_str("header = \"");
-        for c in header.name.chars().chain([':', ' ']).chain(header.value.expose().chars()) {
+        for c in header
+            .name
+            .chars()
+            .chain([':', ' '])
+            .chain(header.value.expose().chars())
+        {
             if matches!(c, '"' | '\\') {
                 text.push('\\');
             }
@@ -46,7 +57,10 @@ fn header_lines(headers: &[Header]) -> String {
         }
         text.push_str("\"\n");
     }
-    if headers.iter().any(|header| !header.name.eq_ignore_ascii_case("Authorization")) {
+    if headers
+        .iter()
+        .any(|header| !header.name.eq_ignore_ascii_case("Authorization"))
+    {
         text.push_str("max-redirs = 0\n");
     }
     text
@@ -57,9 +71,16 @@ mod tests {
     use super::*;
 
     fn config(headers: &[(&str, &str)], origin: &str) -> String {
-        let headers: Vec<Header> =
-            headers.iter().map(|(name, value)| Header { name: (*name).into(), value: Secret::new(*value) }).collect();
-        curl_config(&headers, &[origin.parse().unwrap()]).expose().to_owned()
+        let headers: Vec<Header> = headers
+            .iter()
+            .map(|(name, value)| Header {
+                name: (*name).into(),
+                value: Secret::new(*value),
+            })
+            .collect();
+        curl_config(&headers, &[origin.parse().unwrap()])
+            .expose()
+            .to_owned()
     }
 
     #[test]
@@ -73,20 +94,32 @@ mod tests {
     #[test]
     fn other_headers_than_authorization_follow_no_redirect_and_loopback_may_be_plain() {
         assert_eq!(
-            config(&[("X-API-Key", "k"), ("authorization", "t")], "http://127.0.0.1:1"),
+            config(
+                &[("X-API-Key", "k"), ("authorization", "t")],
+                "http://127.0.0.1:1"
+            ),
             "header = \"X-API-Key: k\"\nheader = \"authorization: t\"\nmax-redirs = 0\nproto = \"=http,https\"\nnoproxy = \"127.0.0.1,localhost,::1\"\n"
         );
     }
 
     #[test]
     fn a_request_names_its_url_as_it_was_understood() {
-        let headers = [Header { name: "X-API-Key".into(), value: Secret::new("k") }];
-        let url = |text: &str| curl_request(&headers, &crate::credential::plain_url(text).unwrap()).expose().to_owned();
+        let headers = [Header {
+            name: "X-API-Key".into(),
+            value: Secret::new("k"),
+        }];
+        let url = |text: &str| {
+            curl_request(&headers, &crate::credential::plain_url(text).unwrap())
+                .expose()
+                .to_owned()
+        };
         assert_eq!(
             url("https://a.test/x?q={1..3}"),
             "header = \"X-API-Key: k\"\nmax-redirs = 0\ngloboff\nproto = \"=https\"\nproto-redir = \"=https\"\nurl = \"https://a.test/x?q={1..3}\"\n"
         );
-        assert!(url("https://a.test/a\"b?c\"d'").contains("url = \"https://a.test/a%22b?c%22d%27\""));
+        assert!(
+            url("https://a.test/a\"b?c\"d'").contains("url = \"https://a.test/a%22b?c%22d%27\"")
+        );
         assert!(url("http://127.0.0.1:1/").contains("noproxy = \"*\""));
     }
 }

@@ -28,9 +28,12 @@ const READ: Duration = Duration::from_secs(1);
 /// A system call failed; then there is no path and no holder.
 pub fn hand_over(config: &Secret) -> Result<String, Error> {
     let failed = |what: &'static str| move |error: Errno| Error::System(format!("{what}: {error}"));
-    let memory = memfd_create("authctl", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING).map_err(failed("memfd_create"))?;
+    let memory = memfd_create("authctl", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)
+        .map_err(failed("memfd_create"))?;
     let mut memory = File::from(memory);
-    memory.write_all(config.expose().as_bytes()).map_err(|error| Error::System(error.to_string()))?;
+    memory
+        .write_all(config.expose().as_bytes())
+        .map_err(|error| Error::System(error.to_string()))?;
     let seals = SealFlags::SEAL | SealFlags::SHRINK | SealFlags::GROW | SealFlags::WRITE;
     fcntl_add_seals(&memory, seals).map_err(failed("seal"))?;
     // The only descriptor besides the standard ones that outlives exec.
@@ -72,20 +75,32 @@ fn introduce(holder: &mut Child, path: &str, config: &Secret) -> Result<(), Erro
         return Err(Error::System("the holder has no pipes".into()));
     };
     let mut word = [0; RUNNING.len()];
-    output.read_exact(&mut word).map_err(|_| Error::System("the holder did not start".into()))?;
+    output
+        .read_exact(&mut word)
+        .map_err(|_| Error::System("the holder did not start".into()))?;
     check(path, config)?;
     // End of input: the check is over.
     drop(input);
     let mut word = Vec::new();
     output.read_to_end(&mut word).map_err(system)?;
-    if word == WATCHING { Ok(()) } else { Err(Error::System("the holder cannot watch for readers".into())) }
+    if word == WATCHING {
+        Ok(())
+    } else {
+        Err(Error::System("the holder cannot watch for readers".into()))
+    }
 }
 
 /// Reads the path as curl will.
 fn check(path: &str, config: &Secret) -> Result<(), Error> {
     let mut text = zeroize::Zeroizing::new(Vec::new());
-    File::open(path).and_then(|mut file| file.read_to_end(&mut text)).map_err(|error| Error::System(format!("{path}: {error}")))?;
-    if text.as_slice() == config.expose().as_bytes() { Ok(()) } else { Err(Error::System(format!("{path} does not read back"))) }
+    File::open(path)
+        .and_then(|mut file| file.read_to_end(&mut text))
+        .map_err(|error| Error::System(format!("{path}: {error}")))?;
+    if text.as_slice() == config.expose().as_bytes() {
+        Ok(())
+    } else {
+        Err(Error::System(format!("{path} does not read back")))
+    }
 }
 
 /// The holder's whole life.
@@ -101,19 +116,30 @@ pub fn hold(descriptor: i32) -> Result<(), Error> {
     let system = |error: std::io::Error| Error::System(error.to_string());
     let say = |word: &[u8]| {
         let mut out = std::io::stdout();
-        out.write_all(word).and_then(|()| out.flush()).map_err(system)
+        out.write_all(word)
+            .and_then(|()| out.flush())
+            .map_err(system)
     };
     say(RUNNING)?;
-    std::io::stdin().read_to_end(&mut Vec::new()).map_err(system)?;
+    std::io::stdin()
+        .read_to_end(&mut Vec::new())
+        .map_err(system)?;
     let readers = Readers::watch(format!("/proc/self/fd/{descriptor}"));
     say(WATCHING)?;
     // Standard error is the null device already; giving up the pipes tells the parent that all is said.
-    let null = File::options().read(true).write(true).open("/dev/null").map_err(system)?;
+    let null = File::options()
+        .read(true)
+        .write(true)
+        .open("/dev/null")
+        .map_err(system)?;
     rustix::stdio::dup2_stdin(&null).map_err(failed)?;
     rustix::stdio::dup2_stdout(&null).map_err(failed)?;
     let mut leave = Instant::now() + UNREAD;
     while Instant::now() < leave {
-        if readers.came(leave.saturating_duration_since(Instant::now())).map_err(failed)? {
+        if readers
+            .came(leave.saturating_duration_since(Instant::now()))
+            .map_err(failed)?
+        {
             leave = leave.min(Instant::now() + READ);
         }
     }
@@ -126,7 +152,10 @@ enum Readers {
     Told(OwnedFd),
     /// A user may have 128 inotify instances, and a busy script more holders than that: then the time of the last
     /// access is looked at now and again.
-    Asked { path: String, before: Option<(i64, i64)> },
+    Asked {
+        path: String,
+        before: Option<(i64, i64)>,
+    },
 }
 
 /// Longer than the coarsest tick in use (100 Hz).
@@ -137,16 +166,20 @@ const LOOK: Duration = Duration::from_millis(100);
 
 impl Readers {
     fn watch(path: String) -> Self {
-        let watched = inotify::init(inotify::CreateFlags::CLOEXEC | inotify::CreateFlags::NONBLOCK).and_then(|watcher| {
-            let closed = inotify::WatchFlags::CLOSE_NOWRITE | inotify::WatchFlags::CLOSE_WRITE;
-            inotify::add_watch(&watcher, &path, closed).map(|_| watcher)
-        });
+        let watched = inotify::init(inotify::CreateFlags::CLOEXEC | inotify::CreateFlags::NONBLOCK)
+            .and_then(|watcher| {
+                let closed = inotify::WatchFlags::CLOSE_NOWRITE | inotify::WatchFlags::CLOSE_WRITE;
+                inotify::add_watch(&watcher, &path, closed).map(|_| watcher)
+            });
         match watched {
             Ok(watcher) => Self::Told(watcher),
             Err(_) => {
                 // Access times move with the kernel's tick: a reader must not fall into the tick of our own check.
                 std::thread::sleep(TICK);
-                Self::Asked { before: accessed(&path), path }
+                Self::Asked {
+                    before: accessed(&path),
+                    path,
+                }
             }
         }
     }
@@ -155,7 +188,10 @@ impl Readers {
     fn came(&self, time: Duration) -> Result<bool, Errno> {
         match self {
             Self::Told(watcher) => {
-                let timeout = Timespec { tv_sec: i64::try_from(time.as_secs()).unwrap_or(i64::MAX), tv_nsec: time.subsec_nanos().into() };
+                let timeout = Timespec {
+                    tv_sec: i64::try_from(time.as_secs()).unwrap_or(i64::MAX),
+                    tv_nsec: time.subsec_nanos().into(),
+                };
                 match poll(&mut [PollFd::new(watcher, PollFlags::IN)], Some(&timeout)) {
                     Ok(0) | Err(Errno::INTR) => Ok(false),
                     Ok(_) => {

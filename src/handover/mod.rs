@@ -27,7 +27,8 @@ const LOW_DESCRIPTOR: i32 = 40;
 /// The same file under a descriptor that is out of the way; closed on exec.
 #[cfg(target_os = "linux")]
 fn high(file: &impl std::os::fd::AsFd) -> Result<std::os::fd::OwnedFd, rustix::io::Errno> {
-    rustix::io::fcntl_dupfd_cloexec(file, DESCRIPTOR).or_else(|_| rustix::io::fcntl_dupfd_cloexec(file, LOW_DESCRIPTOR))
+    rustix::io::fcntl_dupfd_cloexec(file, DESCRIPTOR)
+        .or_else(|_| rustix::io::fcntl_dupfd_cloexec(file, LOW_DESCRIPTOR))
 }
 
 /// Why nothing was handed over.
@@ -37,7 +38,10 @@ pub enum Error {
     #[error("`--format curl` needs Linux")]
     Unsupported,
     /// A system call failed.
-    #[cfg_attr(not(unix), allow(dead_code, reason = "elsewhere nothing is handed over"))]
+    #[cfg_attr(
+        not(unix),
+        allow(dead_code, reason = "elsewhere nothing is handed over")
+    )]
     #[error("cannot hand the header over: {0}")]
     System(String),
 }

@@ -29,7 +29,9 @@ pub fn hand_to_child(config: &Secret) -> Result<Handed, Error> {
     let (output, mut input) = std::io::pipe().map_err(|error| Error::System(error.to_string()))?;
     // Nobody reads yet: what does not fit must fail and not wait.
     fcntl_setfl(&input, OFlags::NONBLOCK).map_err(failed)?;
-    input.write_all(config.expose().as_bytes()).map_err(|error| Error::System(format!("the header is too large: {error}")))?;
+    input
+        .write_all(config.expose().as_bytes())
+        .map_err(|error| Error::System(format!("the header is too large: {error}")))?;
     // A free one, but not a high one: where a keychain was asked there are threads, and with them a larger table of
     // descriptors costs the kernel a grace period of several milliseconds.
     let kept = fcntl_dupfd_cloexec(&output, LOW_DESCRIPTOR).map_err(failed)?;

@@ -24,7 +24,16 @@ pub struct Request {
 
 /// The body of a POST that a row describes: JSON text, or nothing at all. Without one it is a GET.
 pub fn json_post(text: Option<&str>) -> Option<(&'static str, Secret)> {
-    text.map(|text| (if text.is_empty() { "" } else { "application/json" }, Secret::new(text)))
+    text.map(|text| {
+        (
+            if text.is_empty() {
+                ""
+            } else {
+                "application/json"
+            },
+            Secret::new(text),
+        )
+    })
 }
 
 /// What came back.
@@ -59,35 +68,67 @@ impl Network {
     pub async fn send(&self, request: Request) -> Result<Reply, TransportError> {
         tracing::debug!(host = request.url.host_str(), "sending a request");
         let client = self.client(request.url.scheme() == "http" && is_loopback(&request.url))?;
-        let method = request.method.unwrap_or(if request.body.is_some() { Method::Post } else { Method::Get });
-        let mut builder = client.request(verb(method), request.url).timeout(request.timeout);
+        let method = request.method.unwrap_or(if request.body.is_some() {
+            Method::Post
+        } else {
+            Method::Get
+        });
+        let mut builder = client
+            .request(verb(method), request.url)
+            .timeout(request.timeout);
         if let Some((kind, body)) = request.body.filter(|(kind, _)| !kind.is_empty()) {
-            builder = builder.header("Content-Type", kind).body(body.expose().to_owned());
+            builder = builder
+                .header("Content-Type", kind)
+                .body(body.expose().to_owned());
         }
-        if !request.headers.iter().any(|header| header.name.eq_ignore_ascii_case("accept")) {
+        if !request
+            .headers
+            .iter()
+            .any(|header| header.name.eq_ignore_ascii_case("accept"))
+        {
             builder = builder.header("Accept", "application/json");
         }
         for header in request.headers {
-            let mut value = reqwest::header::HeaderValue::from_str(header.value.expose())
-                .map_err(|_| TransportError::NotSent(format!("the header {} cannot be sent", header.name)))?;
+            let mut value =
+                reqwest::header::HeaderValue::from_str(header.value.expose()).map_err(|_| {
+                    TransportError::NotSent(format!("the header {} cannot be sent", header.name))
+                })?;
             value.set_sensitive(true);
             builder = builder.header(&header.name, value);
         }
         // The URL of an error can hold what must not be shown; the sentence names the host elsewhere.
-        let mut response = builder.send().await.map_err(|error| classify(error.without_url()))?;
+        let mut response = builder
+            .send()
+            .await
+            .map_err(|error| classify(error.without_url()))?;
         let status = response.status().as_u16();
-        let retry_after =
-            response.headers().get("Retry-After").and_then(|value| value.to_str().ok()).and_then(|value| value.trim().parse().ok());
-        let date = response.headers().get("Date").and_then(|value| jiff::fmt::rfc2822::parse(value.to_str().ok()?).ok());
+        let retry_after = response
+            .headers()
+            .get("Retry-After")
+            .and_then(|value| value.to_str().ok())
+            .and_then(|value| value.trim().parse().ok());
+        let date = response
+            .headers()
+            .get("Date")
+            .and_then(|value| jiff::fmt::rfc2822::parse(value.to_str().ok()?).ok());
         let date = date.map(|date| date.timestamp());
         let mut body = Vec::new();
         loop {
             match response.chunk().await {
                 Ok(Some(chunk)) if body.len() + chunk.len() > MAX_BODY => {
-                    return Err(TransportError::Lost(format!("the answer is larger than {MAX_BODY} bytes")));
+                    return Err(TransportError::Lost(format!(
+                        "the answer is larger than {MAX_BODY} bytes"
+                    )));
                 }
                 Ok(Some(chunk)) => body.extend_from_slice(&chunk),
-                Ok(None) => return Ok(Reply { status, retry_after, date, body }),
+                Ok(None) => {
+                    return Ok(Reply {
+                        status,
+                        retry_after,
+                        date,
+                        body,
+                    });
+                }
                 Err(error) => return Err(TransportError::Lost(chain(&error.without_url()))),
             }
         }
@@ -106,7 +147,11 @@ fn verb(method: Method) -> reqwest::Method {
 
 fn classify(error: reqwest::Error) -> TransportError {
     let text = chain(&error);
-    if error.is_connect() || error.is_builder() { TransportError::NotSent(text) } else { TransportError::Lost(text) }
+    if error.is_connect() || error.is_builder() {
+        TransportError::NotSent(text)
+    } else {
+        TransportError::Lost(text)
+    }
 }
 
 /// The reasons of an error, outermost first, without repetitions.
@@ -121,6 +166,8 @@ pub(super) fn chain(error: &dyn std::error::Error) -> String {
         next = error.source();
     }
     // The outer layers only say that there is something inside.
-    let inner = texts.iter().position(|text| !text.starts_with("error sending request") && !text.starts_with("client error"));
+    let inner = texts.iter().position(|text| {
+        !text.starts_with("error sending request") && !text.starts_with("client error")
+    });
     texts.split_off(inner.unwrap_or(0)).join(": ")
 }

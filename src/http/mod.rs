@@ -34,7 +34,11 @@ impl Network {
                 let made = tokio::runtime::Builder::new_current_thread()
                     .enable_all()
                     .build()
-                    .map_err(|error| TransportError::NotSent(format!("cannot start the network runtime: {error}")))?;
+                    .map_err(|error| {
+                        TransportError::NotSent(format!(
+                            "cannot start the network runtime: {error}"
+                        ))
+                    })?;
                 self.runtime.get_or_init(|| made)
             }
         };
@@ -50,7 +54,11 @@ impl Network {
     }
 
     fn client(&self, loopback: bool) -> Result<&reqwest::Client, TransportError> {
-        let cell = if loopback { &self.loopback } else { &self.remote };
+        let cell = if loopback {
+            &self.loopback
+        } else {
+            &self.remote
+        };
         if let Some(client) = cell.get() {
             return Ok(client);
         }
@@ -66,7 +74,9 @@ impl Network {
             // No proxy and no CA bundle: plain http to this very machine needs neither, and there may be none.
             builder = builder.no_proxy().tls_certs_only([]);
         }
-        let made = builder.build().map_err(|error| TransportError::NotSent(explain_build(&error)))?;
+        let made = builder
+            .build()
+            .map_err(|error| TransportError::NotSent(explain_build(&error)))?;
         Ok(cell.get_or_init(|| made))
     }
 }

@@ -43,7 +43,9 @@ pub enum AuthorizeError {
         description: Option<String>,
     },
     /// RFC 9207: the answer comes from another authorization server than was asked.
-    #[error("the answer names the issuer `{found}`, not `{expected}`: it may come from another server")]
+    #[error(
+        "the answer names the issuer `{found}`, not `{expected}`: it may come from another server"
+    )]
     WrongIssuer {
         /// From `iss`.
         found: String,
@@ -65,10 +67,24 @@ pub enum AuthorizeError {
 ///
 /// # Errors
 /// The system's random generator failed.
-pub fn begin(spec: &OAuthSpec, endpoint: &Url, client_id: &str, redirect_uri: &str, scopes: &[String]) -> Result<Flow, SealError> {
+pub fn begin(
+    spec: &OAuthSpec,
+    endpoint: &Url,
+    client_id: &str,
+    redirect_uri: &str,
+    scopes: &[String],
+) -> Result<Flow, SealError> {
     let state = Secret::random()?;
-    let verifier = if spec.pkce == Pkce::Unsupported { None } else { Some(Secret::random()?) };
-    let nonce = if scopes.iter().any(|scope| scope == "openid") { Some(Secret::random()?) } else { None };
+    let verifier = if spec.pkce == Pkce::Unsupported {
+        None
+    } else {
+        Some(Secret::random()?)
+    };
+    let nonce = if scopes.iter().any(|scope| scope == "openid") {
+        Some(Secret::random()?)
+    } else {
+        None
+    };
     let mut url = endpoint.clone();
     {
         let mut query = url.query_pairs_mut();
@@ -78,10 +94,15 @@ pub fn begin(spec: &OAuthSpec, endpoint: &Url, client_id: &str, redirect_uri: &s
             .append_pair("redirect_uri", redirect_uri)
             .append_pair("state", state.expose());
         if !scopes.is_empty() {
-            query.append_pair(spec.scope_param.as_deref().unwrap_or("scope"), &scopes.join(&spec.scope_separator));
+            query.append_pair(
+                spec.scope_param.as_deref().unwrap_or("scope"),
+                &scopes.join(&spec.scope_separator),
+            );
         }
         if let Some(verifier) = &verifier {
-            query.append_pair("code_challenge", &challenge(verifier)).append_pair("code_challenge_method", "S256");
+            query
+                .append_pair("code_challenge", &challenge(verifier))
+                .append_pair("code_challenge_method", "S256");
         }
         if let Some(nonce) = &nonce {
             query.append_pair("nonce", nonce.expose());
@@ -90,7 +111,14 @@ pub fn begin(spec: &OAuthSpec, endpoint: &Url, client_id: &str, redirect_uri: &s
             query.append_pair(name, value);
         }
     }
-    Ok(Flow { url, state, verifier, nonce, issuer: spec.issuer.clone(), announces_iss: spec.announces_iss })
+    Ok(Flow {
+        url,
+        state,
+        verifier,
+        nonce,
+        issuer: spec.issuer.clone(),
+        announces_iss: spec.announces_iss,
+    })
 }
 
 /// RFC 7636 section 4.2.
@@ -102,7 +130,11 @@ impl Callback {
     /// From the query of a redirect.
     pub fn from_query(query: &str) -> Self {
         let pairs = url::form_urlencoded::parse(query.as_bytes());
-        Self { pairs: pairs.map(|(name, value)| (name.into_owned(), Secret::new(value.into_owned()))).collect() }
+        Self {
+            pairs: pairs
+                .map(|(name, value)| (name.into_owned(), Secret::new(value.into_owned())))
+                .collect(),
+        }
     }
 
     /// From what a person copied out of the browser: the whole address, or its query alone.
@@ -113,7 +145,11 @@ impl Callback {
     }
 
     fn get(&self, name: &'static str) -> Result<Option<&Secret>, AuthorizeError> {
-        let mut found = self.pairs.iter().filter(|(key, _)| key == name).map(|(_, value)| value);
+        let mut found = self
+            .pairs
+            .iter()
+            .filter(|(key, _)| key == name)
+            .map(|(_, value)| value);
         match (found.next(), found.next()) {
             (_, Some(_)) => Err(AuthorizeError::Repeated(name)),
             (first, None) => Ok(first),
@@ -137,15 +173,25 @@ impl Flow {
         match (callback.get("iss")?, &self.issuer) {
             // RFC 9207 section 2.4: compared as strings, whenever it is present, before anything else is believed.
             (Some(found), Some(expected)) if found.expose() != expected => {
-                return Err(AuthorizeError::WrongIssuer { found: plain(found.expose()), expected: expected.clone() });
+                return Err(AuthorizeError::WrongIssuer {
+                    found: plain(found.expose()),
+                    expected: expected.clone(),
+                });
             }
             // A server may leave it out of a denial; a code without it is not believed.
-            (None, _) if self.announces_iss && error.is_none() => return Err(AuthorizeError::NoIssuer),
+            (None, _) if self.announces_iss && error.is_none() => {
+                return Err(AuthorizeError::NoIssuer);
+            }
             _ => {}
         }
         if let Some(error) = error {
-            let description = callback.get("error_description")?.map(|text| plain(text.expose()));
-            return Err(AuthorizeError::Denied { code: plain(error.expose()), description });
+            let description = callback
+                .get("error_description")?
+                .map(|text| plain(text.expose()));
+            return Err(AuthorizeError::Denied {
+                code: plain(error.expose()),
+                description,
+            });
         }
         match code {
             Some(code) if code.len() > 0 => Ok(Authorization { code: code.clone() }),
@@ -156,7 +202,10 @@ impl Flow {
 
 /// A stranger's text, safe to show: plain ASCII, bounded.
 pub(super) fn plain(text: &str) -> String {
-    text.chars().filter(|c| c.is_ascii_graphic() || *c == ' ').take(200).collect()
+    text.chars()
+        .filter(|c| c.is_ascii_graphic() || *c == ' ')
+        .take(200)
+        .collect()
 }
 
 #[cfg(test)]
@@ -166,21 +215,38 @@ mod tests {
 
     fn flow(spec: &OAuthSpec, scopes: &[&str]) -> Flow {
         let scopes: Vec<String> = scopes.iter().map(|scope| (*scope).to_owned()).collect();
-        begin(spec, &Url::parse("https://as.test/auth?x=1").unwrap(), "id", "http://127.0.0.1:1/callback", &scopes).unwrap()
+        begin(
+            spec,
+            &Url::parse("https://as.test/auth?x=1").unwrap(),
+            "id",
+            "http://127.0.0.1:1/callback",
+            &scopes,
+        )
+        .unwrap()
     }
 
     fn spec() -> OAuthSpec {
-        OAuthSpec { issuer: Some("https://as.test".into()), announces_iss: true, ..OAuthSpec::default() }
+        OAuthSpec {
+            issuer: Some("https://as.test".into()),
+            announces_iss: true,
+            ..OAuthSpec::default()
+        }
     }
 
     fn query(flow: &Flow, name: &str) -> Option<String> {
-        flow.url.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
+        flow.url
+            .query_pairs()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.into_owned())
     }
 
     #[test]
     fn the_challenge_is_that_of_rfc_7636_appendix_b() {
         let verifier = Secret::new("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk");
-        assert_eq!(challenge(&verifier), "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM");
+        assert_eq!(
+            challenge(&verifier),
+            "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
+        );
     }
 
     #[test]
@@ -188,14 +254,28 @@ mod tests {
         let flow = flow(&spec(), &["openid", "a"]);
         assert_eq!(query(&flow, "x").as_deref(), Some("1"));
         assert_eq!(query(&flow, "scope").as_deref(), Some("openid a"));
-        assert_eq!(query(&flow, "code_challenge_method").as_deref(), Some("S256"));
-        assert_eq!(query(&flow, "nonce").as_deref(), Some(flow.nonce.as_ref().unwrap().expose()));
-        assert!(!flow.url.as_str().contains(flow.verifier.as_ref().unwrap().expose()));
+        assert_eq!(
+            query(&flow, "code_challenge_method").as_deref(),
+            Some("S256")
+        );
+        assert_eq!(
+            query(&flow, "nonce").as_deref(),
+            Some(flow.nonce.as_ref().unwrap().expose())
+        );
+        assert!(
+            !flow
+                .url
+                .as_str()
+                .contains(flow.verifier.as_ref().unwrap().expose())
+        );
     }
 
     #[test]
     fn nonce_and_challenge_are_left_out_where_they_do_not_belong() {
-        let spec = OAuthSpec { pkce: Pkce::Unsupported, ..spec() };
+        let spec = OAuthSpec {
+            pkce: Pkce::Unsupported,
+            ..spec()
+        };
         let flow = flow(&spec, &["a"]);
         assert!(query(&flow, "nonce").is_none() && query(&flow, "code_challenge").is_none());
     }
@@ -205,7 +285,13 @@ mod tests {
         let flow = flow(&spec(), &[]);
         let state = flow.state.expose().to_owned();
         assert!(flow.is_ours(&Callback::from_query(&format!("state={state}&code=x"))));
-        for other in ["", "state=", "state=x&code=y", &format!("state={state}&state={state}"), &format!("state={state}x")] {
+        for other in [
+            "",
+            "state=",
+            "state=x&code=y",
+            &format!("state={state}&state={state}"),
+            &format!("state={state}x"),
+        ] {
             assert!(!flow.is_ours(&Callback::from_query(other)), "{other}");
         }
     }
@@ -213,23 +299,45 @@ mod tests {
     #[test]
     fn the_issuer_is_checked_whenever_it_is_announced_or_present() {
         let accept = |spec: &OAuthSpec, query: &str| {
-            flow(spec, &[]).accept(&Callback::from_query(query)).map(|found| found.code.expose().to_owned())
+            flow(spec, &[])
+                .accept(&Callback::from_query(query))
+                .map(|found| found.code.expose().to_owned())
         };
-        assert_eq!(accept(&spec(), "code=c&iss=https%3A%2F%2Fas.test").unwrap(), "c");
+        assert_eq!(
+            accept(&spec(), "code=c&iss=https%3A%2F%2Fas.test").unwrap(),
+            "c"
+        );
         assert_eq!(accept(&spec(), "code=c"), Err(AuthorizeError::NoIssuer));
-        assert!(matches!(accept(&spec(), "code=c&iss=https://evil.test"), Err(AuthorizeError::WrongIssuer { .. })));
-        assert!(matches!(accept(&spec(), "error=access_denied"), Err(AuthorizeError::Denied { .. })));
-        let silent = OAuthSpec { announces_iss: false, ..spec() };
+        assert!(matches!(
+            accept(&spec(), "code=c&iss=https://evil.test"),
+            Err(AuthorizeError::WrongIssuer { .. })
+        ));
+        assert!(matches!(
+            accept(&spec(), "error=access_denied"),
+            Err(AuthorizeError::Denied { .. })
+        ));
+        let silent = OAuthSpec {
+            announces_iss: false,
+            ..spec()
+        };
         assert_eq!(accept(&silent, "code=c").unwrap(), "c");
-        assert!(matches!(accept(&silent, "code=c&iss=https://evil.test"), Err(AuthorizeError::WrongIssuer { .. })));
-        assert!(matches!(accept(&silent, "code=c&code=d"), Err(AuthorizeError::Repeated("code"))));
+        assert!(matches!(
+            accept(&silent, "code=c&iss=https://evil.test"),
+            Err(AuthorizeError::WrongIssuer { .. })
+        ));
+        assert!(matches!(
+            accept(&silent, "code=c&code=d"),
+            Err(AuthorizeError::Repeated("code"))
+        ));
         assert_eq!(accept(&silent, "code="), Err(AuthorizeError::Empty));
     }
 
     #[test]
     fn a_denial_is_shown_without_control_characters() {
         let spec = OAuthSpec::default();
-        let error = flow(&spec, &[]).accept(&Callback::from_query("error=a%1bb&error_description=c%0ad")).unwrap_err();
+        let error = flow(&spec, &[])
+            .accept(&Callback::from_query("error=a%1bb&error_description=c%0ad"))
+            .unwrap_err();
         assert_eq!(error.to_string(), "the provider refused: ab (cd)");
     }
 

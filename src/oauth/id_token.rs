@@ -52,11 +52,17 @@ pub fn subject_of(
     now: Timestamp,
 ) -> Result<(String, Option<String>), IdTokenError> {
     let mut segments = token.expose().split('.');
-    let (Some(_), Some(payload), Some(_), None) = (segments.next(), segments.next(), segments.next(), segments.next()) else {
+    let (Some(_), Some(payload), Some(_), None) = (
+        segments.next(),
+        segments.next(),
+        segments.next(),
+        segments.next(),
+    ) else {
         return Err(IdTokenError::Malformed);
     };
-    let json =
-        base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(payload.trim_end_matches('=')).map_err(|_| IdTokenError::Malformed)?;
+    let json = base64::engine::general_purpose::URL_SAFE_NO_PAD
+        .decode(payload.trim_end_matches('='))
+        .map_err(|_| IdTokenError::Malformed)?;
     let claims: Claims = serde_json::from_slice(&json).map_err(|_| IdTokenError::Malformed)?;
     // Core section 3.1.3.7, rules 2, 3 and 11.
     if issuer.is_some_and(|issuer| issuer != claims.iss) {
@@ -72,7 +78,10 @@ pub fn subject_of(
     }
     // Rule 9, with room for clocks that differ.
     #[allow(clippy::cast_precision_loss, reason = "seconds since 1970 fit")]
-    if claims.exp.is_some_and(|end| end + CLOCK_SKEW < now.as_second() as f64) {
+    if claims
+        .exp
+        .is_some_and(|end| end + CLOCK_SKEW < now.as_second() as f64)
+    {
         return Err(IdTokenError::Claim("expiry"));
     }
     if let Some(nonce) = nonce
@@ -83,7 +92,11 @@ pub fn subject_of(
     if claims.sub.is_empty() || claims.sub.len() > 255 || claims.sub.chars().any(char::is_control) {
         return Err(IdTokenError::Claim("subject"));
     }
-    let label = claims.email.or(claims.preferred_username).map(|label| plain(&label)).filter(|label| !label.is_empty());
+    let label = claims
+        .email
+        .or(claims.preferred_username)
+        .map(|label| plain(&label))
+        .filter(|label| !label.is_empty());
     Ok((claims.sub, label))
 }
 
@@ -94,18 +107,36 @@ mod tests {
     use proptest::prelude::*;
 
     fn token(claims: &serde_json::Value) -> Secret {
-        Secret::new(format!("e30.{}.sig", base64url(claims.to_string().as_bytes())))
+        Secret::new(format!(
+            "e30.{}.sig",
+            base64url(claims.to_string().as_bytes())
+        ))
     }
 
     #[test]
     fn claims_must_belong_to_this_login() {
         let nonce = Secret::new("n");
         let check = |claims: serde_json::Value| {
-            subject_of(&token(&claims), Some("https://as.test"), "me", Some(&nonce), Timestamp::from_second(1_000).unwrap())
+            subject_of(
+                &token(&claims),
+                Some("https://as.test"),
+                "me",
+                Some(&nonce),
+                Timestamp::from_second(1_000).unwrap(),
+            )
         };
         let good = serde_json::json!({"iss": "https://as.test", "sub": "7", "aud": ["x", "me"], "nonce": "n", "email": "a@b\u{1b}"});
-        assert_eq!(check(good.clone()).unwrap(), ("7".into(), Some("a@b".into())));
-        for (field, value) in [("iss", "https://evil.test"), ("aud", "you"), ("azp", "you"), ("nonce", "m"), ("sub", "")] {
+        assert_eq!(
+            check(good.clone()).unwrap(),
+            ("7".into(), Some("a@b".into()))
+        );
+        for (field, value) in [
+            ("iss", "https://evil.test"),
+            ("aud", "you"),
+            ("azp", "you"),
+            ("nonce", "m"),
+            ("sub", ""),
+        ] {
             let mut bad = good.clone();
             bad[field] = value.into();
             assert!(matches!(check(bad), Err(IdTokenError::Claim(_))), "{field}");

@@ -69,13 +69,26 @@ impl Listener {
         for port in &ports {
             match bind(&redirect.host, *port) {
                 Ok((sockets, port)) => {
-                    return Ok(Self { sockets, host: redirect.host.clone(), port, path: redirect.path.clone() });
+                    return Ok(Self {
+                        sockets,
+                        host: redirect.host.clone(),
+                        port,
+                        path: redirect.path.clone(),
+                    });
                 }
                 Err(error) => last = error,
             }
         }
-        let ports = ports.iter().map(u16::to_string).collect::<Vec<_>>().join(", ");
-        Err(ListenerError::Taken { host: redirect.host.clone(), ports, source: last })
+        let ports = ports
+            .iter()
+            .map(u16::to_string)
+            .collect::<Vec<_>>()
+            .join(", ");
+        Err(ListenerError::Taken {
+            host: redirect.host.clone(),
+            ports,
+            source: last,
+        })
     }
 
     /// The redirect URI, byte for byte as both requests of the login must say it.
@@ -91,10 +104,19 @@ impl Listener {
         let (sender, mut receiver) = tokio::sync::mpsc::channel(1);
         let stop = Arc::new(AtomicBool::new(false));
         let guard = StopOnDrop(Some(Arc::clone(&stop)));
-        let place = Arc::new(Place { host: format!("{}:{}", self.host, self.port), path: self.path });
+        let place = Arc::new(Place {
+            host: format!("{}:{}", self.host, self.port),
+            path: self.path,
+        });
         for socket in self.sockets {
-            let server = Server::from_listener(socket, None).map_err(|error| ListenerError::Serve(error.to_string()))?;
-            let (sender, stop, flow, place) = (sender.clone(), Arc::clone(&stop), Arc::clone(&flow), Arc::clone(&place));
+            let server = Server::from_listener(socket, None)
+                .map_err(|error| ListenerError::Serve(error.to_string()))?;
+            let (sender, stop, flow, place) = (
+                sender.clone(),
+                Arc::clone(&stop),
+                Arc::clone(&flow),
+                Arc::clone(&place),
+            );
             std::thread::Builder::new()
                 .name("redirect".into())
                 .spawn(move || serve(&server, &place, &flow, &stop, &sender))
@@ -102,10 +124,15 @@ impl Listener {
         }
         drop(sender);
         let arrived = receiver.recv().await;
-        let (callback, browser) = arrived.ok_or_else(|| ListenerError::Serve("the server thread ended".into()))?;
+        let (callback, browser) =
+            arrived.ok_or_else(|| ListenerError::Serve("the server thread ended".into()))?;
         // From here on the page decides how long the threads are wanted.
         guard.release();
-        Ok(Arrival { callback, browser, stop })
+        Ok(Arrival {
+            callback,
+            browser,
+            stop,
+        })
     }
 }
 
@@ -113,7 +140,10 @@ impl Arrival {
     /// Tells the browser how it ended. It may have gone; then nobody is told.
     pub fn answer(self, outcome: Result<&str, &str>) {
         let page = outcome.map_or_else(Page::Failed, Page::Done);
-        let _ = self.browser.respond(response(if outcome.is_ok() { 200 } else { 400 }, &page.html()));
+        let _ = self.browser.respond(response(
+            if outcome.is_ok() { 200 } else { 400 },
+            &page.html(),
+        ));
         self.stop.store(true, Ordering::Relaxed);
     }
 }
@@ -160,7 +190,12 @@ fn bind(host: &str, port: u16) -> io::Result<(Vec<TcpListener>, u16)> {
         match v6(bound) {
             Ok(second) => return Ok((vec![first, second], bound)),
             // A machine without IPv6 has nobody to take the other one.
-            Err(error) if matches!(error.kind(), io::ErrorKind::AddrNotAvailable | io::ErrorKind::Unsupported) => {
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::AddrNotAvailable | io::ErrorKind::Unsupported
+                ) =>
+            {
                 return Ok((vec![first], bound));
             }
             Err(error) if port != 0 => return Err(error),
@@ -170,7 +205,13 @@ fn bind(host: &str, port: u16) -> io::Result<(Vec<TcpListener>, u16)> {
     Err(last)
 }
 
-fn serve(server: &Server, place: &Place, flow: &Flow, stop: &AtomicBool, sender: &tokio::sync::mpsc::Sender<(Callback, Request)>) {
+fn serve(
+    server: &Server,
+    place: &Place,
+    flow: &Flow,
+    stop: &AtomicBool,
+    sender: &tokio::sync::mpsc::Sender<(Callback, Request)>,
+) {
     let address = server.server_addr().to_ip();
     while !stop.load(Ordering::Relaxed) {
         let request = match server.recv_timeout(TICK) {
@@ -201,11 +242,18 @@ fn serve(server: &Server, place: &Place, flow: &Flow, stop: &AtomicBool, sender:
 
 /// Whether a request is the redirect we wait for; otherwise what to tell the stranger.
 fn judge(request: &Request, place: &Place, flow: &Flow) -> Result<Callback, (u16, &'static str)> {
-    let host = request.headers().iter().find(|header| header.field.equiv("Host"));
+    let host = request
+        .headers()
+        .iter()
+        .find(|header| header.field.equiv("Host"));
     // A page elsewhere that resolves its own name to loopback (DNS rebinding) carries its own name here.
     // The default port of http is left out.
     let ours = |value: &str| {
-        value.eq_ignore_ascii_case(&place.host) || place.host.strip_suffix(":80").is_some_and(|bare| value.eq_ignore_ascii_case(bare))
+        value.eq_ignore_ascii_case(&place.host)
+            || place
+                .host
+                .strip_suffix(":80")
+                .is_some_and(|bare| value.eq_ignore_ascii_case(bare))
     };
     if host.is_none_or(|header| !ours(header.value.as_str())) {
         return Err((421, "This is not the address that authctl listens on"));
@@ -222,7 +270,11 @@ fn judge(request: &Request, place: &Place, flow: &Flow) -> Result<Callback, (u16
         return Err((414, "The address is too long"));
     }
     let callback = Callback::from_query(query);
-    if flow.is_ours(&callback) { Ok(callback) } else { Err((400, "This answer does not belong to the login in progress")) }
+    if flow.is_ours(&callback) {
+        Ok(callback)
+    } else {
+        Err((400, "This answer does not belong to the login in progress"))
+    }
 }
 
 fn refuse(request: Request, status: u16, reason: &str) {
@@ -236,7 +288,10 @@ fn response(status: u16, html: &str) -> Response<io::Cursor<Vec<u8>>> {
         ("Cache-Control", "no-store"),
         ("Referrer-Policy", "no-referrer"),
         ("X-Content-Type-Options", "nosniff"),
-        ("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'"),
+        (
+            "Content-Security-Policy",
+            "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'",
+        ),
         ("Connection", "close"),
     ] {
         if let Ok(header) = Header::from_bytes(name, value) {
@@ -251,14 +306,22 @@ mod tests {
     use super::*;
 
     fn redirect(host: &str, ports: &[u16]) -> Redirect {
-        Redirect { host: host.into(), ports: ports.to_vec(), path: "/callback".into() }
+        Redirect {
+            host: host.into(),
+            ports: ports.to_vec(),
+            path: "/callback".into(),
+        }
     }
 
     #[test]
     fn the_redirect_uri_is_spelled_as_the_row_says() {
         for host in ["127.0.0.1", "localhost"] {
             let listener = Listener::bind(&redirect(host, &[]), None).unwrap();
-            assert!(listener.redirect_uri().starts_with(&format!("http://{host}:")));
+            assert!(
+                listener
+                    .redirect_uri()
+                    .starts_with(&format!("http://{host}:"))
+            );
             assert!(listener.redirect_uri().ends_with("/callback"));
         }
     }
@@ -267,10 +330,18 @@ mod tests {
     fn the_first_free_port_of_a_list_is_taken_and_a_taken_one_named() {
         let taken = TcpListener::bind("127.0.0.1:0").unwrap();
         let busy = taken.local_addr().unwrap().port();
-        let free = { TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port() };
+        let free = {
+            TcpListener::bind("127.0.0.1:0")
+                .unwrap()
+                .local_addr()
+                .unwrap()
+                .port()
+        };
         let listener = Listener::bind(&redirect("127.0.0.1", &[busy, free]), None).unwrap();
         assert_eq!(listener.port, free);
-        let error = Listener::bind(&redirect("127.0.0.1", &[]), Some(busy)).err().unwrap();
+        let error = Listener::bind(&redirect("127.0.0.1", &[]), Some(busy))
+            .err()
+            .unwrap();
         assert!(error.to_string().contains(&busy.to_string()), "{error}");
     }
 }

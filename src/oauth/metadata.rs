@@ -57,20 +57,34 @@ pub async fn discover(network: &Network, issuer: &str) -> Result<OAuthSpec, Meta
     let url = trusted_url(issuer)?;
     let mut last = MetadataError::None(shown(&url), 0);
     for place in places(&url) {
-        let request = Request { url: place, method: None, body: None, headers: Vec::new(), timeout: TIMEOUT };
+        let request = Request {
+            url: place,
+            method: None,
+            body: None,
+            headers: Vec::new(),
+            timeout: TIMEOUT,
+        };
         match network.send(request).await {
             // A web app answers every path with its start page: the other place may still have the document.
-            Ok(Reply { status: 200, body, .. }) => match read(issuer, &url, &body) {
+            Ok(Reply {
+                status: 200, body, ..
+            }) => match read(issuer, &url, &body) {
                 Ok(spec) => return Ok(spec),
                 Err(error) => last = error,
             },
             // A later place may do; a server that asks to come back later is named as such.
             Ok(Reply { status, .. }) if status == 429 || status >= 500 => {
-                last = MetadataError::Unreachable { host: shown(&url), reason: format!("it answered {status}") };
+                last = MetadataError::Unreachable {
+                    host: shown(&url),
+                    reason: format!("it answered {status}"),
+                };
             }
             Ok(Reply { status, .. }) => last = MetadataError::None(shown(&url), status),
             Err(TransportError::NotSent(reason) | TransportError::Lost(reason)) => {
-                return Err(MetadataError::Unreachable { host: shown(&url), reason });
+                return Err(MetadataError::Unreachable {
+                    host: shown(&url),
+                    reason,
+                });
             }
         }
     }
@@ -88,7 +102,10 @@ fn places(issuer: &Url) -> Vec<Url> {
         url.set_fragment(None);
         url
     };
-    vec![with(format!("/.well-known/oauth-authorization-server{path}")), with(format!("{path}/.well-known/openid-configuration"))]
+    vec![
+        with(format!("/.well-known/oauth-authorization-server{path}")),
+        with(format!("{path}/.well-known/openid-configuration")),
+    ]
 }
 
 fn shown(url: &Url) -> String {
@@ -97,41 +114,71 @@ fn shown(url: &Url) -> String {
 
 fn read(asked: &str, url: &Url, body: &[u8]) -> Result<OAuthSpec, MetadataError> {
     let unusable = |reason: String| MetadataError::Unusable(shown(url), reason);
-    let document: Document = serde_json::from_slice(body)
-        .map_err(|error| unusable(format!("is malformed at line {}, column {}", error.line(), error.column())))?;
+    let document: Document = serde_json::from_slice(body).map_err(|error| {
+        unusable(format!(
+            "is malformed at line {}, column {}",
+            error.line(),
+            error.column()
+        ))
+    })?;
     // RFC 8414 section 3.3: identical to the issuer it was asked of; a trailing slash is the one thing people leave out.
     if document.issuer.trim_end_matches('/') != asked.trim_end_matches('/') {
-        return Err(unusable(format!("names another issuer, `{}`", super::authorize::plain(&document.issuer))));
+        return Err(unusable(format!(
+            "names another issuer, `{}`",
+            super::authorize::plain(&document.issuer)
+        )));
     }
     let endpoint = |name: &str, value: Option<String>| {
         let value = value.ok_or_else(|| unusable(format!("has no {name}")))?;
-        trusted_url(&value).map_err(|error| unusable(format!("has a {name} that cannot be used: {error}")))?;
+        trusted_url(&value)
+            .map_err(|error| unusable(format!("has a {name} that cannot be used: {error}")))?;
         Ok::<_, MetadataError>(value)
     };
     let mut spec = OAuthSpec::new(
         endpoint("authorization_endpoint", document.authorization_endpoint)?,
         endpoint("token_endpoint", document.token_endpoint)?,
     );
-    spec.revocation_endpoint = document.revocation_endpoint.filter(|url| trusted_url(url).is_ok());
-    spec.revoke = spec.revocation_endpoint.as_ref().map(|_| RevokeSpec { style: RevokeStyle::Rfc7009, page: None });
+    spec.revocation_endpoint = document
+        .revocation_endpoint
+        .filter(|url| trusted_url(url).is_ok());
+    spec.revoke = spec.revocation_endpoint.as_ref().map(|_| RevokeSpec {
+        style: RevokeStyle::Rfc7009,
+        page: None,
+    });
     spec.issuer = Some(document.issuer);
     spec.announces_iss = document.authorization_response_iss_parameter_supported;
     // RFC 9700 section 2.1.1: PKCE is sent anyway; servers that do not know it ignore it.
-    if document.code_challenge_methods_supported.is_some_and(|methods| methods.iter().any(|method| method == "S256")) {
+    if document
+        .code_challenge_methods_supported
+        .is_some_and(|methods| methods.iter().any(|method| method == "S256"))
+    {
         spec.pkce = Pkce::Required;
     }
     // RFC 8414 section 2: `client_secret_basic` is the default when nothing is said.
-    let methods = document.token_endpoint_auth_methods_supported.unwrap_or_else(|| vec!["client_secret_basic".into()]);
+    let methods = document
+        .token_endpoint_auth_methods_supported
+        .unwrap_or_else(|| vec!["client_secret_basic".into()]);
     let has = |method: &str| methods.iter().any(|known| known == method);
-    spec.client_auth = if has("client_secret_basic") || !has("client_secret_post") { ClientAuth::Basic } else { ClientAuth::Post };
-    let offers = |scope: &str| document.scopes_supported.iter().flatten().any(|known| known == scope);
+    spec.client_auth = if has("client_secret_basic") || !has("client_secret_post") {
+        ClientAuth::Basic
+    } else {
+        ClientAuth::Post
+    };
+    let offers = |scope: &str| {
+        document
+            .scopes_supported
+            .iter()
+            .flatten()
+            .any(|known| known == scope)
+    };
     if offers("openid") {
         spec.default_scopes.push("openid".into());
     }
     if offers("offline_access") {
         spec.offline_scopes.push("offline_access".into());
         // OpenID Connect Core section 11: without consent the scope is ignored.
-        spec.authorize_params.insert("prompt".into(), "consent".into());
+        spec.authorize_params
+            .insert("prompt".into(), "consent".into());
     }
     Ok(spec)
 }
@@ -147,27 +194,53 @@ mod tests {
             "scopes_supported": ["openid", "offline_access"], "authorization_response_iss_parameter_supported": true,
         });
         edit(&mut value);
-        read("https://as.test/t", &Url::parse("https://as.test/t").unwrap(), value.to_string().as_bytes())
+        read(
+            "https://as.test/t",
+            &Url::parse("https://as.test/t").unwrap(),
+            value.to_string().as_bytes(),
+        )
     }
 
     #[test]
     fn both_well_known_places_are_asked() {
-        let asked: Vec<String> = places(&Url::parse("https://as.test/t/").unwrap()).iter().map(Url::to_string).collect();
+        let asked: Vec<String> = places(&Url::parse("https://as.test/t/").unwrap())
+            .iter()
+            .map(Url::to_string)
+            .collect();
         assert_eq!(
             asked,
-            ["https://as.test/.well-known/oauth-authorization-server/t", "https://as.test/t/.well-known/openid-configuration"]
+            [
+                "https://as.test/.well-known/oauth-authorization-server/t",
+                "https://as.test/t/.well-known/openid-configuration"
+            ]
         );
-        let asked: Vec<String> = places(&Url::parse("https://as.test").unwrap()).iter().map(Url::to_string).collect();
-        assert_eq!(asked, ["https://as.test/.well-known/oauth-authorization-server", "https://as.test/.well-known/openid-configuration"]);
+        let asked: Vec<String> = places(&Url::parse("https://as.test").unwrap())
+            .iter()
+            .map(Url::to_string)
+            .collect();
+        assert_eq!(
+            asked,
+            [
+                "https://as.test/.well-known/oauth-authorization-server",
+                "https://as.test/.well-known/openid-configuration"
+            ]
+        );
     }
 
     #[test]
     fn metadata_becomes_a_specification() {
         let spec = document(|_| {}).unwrap();
-        assert_eq!((spec.default_scopes.as_slice(), spec.announces_iss), (&["openid".to_owned()][..], true));
+        assert_eq!(
+            (spec.default_scopes.as_slice(), spec.announces_iss),
+            (&["openid".to_owned()][..], true)
+        );
         assert_eq!(spec.client_auth, ClientAuth::Basic);
         assert!(spec.revoke.is_none());
-        let spec = document(|value| value["token_endpoint_auth_methods_supported"] = serde_json::json!(["client_secret_post"])).unwrap();
+        let spec = document(|value| {
+            value["token_endpoint_auth_methods_supported"] =
+                serde_json::json!(["client_secret_post"])
+        })
+        .unwrap();
         assert_eq!(spec.client_auth, ClientAuth::Post);
     }
 
@@ -179,9 +252,14 @@ mod tests {
             ("authorization_endpoint", "javascript:alert(1)"),
             ("token_endpoint", "https://user@as.test/k"),
         ] {
-            assert!(document(|doc| doc[field] = value.into()).is_err(), "{field}");
+            assert!(
+                document(|doc| doc[field] = value.into()).is_err(),
+                "{field}"
+            );
         }
-        assert!(document(|doc| drop(doc.as_object_mut().unwrap().remove("token_endpoint"))).is_err());
+        assert!(
+            document(|doc| drop(doc.as_object_mut().unwrap().remove("token_endpoint"))).is_err()
+        );
     }
 
     proptest! {

@@ -13,8 +13,18 @@ impl Page<'_> {
     /// the response header, everything else is forbidden.
     pub(super) fn html(&self) -> String {
         let (title, mark, colour, text) = match self {
-            Self::Done(name) => ("Logged in", "✓", "#1a7f37", format!("authctl has stored your login <b>{}</b>.", escape(name))),
-            Self::Failed(reason) => ("Not logged in", "✗", "#c62828", format!("{}.", escape(reason))),
+            Self::Done(name) => (
+                "Logged in",
+                "✓",
+                "#1a7f37",
+                format!("authctl has stored your login <b>{}</b>.", escape(name)),
+            ),
+            Self::Failed(reason) => (
+                "Not logged in",
+                "✗",
+                "#c62828",
+                format!("{}.", escape(reason)),
+            ),
         };
         format!(
             "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>authctl: {title}</title>\
@@ -30,7 +40,10 @@ impl Page<'_> {
 }
 
 fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
 }
 
 #[cfg(test)]

@@ -39,8 +39,15 @@ pub async fn revoke(
     let (kind, (body, headers)) = match style {
         RevokeStyle::Rfc7009 => {
             // RFC 7009 section 2.1: with client authentication, and a hint which kind of token it is.
-            let hint = if is_refresh { "refresh_token" } else { "access_token" };
-            ("application/x-www-form-urlencoded", encode(client, &Grant::revocation(token, hint)))
+            let hint = if is_refresh {
+                "refresh_token"
+            } else {
+                "access_token"
+            };
+            (
+                "application/x-www-form-urlencoded",
+                encode(client, &Grant::revocation(token, hint)),
+            )
         }
         RevokeStyle::CredentialsList => {
             let body = serde_json::json!({ "credentials": [token.expose()] }).to_string();
@@ -48,9 +55,22 @@ pub async fn revoke(
         }
         RevokeStyle::None => return Err(RevokeError::Unsupported),
     };
-    match network.send(Request { url: endpoint.clone(), method: None, body: Some((kind, body)), headers, timeout: TIMEOUT }).await {
-        Ok(Reply { status: 200..300, .. }) => Ok(()),
+    match network
+        .send(Request {
+            url: endpoint.clone(),
+            method: None,
+            body: Some((kind, body)),
+            headers,
+            timeout: TIMEOUT,
+        })
+        .await
+    {
+        Ok(Reply {
+            status: 200..300, ..
+        }) => Ok(()),
         Ok(Reply { status, .. }) => Err(RevokeError::Refused(status)),
-        Err(TransportError::NotSent(reason) | TransportError::Lost(reason)) => Err(RevokeError::Unreachable(reason)),
+        Err(TransportError::NotSent(reason) | TransportError::Lost(reason)) => {
+            Err(RevokeError::Unreachable(reason))
+        }
     }
 }

@@ -23,25 +23,47 @@ pub struct Person {
 ///
 /// # Errors
 /// It did not answer, or not with the fields the row names.
-pub async fn whoami(network: &Network, ask: &WhoAmI, headers: Vec<Header>) -> Result<Person, TransportError> {
+pub async fn whoami(
+    network: &Network,
+    ask: &WhoAmI,
+    headers: Vec<Header>,
+) -> Result<Person, TransportError> {
     let url = trusted_url(&ask.url).map_err(|error| TransportError::NotSent(error.to_string()))?;
-    match network.send(Request { url, method: None, body: json_post(ask.post.as_deref()), headers, timeout: TIMEOUT }).await? {
-        Reply { status: 200, body, .. } => {
-            read(ask, &body).ok_or_else(|| TransportError::Lost("the answer does not say whose token it is".into()))
-        }
-        Reply { status, .. } => Err(TransportError::Lost(format!("the server answered {status}"))),
+    match network
+        .send(Request {
+            url,
+            method: None,
+            body: json_post(ask.post.as_deref()),
+            headers,
+            timeout: TIMEOUT,
+        })
+        .await?
+    {
+        Reply {
+            status: 200, body, ..
+        } => read(ask, &body).ok_or_else(|| {
+            TransportError::Lost("the answer does not say whose token it is".into())
+        }),
+        Reply { status, .. } => Err(TransportError::Lost(format!(
+            "the server answered {status}"
+        ))),
     }
 }
 
 fn read(ask: &WhoAmI, body: &[u8]) -> Option<Person> {
     let document: Value = serde_json::from_slice(body).ok()?;
     let text = |pointer: &str| match document.pointer(pointer)? {
-        Value::String(text) if text.len() <= 255 && !text.chars().any(char::is_control) => Some(text.clone()),
+        Value::String(text) if text.len() <= 255 && !text.chars().any(char::is_control) => {
+            Some(text.clone())
+        }
         Value::Number(number) => Some(number.to_string()),
         _ => None,
     };
     let subject = text(&ask.subject).filter(|subject| !subject.is_empty())?;
-    Some(Person { subject, label: text(&ask.label).map(|label| plain(&label)) })
+    Some(Person {
+        subject,
+        label: text(&ask.label).map(|label| plain(&label)),
+    })
 }
 
 #[cfg(test)]
@@ -50,10 +72,27 @@ mod tests {
 
     #[test]
     fn the_fields_are_where_the_row_says() {
-        let ask = WhoAmI { url: String::new(), post: None, subject: "/data/id".into(), label: "/data/login".into() };
+        let ask = WhoAmI {
+            url: String::new(),
+            post: None,
+            subject: "/data/id".into(),
+            label: "/data/login".into(),
+        };
         let person = read(&ask, br#"{"data":{"id":42,"login":"me"}}"#).unwrap();
-        assert_eq!(person, Person { subject: "42".into(), label: Some("me".into()) });
-        for bad in [&b"{}"[..], b"", b"[1", br#"{"data":{"id":null}}"#, br#"{"data":{"id":""}}"#] {
+        assert_eq!(
+            person,
+            Person {
+                subject: "42".into(),
+                label: Some("me".into())
+            }
+        );
+        for bad in [
+            &b"{}"[..],
+            b"",
+            b"[1",
+            br#"{"data":{"id":null}}"#,
+            br#"{"data":{"id":""}}"#,
+        ] {
             assert!(read(&ask, bad).is_none());
         }
     }

@@ -51,7 +51,8 @@ impl Output {
     /// # Errors
     /// As for [`Output::line`].
     pub fn json(self, value: &impl serde::Serialize) -> io::Result<()> {
-        let text = zeroize::Zeroizing::new(serde_json::to_string_pretty(value).map_err(io::Error::other)?);
+        let text =
+            zeroize::Zeroizing::new(serde_json::to_string_pretty(value).map_err(io::Error::other)?);
         put(&[text.as_str(), "\n"])
     }
 
@@ -71,7 +72,10 @@ impl Output {
     /// # Errors
     /// As for [`Output::line`].
     pub fn table(self, head: &[&str], rows: Vec<Vec<String>>) -> io::Result<()> {
-        let rows: Vec<Vec<String>> = rows.into_iter().map(|row| row.iter().map(|cell| harmless(cell)).collect()).collect();
+        let rows: Vec<Vec<String>> = rows
+            .into_iter()
+            .map(|row| row.iter().map(|cell| harmless(cell)).collect())
+            .collect();
         let width = terminal_width();
         if width.is_some_and(|width| usize::from(width) < least_width(head, &rows)) {
             for (number, row) in rows.iter().enumerate() {
@@ -79,13 +83,20 @@ impl Output {
                     self.line("")?;
                 }
                 let titles: Vec<String> = head.iter().map(|title| title.to_lowercase()).collect();
-                let pairs: Vec<(&str, String)> = titles.iter().map(String::as_str).zip(row.iter().cloned()).collect();
+                let pairs: Vec<(&str, String)> = titles
+                    .iter()
+                    .map(String::as_str)
+                    .zip(row.iter().cloned())
+                    .collect();
                 self.pairs(&pairs)?;
             }
             return Ok(());
         }
         let mut table = Table::new();
-        table.load_style(NOTHING).set_content_arrangement(ContentArrangement::Dynamic).set_header(head.to_vec());
+        table
+            .load_style(NOTHING)
+            .set_content_arrangement(ContentArrangement::Dynamic)
+            .set_header(head.to_vec());
         if let Some(width) = width {
             table.set_width(width);
         }
@@ -99,7 +110,10 @@ impl Output {
                 column.set_constraint(ColumnConstraint::ContentWidth);
             }
         }
-        let text: Vec<String> = table.lines().map(|line| line.trim_end().to_owned()).collect();
+        let text: Vec<String> = table
+            .lines()
+            .map(|line| line.trim_end().to_owned())
+            .collect();
         put(&[&text.join("\n"), "\n"])
     }
 }
@@ -110,8 +124,14 @@ const FOLDED: usize = 24;
 /// How wide a terminal must be for the table to be read as one, in columns.
 fn least_width(head: &[&str], rows: &[Vec<String>]) -> usize {
     let widest = |column: usize| {
-        let cells = rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count());
-        cells.chain(head.get(column).map(|title| title.len())).max().unwrap_or(0)
+        let cells = rows
+            .iter()
+            .filter_map(|row| row.get(column))
+            .map(|cell| cell.chars().count());
+        cells
+            .chain(head.get(column).map(|title| title.len()))
+            .max()
+            .unwrap_or(0)
     };
     let last = head.len().saturating_sub(1);
     (0..last).map(|column| widest(column) + 2).sum::<usize>() + widest(last).min(FOLDED)
@@ -119,12 +139,17 @@ fn least_width(head: &[&str], rows: &[Vec<String>]) -> usize {
 
 /// Answers hold what providers say: nothing in them may move the cursor or break a row.
 fn harmless(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+    text.chars()
+        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
+        .collect()
 }
 
 fn put(pieces: &[&str]) -> io::Result<()> {
     let mut out = io::stdout().lock();
-    let written = pieces.iter().try_for_each(|piece| out.write_all(piece.as_bytes())).and_then(|()| out.flush());
+    let written = pieces
+        .iter()
+        .try_for_each(|piece| out.write_all(piece.as_bytes()))
+        .and_then(|()| out.flush());
     match written {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         other => other,

@@ -48,7 +48,10 @@ pub(super) const BUILTIN: &[(&str, &str)] = &[
     ("spotify", include_str!("catalogue/spotify.toml")),
     ("stripe", include_str!("catalogue/stripe.toml")),
     ("supabase", include_str!("catalogue/supabase.toml")),
-    ("supabase-project", include_str!("catalogue/supabase-project.toml")),
+    (
+        "supabase-project",
+        include_str!("catalogue/supabase-project.toml"),
+    ),
     ("twilio", include_str!("catalogue/twilio.toml")),
     ("vercel", include_str!("catalogue/vercel.toml")),
     ("xai", include_str!("catalogue/xai.toml")),

@@ -91,7 +91,11 @@ pub struct Word<'a> {
 impl<'a> Word<'a> {
     fn parse(text: &'a str) -> Self {
         let (name, argument) = text.split_once(':').unwrap_or((text, ""));
-        Self { name: name.trim_end_matches('?'), argument, optional: name.ends_with('?') }
+        Self {
+            name: name.trim_end_matches('?'),
+            argument,
+            optional: name.ends_with('?'),
+        }
     }
 }
 
@@ -100,7 +104,9 @@ pub fn words(template: &str) -> Result<Vec<Result<&str, Word<'_>>>, RenderError>
     let mut found = Vec::new();
     let mut rest = template;
     while let Some((before, after)) = rest.split_once("${") {
-        let (word, behind) = after.split_once('}').ok_or_else(|| RenderError::Template("`${` without `}`".into()))?;
+        let (word, behind) = after
+            .split_once('}')
+            .ok_or_else(|| RenderError::Template("`${` without `}`".into()))?;
         if !before.is_empty() {
             found.push(Ok(before));
         }
@@ -116,7 +122,11 @@ pub fn words(template: &str) -> Result<Vec<Result<&str, Word<'_>>>, RenderError>
 impl Call {
     /// A plain request, or a POST of `post`.
     pub fn plain(url: &str, post: Option<&str>) -> Self {
-        let method = if post.is_some() { Method::Post } else { Method::Get };
+        let method = if post.is_some() {
+            Method::Post
+        } else {
+            Method::Get
+        };
         let json = post.and_then(|text| serde_json::from_str(text).ok());
         let url = url.to_owned();
         Self {
@@ -150,9 +160,15 @@ impl Call {
 
     pub(super) fn check(&self, settings: &BTreeMap<String, Setting>) -> Result<(), String> {
         for text in self.texts() {
-            for word in words(text).map_err(|error| error.to_string())?.into_iter().filter_map(Result::err) {
-                let known = matches!(word.name, "label" | "id" | "part" | "old" | "nullable" | "expires" | "session")
-                    || settings.contains_key(word.name)
+            for word in words(text)
+                .map_err(|error| error.to_string())?
+                .into_iter()
+                .filter_map(Result::err)
+            {
+                let known = matches!(
+                    word.name,
+                    "label" | "id" | "part" | "old" | "nullable" | "expires" | "session"
+                ) || settings.contains_key(word.name)
                     || word.name == "number" && settings.contains_key(word.argument);
                 if !known {
                     return Err(format!("`${{{}}}` stands for nothing", word.name));
@@ -173,15 +189,27 @@ impl Call {
 
     /// Whether it names a key by its id.
     pub fn needs_id(&self) -> bool {
-        let is_id =
-            |text: &str| words(text).is_ok_and(|pieces| pieces.iter().any(|piece| piece.as_ref().is_err_and(|word| word.name == "id")));
+        let is_id = |text: &str| {
+            words(text).is_ok_and(|pieces| {
+                pieces
+                    .iter()
+                    .any(|piece| piece.as_ref().is_err_and(|word| word.name == "id"))
+            })
+        };
         self.texts().into_iter().any(is_id)
     }
 
     #[cfg(test)]
     /// The URL with plain words in the places of its values: to see which origin it lies in.
     pub fn example_url(&self) -> String {
-        words(&self.url).map(|pieces| pieces.into_iter().map(|piece| piece.unwrap_or("x")).collect()).unwrap_or_default()
+        words(&self.url)
+            .map(|pieces| {
+                pieces
+                    .into_iter()
+                    .map(|piece| piece.unwrap_or("x"))
+                    .collect()
+            })
+            .unwrap_or_default()
     }
 }
 
@@ -192,9 +220,21 @@ mod tests {
 
     #[test]
     fn a_template_is_texts_and_words() {
-        let word = |name, argument, optional| Err(Word { name, argument, optional });
-        assert_eq!(words("a${old?:/x/y}b").unwrap(), [Ok("a"), word("old", "/x/y", true), Ok("b")]);
-        assert_eq!(words("mutation($keys: X){id}").unwrap(), [Ok("mutation($keys: X){id}")]);
+        let word = |name, argument, optional| {
+            Err(Word {
+                name,
+                argument,
+                optional,
+            })
+        };
+        assert_eq!(
+            words("a${old?:/x/y}b").unwrap(),
+            [Ok("a"), word("old", "/x/y", true), Ok("b")]
+        );
+        assert_eq!(
+            words("mutation($keys: X){id}").unwrap(),
+            [Ok("mutation($keys: X){id}")]
+        );
         assert!(words("${open").is_err());
     }
 

@@ -16,7 +16,9 @@ pub struct Catalogue {
 impl Catalogue {
     /// The catalogue of a home.
     pub fn new(paths: &Paths) -> Self {
-        Self { folder: paths.providers() }
+        Self {
+            folder: paths.providers(),
+        }
     }
 
     /// Where the user's row of that name lies.
@@ -31,12 +33,23 @@ impl Catalogue {
     pub fn find(&self, name: &str) -> Result<Option<Row>, ProviderError> {
         if let Some(row) = read_toml::<Row>(&self.path(name))? {
             if row.name != name {
-                let reason = format!("the file {} names `{}`", self.path(name).display(), row.name);
-                return Err(ProviderError::Invalid { row: name.to_owned(), reason });
+                let reason = format!(
+                    "the file {} names `{}`",
+                    self.path(name).display(),
+                    row.name
+                );
+                return Err(ProviderError::Invalid {
+                    row: name.to_owned(),
+                    reason,
+                });
             }
             return Ok(Some(row));
         }
-        BUILTIN.iter().find(|(builtin, _)| *builtin == name).map(|(name, text)| builtin(name, text)).transpose()
+        BUILTIN
+            .iter()
+            .find(|(builtin, _)| *builtin == name)
+            .map(|(name, text)| builtin(name, text))
+            .transpose()
     }
 
     /// One row that must be there.
@@ -44,7 +57,8 @@ impl Catalogue {
     /// # Errors
     /// There is none of that name, or the user's file is damaged.
     pub fn get(&self, name: &str) -> Result<Row, ProviderError> {
-        self.find(name)?.ok_or_else(|| ProviderError::Unknown(name.to_owned()))
+        self.find(name)?
+            .ok_or_else(|| ProviderError::Unknown(name.to_owned()))
     }
 
     /// Whether the user has a row of that name.
@@ -54,11 +68,24 @@ impl Catalogue {
 
     /// Every name, sorted.
     pub fn names(&self) -> Vec<String> {
-        let own = std::fs::read_dir(&self.folder).into_iter().flatten().flatten();
-        let own = own.filter_map(|entry| entry.file_name().to_str()?.strip_suffix(".toml").map(str::to_owned));
+        let own = std::fs::read_dir(&self.folder)
+            .into_iter()
+            .flatten()
+            .flatten();
+        let own = own.filter_map(|entry| {
+            entry
+                .file_name()
+                .to_str()?
+                .strip_suffix(".toml")
+                .map(str::to_owned)
+        });
         // A file that no provider can be called like is none; a shell would be offered its name.
         let own = own.filter(|name| check_part(name, "").is_ok());
-        let mut names: Vec<String> = BUILTIN.iter().map(|(name, _)| (*name).to_owned()).chain(own).collect();
+        let mut names: Vec<String> = BUILTIN
+            .iter()
+            .map(|(name, _)| (*name).to_owned())
+            .chain(own)
+            .collect();
         names.sort();
         names.dedup();
         names
@@ -69,7 +96,10 @@ impl Catalogue {
     /// # Errors
     /// The disk refused.
     pub fn add(&self, row: &Row) -> Result<(), ProviderError> {
-        let text = toml::to_string(row).map_err(|error| ProviderError::Invalid { row: row.name.clone(), reason: error.to_string() })?;
+        let text = toml::to_string(row).map_err(|error| ProviderError::Invalid {
+            row: row.name.clone(),
+            reason: error.to_string(),
+        })?;
         disk::write(&self.path(&row.name), text.as_bytes()).map_err(crate::config::Error::from)?;
         Ok(())
     }
@@ -77,17 +107,28 @@ impl Catalogue {
     /// The provider whose keys start with the longest prefix of `key`. Damaged rows of the user's are passed over: they
     /// are named when they are used.
     pub fn recognise(&self, key: &str) -> Option<Row> {
-        let rows = self.names().into_iter().filter_map(|name| self.find(&name).ok().flatten());
+        let rows = self
+            .names()
+            .into_iter()
+            .filter_map(|name| self.find(&name).ok().flatten());
         let fits = |row: &Row| {
             let prefixes = row.key.iter().flat_map(|spec| &spec.prefixes);
-            prefixes.filter(|prefix| key.starts_with(prefix.as_str())).map(String::len).max()
+            prefixes
+                .filter(|prefix| key.starts_with(prefix.as_str()))
+                .map(String::len)
+                .max()
         };
-        rows.filter_map(|row| fits(&row).map(|length| (length, row))).max_by_key(|(length, _)| *length).map(|(_, row)| row)
+        rows.filter_map(|row| fits(&row).map(|length| (length, row)))
+            .max_by_key(|(length, _)| *length)
+            .map(|(_, row)| row)
     }
 }
 
 fn builtin(name: &str, text: &str) -> Result<Row, ProviderError> {
-    toml::from_str(text).map_err(|error| ProviderError::Invalid { row: name.to_owned(), reason: error.message().to_owned() })
+    toml::from_str(text).map_err(|error| ProviderError::Invalid {
+        row: name.to_owned(),
+        reason: error.message().to_owned(),
+    })
 }
 
 #[cfg(test)]
@@ -109,7 +150,10 @@ mod tests {
             let row = row.example().unwrap();
             assert!(!row.sources.is_empty(), "{name}: a fact needs a source");
             assert!(row.verified.is_some(), "{name}");
-            assert!(!text.contains("client_id"), "{name}: nobody's client id is shipped");
+            assert!(
+                !text.contains("client_id"),
+                "{name}: nobody's client id is shipped"
+            );
             assert_eq!(catalogue.get(name).unwrap().title, row.title);
         }
     }
@@ -136,6 +180,9 @@ mod tests {
         disk::write(&catalogue.path("broken"), b"name = 1\n").unwrap();
         let error = catalogue.get("broken").unwrap_err().to_string();
         assert!(error.contains("broken.toml:1"), "{error}");
-        assert!(matches!(catalogue.get("nobody"), Err(ProviderError::Unknown(_))));
+        assert!(matches!(
+            catalogue.get("nobody"),
+            Err(ProviderError::Unknown(_))
+        ));
     }
 }

@@ -10,15 +10,30 @@ use proptest::test_runner::TestRunner;
 use std::collections::{BTreeMap, BTreeSet};
 
 fn rows() -> Vec<(Row, toml::Table)> {
-    BUILTIN.iter().map(|(_, text)| (toml::from_str::<Row>(text).unwrap().example().unwrap(), toml::from_str(text).unwrap())).collect()
+    BUILTIN
+        .iter()
+        .map(|(_, text)| {
+            (
+                toml::from_str::<Row>(text).unwrap().example().unwrap(),
+                toml::from_str(text).unwrap(),
+            )
+        })
+        .collect()
 }
 
 /// A text that a pattern matches, always the same one.
 fn sample(pattern: &str) -> String {
     // `\w` is ASCII for the patterns of the rows, and all of Unicode for the generator.
-    let ascii = pattern.replace(r"[\w", "[A-Za-z0-9_").replace(r"\w", "[A-Za-z0-9_]").replace(r"\d", "[0-9]");
+    let ascii = pattern
+        .replace(r"[\w", "[A-Za-z0-9_")
+        .replace(r"\w", "[A-Za-z0-9_]")
+        .replace(r"\d", "[0-9]");
     let mut runner = TestRunner::deterministic();
-    proptest::string::string_regex(&ascii).unwrap().new_tree(&mut runner).unwrap().current()
+    proptest::string::string_regex(&ascii)
+        .unwrap()
+        .new_tree(&mut runner)
+        .unwrap()
+        .current()
 }
 
 /// The path of every fact in a row, dotted.
@@ -26,25 +41,52 @@ fn facts(table: &toml::Table, prefix: &str, found: &mut BTreeSet<String>) {
     for (name, value) in table {
         let path = format!("{prefix}{name}");
         match value {
-            _ if prefix.is_empty() && ["name", "title", "verified", "sources", "unverified", "variables"].contains(&name.as_str()) => {}
+            _ if prefix.is_empty()
+                && [
+                    "name",
+                    "title",
+                    "verified",
+                    "sources",
+                    "unverified",
+                    "variables",
+                ]
+                .contains(&name.as_str()) => {}
             toml::Value::Array(recipes) if name == "rotation" => {
                 for recipe in recipes.iter().filter_map(toml::Value::as_table) {
-                    let own = recipe.get("name").and_then(toml::Value::as_str).map(|name| format!("{name}.")).unwrap_or_default();
-                    let told = recipe.iter().filter(|(field, _)| !["name", "settings", "when"].contains(&field.as_str()));
-                    facts(&told.map(|(field, value)| (field.clone(), value.clone())).collect(), &format!("{path}.{own}"), found);
+                    let own = recipe
+                        .get("name")
+                        .and_then(toml::Value::as_str)
+                        .map(|name| format!("{name}."))
+                        .unwrap_or_default();
+                    let told = recipe.iter().filter(|(field, _)| {
+                        !["name", "settings", "when"].contains(&field.as_str())
+                    });
+                    facts(
+                        &told
+                            .map(|(field, value)| (field.clone(), value.clone()))
+                            .collect(),
+                        &format!("{path}.{own}"),
+                        found,
+                    );
                 }
             }
             // One request is one fact.
             toml::Value::Table(_)
-                if prefix.starts_with("rotation.") && ["call", "read", "verify", "revoke", "value"].contains(&name.as_str()) =>
+                if prefix.starts_with("rotation.")
+                    && ["call", "read", "verify", "revoke", "value"].contains(&name.as_str()) =>
             {
                 found.insert(path);
             }
-            toml::Value::Table(inner) if !["authorize_params"].contains(&name.as_str()) => facts(inner, &format!("{path}."), found),
+            toml::Value::Table(inner) if !["authorize_params"].contains(&name.as_str()) => {
+                facts(inner, &format!("{path}."), found)
+            }
             toml::Value::Array(parts) if name == "parts" => {
                 for part in parts.iter().filter_map(toml::Value::as_table) {
                     let part_name = part["name"].as_str().unwrap();
-                    found.extend(part.contains_key("pattern").then(|| format!("{path}.{part_name}.pattern")));
+                    found.extend(
+                        part.contains_key("pattern")
+                            .then(|| format!("{path}.{part_name}.pattern")),
+                    );
                 }
             }
             _ => drop(found.insert(path)),
@@ -53,7 +95,10 @@ fn facts(table: &toml::Table, prefix: &str, found: &mut BTreeSet<String>) {
 }
 
 fn is_below(fact: &str, entry: &str) -> bool {
-    fact == entry || fact.strip_prefix(entry).is_some_and(|rest| rest.starts_with('.'))
+    fact == entry
+        || fact
+            .strip_prefix(entry)
+            .is_some_and(|rest| rest.starts_with('.'))
 }
 
 #[test]
@@ -67,24 +112,49 @@ fn every_url_is_https_and_every_endpoint_where_its_secrets_belong() {
         }
         let origins = row.bound_origins().unwrap();
         row.check_rotation().unwrap();
-        let managed: Vec<crate::credential::Origin> = row.manager_origins.iter().map(|origin| origin.parse().unwrap()).collect();
-        for (recipe, (field, call)) in row.rotation.iter().flat_map(|recipe| recipe.calls().map(move |call| (recipe, call))) {
+        let managed: Vec<crate::credential::Origin> = row
+            .manager_origins
+            .iter()
+            .map(|origin| origin.parse().unwrap())
+            .collect();
+        for (recipe, (field, call)) in row
+            .rotation
+            .iter()
+            .flat_map(|recipe| recipe.calls().map(move |call| (recipe, call)))
+        {
             let url = trusted_url(&call.example_url()).unwrap();
-            let by_manager = recipe.caller == super::Caller::Manager && managed.iter().any(|origin| origin.covers(&url));
-            assert!(by_manager || origins.iter().any(|origin| origin.covers(&url)), "{name}: rotation.{field}: {url}");
+            let by_manager = recipe.caller == super::Caller::Manager
+                && managed.iter().any(|origin| origin.covers(&url));
+            assert!(
+                by_manager || origins.iter().any(|origin| origin.covers(&url)),
+                "{name}: rotation.{field}: {url}"
+            );
         }
         if let Some(key) = &row.key {
             assert!(
-                row.rotation.last().is_some_and(|recipe| key.page.is_some() || !recipe.kind.wants_a_person()),
+                row.rotation
+                    .last()
+                    .is_some_and(|recipe| key.page.is_some() || !recipe.kind.wants_a_person()),
                 "{name}: how is a key rotated?"
             );
         }
-        for url in row.key.iter().flat_map(|key| &key.check).map(|check| &check.url) {
+        for url in row
+            .key
+            .iter()
+            .flat_map(|key| &key.check)
+            .map(|check| &check.url)
+        {
             let url = trusted_url(url).unwrap();
-            assert!(origins.iter().any(|origin| origin.covers(&url)), "{name}: {url}");
+            assert!(
+                origins.iter().any(|origin| origin.covers(&url)),
+                "{name}: {url}"
+            );
         }
         if let Some(oauth) = &row.oauth {
-            assert!(oauth.register.is_some() && oauth.revoke.is_some(), "{name}: where is a client registered, and a login ended?");
+            assert!(
+                oauth.register.is_some() && oauth.revoke.is_some(),
+                "{name}: where is a client registered, and a login ended?"
+            );
         }
     }
 }
@@ -106,30 +176,64 @@ fn a_key_looks_like_one_is_recognised_and_goes_in_its_header() {
     for (row, _) in rows() {
         let Some(key) = &row.key else { continue };
         for part in &key.parts {
-            let Some(pattern) = &part.pattern else { continue };
-            for alternative in pattern.split('|').filter(|_| !pattern.contains('(')).chain([pattern.as_str()]) {
+            let Some(pattern) = &part.pattern else {
+                continue;
+            };
+            for alternative in pattern
+                .split('|')
+                .filter(|_| !pattern.contains('('))
+                .chain([pattern.as_str()])
+            {
                 let sample = sample(alternative);
-                assert!(!key.looks_wrong(&part.name, &sample), "{}: {sample} does not match {pattern}", row.name);
+                assert!(
+                    !key.looks_wrong(&part.name, &sample),
+                    "{}: {sample} does not match {pattern}",
+                    row.name
+                );
                 if key.prefixes.iter().any(|prefix| sample.starts_with(prefix)) {
                     let found = catalogue.recognise(&sample).unwrap();
-                    assert_eq!(found.name, row.name, "{sample} is taken for a key of another provider");
+                    assert_eq!(
+                        found.name, row.name,
+                        "{sample} is taken for a key of another provider"
+                    );
                 }
             }
         }
-        let parts: BTreeMap<String, Secret> =
-            key.parts.iter().map(|part| (part.name.clone(), Secret::new(part.name.to_uppercase()))).collect();
-        assert!(key.headers.is_empty() || key.env.len() == key.parts.len(), "{}: one variable for each part", row.name);
+        let parts: BTreeMap<String, Secret> = key
+            .parts
+            .iter()
+            .map(|part| (part.name.clone(), Secret::new(part.name.to_uppercase())))
+            .collect();
+        assert!(
+            key.headers.is_empty() || key.env.len() == key.parts.len(),
+            "{}: one variable for each part",
+            row.name
+        );
         for header in render(&key.headers, &parts).unwrap() {
-            shown.push_str(&format!("{}: {}: {}\n", row.name, header.name, header.value.expose()));
+            shown.push_str(&format!(
+                "{}: {}: {}\n",
+                row.name,
+                header.name,
+                header.value.expose()
+            ));
         }
         if key.headers.is_empty() {
-            shown.push_str(&format!("{}: (never sent) {}\n", row.name, key.env.join(" ")));
+            shown.push_str(&format!(
+                "{}: (never sent) {}\n",
+                row.name,
+                key.env.join(" ")
+            ));
         }
     }
     for (row, _) in rows().iter().filter(|(row, _)| row.oauth.is_some()) {
         let parts = BTreeMap::from([("token".to_owned(), Secret::new("TOKEN"))]);
         for header in render(&row.login_headers(), &parts).unwrap() {
-            shown.push_str(&format!("{} (login): {}: {}\n", row.name, header.name, header.value.expose()));
+            shown.push_str(&format!(
+                "{} (login): {}: {}\n",
+                row.name,
+                header.name,
+                header.value.expose()
+            ));
         }
     }
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/snapshots/headers.txt");
@@ -137,7 +241,13 @@ fn a_key_looks_like_one_is_recognised_and_goes_in_its_header() {
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(&path, &shown).unwrap();
     }
-    assert_eq!(std::fs::read_to_string(&path).unwrap_or_default().replace("\r\n", "\n"), shown, "AUTHCTL_REWRITE=1 cargo test writes it");
+    assert_eq!(
+        std::fs::read_to_string(&path)
+            .unwrap_or_default()
+            .replace("\r\n", "\n"),
+        shown,
+        "AUTHCTL_REWRITE=1 cargo test writes it"
+    );
 }
 
 #[test]
@@ -148,16 +258,31 @@ fn what_was_seen_in_no_source_is_marked_and_counted() {
         let mut found = BTreeSet::new();
         facts(&table, "", &mut found);
         for entry in &row.unverified {
-            assert!(found.iter().any(|fact| is_below(fact, entry)), "{}: `{entry}` is no fact of the row", row.name);
+            assert!(
+                found.iter().any(|fact| is_below(fact, entry)),
+                "{}: `{entry}` is no fact of the row",
+                row.name
+            );
         }
         all += found.len();
-        unverified += found.iter().filter(|fact| row.unverified.iter().any(|entry| is_below(fact, entry))).count();
+        unverified += found
+            .iter()
+            .filter(|fact| row.unverified.iter().any(|entry| is_below(fact, entry)))
+            .count();
         logins += usize::from(row.oauth.is_some());
         keys += usize::from(row.key.is_some());
     }
     // Read by the suite, which shows it among its figures.
-    let by_request = rows().iter().flat_map(|(row, _)| &row.rotation).filter(|recipe| !recipe.kind.wants_a_person()).count();
-    let by_hand = rows().iter().flat_map(|(row, _)| &row.rotation).filter(|recipe| recipe.kind.wants_a_person()).count();
+    let by_request = rows()
+        .iter()
+        .flat_map(|(row, _)| &row.rotation)
+        .filter(|recipe| !recipe.kind.wants_a_person())
+        .count();
+    let by_hand = rows()
+        .iter()
+        .flat_map(|(row, _)| &row.rotation)
+        .filter(|recipe| recipe.kind.wants_a_person())
+        .count();
     println!("catalogue: {by_request} recipes by request, {by_hand} by hand");
     println!(
         "catalogue: {} rows ({logins} with logins, {keys} with keys), {} facts with a source, {unverified} marked as unverified",
@@ -165,5 +290,8 @@ fn what_was_seen_in_no_source_is_marked_and_counted() {
         all - unverified
     );
     assert!(rows().len() >= 50 && logins >= 13 && keys >= 40);
-    assert!(unverified * 2 < all, "{unverified} of {all} facts were seen in no source");
+    assert!(
+        unverified * 2 < all,
+        "{unverified} of {all} facts were seen in no source"
+    );
 }

@@ -58,37 +58,62 @@ pub struct Check {
 }
 
 fn one_part() -> Vec<Part> {
-    vec![Part { name: "key".into(), label: "API key".into(), pattern: None }]
+    vec![Part {
+        name: "key".into(),
+        label: "API key".into(),
+        pattern: None,
+    }]
 }
 
 impl KeySpec {
     /// A key of an unknown provider: one part, the user's headers.
     pub fn from_headers(headers: Vec<Template>) -> Self {
-        Self { parts: one_part(), headers, prefixes: Vec::new(), env: Vec::new(), check: None, page: None }
+        Self {
+            parts: one_part(),
+            headers,
+            prefixes: Vec::new(),
+            env: Vec::new(),
+            check: None,
+            page: None,
+        }
     }
 
     pub(super) fn urls_mut(&mut self) -> impl Iterator<Item = &mut String> {
-        self.check.iter_mut().map(|check| &mut check.url).chain(self.page.iter_mut())
+        self.check
+            .iter_mut()
+            .map(|check| &mut check.url)
+            .chain(self.page.iter_mut())
     }
 
     pub(super) fn check(&self) -> Result<(), String> {
         let names: Vec<&str> = self.parts.iter().map(|part| part.name.as_str()).collect();
-        let word = |name: &&str| !name.is_empty() && name.chars().all(|c| c.is_ascii_lowercase() || c == '_');
+        let word = |name: &&str| {
+            !name.is_empty() && name.chars().all(|c| c.is_ascii_lowercase() || c == '_')
+        };
         if names.is_empty() || !names.iter().all(word) {
             return Err("parts need names of lower-case letters".into());
         }
         if self.headers.is_empty() && self.env.is_empty() {
             return Err("headers must hold at least one `Name: value`, or env the variables of a key that is never sent".into());
         }
-        self.headers.iter().try_for_each(|header| header.check(&names)).map_err(|reason| format!("headers: {reason}"))?;
+        self.headers
+            .iter()
+            .try_for_each(|header| header.check(&names))
+            .map_err(|reason| format!("headers: {reason}"))?;
         // A part that no header carries would make requests that lack it.
-        if let Some(unused) = names.iter().find(|name| !self.headers.is_empty() && !self.headers.iter().any(|header| header.uses(name))) {
+        if let Some(unused) = names.iter().find(|name| {
+            !self.headers.is_empty() && !self.headers.iter().any(|header| header.uses(name))
+        }) {
             return Err(format!("no header holds the part `{unused}`"));
         }
-        self.env.iter().try_for_each(|name| check_variable(name)).map_err(|reason| format!("env: {reason}"))?;
+        self.env
+            .iter()
+            .try_for_each(|name| check_variable(name))
+            .map_err(|reason| format!("env: {reason}"))?;
         for part in &self.parts {
             if let Some(pattern) = &part.pattern {
-                regex_lite::Regex::new(pattern).map_err(|error| format!("parts.{}.pattern: {error}", part.name))?;
+                regex_lite::Regex::new(pattern)
+                    .map_err(|error| format!("parts.{}.pattern: {error}", part.name))?;
             }
         }
         Ok(())
@@ -96,8 +121,13 @@ impl KeySpec {
 
     /// The part called `name`, with its pattern, if the value does not look like it.
     pub fn looks_wrong(&self, name: &str, value: &str) -> bool {
-        let pattern = self.parts.iter().find(|part| part.name == name).and_then(|part| part.pattern.as_ref());
+        let pattern = self
+            .parts
+            .iter()
+            .find(|part| part.name == name)
+            .and_then(|part| part.pattern.as_ref());
         let Some(pattern) = pattern else { return false };
-        regex_lite::Regex::new(&format!("^(?:{pattern})$")).is_ok_and(|pattern| !pattern.is_match(value))
+        regex_lite::Regex::new(&format!("^(?:{pattern})$"))
+            .is_ok_and(|pattern| !pattern.is_match(value))
     }
 }

@@ -17,7 +17,9 @@ mod variable;
 pub use call::{Call, Method, Word, words};
 pub use catalogue::Catalogue;
 pub use key::{Check, KeySpec, Part};
-pub use oauth::{OAuthSpec, Pkce, Redirect, RevokeSpec, RevokeStyle, SecretRule, TokenBody, WhoAmI};
+pub use oauth::{
+    OAuthSpec, Pkce, Redirect, RevokeSpec, RevokeStyle, SecretRule, TokenBody, WhoAmI,
+};
 #[cfg(test)]
 pub use page::page;
 pub use render::{Header, RenderError, Template, render};

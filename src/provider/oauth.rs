@@ -176,7 +176,11 @@ pub struct Redirect {
 
 impl Default for Redirect {
     fn default() -> Self {
-        Self { host: "127.0.0.1".into(), ports: Vec::new(), path: "/callback".into() }
+        Self {
+            host: "127.0.0.1".into(),
+            ports: Vec::new(),
+            path: "/callback".into(),
+        }
     }
 }
 
@@ -271,8 +275,14 @@ impl OAuthSpec {
 
     /// Every field that may hold a variable.
     pub(super) fn urls_mut(&mut self) -> impl Iterator<Item = &mut String> {
-        let optional = self.issuer.iter_mut().chain(self.revocation_endpoint.iter_mut());
-        let pages = self.revoke.iter_mut().filter_map(|revoke| revoke.page.as_mut());
+        let optional = self
+            .issuer
+            .iter_mut()
+            .chain(self.revocation_endpoint.iter_mut());
+        let pages = self
+            .revoke
+            .iter_mut()
+            .filter_map(|revoke| revoke.page.as_mut());
         [&mut self.authorization_endpoint, &mut self.token_endpoint]
             .into_iter()
             .chain(optional)
@@ -284,7 +294,9 @@ impl OAuthSpec {
     pub(super) fn check(&self) -> Result<(), String> {
         let url = |field: &str, text: &str| match trusted_url(text) {
             // RFC 6749 sections 3.1 and 3.2: an endpoint has no fragment.
-            Ok(url) if url.fragment().is_some() && field.ends_with("endpoint") => Err(format!("{field} must not have a fragment")),
+            Ok(url) if url.fragment().is_some() && field.ends_with("endpoint") => {
+                Err(format!("{field} must not have a fragment"))
+            }
             Ok(_) => Ok(()),
             Err(error) => Err(format!("{field}: {error}")),
         };
@@ -293,12 +305,21 @@ impl OAuthSpec {
         for (field, text) in [
             ("issuer", &self.issuer),
             ("revocation_endpoint", &self.revocation_endpoint),
-            ("whoami.url", &self.whoami.as_ref().map(|whoami| whoami.url.clone())),
-            ("register.page", &self.register.as_ref().map(|register| register.page.clone())),
+            (
+                "whoami.url",
+                &self.whoami.as_ref().map(|whoami| whoami.url.clone()),
+            ),
+            (
+                "register.page",
+                &self.register.as_ref().map(|register| register.page.clone()),
+            ),
         ] {
             text.as_ref().map_or(Ok(()), |text| url(field, text))?;
         }
-        if !matches!(self.redirect.host.as_str(), "127.0.0.1" | "[::1]" | "localhost") {
+        if !matches!(
+            self.redirect.host.as_str(),
+            "127.0.0.1" | "[::1]" | "localhost"
+        ) {
             return Err("redirect.host must be 127.0.0.1, [::1] or localhost".into());
         }
         let path_char = |c: char| c.is_ascii_alphanumeric() || "/-_.~".contains(c);
@@ -308,25 +329,50 @@ impl OAuthSpec {
         if self.scope_separator != " " && self.scope_separator != "," {
             return Err("scope_separator must be a space or a comma".into());
         }
-        if self.revoke.as_ref().is_some_and(|revoke| revoke.style != RevokeStyle::None) && self.revocation_endpoint.is_none() {
+        if self
+            .revoke
+            .as_ref()
+            .is_some_and(|revoke| revoke.style != RevokeStyle::None)
+            && self.revocation_endpoint.is_none()
+        {
             return Err("revoke needs a revocation_endpoint".into());
         }
-        self.headers.iter().try_for_each(|header| header.check(&["token"])).map_err(|reason| format!("headers: {reason}"))?;
+        self.headers
+            .iter()
+            .try_for_each(|header| header.check(&["token"]))
+            .map_err(|reason| format!("headers: {reason}"))?;
         if !self.headers.is_empty() && !self.headers.iter().any(|header| header.uses("token")) {
             return Err("headers: none of them holds the token".into());
         }
-        self.env.iter().try_for_each(|name| check_variable(name)).map_err(|reason| format!("env: {reason}"))?;
+        self.env
+            .iter()
+            .try_for_each(|name| check_variable(name))
+            .map_err(|reason| format!("env: {reason}"))?;
         let asked = self.authorize_params.keys().chain(&self.scope_param);
-        if let Some(own) = asked.into_iter().find(|name| OWN_PARAMETERS.contains(&name.as_str())) {
+        if let Some(own) = asked
+            .into_iter()
+            .find(|name| OWN_PARAMETERS.contains(&name.as_str()))
+        {
             return Err(format!("the parameter `{own}` is this program's to set"));
         }
         let query = trusted_url(&self.authorization_endpoint).map_err(|error| error.to_string())?;
-        if let Some((own, _)) = query.query_pairs().find(|(name, _)| OWN_PARAMETERS.contains(&name.as_ref())) {
-            return Err(format!("authorization_endpoint holds the parameter `{own}`, which is this program's to set"));
+        if let Some((own, _)) = query
+            .query_pairs()
+            .find(|(name, _)| OWN_PARAMETERS.contains(&name.as_ref()))
+        {
+            return Err(format!(
+                "authorization_endpoint holds the parameter `{own}`, which is this program's to set"
+            ));
         }
         // Such a token is of no use as a bearer token, or must not be used as one.
-        match self.token_types.iter().find(|kind| ["dpop", "mac", "pop"].contains(&kind.to_ascii_lowercase().as_str())) {
-            Some(kind) => Err(format!("token_types: a token of the type `{kind}` is no bearer token")),
+        match self
+            .token_types
+            .iter()
+            .find(|kind| ["dpop", "mac", "pop"].contains(&kind.to_ascii_lowercase().as_str()))
+        {
+            Some(kind) => Err(format!(
+                "token_types: a token of the type `{kind}` is no bearer token"
+            )),
             None => Ok(()),
         }
     }

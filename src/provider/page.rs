@@ -221,17 +221,32 @@ pub fn page() -> String {
 }
 
 fn table(schema: &Value, table: &Value, title: &str, text: &mut String) {
-    text.push_str(&format!(".SH \"{}\"\n", title.to_uppercase().replace("NAME", "name")));
-    let required: Vec<&str> = table["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    text.push_str(&format!(
+        ".SH \"{}\"\n",
+        title.to_uppercase().replace("NAME", "name")
+    ));
+    let required: Vec<&str> = table["required"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .collect();
     for (name, field) in table["properties"].as_object().unwrap() {
-        let must = if required.contains(&name.as_str()) { ", required" } else { "" };
+        let must = if required.contains(&name.as_str()) {
+            ", required"
+        } else {
+            ""
+        };
         text.push_str(&format!(
             ".TP\n.B {name}\n({}{must})\n{}\n",
             kind(schema, field),
             escape(field["description"].as_str().unwrap_or_default())
         ));
         for (value, meaning) in choices(schema, field) {
-            text.push_str(&format!(".RS\n.TP\n.B \"{value}\"\n{}\n.RE\n", escape(&meaning)));
+            text.push_str(&format!(
+                ".RS\n.TP\n.B \"{value}\"\n{}\n.RE\n",
+                escape(&meaning)
+            ));
         }
     }
 }
@@ -244,7 +259,11 @@ fn kind(schema: &Value, field: &Value) -> String {
     }
     let kinds: Vec<&str> = match &field["type"] {
         Value::String(kind) => vec![kind.as_str()],
-        Value::Array(kinds) => kinds.iter().filter_map(Value::as_str).filter(|kind| *kind != "null").collect(),
+        Value::Array(kinds) => kinds
+            .iter()
+            .filter_map(Value::as_str)
+            .filter(|kind| *kind != "null")
+            .collect(),
         _ => Vec::new(),
     };
     match kinds.first().copied() {
@@ -253,7 +272,10 @@ fn kind(schema: &Value, field: &Value) -> String {
         Some("boolean") => "true or false".into(),
         Some("array") => format!(
             "list of {}",
-            kind(schema, &field["items"]).replace("table", "tables").replace("text", "texts").replace("number", "numbers")
+            kind(schema, &field["items"])
+                .replace("table", "tables")
+                .replace("text", "texts")
+                .replace("number", "numbers")
         ),
         _ => "table".into(),
     }
@@ -263,7 +285,10 @@ fn resolve<'a>(schema: &'a Value, field: &'a Value) -> &'a Value {
     if let Some(name) = field["$ref"].as_str() {
         return &schema["$defs"][name.trim_start_matches("#/$defs/")];
     }
-    match field["anyOf"].as_array().and_then(|choices| choices.first()) {
+    match field["anyOf"]
+        .as_array()
+        .and_then(|choices| choices.first())
+    {
         Some(choice) => resolve(schema, choice),
         None => field,
     }
@@ -271,24 +296,50 @@ fn resolve<'a>(schema: &'a Value, field: &'a Value) -> &'a Value {
 
 /// The values of a field that has but a few.
 fn choices(schema: &Value, field: &Value) -> Vec<(String, String)> {
-    let choices = resolve(schema, field)["oneOf"].as_array().into_iter().flatten();
-    let one = |choice: &Value| Some((choice["const"].as_str()?.to_owned(), choice["description"].as_str().unwrap_or_default().to_owned()));
+    let choices = resolve(schema, field)["oneOf"]
+        .as_array()
+        .into_iter()
+        .flatten();
+    let one = |choice: &Value| {
+        Some((
+            choice["const"].as_str()?.to_owned(),
+            choice["description"]
+                .as_str()
+                .unwrap_or_default()
+                .to_owned(),
+        ))
+    };
     choices.filter_map(one).collect()
 }
 
 fn escape(text: &str) -> String {
     let text = text.replace('\\', "\\e").replace('-', "\\-");
     text.lines()
-        .map(|line| if line.starts_with(['.', '\'']) { format!("\\&{line}") } else { line.to_owned() })
+        .map(|line| {
+            if line.starts_with(['.', '\'']) {
+                format!("\\&{line}")
+            } else {
+                line.to_owned()
+            }
+        })
         .collect::<Vec<_>>()
         .join("\n")
 }
 
 #[test]
 fn the_example_of_the_page_is_a_row() {
-    let example = HEAD.split(".nf\n").nth(1).unwrap().split("\n.fi").next().unwrap().replace("\\-", "-");
+    let example = HEAD
+        .split(".nf\n")
+        .nth(1)
+        .unwrap()
+        .split("\n.fi")
+        .next()
+        .unwrap()
+        .replace("\\-", "-");
     let row: Row = toml::from_str(&example).unwrap();
     row.example().unwrap();
     let home = tempfile::tempdir().unwrap();
-    Catalogue::new(&crate::config::Paths::in_one(home.path())).add(&row).unwrap();
+    Catalogue::new(&crate::config::Paths::in_one(home.path()))
+        .add(&row)
+        .unwrap();
 }

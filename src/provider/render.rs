@@ -44,7 +44,10 @@ impl Template {
     }
 
     fn split(&self) -> Result<(&str, &str), String> {
-        let (name, value) = self.0.split_once(':').ok_or_else(|| format!("`{}` is not `Name: value`", self.0))?;
+        let (name, value) = self
+            .0
+            .split_once(':')
+            .ok_or_else(|| format!("`{}` is not `Name: value`", self.0))?;
         // RFC 9110 section 5.6.2: a field name is a token.
         let token = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
         if name.is_empty() || !name.chars().all(token) {
@@ -64,7 +67,10 @@ impl Template {
                 return Err(format!("`{forbidden}` cannot be set by a template"));
             }
         }
-        if !value.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ') {
+        if !value
+            .bytes()
+            .all(|byte| byte.is_ascii_graphic() || byte == b' ')
+        {
             return Err(format!("the value of `{name}` is not plain ASCII text"));
         }
         let parts = pieces(value).map_err(|error| error.to_string())?;
@@ -74,8 +80,14 @@ impl Template {
                 Piece::Part(part) => &[*part],
                 Piece::Basic(user, password) => &[*user, *password],
             };
-            if let Some(unknown) = used.iter().find(|used| !used.is_empty() && !used.starts_with('=') && !names.contains(used)) {
-                return Err(format!("`{{{unknown}}}` is not one of its parts ({})", names.join(", ")));
+            if let Some(unknown) = used
+                .iter()
+                .find(|used| !used.is_empty() && !used.starts_with('=') && !names.contains(used))
+            {
+                return Err(format!(
+                    "`{{{unknown}}}` is not one of its parts ({})",
+                    names.join(", ")
+                ));
             }
         }
         Ok(())
@@ -83,7 +95,11 @@ impl Template {
 
     /// Whether the part called `name` is in it.
     pub fn uses(&self, name: &str) -> bool {
-        let pieces = self.split().ok().and_then(|(_, value)| pieces(value).ok()).unwrap_or_default();
+        let pieces = self
+            .split()
+            .ok()
+            .and_then(|(_, value)| pieces(value).ok())
+            .unwrap_or_default();
         pieces.iter().any(|piece| match piece {
             Piece::Text(_) => false,
             Piece::Part(part) => *part == name,
@@ -106,11 +122,18 @@ impl Template {
         }
         // curl takes a blank value for "no such header", and HTTP drops spaces at both ends (RFC 9110 section 5.5).
         if text.trim_matches(' ') != text || text.is_empty() {
-            return Err(RenderError::Template(format!("the value of `{name}` is blank, or begins or ends with a space")));
+            return Err(RenderError::Template(format!(
+                "the value of `{name}` is blank, or begins or ends with a space"
+            )));
         }
         let value = Secret::new(text);
-        value.check(Alphabet::Printable).map_err(|error| RenderError::Template(format!("the value of `{name}` {error}")))?;
-        Ok(Header { name: name.to_owned(), value })
+        value
+            .check(Alphabet::Printable)
+            .map_err(|error| RenderError::Template(format!("the value of `{name}` {error}")))?;
+        Ok(Header {
+            name: name.to_owned(),
+            value,
+        })
     }
 }
 
@@ -118,7 +141,10 @@ fn find<'a>(part: &'a str, parts: &'a BTreeMap<String, Secret>) -> Result<&'a st
     match part.strip_prefix('=') {
         Some(word) => Ok(word),
         None if part.is_empty() => Ok(""),
-        None => parts.get(part).map(Secret::expose).ok_or_else(|| RenderError::Missing(part.to_owned())),
+        None => parts
+            .get(part)
+            .map(Secret::expose)
+            .ok_or_else(|| RenderError::Missing(part.to_owned())),
     }
 }
 
@@ -137,12 +163,16 @@ fn pieces(value: &str) -> Result<Vec<Piece<'_>>, RenderError> {
         found.push(Piece::Text(before));
         found.push(match inside.strip_prefix("basic:") {
             Some(pair) => {
-                let (user, password) = pair
-                    .split_once(':')
-                    .ok_or_else(|| RenderError::Template("`{basic:…}` needs two parts, like `{basic:user:password}`".into()))?;
+                let (user, password) = pair.split_once(':').ok_or_else(|| {
+                    RenderError::Template(
+                        "`{basic:…}` needs two parts, like `{basic:user:password}`".into(),
+                    )
+                })?;
                 Piece::Basic(user, password)
             }
-            None if inside.is_empty() => return Err(RenderError::Template("`{}` names no part".into())),
+            None if inside.is_empty() => {
+                return Err(RenderError::Template("`{}` names no part".into()));
+            }
             None => Piece::Part(inside),
         });
         rest = behind;
@@ -155,8 +185,14 @@ fn pieces(value: &str) -> Result<Vec<Piece<'_>>, RenderError> {
 ///
 /// # Errors
 /// A part is missing or a template is wrong.
-pub fn render(templates: &[Template], parts: &BTreeMap<String, Secret>) -> Result<Vec<Header>, RenderError> {
-    templates.iter().map(|template| template.render(parts)).collect()
+pub fn render(
+    templates: &[Template],
+    parts: &BTreeMap<String, Secret>,
+) -> Result<Vec<Header>, RenderError> {
+    templates
+        .iter()
+        .map(|template| template.render(parts))
+        .collect()
 }
 
 #[cfg(test)]
@@ -165,32 +201,67 @@ mod tests {
     use proptest::prelude::*;
 
     fn parts() -> BTreeMap<String, Secret> {
-        [("key", "k 1"), ("user", "me"), ("pass", "p:w")].map(|(name, value)| (name.to_owned(), Secret::new(value))).into()
+        [("key", "k 1"), ("user", "me"), ("pass", "p:w")]
+            .map(|(name, value)| (name.to_owned(), Secret::new(value)))
+            .into()
     }
 
     fn rendered(template: &str) -> Result<String, RenderError> {
         let headers = render(&[Template::new(template)], &parts())?;
-        Ok(headers.iter().map(|header| format!("{}: {}", header.name, header.value.expose())).collect())
+        Ok(headers
+            .iter()
+            .map(|header| format!("{}: {}", header.name, header.value.expose()))
+            .collect())
     }
 
     #[test]
     fn templates_become_headers() {
         assert_eq!(rendered("X-API-Key: {key}").unwrap(), "X-API-Key: k 1");
-        assert_eq!(rendered("Authorization:Token token={key};x").unwrap(), "Authorization: Token token=k 1;x");
-        assert_eq!(rendered("Authorization: Basic {basic:user:pass}").unwrap(), "Authorization: Basic bWU6cDp3");
-        assert_eq!(rendered("Authorization: Basic {basic:user:}").unwrap(), "Authorization: Basic bWU6");
-        assert_eq!(rendered("version: 2023-06-01").unwrap(), "version: 2023-06-01");
+        assert_eq!(
+            rendered("Authorization:Token token={key};x").unwrap(),
+            "Authorization: Token token=k 1;x"
+        );
+        assert_eq!(
+            rendered("Authorization: Basic {basic:user:pass}").unwrap(),
+            "Authorization: Basic bWU6cDp3"
+        );
+        assert_eq!(
+            rendered("Authorization: Basic {basic:user:}").unwrap(),
+            "Authorization: Basic bWU6"
+        );
+        assert_eq!(
+            rendered("version: 2023-06-01").unwrap(),
+            "version: 2023-06-01"
+        );
     }
 
     #[test]
     fn wrong_templates_say_why() {
-        assert_eq!(rendered("X: {none}").unwrap_err(), RenderError::Missing("none".into()));
-        for bad in ["no colon", "X: {", "X: {}", "X: {basic:user}", ": {key}", "X Y: {key}"] {
+        assert_eq!(
+            rendered("X: {none}").unwrap_err(),
+            RenderError::Missing("none".into())
+        );
+        for bad in [
+            "no colon",
+            "X: {",
+            "X: {}",
+            "X: {basic:user}",
+            ": {key}",
+            "X Y: {key}",
+        ] {
             assert!(rendered(bad).is_err(), "{bad}");
         }
-        assert!(Template::new("X: {basic:user:nobody}").check(&["user"]).is_err());
+        assert!(
+            Template::new("X: {basic:user:nobody}")
+                .check(&["user"])
+                .is_err()
+        );
         assert!(Template::new("host: {key}").check(&["key"]).is_err());
-        assert!(Template::new("X: {key}\r\nEvil: 1").check(&["key"]).is_err());
+        assert!(
+            Template::new("X: {key}\r\nEvil: 1")
+                .check(&["key"])
+                .is_err()
+        );
     }
 
     proptest! {

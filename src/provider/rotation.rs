@@ -263,10 +263,23 @@ pub struct List {
 impl Recipe {
     /// Every call in it.
     pub fn calls(&self) -> impl Iterator<Item = (&'static str, &Call)> {
-        let create = self.create.iter().flat_map(|create| [("create.call", Some(&create.call)), ("create.value", create.value.as_ref())]);
+        let create = self.create.iter().flat_map(|create| {
+            [
+                ("create.call", Some(&create.call)),
+                ("create.value", create.value.as_ref()),
+            ]
+        });
         [
-            ("session.call", self.session.as_ref().map(|session| &session.call)),
-            ("identify.call", self.identify.as_ref().and_then(|identify| identify.call.as_ref())),
+            (
+                "session.call",
+                self.session.as_ref().map(|session| &session.call),
+            ),
+            (
+                "identify.call",
+                self.identify
+                    .as_ref()
+                    .and_then(|identify| identify.call.as_ref()),
+            ),
             ("read", self.read.as_ref()),
             ("list.call", self.list.as_ref().map(|list| &list.call)),
             ("verify", self.verify.as_ref()),
@@ -283,10 +296,15 @@ impl Recipe {
     }
 
     pub(super) fn urls_mut(&mut self) -> impl Iterator<Item = &mut String> {
-        let create = self.create.iter_mut().flat_map(|create| [Some(&mut create.call), create.value.as_mut()]);
+        let create = self
+            .create
+            .iter_mut()
+            .flat_map(|create| [Some(&mut create.call), create.value.as_mut()]);
         [
             self.session.as_mut().map(|session| &mut session.call),
-            self.identify.as_mut().and_then(|identify| identify.call.as_mut()),
+            self.identify
+                .as_mut()
+                .and_then(|identify| identify.call.as_mut()),
             self.read.as_mut(),
             self.list.as_mut().map(|list| &mut list.call),
             self.verify.as_mut(),
@@ -300,17 +318,31 @@ impl Recipe {
 
     /// What must hold of it, beside the parts of the key it is for.
     pub(super) fn check(&self) -> Result<(), String> {
-        let needs = |field: &str, there: bool| if there { Ok(()) } else { Err(format!("{field}: a rotation of this kind needs it")) };
+        let needs = |field: &str, there: bool| {
+            if there {
+                Ok(())
+            } else {
+                Err(format!("{field}: a rotation of this kind needs it"))
+            }
+        };
         match self.kind {
             RotationKind::Roll => needs("create", self.create.is_some())?,
             RotationKind::CreateRevoke => {
-                needs("create", self.create.as_ref().is_some_and(|create| create.id.is_some()))?;
+                needs(
+                    "create",
+                    self.create
+                        .as_ref()
+                        .is_some_and(|create| create.id.is_some()),
+                )?;
                 needs("list", self.list.is_some())?;
                 needs("revoke", self.revoke.is_some())?;
             }
             RotationKind::TwoSlot => {
                 needs("create", self.create.is_some())?;
-                needs("list.value", self.list.as_ref().is_some_and(|list| list.value.is_some()))?;
+                needs(
+                    "list.value",
+                    self.list.as_ref().is_some_and(|list| list.value.is_some()),
+                )?;
                 needs("slots: two names", self.slots.len() == 2)?;
             }
             RotationKind::DisableOnly => needs("revoke", self.revoke.is_some())?,
@@ -318,13 +350,23 @@ impl Recipe {
             RotationKind::Command => needs("program", !self.program.is_empty())?,
         }
         for (field, call) in self.calls() {
-            call.check(&self.settings).map_err(|reason| format!("{field}: {reason}"))?;
+            call.check(&self.settings)
+                .map_err(|reason| format!("{field}: {reason}"))?;
         }
-        if self.session.as_ref().is_some_and(|session| !session.call.bare) {
+        if self
+            .session
+            .as_ref()
+            .is_some_and(|session| !session.call.bare)
+        {
             return Err("session.call: it must be `bare`".into());
         }
-        if let Some(pattern) = self.identify.as_ref().and_then(|identify| identify.pattern.as_ref()) {
-            regex_lite::Regex::new(pattern).map_err(|error| format!("identify.pattern: {error}"))?;
+        if let Some(pattern) = self
+            .identify
+            .as_ref()
+            .and_then(|identify| identify.pattern.as_ref())
+        {
+            regex_lite::Regex::new(pattern)
+                .map_err(|error| format!("identify.pattern: {error}"))?;
         }
         Ok(())
     }

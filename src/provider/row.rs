@@ -95,35 +95,72 @@ impl Row {
     /// # Errors
     /// Says which field is wrong and why.
     pub fn resolve(&self, values: &BTreeMap<String, String>) -> Result<Self, ProviderError> {
-        let invalid = |reason: String| ProviderError::Invalid { row: self.name.clone(), reason };
+        let invalid = |reason: String| ProviderError::Invalid {
+            row: self.name.clone(),
+            reason,
+        };
         check_part(&self.name, "")?;
-        let mut known: BTreeMap<&str, &str> =
-            self.variables.iter().filter_map(|(name, variable)| Some((name.as_str(), variable.default.as_deref()?))).collect();
-        let settings: Vec<&String> = self.rotation.iter().flat_map(|recipe| recipe.settings.keys()).collect();
+        let mut known: BTreeMap<&str, &str> = self
+            .variables
+            .iter()
+            .filter_map(|(name, variable)| Some((name.as_str(), variable.default.as_deref()?)))
+            .collect();
+        let settings: Vec<&String> = self
+            .rotation
+            .iter()
+            .flat_map(|recipe| recipe.settings.keys())
+            .collect();
         for (name, value) in values {
             if settings.contains(&name) {
-                check_setting(value)
-                    .map_err(|reason| ProviderError::Variable { row: self.name.clone(), reason: format!("`{name}` {reason}") })?;
+                check_setting(value).map_err(|reason| ProviderError::Variable {
+                    row: self.name.clone(),
+                    reason: format!("`{name}` {reason}"),
+                })?;
                 continue;
             }
             if !self.variables.contains_key(name) {
-                let names: Vec<_> = self.variables.keys().chain(settings).map(String::as_str).collect();
-                let known = if names.is_empty() { "it has none".into() } else { format!("it has {}", names.join(", ")) };
+                let names: Vec<_> = self
+                    .variables
+                    .keys()
+                    .chain(settings)
+                    .map(String::as_str)
+                    .collect();
+                let known = if names.is_empty() {
+                    "it has none".into()
+                } else {
+                    format!("it has {}", names.join(", "))
+                };
                 let reason = format!("no variable is called `{name}` ({known})");
-                return Err(ProviderError::Variable { row: self.name.clone(), reason });
+                return Err(ProviderError::Variable {
+                    row: self.name.clone(),
+                    reason,
+                });
             }
             // A host, a tenant or a site: nothing that could change what a URL means.
             let plain = |c: char| c.is_ascii_alphanumeric() || ".-_:".contains(c);
             let labels = value.split('.').all(|label| !label.is_empty());
             if !labels || value.len() > 253 || !value.chars().all(plain) {
                 let reason = format!("the value of `{name}` must be a host name or a plain word");
-                return Err(ProviderError::Variable { row: self.name.clone(), reason });
+                return Err(ProviderError::Variable {
+                    row: self.name.clone(),
+                    reason,
+                });
             }
             known.insert(name, value);
         }
-        if let Some((name, variable)) = self.variables.iter().find(|(name, _)| !known.contains_key(name.as_str())) {
-            let reason = format!("it needs a value for `{name}`: {}; give `--set {name}=VALUE`", variable.help);
-            return Err(ProviderError::Variable { row: self.name.clone(), reason });
+        if let Some((name, variable)) = self
+            .variables
+            .iter()
+            .find(|(name, _)| !known.contains_key(name.as_str()))
+        {
+            let reason = format!(
+                "it needs a value for `{name}`: {}; give `--set {name}=VALUE`",
+                variable.help
+            );
+            return Err(ProviderError::Variable {
+                row: self.name.clone(),
+                reason,
+            });
         }
         let fill = |text: &mut String| {
             for (name, value) in &known {
@@ -139,7 +176,10 @@ impl Row {
             key.urls_mut().for_each(fill);
         }
         row.manager_origins.iter_mut().for_each(fill);
-        row.rotation.iter_mut().flat_map(Recipe::urls_mut).for_each(fill);
+        row.rotation
+            .iter_mut()
+            .flat_map(Recipe::urls_mut)
+            .for_each(fill);
         row.check().map_err(invalid)?;
         Ok(row)
     }
@@ -149,20 +189,32 @@ impl Row {
     /// # Errors
     /// As for [`Row::resolve`].
     pub fn example(&self) -> Result<Self, ProviderError> {
-        let given = self.variables.iter().filter(|(_, variable)| variable.default.is_none());
-        self.resolve(&given.map(|(name, _)| (name.clone(), format!("{name}.example"))).collect())
+        let given = self
+            .variables
+            .iter()
+            .filter(|(_, variable)| variable.default.is_none());
+        self.resolve(
+            &given
+                .map(|(name, _)| (name.clone(), format!("{name}.example")))
+                .collect(),
+        )
     }
 
     fn check(&self) -> Result<(), String> {
         if self.oauth.is_none() && self.key.is_none() {
             return Err("it needs an [oauth] or a [key] table".into());
         }
-        if self.title.is_empty() || self.title.len() > 80 || self.title.chars().any(char::is_control) {
+        if self.title.is_empty()
+            || self.title.len() > 80
+            || self.title.chars().any(char::is_control)
+        {
             return Err("`title` must be a line of at most 80 characters".into());
         }
         let origins = self.bound_origins()?;
         if self.origins.is_empty() {
-            return Err("`origins` must name at least one place its credentials may be sent to".into());
+            return Err(
+                "`origins` must name at least one place its credentials may be sent to".into(),
+            );
         }
         if let Some(oauth) = &self.oauth {
             oauth.check().map_err(|reason| format!("oauth.{reason}"))?;
@@ -171,8 +223,16 @@ impl Row {
             key.check().map_err(|reason| format!("key.{reason}"))?;
         }
         // Requests of our own carry the credential as well: they go where it belongs, like all others.
-        let key_check = self.key.as_ref().and_then(|key| key.check.as_ref()).map(|check| ("key.check.url", &check.url));
-        let whoami = self.oauth.as_ref().and_then(|oauth| oauth.whoami.as_ref()).map(|whoami| ("oauth.whoami.url", &whoami.url));
+        let key_check = self
+            .key
+            .as_ref()
+            .and_then(|key| key.check.as_ref())
+            .map(|check| ("key.check.url", &check.url));
+        let whoami = self
+            .oauth
+            .as_ref()
+            .and_then(|oauth| oauth.whoami.as_ref())
+            .map(|whoami| ("oauth.whoami.url", &whoami.url));
         for (field, text) in [key_check, whoami].into_iter().flatten() {
             let url = trusted_url(text).map_err(|error| format!("{field}: {error}"))?;
             if !origins.iter().any(|origin| origin.covers(&url)) {
@@ -187,7 +247,10 @@ impl Row {
     /// # Errors
     /// One of them is not an origin.
     pub fn bound_origins(&self) -> Result<Vec<Origin>, String> {
-        self.origins.iter().map(|text| text.parse().map_err(|error| format!("origins: {error}"))).collect()
+        self.origins
+            .iter()
+            .map(|text| text.parse().map_err(|error| format!("origins: {error}")))
+            .collect()
     }
 
     /// Whether its recipes can be followed. Not asked for where a key is only handed out, which is often.
@@ -195,16 +258,26 @@ impl Row {
     /// # Errors
     /// Says which field is wrong and why.
     pub fn check_rotation(&self) -> Result<(), ProviderError> {
-        let check = |(number, recipe): (usize, &Recipe)| recipe.check().map_err(|reason| format!("rotation[{number}].{reason}"));
+        let check = |(number, recipe): (usize, &Recipe)| {
+            recipe
+                .check()
+                .map_err(|reason| format!("rotation[{number}].{reason}"))
+        };
         let checked = self.rotation.iter().enumerate().try_for_each(check);
-        checked.map_err(|reason| ProviderError::Invalid { row: self.name.clone(), reason })
+        checked.map_err(|reason| ProviderError::Invalid {
+            row: self.name.clone(),
+            reason,
+        })
     }
 
     /// The recipe for a key with these parts.
     pub fn recipe(&self, parts: &Parts) -> Option<&Recipe> {
         self.rotation.iter().find(|recipe| {
             recipe.when.as_ref().is_none_or(|when| {
-                let value = parts.get(&when.part).map(Secret::expose).unwrap_or_default();
+                let value = parts
+                    .get(&when.part)
+                    .map(Secret::expose)
+                    .unwrap_or_default();
                 when.prefixes.iter().any(|prefix| value.starts_with(prefix))
             })
         })
@@ -212,21 +285,41 @@ impl Row {
 
     /// The header templates for a login's access token (RFC 6750 section 2.1 unless the row says otherwise).
     pub fn login_headers(&self) -> Vec<Template> {
-        let own = self.oauth.as_ref().map(|oauth| oauth.headers.clone()).unwrap_or_default();
-        if own.is_empty() { vec![Template::bearer()] } else { own }
+        let own = self
+            .oauth
+            .as_ref()
+            .map(|oauth| oauth.headers.clone())
+            .unwrap_or_default();
+        if own.is_empty() {
+            vec![Template::bearer()]
+        } else {
+            own
+        }
     }
 
     /// A digest of how a credential of this row is handed out: header templates, variables, parts and their order.
     pub fn shape(&self, kind: Kind) -> String {
         let text = match kind {
             Kind::Login => {
-                let env = self.oauth.as_ref().map(|oauth| oauth.env.as_slice()).unwrap_or_default();
+                let env = self
+                    .oauth
+                    .as_ref()
+                    .map(|oauth| oauth.env.as_slice())
+                    .unwrap_or_default();
                 serde_json::json!([self.login_headers(), env])
             }
             Kind::Key => {
                 let key = self.key.as_ref();
-                let parts: Vec<&str> = key.iter().flat_map(|key| &key.parts).map(|part| part.name.as_str()).collect();
-                let mut shape = serde_json::json!([key.map(|key| &key.headers), key.map(|key| &key.env), parts]);
+                let parts: Vec<&str> = key
+                    .iter()
+                    .flat_map(|key| &key.parts)
+                    .map(|part| part.name.as_str())
+                    .collect();
+                let mut shape = serde_json::json!([
+                    key.map(|key| &key.headers),
+                    key.map(|key| &key.env),
+                    parts
+                ]);
                 // Who makes and ends its keys counts as much, and a program is run with them.
                 if let Some(shape) = shape.as_array_mut().filter(|_| !self.rotation.is_empty()) {
                     shape.push(serde_json::json!(self.rotation));
@@ -239,7 +332,10 @@ impl Row {
 
     /// The facts of a recipe that were seen in no source, and that a request is made of.
     pub fn unverified_in(&self, recipe: &Recipe) -> Vec<String> {
-        let prefix = recipe.name.as_ref().map_or_else(|| "rotation.".to_owned(), |name| format!("rotation.{name}."));
+        let prefix = recipe.name.as_ref().map_or_else(
+            || "rotation.".to_owned(),
+            |name| format!("rotation.{name}."),
+        );
         self.unverified
             .iter()
             .filter_map(|entry| entry.strip_prefix(&prefix))
@@ -286,11 +382,18 @@ mod tests {
         let resolved = row(ROW).resolve(&BTreeMap::new()).unwrap();
         assert_eq!(resolved.origins, ["https://api.acme.test"]);
         let set = |value: &str| row(ROW).resolve(&BTreeMap::from([("host".into(), value.into())]));
-        assert_eq!(set("example.com:8443").unwrap().origins, ["https://api.example.com:8443"]);
-        for bad in ["", "a/b", "a@b", "a?b", "a#b", "a b", "a\\b", "{host}", "a%2e", "..", ".a"] {
+        assert_eq!(
+            set("example.com:8443").unwrap().origins,
+            ["https://api.example.com:8443"]
+        );
+        for bad in [
+            "", "a/b", "a@b", "a?b", "a#b", "a b", "a\\b", "{host}", "a%2e", "..", ".a",
+        ] {
             assert!(set(bad).is_err(), "{bad}");
         }
-        let unknown = row(ROW).resolve(&BTreeMap::from([("port".into(), "1".into())])).unwrap_err();
+        let unknown = row(ROW)
+            .resolve(&BTreeMap::from([("port".into(), "1".into())]))
+            .unwrap_err();
         assert!(unknown.to_string().contains("it has host"), "{unknown}");
     }
 
@@ -298,14 +401,25 @@ mod tests {
     fn a_row_that_could_leak_is_refused() {
         for (from, to, says) in [
             ("https://api.{host}", "http://api.{host}", "https://"),
-            ("https://api.{host}", "https://api.{host}/path", "more than an origin"),
+            (
+                "https://api.{host}",
+                "https://api.{host}/path",
+                "more than an origin",
+            ),
             ("\"https://api.{host}\"", "", "at least one"),
             ("X-Key: {key}", "X-Key: {other}", "other"),
             ("X-Key: {key}", "X-Key", "Name: value"),
             ("X-Key: {key}", "Host: {key}", "Host"),
-            ("[key]", "[key]\ncheck = { url = \"https://evil.test/\" }", "outside"),
+            (
+                "[key]",
+                "[key]\ncheck = { url = \"https://evil.test/\" }",
+                "outside",
+            ),
         ] {
-            let error = row(&ROW.replace(from, to)).resolve(&BTreeMap::new()).unwrap_err().to_string();
+            let error = row(&ROW.replace(from, to))
+                .resolve(&BTreeMap::new())
+                .unwrap_err()
+                .to_string();
             assert!(error.contains(says), "{to}: {error}");
         }
     }

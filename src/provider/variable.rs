@@ -37,15 +37,29 @@ const ACTED_UPON: [&str; 26] = [
 /// # Errors
 /// Says which of the two it is not.
 pub fn check_variable(name: &str) -> Result<(), String> {
-    let first = name.chars().next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_');
+    let first = name
+        .chars()
+        .next()
+        .is_some_and(|c| c.is_ascii_alphabetic() || c == '_');
     if !first || !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
-        return Err(format!("`{}` cannot be the name of a variable", name.escape_default()));
+        return Err(format!(
+            "`{}` cannot be the name of a variable",
+            name.escape_default()
+        ));
     }
     let upper = name.to_ascii_uppercase();
     let acted_upon = ACTED_UPON.contains(&upper.as_str())
-        || ["LD_", "DYLD_", "AUTHCTL_"].iter().any(|prefix| upper.starts_with(prefix))
+        || ["LD_", "DYLD_", "AUTHCTL_"]
+            .iter()
+            .any(|prefix| upper.starts_with(prefix))
         || upper.ends_with("_PROXY");
-    if acted_upon { Err(format!("programs act upon the variable `{name}`: a secret has no place in it")) } else { Ok(()) }
+    if acted_upon {
+        Err(format!(
+            "programs act upon the variable `{name}`: a secret has no place in it"
+        ))
+    } else {
+        Ok(())
+    }
 }
 
 #[cfg(test)]
@@ -57,7 +71,20 @@ mod tests {
         for fine in ["GITHUB_TOKEN", "_x1", "key"] {
             assert_eq!(check_variable(fine), Ok(()));
         }
-        for bad in ["", "1X", "A B", "A=B", "A\nB", "A\0", "http_proxy", "ALL_PROXY", "LD_PRELOAD", "path", "AUTHCTL_HOME", "ENV"] {
+        for bad in [
+            "",
+            "1X",
+            "A B",
+            "A=B",
+            "A\nB",
+            "A\0",
+            "http_proxy",
+            "ALL_PROXY",
+            "LD_PRELOAD",
+            "path",
+            "AUTHCTL_HOME",
+            "ENV",
+        ] {
             assert!(check_variable(bad).is_err(), "{bad}");
         }
     }

@@ -69,8 +69,15 @@ pub enum CallError {
 impl CallError {
     /// The same with the secrets that were sent taken out of what the provider said: some answer with what they were asked.
     pub fn without<'s>(self, secrets: impl Iterator<Item = &'s Secret>) -> Self {
-        let secrets: Vec<&str> = secrets.map(Secret::expose).filter(|secret| !secret.is_empty()).collect();
-        let clean = |text: String| secrets.iter().fold(text, |text, secret| text.replace(secret, "…"));
+        let secrets: Vec<&str> = secrets
+            .map(Secret::expose)
+            .filter(|secret| !secret.is_empty())
+            .collect();
+        let clean = |text: String| {
+            secrets
+                .iter()
+                .fold(text, |text, secret| text.replace(secret, "…"))
+        };
         match self {
             Self::NotSent(text) => Self::NotSent(clean(text)),
             Self::Lost(text) => Self::Lost(clean(text)),
@@ -104,13 +111,23 @@ impl Api<'_> {
         if !caller.bound.covers(&url) {
             return Err(CallError::Elsewhere(url.origin().ascii_serialization()));
         }
-        let mut headers = if self.as_used { Vec::new() } else { render(&self.recipe.extra_headers, &Parts::new())? };
+        let mut headers = if self.as_used {
+            Vec::new()
+        } else {
+            render(&self.recipe.extra_headers, &Parts::new())?
+        };
         if !call.bare {
             headers.extend(self.authorization(&url, body.as_ref(), values, caller)?);
         }
         let host = url.host_str().unwrap_or_default().to_owned();
         let method = Some(call.method).filter(|_| body.is_none() || call.method != Method::Get);
-        let request = Request { url, method, body, headers, timeout: TIMEOUT };
+        let request = Request {
+            url,
+            method,
+            body,
+            headers,
+            timeout: TIMEOUT,
+        };
         let sent = self.keeper.network.run(async {
             tokio::select! {
                 sent = self.keeper.network.send(request) => sent,
@@ -123,8 +140,15 @@ impl Api<'_> {
             TransportError::Lost(reason) => CallError::Lost(format!("{host}: {reason}")),
         })?;
         tracing::debug!(host, status = reply.status, "the provider answered");
-        judge(call, &reply, self.wants_document)
-            .map_err(|error| error.without(caller.parts.values().chain(values.parts.values()).chain(&values.id)))
+        judge(call, &reply, self.wants_document).map_err(|error| {
+            error.without(
+                caller
+                    .parts
+                    .values()
+                    .chain(values.parts.values())
+                    .chain(&values.id),
+            )
+        })
     }
 
     fn authorization(
@@ -143,12 +167,20 @@ impl Api<'_> {
         }
         let mut parts = caller.parts.clone();
         if let Some(session) = &self.recipe.session {
-            let asked = Values { parts: caller.parts.clone(), ..values.clone() };
+            let asked = Values {
+                parts: caller.parts.clone(),
+                ..values.clone()
+            };
             let answer = self.call(&session.call, &asked, caller)?;
-            let token = text_at(&answer, &session.token).ok_or_else(|| CallError::Refused("it gives no session token".into()))?;
+            let token = text_at(&answer, &session.token)
+                .ok_or_else(|| CallError::Refused("it gives no session token".into()))?;
             parts.insert("session".into(), Secret::new(token));
         }
-        let templates = if self.recipe.headers.is_empty() { &caller.templates } else { &self.recipe.headers };
+        let templates = if self.recipe.headers.is_empty() {
+            &caller.templates
+        } else {
+            &self.recipe.headers
+        };
         Ok(render(templates, &parts)?)
     }
 }
@@ -160,18 +192,31 @@ fn judge(call: &Call, reply: &Reply, wants_document: bool) -> Result<Value, Call
         200..300 if !wants_document => Ok(Value::Null),
         200..300 => {
             let document = document.map_err(CallError::Lost)?;
-            let failed = call.failures.iter().filter_map(|pointer| document.pointer(pointer)).find(|found| is_filled(found));
+            let failed = call
+                .failures
+                .iter()
+                .filter_map(|pointer| document.pointer(pointer))
+                .find(|found| is_filled(found));
             match failed {
                 Some(found) => Err(CallError::Refused(reason(found))),
                 None => Ok(document),
             }
         }
         status if call.bad.contains(&status) => Err(CallError::Unauthorized(status)),
-        429 => Err(CallError::Busy { retry_after: reply.retry_after }),
+        429 => Err(CallError::Busy {
+            retry_after: reply.retry_after,
+        }),
         // A gateway may say this of a request that was acted upon.
-        status @ (408 | 425 | 500..) => Err(CallError::Lost(format!("it answered with status {status}"))),
-        403 => Err(CallError::Forbidden(document.map(|document| said(&document)).unwrap_or_default())),
-        status => Err(CallError::Refused(format!("status {status}{}", document.map(|document| said(&document)).unwrap_or_default()))),
+        status @ (408 | 425 | 500..) => {
+            Err(CallError::Lost(format!("it answered with status {status}")))
+        }
+        403 => Err(CallError::Forbidden(
+            document.map(|document| said(&document)).unwrap_or_default(),
+        )),
+        status => Err(CallError::Refused(format!(
+            "status {status}{}",
+            document.map(|document| said(&document)).unwrap_or_default()
+        ))),
     }
 }
 
@@ -180,7 +225,11 @@ fn read(call: &Call, body: &[u8]) -> Result<Value, String> {
     if text.trim().is_empty() {
         return Ok(Value::Null);
     }
-    if call.xml { xml::read(text) } else { serde_json::from_str(text).map_err(|_| "its answer is not JSON".to_owned()) }
+    if call.xml {
+        xml::read(text)
+    } else {
+        serde_json::from_str(text).map_err(|_| "its answer is not JSON".to_owned())
+    }
 }
 
 fn is_filled(value: &Value) -> bool {
@@ -205,18 +254,33 @@ fn said(document: &Value) -> String {
         "/errors/0",
     ];
     let found = places.iter().find_map(|pointer| text_at(document, pointer));
-    found.map(|text| format!(": {}", plain(&text))).unwrap_or_default()
+    found
+        .map(|text| format!(": {}", plain(&text)))
+        .unwrap_or_default()
 }
 
 fn reason(found: &Value) -> String {
-    let text = text_at(found, "/0/message").or_else(|| text_at(found, "/message")).or_else(|| found.as_str().map(str::to_owned));
+    let text = text_at(found, "/0/message")
+        .or_else(|| text_at(found, "/message"))
+        .or_else(|| found.as_str().map(str::to_owned));
     plain(&text.unwrap_or_else(|| "it names no reason".into()))
 }
 
 /// A stranger's sentence: short, and without what looks like a key in it.
 fn plain(text: &str) -> String {
-    let words = text.split_whitespace().map(|word| if word.len() > 24 && word.chars().any(|c| c.is_ascii_digit()) { "…" } else { word });
-    words.collect::<Vec<_>>().join(" ").chars().take(160).collect()
+    let words = text.split_whitespace().map(|word| {
+        if word.len() > 24 && word.chars().any(|c| c.is_ascii_digit()) {
+            "…"
+        } else {
+            word
+        }
+    });
+    words
+        .collect::<Vec<_>>()
+        .join(" ")
+        .chars()
+        .take(160)
+        .collect()
 }
 
 #[cfg(test)]
@@ -226,7 +290,16 @@ mod tests {
 
     fn judged(call: Value, status: u16, body: &str) -> Result<Value, CallError> {
         let call: Call = serde_json::from_value(call).unwrap();
-        judge(&call, &Reply { status, retry_after: None, date: None, body: body.as_bytes().to_vec() }, true)
+        judge(
+            &call,
+            &Reply {
+                status,
+                retry_after: None,
+                date: None,
+                body: body.as_bytes().to_vec(),
+            },
+            true,
+        )
     }
 
     #[test]
@@ -234,7 +307,10 @@ mod tests {
         let call = || json!({ "url": "https://a.test/", "failures": ["/errors"] });
         assert_eq!(judged(call(), 200, "{\"a\":1}").unwrap(), json!({ "a": 1 }));
         assert_eq!(judged(call(), 204, "").unwrap(), Value::Null);
-        assert_eq!(judged(call(), 200, "{\"errors\":[]}").unwrap(), json!({ "errors": [] }));
+        assert_eq!(
+            judged(call(), 200, "{\"errors\":[]}").unwrap(),
+            json!({ "errors": [] })
+        );
         for (status, body, nothing) in [
             (200, "{\"errors\":[{\"message\":\"no\"}]}", true),
             (200, "<html>", false),
@@ -244,11 +320,28 @@ mod tests {
             (404, "", true),
             (429, "", true),
         ] {
-            assert_eq!(judged(call(), status, body).unwrap_err().nothing_happened(), nothing, "{status} {body}");
+            assert_eq!(
+                judged(call(), status, body).unwrap_err().nothing_happened(),
+                nothing,
+                "{status} {body}"
+            );
         }
-        let told = judged(call(), 400, "{\"error\":\"not you, k-1\"}").unwrap_err().without([Secret::new("k-1")].iter());
-        assert_eq!(told.to_string(), "the provider refuses it: status 400: not you, …");
-        let error = judged(call(), 403, "{\"message\":\"missing scope for sk-0123456789012345678901234\"}").unwrap_err();
-        assert_eq!(error.to_string(), "the provider does not allow it (status 403: missing scope for …)");
+        let told = judged(call(), 400, "{\"error\":\"not you, k-1\"}")
+            .unwrap_err()
+            .without([Secret::new("k-1")].iter());
+        assert_eq!(
+            told.to_string(),
+            "the provider refuses it: status 400: not you, …"
+        );
+        let error = judged(
+            call(),
+            403,
+            "{\"message\":\"missing scope for sk-0123456789012345678901234\"}",
+        )
+        .unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "the provider does not allow it (status 403: missing scope for …)"
+        );
     }
 }

@@ -55,24 +55,53 @@ pub trait Backend {
 
 /// Which listed keys nobody has: made for one of the intents, in no slot. Without labels (`has_labels`), the one key that
 /// was not there before an intent and came into being about then; that is a guess, and two of them are none.
-pub fn orphans<'a>(listing: &'a Listing, slots: &Slots, has_labels: bool, about: SignedDuration) -> Vec<&'a Listed> {
+pub fn orphans<'a>(
+    listing: &'a Listing,
+    slots: &Slots,
+    has_labels: bool,
+    about: SignedDuration,
+) -> Vec<&'a Listed> {
     let kept = |id: &Secret| {
         let pending = slots.pending.iter().filter_map(|made| made.id.as_ref());
         let retiring = slots.retiring.iter().filter_map(|old| old.id.as_ref());
-        slots.active_id.iter().chain(pending).chain(retiring).any(|ours| ours.same_as(id.expose()))
+        slots
+            .active_id
+            .iter()
+            .chain(pending)
+            .chain(retiring)
+            .any(|ours| ours.same_as(id.expose()))
     };
-    let about_then = |created: Timestamp, making: &Making| created.duration_since(making.at).abs() <= about;
-    let is_new =
-        |key: &Listed, making: &Making| !making.known.is_empty() && !making.known.iter().any(|known| known.same_as(key.id.expose()));
+    let about_then =
+        |created: Timestamp, making: &Making| created.duration_since(making.at).abs() <= about;
+    let is_new = |key: &Listed, making: &Making| {
+        !making.known.is_empty()
+            && !making
+                .known
+                .iter()
+                .any(|known| known.same_as(key.id.expose()))
+    };
     let meant = |key: &Listed| {
-        slots.making.iter().any(|making| match (&key.label, key.created) {
-            (Some(label), _) if has_labels => *label == making.label,
-            (_, Some(created)) if !has_labels => is_new(key, making) && about_then(created, making),
-            _ => false,
-        })
+        slots
+            .making
+            .iter()
+            .any(|making| match (&key.label, key.created) {
+                (Some(label), _) if has_labels => *label == making.label,
+                (_, Some(created)) if !has_labels => {
+                    is_new(key, making) && about_then(created, making)
+                }
+                _ => false,
+            })
     };
-    let found: Vec<&Listed> = listing.keys.iter().filter(|key| !kept(&key.id) && meant(key)).collect();
-    if has_labels || found.len() == 1 { found } else { Vec::new() }
+    let found: Vec<&Listed> = listing
+        .keys
+        .iter()
+        .filter(|key| !kept(&key.id) && meant(key))
+        .collect();
+    if has_labels || found.len() == 1 {
+        found
+    } else {
+        Vec::new()
+    }
 }
 
 #[cfg(test)]
@@ -84,32 +113,79 @@ mod tests {
     }
 
     fn listed(id: &str, label: Option<&str>, created: Option<i64>) -> Listed {
-        Listed { id: Secret::new(id), label: label.map(str::to_owned), created: created.map(at), value: None }
+        Listed {
+            id: Secret::new(id),
+            label: label.map(str::to_owned),
+            created: created.map(at),
+            value: None,
+        }
     }
 
     #[test]
     fn only_what_was_meant_and_nobody_has_is_an_orphan() {
         let slots = Slots {
             active_id: Some(Secret::new("1")),
-            pending: Some(Made { parts: Parts::new(), id: Some(Secret::new("2")), at: at(0), expires: None }),
-            making: vec![Making { label: "l".into(), known: vec![Secret::new("1"), Secret::new("8")], at: at(1000), roll: false }],
+            pending: Some(Made {
+                parts: Parts::new(),
+                id: Some(Secret::new("2")),
+                at: at(0),
+                expires: None,
+            }),
+            making: vec![Making {
+                label: "l".into(),
+                known: vec![Secret::new("1"), Secret::new("8")],
+                at: at(1000),
+                roll: false,
+            }],
             ..Slots::of(Parts::new())
         };
         let found = |slots: &Slots, has_labels, keys: Vec<Listed>| -> Vec<String> {
-            let listing = Listing { keys, is_partial: false };
+            let listing = Listing {
+                keys,
+                is_partial: false,
+            };
             let orphans = orphans(&listing, slots, has_labels, SignedDuration::from_mins(10));
-            orphans.into_iter().map(|key| key.id.expose().to_owned()).collect()
+            orphans
+                .into_iter()
+                .map(|key| key.id.expose().to_owned())
+                .collect()
         };
-        let keys =
-            vec![listed("1", Some("l"), None), listed("2", Some("l"), None), listed("3", Some("l"), None), listed("4", Some("x"), None)];
+        let keys = vec![
+            listed("1", Some("l"), None),
+            listed("2", Some("l"), None),
+            listed("3", Some("l"), None),
+            listed("4", Some("x"), None),
+        ];
         assert_eq!(found(&slots, true, keys), ["3"]);
         let keys = || {
-            vec![listed("1", None, Some(1001)), listed("5", None, Some(990)), listed("7", None, Some(9000)), listed("8", None, Some(1001))]
+            vec![
+                listed("1", None, Some(1001)),
+                listed("5", None, Some(990)),
+                listed("7", None, Some(9000)),
+                listed("8", None, Some(1001)),
+            ]
         };
-        assert_eq!(found(&slots, false, keys()), ["5"], "a clock that is behind");
-        assert!(found(&slots, true, keys()).is_empty(), "an item without its label is nobody's");
+        assert_eq!(
+            found(&slots, false, keys()),
+            ["5"],
+            "a clock that is behind"
+        );
+        assert!(
+            found(&slots, true, keys()).is_empty(),
+            "an item without its label is nobody's"
+        );
         let two = [keys(), vec![listed("9", None, Some(1002))]].concat();
         assert!(found(&slots, false, two).is_empty(), "two are no answer");
-        assert!(found(&Slots { making: Vec::new(), ..slots }, false, keys()).is_empty());
+        assert!(
+            found(
+                &Slots {
+                    making: Vec::new(),
+                    ..slots
+                },
+                false,
+                keys()
+            )
+            .is_empty()
+        );
     }
 }

@@ -68,7 +68,9 @@ pub enum Error {
         reason: String,
     },
     /// The old key ended, and the new one was never seen.
-    #[error("the key `{name}` was replaced at the provider, and the answer with the new one was lost")]
+    #[error(
+        "the key `{name}` was replaced at the provider, and the answer with the new one was lost"
+    )]
     Dead {
         /// Which.
         name: Name,
@@ -145,18 +147,29 @@ impl Error {
                 Self::Refused { name, reason, hint }
             }
             CallError::Fill(super::fill::FillError::NotSet(setting)) => {
-                let hint = Some(format!("run `authctl key set {name} --set {setting}=VALUE`"));
+                let hint = Some(format!(
+                    "run `authctl key set {name} --set {setting}=VALUE`"
+                ));
                 Self::Refused { name, reason, hint }
             }
             CallError::Fill(super::fill::FillError::NotRead(field)) if field == "id" => {
-                let hint = Some(format!("find it on the provider's page, then run `authctl key set {name} --id ID`"));
+                let hint = Some(format!(
+                    "find it on the provider's page, then run `authctl key set {name} --id ID`"
+                ));
                 Self::Refused { name, reason, hint }
             }
             CallError::Fill(super::fill::FillError::NotRead(_)) => {
-                let hint = Some("add `--force` if the new key may do more, or live longer, than the old one".into());
+                let hint = Some(
+                    "add `--force` if the new key may do more, or live longer, than the old one"
+                        .into(),
+                );
                 Self::Refused { name, reason, hint }
             }
-            _ => Self::Refused { name, reason, hint: None },
+            _ => Self::Refused {
+                name,
+                reason,
+                hint: None,
+            },
         }
     }
 }

@@ -49,28 +49,61 @@ impl Values {
     fn get(&self, word: Word<'_>) -> Result<Option<Value>, FillError> {
         let text = |secret: &Secret| Value::String(secret.expose().to_owned());
         let (value, missing) = match word.name {
-            "label" => (self.label.clone().map(Value::String), FillError::Row("there is no label".into())),
+            "label" => (
+                self.label.clone().map(Value::String),
+                FillError::Row("there is no label".into()),
+            ),
             "id" => (self.id.as_ref().map(text), FillError::NotRead("id".into())),
-            "part" => (self.parts.get(word.argument).map(text), FillError::Row(format!("there is no part `{}`", word.argument))),
+            "part" => (
+                self.parts.get(word.argument).map(text),
+                FillError::Row(format!("there is no part `{}`", word.argument)),
+            ),
             "old" => {
-                let found = self.old.as_ref().and_then(|old| old.pointer(word.argument)).filter(|value| !value.is_null());
-                (found.cloned(), FillError::NotRead(word.argument.trim_start_matches('/').replace('/', ".")))
+                let found = self
+                    .old
+                    .as_ref()
+                    .and_then(|old| old.pointer(word.argument))
+                    .filter(|value| !value.is_null());
+                (
+                    found.cloned(),
+                    FillError::NotRead(word.argument.trim_start_matches('/').replace('/', ".")),
+                )
             }
             // Null says something, too: that there is no limit.
-            "nullable" => (self.old.as_ref().and_then(|old| old.pointer(word.argument)).cloned(), FillError::NotRead(word.argument.into())),
+            "nullable" => (
+                self.old
+                    .as_ref()
+                    .and_then(|old| old.pointer(word.argument))
+                    .cloned(),
+                FillError::NotRead(word.argument.into()),
+            ),
             "expires" => {
-                let time = self.expires.map(|expires| format_time(word.argument, expires, self.now)).transpose()?;
+                let time = self
+                    .expires
+                    .map(|expires| format_time(word.argument, expires, self.now))
+                    .transpose()?;
                 (time, FillError::NotRead("expires".into()))
             }
             "number" => {
-                let number = self.settings.get(word.argument).and_then(|text| text.parse::<i64>().ok());
-                (number.map(Value::from), FillError::NotSet(word.argument.to_owned()))
+                let number = self
+                    .settings
+                    .get(word.argument)
+                    .and_then(|text| text.parse::<i64>().ok());
+                (
+                    number.map(Value::from),
+                    FillError::NotSet(word.argument.to_owned()),
+                )
             }
-            setting => (self.settings.get(setting).cloned().map(Value::String), FillError::NotSet(setting.to_owned())),
+            setting => (
+                self.settings.get(setting).cloned().map(Value::String),
+                FillError::NotSet(setting.to_owned()),
+            ),
         };
         match value {
             Some(value) => Ok(Some(value)),
-            None if word.optional || self.is_forced && matches!(word.name, "old" | "expires") => Ok(None),
+            None if word.optional || self.is_forced && matches!(word.name, "old" | "expires") => {
+                Ok(None)
+            }
             None => Err(missing),
         }
     }
@@ -102,9 +135,18 @@ impl Values {
             match piece {
                 Ok(plain) => text.push_str(plain),
                 Err(word) => {
-                    let value = self.get(word)?.map(|value| as_text(&value)).unwrap_or_default();
-                    if value.split('/').any(|segment| segment == ".." || segment == ".") {
-                        return Err(FillError::Row(format!("the value of `{}` would change the path", word.name)));
+                    let value = self
+                        .get(word)?
+                        .map(|value| as_text(&value))
+                        .unwrap_or_default();
+                    if value
+                        .split('/')
+                        .any(|segment| segment == ".." || segment == ".")
+                    {
+                        return Err(FillError::Row(format!(
+                            "the value of `{}` would change the path",
+                            word.name
+                        )));
                     }
                     text.push_str(&encoded(&value));
                 }
@@ -122,9 +164,14 @@ impl Values {
                     form.append_pair(field, &as_text(&value));
                 }
             }
-            return Ok(Some(("application/x-www-form-urlencoded", Secret::new(form.finish()))));
+            return Ok(Some((
+                "application/x-www-form-urlencoded",
+                Secret::new(form.finish()),
+            )));
         }
-        let Some(json) = &call.json else { return Ok(None) };
+        let Some(json) = &call.json else {
+            return Ok(None);
+        };
         let filled = self.json(json)?.unwrap_or(Value::Null);
         Ok(Some(("application/json", Secret::new(filled.to_string()))))
     }
@@ -151,7 +198,10 @@ impl Values {
 
     /// A text outside a request, such as the id that a label makes.
     pub fn text(&self, template: &str) -> Result<String, FillError> {
-        Ok(self.fill(template)?.map(|value| as_text(&value)).unwrap_or_default())
+        Ok(self
+            .fill(template)?
+            .map(|value| as_text(&value))
+            .unwrap_or_default())
     }
 }
 
@@ -161,7 +211,8 @@ impl Values {
 /// Says why it cannot be one.
 pub fn id(text: String) -> Result<Secret, String> {
     let id = Secret::new(text);
-    id.check(Alphabet::Text).map_err(|error| format!("the id of the key {error}"))?;
+    id.check(Alphabet::Text)
+        .map_err(|error| format!("the id of the key {error}"))?;
     Ok(id)
 }
 
@@ -215,25 +266,45 @@ pub fn time_at(value: &Value, pointer: &str) -> Option<Timestamp> {
         Value::Number(number) => {
             let number = number.as_f64()?;
             // From 1973 on in milliseconds, to the year 5138 in seconds.
-            let seconds = if number >= 1e11 { number / 1000.0 } else { number };
-            Timestamp::from_second(seconds as i64).ok().filter(|time| *time > Timestamp::UNIX_EPOCH)
+            let seconds = if number >= 1e11 {
+                number / 1000.0
+            } else {
+                number
+            };
+            Timestamp::from_second(seconds as i64)
+                .ok()
+                .filter(|time| *time > Timestamp::UNIX_EPOCH)
         }
         Value::String(text) => text
             .parse::<Timestamp>()
             .ok()
-            .or_else(|| TimeZone::UTC.to_timestamp(text.parse::<jiff::civil::DateTime>().ok()?).ok())
-            .or_else(|| text.parse::<i64>().ok().and_then(|seconds| Timestamp::from_second(seconds).ok())),
+            .or_else(|| {
+                TimeZone::UTC
+                    .to_timestamp(text.parse::<jiff::civil::DateTime>().ok()?)
+                    .ok()
+            })
+            .or_else(|| {
+                text.parse::<i64>()
+                    .ok()
+                    .and_then(|seconds| Timestamp::from_second(seconds).ok())
+            }),
         _ => None,
     }
 }
 
 /// When the new key shall end: after as long as the old one was made for, or after `days` where that has no end.
-pub fn new_end(created: Option<Timestamp>, expires: Option<Timestamp>, days: Option<u16>, now: Timestamp) -> Option<Timestamp> {
+pub fn new_end(
+    created: Option<Timestamp>,
+    expires: Option<Timestamp>,
+    days: Option<u16>,
+    now: Timestamp,
+) -> Option<Timestamp> {
     let life = match expires {
         Some(expires) => expires.duration_since(created.unwrap_or(now)),
         None => SignedDuration::from_hours(24 * i64::from(days?)),
     };
-    now.checked_add(life.max(SignedDuration::from_hours(24))).ok()
+    now.checked_add(life.max(SignedDuration::from_hours(24)))
+        .ok()
 }
 
 #[cfg(test)]
@@ -276,7 +347,13 @@ mod tests {
 
     #[test]
     fn what_nobody_knows_is_named() {
-        let body = |template: &str| values().body(&call(json!({ "url": "https://a.test/", "json": { "x": template } }))).unwrap_err();
+        let body = |template: &str| {
+            values()
+                .body(&call(
+                    json!({ "url": "https://a.test/", "json": { "x": template } }),
+                ))
+                .unwrap_err()
+        };
         assert_eq!(body("${old:/none}"), FillError::NotRead("none".into()));
         assert_eq!(body("${team}"), FillError::NotSet("team".into()));
         assert!(matches!(body("${expires:soon}"), FillError::Row(_)));
@@ -284,23 +361,58 @@ mod tests {
 
     #[test]
     fn a_value_cannot_leave_its_place_in_a_url_or_form() {
-        let url = |template: &str, values: &Values| values.url(&call(json!({ "url": template }))).map(String::from);
-        assert_eq!(url("https://a.test/k/${id}?p=${project}", &values()).unwrap(), "https://a.test/k/a%20b/c?p=p1");
-        let hostile = Values { id: Some(Secret::new("../../x")), ..values() };
+        let url = |template: &str, values: &Values| {
+            values
+                .url(&call(json!({ "url": template })))
+                .map(String::from)
+        };
+        assert_eq!(
+            url("https://a.test/k/${id}?p=${project}", &values()).unwrap(),
+            "https://a.test/k/a%20b/c?p=p1"
+        );
+        let hostile = Values {
+            id: Some(Secret::new("../../x")),
+            ..values()
+        };
         assert!(url("https://a.test/k/${id}", &hostile).is_err());
-        let hostile = Values { id: Some(Secret::new("x?y=1#z@evil")), ..values() };
-        assert_eq!(url("https://a.test/k/${id}", &hostile).unwrap(), "https://a.test/k/x%3Fy%3D1%23z%40evil");
-        let form = call(json!({ "url": "https://a.test/", "form": { "a": "${old:/scopes}", "b": "x&y=${label}", "c": "${old?:/none}" } }));
-        assert_eq!(values().body(&form).unwrap().unwrap().1.expose(), "a=x+y&b=x%26y%3Dl-1");
+        let hostile = Values {
+            id: Some(Secret::new("x?y=1#z@evil")),
+            ..values()
+        };
+        assert_eq!(
+            url("https://a.test/k/${id}", &hostile).unwrap(),
+            "https://a.test/k/x%3Fy%3D1%23z%40evil"
+        );
+        let form = call(
+            json!({ "url": "https://a.test/", "form": { "a": "${old:/scopes}", "b": "x&y=${label}", "c": "${old?:/none}" } }),
+        );
+        assert_eq!(
+            values().body(&form).unwrap().unwrap().1.expose(),
+            "a=x+y&b=x%26y%3Dl-1"
+        );
     }
 
     #[test]
     fn a_new_key_lives_as_long_as_the_old_one_was_made_for() {
-        let (now, made, ends) = (at("2027-01-01T00:00:00Z"), at("2026-01-01T00:00:00Z"), at("2026-01-31T00:00:00Z"));
-        assert_eq!(new_end(Some(made), Some(ends), None, now), Some(at("2027-01-31T00:00:00Z")));
+        let (now, made, ends) = (
+            at("2027-01-01T00:00:00Z"),
+            at("2026-01-01T00:00:00Z"),
+            at("2026-01-31T00:00:00Z"),
+        );
+        assert_eq!(
+            new_end(Some(made), Some(ends), None, now),
+            Some(at("2027-01-31T00:00:00Z"))
+        );
         assert_eq!(new_end(None, None, None, now), None);
-        assert_eq!(new_end(None, None, Some(10), now), Some(at("2027-01-11T00:00:00Z")));
-        assert_eq!(new_end(None, Some(ends), None, now), Some(at("2027-01-02T00:00:00Z")), "an end that is over is no life");
+        assert_eq!(
+            new_end(None, None, Some(10), now),
+            Some(at("2027-01-11T00:00:00Z"))
+        );
+        assert_eq!(
+            new_end(None, Some(ends), None, now),
+            Some(at("2027-01-02T00:00:00Z")),
+            "an end that is over is no life"
+        );
         let time = |value: Value| time_at(&json!({ "t": value }), "/t");
         for same in [
             json!("2026-01-31"),

@@ -29,26 +29,48 @@ impl Policy {
     /// Says which of them is no duration.
     pub fn new(config: &RotationConfig) -> Result<Self, String> {
         let wrong = |reason: String| format!("config.toml: rotation: {reason}");
-        for text in config.every.iter().chain(config.providers.values()).filter(|text| *text != NEVER) {
+        for text in config
+            .every
+            .iter()
+            .chain(config.providers.values())
+            .filter(|text| *text != NEVER)
+        {
             interval(text).map_err(wrong)?;
         }
-        config.grace.iter().try_for_each(|text| duration(text).map(drop)).map_err(wrong)?;
-        Ok(Self { config: config.clone() })
+        config
+            .grace
+            .iter()
+            .try_for_each(|text| duration(text).map(drop))
+            .map_err(wrong)?;
+        Ok(Self {
+            config: config.clone(),
+        })
     }
 
     /// How long a replaced key stays good.
     pub fn grace(&self) -> SignedDuration {
-        self.config.grace.as_ref().and_then(|text| signed(text)).unwrap_or(GRACE)
+        self.config
+            .grace
+            .as_ref()
+            .and_then(|text| signed(text))
+            .unwrap_or(GRACE)
     }
 
     /// How often a key is rotated, as somebody said it, or `None` where nobody did.
     pub fn said<'a>(&'a self, index: &'a Index) -> Option<&'a str> {
         let provider = self.of_provider(&index.name);
-        index.rotate_every.as_deref().or(provider).or(self.config.every.as_deref())
+        index
+            .rotate_every
+            .as_deref()
+            .or(provider)
+            .or(self.config.every.as_deref())
     }
 
     fn of_provider(&self, name: &Name) -> Option<&str> {
-        self.config.providers.get(name.provider()).map(String::as_str)
+        self.config
+            .providers
+            .get(name.provider())
+            .map(String::as_str)
     }
 
     /// How often a key is rotated; `None` for never.
@@ -59,7 +81,8 @@ impl Policy {
         match self.said(index) {
             None => Ok(Some(EVERY)),
             Some(NEVER) => Ok(None),
-            Some(text) => interval(text).map(|every| Some(SignedDuration::try_from(every).unwrap_or(SignedDuration::MAX))),
+            Some(text) => interval(text)
+                .map(|every| Some(SignedDuration::try_from(every).unwrap_or(SignedDuration::MAX))),
         }
     }
 }

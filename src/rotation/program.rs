@@ -29,7 +29,11 @@ pub struct Program<'a> {
 impl Program<'_> {
     fn ask(&self, action: &str, values: &Values) -> Result<Value, CallError> {
         let expose = |parts: &Parts| -> Value {
-            parts.iter().map(|(name, part)| (name.clone(), Value::from(part.expose()))).collect::<serde_json::Map<_, _>>().into()
+            parts
+                .iter()
+                .map(|(name, part)| (name.clone(), Value::from(part.expose())))
+                .collect::<serde_json::Map<_, _>>()
+                .into()
         };
         let document = json!({
             "version": 1,
@@ -43,11 +47,18 @@ impl Program<'_> {
         });
         let input = Secret::new(document.to_string());
         let answer = self.run(&input)?;
-        let answer: Value =
-            serde_json::from_str(answer.expose()).map_err(|_| CallError::Lost("your program printed no JSON document".into()))?;
+        let answer: Value = serde_json::from_str(answer.expose())
+            .map_err(|_| CallError::Lost("your program printed no JSON document".into()))?;
         match answer.get("error").and_then(Value::as_str) {
-            Some(reason) => Err(CallError::Refused(reason.chars().take(200).collect())
-                .without(self.remote.active.values().chain(values.parts.values()).chain(&values.id))),
+            Some(reason) => Err(
+                CallError::Refused(reason.chars().take(200).collect()).without(
+                    self.remote
+                        .active
+                        .values()
+                        .chain(values.parts.values())
+                        .chain(&values.id),
+                ),
+            ),
             None => Ok(answer),
         }
     }
@@ -56,14 +67,27 @@ impl Program<'_> {
         let Some((program, arguments)) = self.recipe.program.split_first() else {
             return Err(CallError::NotSent("no program is named".into()));
         };
-        let done = run_within(Command::new(program).args(arguments), input.expose().as_bytes(), PATIENCE)
-            .map_err(|error| CallError::NotSent(format!("{program} cannot be run: {error}")))?;
-        let late = || CallError::Lost(format!("your program was not done after {} seconds", PATIENCE.as_secs()));
+        let done = run_within(
+            Command::new(program).args(arguments),
+            input.expose().as_bytes(),
+            PATIENCE,
+        )
+        .map_err(|error| CallError::NotSent(format!("{program} cannot be run: {error}")))?;
+        let late = || {
+            CallError::Lost(format!(
+                "your program was not done after {} seconds",
+                PATIENCE.as_secs()
+            ))
+        };
         let done = done.ok_or_else(late)?;
         if !done.status.success() {
-            return Err(CallError::Lost(format!("your program ended with {}", done.status)));
+            return Err(CallError::Lost(format!(
+                "your program ended with {}",
+                done.status
+            )));
         }
-        let text = std::str::from_utf8(&done.stdout).map_err(|_| CallError::Lost("what your program printed is not text".into()))?;
+        let text = std::str::from_utf8(&done.stdout)
+            .map_err(|_| CallError::Lost("what your program printed is not text".into()))?;
         Ok(Secret::new(text))
     }
 }
@@ -102,7 +126,10 @@ impl Backend for Program<'_> {
         if is_unsupported(&answer) {
             return Ok(None);
         }
-        let keys = answer.get("keys").and_then(Value::as_array).ok_or_else(|| CallError::Lost("your program listed no `keys`".into()))?;
+        let keys = answer
+            .get("keys")
+            .and_then(Value::as_array)
+            .ok_or_else(|| CallError::Lost("your program listed no `keys`".into()))?;
         let read = |item: &Value| {
             Some(Listed {
                 id: text_at(item, "/id").and_then(|text| id(text).ok())?,
@@ -114,23 +141,37 @@ impl Backend for Program<'_> {
         let read: Vec<Listed> = keys.iter().filter_map(read).collect();
         // What cannot be read is not known to be absent.
         let is_partial = read.len() < keys.len();
-        Ok(Some(Listing { keys: read, is_partial }))
+        Ok(Some(Listing {
+            keys: read,
+            is_partial,
+        }))
     }
 
     fn create(&self, values: &Values) -> Result<Made, CallError> {
         let answer = self.ask("create", values)?;
         let lost = |what: &str| CallError::Lost(format!("your program gave no {what}"));
-        let id = id(text_at(&answer, "/id").ok_or_else(|| lost("`id`"))?).map_err(CallError::Lost)?;
-        let given = answer.get("key").and_then(Value::as_object).ok_or_else(|| lost("`key`"))?;
+        let id =
+            id(text_at(&answer, "/id").ok_or_else(|| lost("`id`"))?).map_err(CallError::Lost)?;
+        let given = answer
+            .get("key")
+            .and_then(Value::as_object)
+            .ok_or_else(|| lost("`key`"))?;
         let mut parts = self.remote.active.clone();
         for (name, value) in given {
             let value = Secret::new(value.as_str().ok_or_else(|| lost("`key` of texts"))?);
-            value.check(Alphabet::Printable).map_err(|error| CallError::Lost(format!("the new key {error}")))?;
+            value
+                .check(Alphabet::Printable)
+                .map_err(|error| CallError::Lost(format!("the new key {error}")))?;
             if parts.insert(name.clone(), value).is_none() {
                 return Err(lost("key with the parts of the old one"));
             }
         }
-        Ok(Made { parts, id: Some(id), at: Timestamp::now(), expires: None })
+        Ok(Made {
+            parts,
+            id: Some(id),
+            at: Timestamp::now(),
+            expires: None,
+        })
     }
 
     fn verify(&self, parts: &Parts, values: &Values) -> Verdict {
@@ -138,13 +179,18 @@ impl Backend for Program<'_> {
             Verdict::Unknowable => {}
             verdict => return verdict,
         }
-        let values = Values { parts: parts.clone(), ..values.clone() };
+        let values = Values {
+            parts: parts.clone(),
+            ..values.clone()
+        };
         match self.ask("verify", &values) {
             Ok(answer) if is_unsupported(&answer) => Verdict::Unknowable,
             Ok(answer) => match answer.get("good").and_then(Value::as_bool) {
                 Some(true) => Verdict::Good,
                 Some(false) => Verdict::Bad,
-                None => Verdict::Unclear("your program did not say whether the key is `good`".into()),
+                None => {
+                    Verdict::Unclear("your program did not say whether the key is `good`".into())
+                }
             },
             Err(error) => Verdict::Unclear(error.to_string()),
         }

@@ -60,12 +60,27 @@ struct Means {
 ///
 /// # Errors
 /// See [`Error`]: whatever was made is kept.
-pub fn rotate(keeper: &Keeper<'_>, name: &Name, options: &Options, warnings: &mut Vec<String>) -> Result<Report, Error> {
+pub fn rotate(
+    keeper: &Keeper<'_>,
+    name: &Name,
+    options: &Options,
+    warnings: &mut Vec<String>,
+) -> Result<Report, Error> {
     let index = entry(keeper, name)?;
     if index.kind == Kind::Login {
-        let handed = token(keeper, name, &Wanted { force: true, ..Wanted::default() })?;
+        let handed = token(
+            keeper,
+            name,
+            &Wanted {
+                force: true,
+                ..Wanted::default()
+            },
+        )?;
         warnings.extend(handed.warnings);
-        return Ok(Report { refreshed: true, ..Report::default() });
+        return Ok(Report {
+            refreshed: true,
+            ..Report::default()
+        });
     }
     // Before the lock is taken: the manager may have to be refreshed under its own.
     let manager = manager(keeper, &index, options)?;
@@ -73,7 +88,10 @@ pub fn rotate(keeper: &Keeper<'_>, name: &Name, options: &Options, warnings: &mu
     warnings.extend(settle(keeper, &lock, name)?);
     // Another run was quicker: what was due is not due any more. (A record that has outrun its entry is none: the entry was
     // what was looked at.)
-    if options.planned.is_some_and(|planned| entry(keeper, name).is_ok_and(|entry| entry.generation != planned)) {
+    if options
+        .planned
+        .is_some_and(|planned| entry(keeper, name).is_ok_and(|entry| entry.generation != planned))
+    {
         return Ok(Report::default());
     }
     let mut run = Run::open(keeper, &lock, name)?;
@@ -82,9 +100,16 @@ pub fn rotate(keeper: &Keeper<'_>, name: &Name, options: &Options, warnings: &mu
         index.rotation_error = result.as_ref().err().and_then(|error| {
             let told = !matches!(
                 error,
-                Error::ByHand { .. } | Error::TooSoon { .. } | Error::NotAgreed { .. } | Error::Acquire(acquire::Error::Interrupted)
+                Error::ByHand { .. }
+                    | Error::TooSoon { .. }
+                    | Error::NotAgreed { .. }
+                    | Error::Acquire(acquire::Error::Interrupted)
             );
-            told.then(|| LastError { at: Timestamp::now(), code: error.word().into(), reason: error.to_string() })
+            told.then(|| LastError {
+                at: Timestamp::now(),
+                code: error.word().into(),
+                reason: error.to_string(),
+            })
         });
     });
     warnings.append(&mut run.warnings);
@@ -95,7 +120,13 @@ pub fn rotate(keeper: &Keeper<'_>, name: &Name, options: &Options, warnings: &mu
 ///
 /// # Errors
 /// As for [`rotate`].
-pub fn accept(keeper: &Keeper<'_>, name: &Name, new: Parts, options: &Options, warnings: &mut Vec<String>) -> Result<Report, Error> {
+pub fn accept(
+    keeper: &Keeper<'_>,
+    name: &Name,
+    new: Parts,
+    options: &Options,
+    warnings: &mut Vec<String>,
+) -> Result<Report, Error> {
     let manager = manager(keeper, &entry(keeper, name)?, options)?;
     let lock = keeper.lock(name)?;
     warnings.extend(settle(keeper, &lock, name)?);
@@ -105,7 +136,13 @@ pub fn accept(keeper: &Keeper<'_>, name: &Name, new: Parts, options: &Options, w
     result
 }
 
-fn hand_over(keeper: &Keeper<'_>, run: &mut Run<'_>, manager: Option<Caller>, new: Parts, options: &Options) -> Result<Report, Error> {
+fn hand_over(
+    keeper: &Keeper<'_>,
+    run: &mut Run<'_>,
+    manager: Option<Caller>,
+    new: Parts,
+    options: &Options,
+) -> Result<Report, Error> {
     let name = &run.name().clone();
     let means = means(keeper, run, manager)?;
     let mut backend = means.remote(keeper, run)?;
@@ -115,7 +152,10 @@ fn hand_over(keeper: &Keeper<'_>, run: &mut Run<'_>, manager: Option<Caller>, ne
         return Err(refused(name, "that is the key it has already"));
     }
     if backend.verify(&new, &values) == Verdict::Bad {
-        return Err(refused(name, "the provider does not accept the new key; nothing was changed"));
+        return Err(refused(
+            name,
+            "the provider does not accept the new key; nothing was changed",
+        ));
     }
     // What its id is can be asked while it is the one in use.
     let active_id = backend.identify(&slots, &values).ok().flatten();
@@ -123,12 +163,37 @@ fn hand_over(keeper: &Keeper<'_>, run: &mut Run<'_>, manager: Option<Caller>, ne
     if let Some(pending) = slots.pending {
         let until = Timestamp::now();
         let (is_by_hand, parts, id) = (pending.id.is_none(), pending.parts, pending.id);
-        retired.retiring.push(crate::credential::Retiring { parts, id, since: until, until, by_hand: is_by_hand });
+        retired.retiring.push(crate::credential::Retiring {
+            parts,
+            id,
+            since: until,
+            until,
+            by_hand: is_by_hand,
+        });
     }
-    let made = Made { parts: new, id: None, at: Timestamp::now(), expires: None };
-    run.save(Slots { active_id, pending: Some(made), ..retired }, None)?;
+    let made = Made {
+        parts: new,
+        id: None,
+        at: Timestamp::now(),
+        expires: None,
+    };
+    run.save(
+        Slots {
+            active_id,
+            pending: Some(made),
+            ..retired
+        },
+        None,
+    )?;
     let mut report = Report::default();
-    Engine { run, backend: &mut backend, recipe: &means.recipe, values, options }.verify_pending(&mut report)?;
+    Engine {
+        run,
+        backend: &mut backend,
+        recipe: &means.recipe,
+        values,
+        options,
+    }
+    .verify_pending(&mut report)?;
     Ok(report)
 }
 
@@ -138,21 +203,39 @@ fn entry(keeper: &Keeper<'_>, name: &Name) -> Result<Index, Error> {
 }
 
 fn refused(name: &Name, reason: &str) -> Error {
-    Error::Refused { name: name.clone(), reason: reason.into(), hint: None }
+    Error::Refused {
+        name: name.clone(),
+        reason: reason.into(),
+        hint: None,
+    }
 }
 
 /// The credential that asks in the key's place, if one was named.
 fn manager(keeper: &Keeper<'_>, index: &Index, options: &Options) -> Result<Option<Caller>, Error> {
-    let Some(name) = options.manager.as_ref().or(index.manager.as_ref()).filter(|manager| **manager != index.name) else { return Ok(None) };
+    let Some(name) = options
+        .manager
+        .as_ref()
+        .or(index.manager.as_ref())
+        .filter(|manager| **manager != index.name)
+    else {
+        return Ok(None);
+    };
     let handed = parts(keeper, name, &Wanted::default()).map_err(|error| match error {
         acquire::Error::NotFound(_) => Error::Refused {
             name: index.name.clone(),
             reason: format!("`{name}`, which is to ask for it, is not there"),
-            hint: Some(format!("run `authctl key set {} --manager NAME`, or `--manager ''` for none", index.name)),
+            hint: Some(format!(
+                "run `authctl key set {} --manager NAME`, or `--manager ''` for none",
+                index.name
+            )),
         },
         error => error.into(),
     })?;
-    Ok(Some(Caller { templates: handed.templates, parts: handed.parts, bound: handed.bound }))
+    Ok(Some(Caller {
+        templates: handed.templates,
+        parts: handed.parts,
+        bound: handed.bound,
+    }))
 }
 
 fn means(keeper: &Keeper<'_>, run: &Run<'_>, manager: Option<Caller>) -> Result<Means, Error> {
@@ -164,13 +247,26 @@ fn means(keeper: &Keeper<'_>, run: &Run<'_>, manager: Option<Caller>) -> Result<
         let hint = format!(
             "replace it by hand: `authctl key add {name} --replace`; where there is a row, remove it and add it without `--header`"
         );
-        return Err(Error::Refused { name: name.clone(), reason, hint: Some(hint) });
+        return Err(Error::Refused {
+            name: name.clone(),
+            reason,
+            hint: Some(hint),
+        });
     }
-    let row = keeper.catalogue.find(name.provider())?.ok_or_else(none)?.resolve(&bound.variables)?;
+    let row = keeper
+        .catalogue
+        .find(name.provider())?
+        .ok_or_else(none)?
+        .resolve(&bound.variables)?;
     row.check_rotation()?;
     let key = row.key.clone().ok_or_else(none)?;
     let recipe = row.recipe(&run.slots()?.active).cloned().ok_or_else(none)?;
-    Ok(Means { row, key, recipe, manager })
+    Ok(Means {
+        row,
+        key,
+        recipe,
+        manager,
+    })
 }
 
 impl Means {
@@ -188,31 +284,63 @@ impl Means {
 }
 
 fn values(run: &Run<'_>) -> Values {
-    Values { settings: run.record().bound.variables.clone(), now: Timestamp::now(), ..Values::default() }
+    Values {
+        settings: run.record().bound.variables.clone(),
+        now: Timestamp::now(),
+        ..Values::default()
+    }
 }
 
-fn go(keeper: &Keeper<'_>, run: &mut Run<'_>, manager: Option<Caller>, options: &Options) -> Result<Report, Error> {
+fn go(
+    keeper: &Keeper<'_>,
+    run: &mut Run<'_>,
+    manager: Option<Caller>,
+    options: &Options,
+) -> Result<Report, Error> {
     let means = means(keeper, run, manager)?;
     let name = run.name().clone();
     let recipe = &means.recipe;
-    if recipe.caller == Who::Manager && means.manager.is_none() && recipe.kind != RotationKind::DisableOnly {
-        let needs = recipe.needs.as_ref().map(|needs| format!(" ({needs})")).unwrap_or_default();
-        let hint = Some(format!("store a credential that may manage keys{needs}, then run `authctl rotate {name} --manager NAME`"));
-        return Err(Error::Refused { name, reason: "a key of this provider cannot make another".into(), hint });
+    if recipe.caller == Who::Manager
+        && means.manager.is_none()
+        && recipe.kind != RotationKind::DisableOnly
+    {
+        let needs = recipe
+            .needs
+            .as_ref()
+            .map(|needs| format!(" ({needs})"))
+            .unwrap_or_default();
+        let hint = Some(format!(
+            "store a credential that may manage keys{needs}, then run `authctl rotate {name} --manager NAME`"
+        ));
+        return Err(Error::Refused {
+            name,
+            reason: "a key of this provider cannot make another".into(),
+            hint,
+        });
     }
-    let own = recipe.caller == Who::Own && !matches!(recipe.kind, RotationKind::Command | RotationKind::Assisted);
+    let own = recipe.caller == Who::Own
+        && !matches!(recipe.kind, RotationKind::Command | RotationKind::Assisted);
     if own && means.manager.is_some() {
-        let hint = Some(format!("leave `--manager` out, or run `authctl key set {name} --manager ''`"));
+        let hint = Some(format!(
+            "leave `--manager` out, or run `authctl key set {name} --manager ''`"
+        ));
         let reason = "at this provider a key can be replaced by itself alone: a manager would replace its own".into();
         return Err(Error::Refused { name, reason, hint });
     }
     let unseen = means.row.unverified_in(recipe);
     if options.create && !unseen.is_empty() && !options.agreed && !run.index.agreed {
-        return Err(Error::NotAgreed { name, fields: unseen.join(", ") });
+        return Err(Error::NotAgreed {
+            name,
+            fields: unseen.join(", "),
+        });
     }
-    let values = Values { is_forced: options.force, ..values(run) };
+    let values = Values {
+        is_forced: options.force,
+        ..values(run)
+    };
     let has_manager = means.manager.is_some();
-    let (kept, agreed, recipe_name) = (options.manager.clone(), options.agreed, recipe.name.clone());
+    let (kept, agreed, recipe_name) =
+        (options.manager.clone(), options.agreed, recipe.name.clone());
     // What the index alone knows is written with the first save.
     run.index.manager = kept.or(run.index.manager.take());
     run.index.agreed |= agreed;
@@ -221,15 +349,40 @@ fn go(keeper: &Keeper<'_>, run: &mut Run<'_>, manager: Option<Caller>, options: 
     match recipe.kind {
         RotationKind::Roll => {
             let mut backend = remote;
-            Engine { run, backend: &mut backend, recipe, values, options }.go_rolling(has_manager)
+            Engine {
+                run,
+                backend: &mut backend,
+                recipe,
+                values,
+                options,
+            }
+            .go_rolling(has_manager)
         }
         RotationKind::Command => {
-            let mut backend = Program { name: &name, recipe, remote };
-            Engine { run, backend: &mut backend, recipe, values, options }.go()
+            let mut backend = Program {
+                name: &name,
+                recipe,
+                remote,
+            };
+            Engine {
+                run,
+                backend: &mut backend,
+                recipe,
+                values,
+                options,
+            }
+            .go()
         }
         _ => {
             let mut backend = remote;
-            Engine { run, backend: &mut backend, recipe, values, options }.go()
+            Engine {
+                run,
+                backend: &mut backend,
+                recipe,
+                values,
+                options,
+            }
+            .go()
         }
     }
 }

@@ -20,13 +20,28 @@ const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 ///
 /// # Errors
 /// The key lacks a part.
-pub fn aws4(url: &Url, content_type: &str, body: &str, parts: &Parts, now: Timestamp) -> Result<Vec<Header>, RenderError> {
-    let part = |name: &str| parts.get(name).ok_or_else(|| RenderError::Missing(name.to_owned()));
+pub fn aws4(
+    url: &Url,
+    content_type: &str,
+    body: &str,
+    parts: &Parts,
+    now: Timestamp,
+) -> Result<Vec<Header>, RenderError> {
+    let part = |name: &str| {
+        parts
+            .get(name)
+            .ok_or_else(|| RenderError::Missing(name.to_owned()))
+    };
     let (id, secret) = (part("id")?, part("secret")?);
-    let time = TimeZone::UTC.to_datetime(now).strftime("%Y%m%dT%H%M%SZ").to_string();
+    let time = TimeZone::UTC
+        .to_datetime(now)
+        .strftime("%Y%m%dT%H%M%SZ")
+        .to_string();
     let day: String = time.chars().take(8).collect();
     let host = url.host_str().unwrap_or_default();
-    let host = url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
+    let host = url
+        .port()
+        .map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
     let service = host.split('.').next().unwrap_or_default();
     let scope = format!("{day}/{REGION}/{service}/aws4_request");
 
@@ -37,16 +52,31 @@ pub fn aws4(url: &Url, content_type: &str, body: &str, parts: &Parts, now: Times
         url.query().unwrap_or_default(),
         hex(digest(&SHA256, body.as_bytes()).as_ref())
     );
-    let to_sign = format!("{ALGORITHM}\n{time}\n{scope}\n{}", hex(digest(&SHA256, canonical.as_bytes()).as_ref()));
+    let to_sign = format!(
+        "{ALGORITHM}\n{time}\n{scope}\n{}",
+        hex(digest(&SHA256, canonical.as_bytes()).as_ref())
+    );
     let keyed = |key: &[u8], text: &str| sign(&Key::new(HMAC_SHA256, key), text.as_bytes());
     let first = Secret::new(format!("AWS4{}", secret.expose()));
-    let key = [REGION, service, "aws4_request"].iter().fold(keyed(first.expose().as_bytes(), &day), |key, text| keyed(key.as_ref(), text));
+    let key = [REGION, service, "aws4_request"]
+        .iter()
+        .fold(keyed(first.expose().as_bytes(), &day), |key, text| {
+            keyed(key.as_ref(), text)
+        });
     let signature = hex(keyed(key.as_ref(), &to_sign).as_ref());
-    let authorization =
-        format!("{ALGORITHM} Credential={}/{scope}, SignedHeaders=content-type;host;x-amz-date, Signature={signature}", id.expose());
+    let authorization = format!(
+        "{ALGORITHM} Credential={}/{scope}, SignedHeaders=content-type;host;x-amz-date, Signature={signature}",
+        id.expose()
+    );
     Ok(vec![
-        Header { name: "X-Amz-Date".into(), value: Secret::new(time) },
-        Header { name: "Authorization".into(), value: Secret::new(authorization) },
+        Header {
+            name: "X-Amz-Date".into(),
+            value: Secret::new(time),
+        },
+        Header {
+            name: "Authorization".into(),
+            value: Secret::new(authorization),
+        },
     ])
 }
 
@@ -63,12 +93,22 @@ mod tests {
     fn the_signature_is_that_of_an_independent_implementation() {
         let parts = Parts::from([
             ("id".to_owned(), Secret::new("AKIDEXAMPLE")),
-            ("secret".to_owned(), Secret::new("wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY")),
+            (
+                "secret".to_owned(),
+                Secret::new("wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"),
+            ),
         ]);
         let url = Url::parse("https://iam.amazonaws.com/").unwrap();
         let now = "2015-08-30T12:36:00Z".parse().unwrap();
         let kind = "application/x-www-form-urlencoded; charset=utf-8";
-        let headers = aws4(&url, kind, "Action=ListUsers&Version=2010-05-08", &parts, now).unwrap();
+        let headers = aws4(
+            &url,
+            kind,
+            "Action=ListUsers&Version=2010-05-08",
+            &parts,
+            now,
+        )
+        .unwrap();
         assert_eq!(headers[0].value.expose(), "20150830T123600Z");
         assert_eq!(
             headers[1].value.expose(),

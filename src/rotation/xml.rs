@@ -14,16 +14,28 @@ const DEEPEST: usize = 32;
 /// Says that it is not XML.
 pub fn read(text: &str) -> Result<Value, String> {
     let mut reader = Reader::from_str(text);
-    let mut open: Vec<(String, Map<String, Value>, String)> = vec![(String::new(), Map::new(), String::new())];
+    let mut open: Vec<(String, Map<String, Value>, String)> =
+        vec![(String::new(), Map::new(), String::new())];
     loop {
-        match reader.read_event().map_err(|error| format!("the answer is not XML: {error}"))? {
+        match reader
+            .read_event()
+            .map_err(|error| format!("the answer is not XML: {error}"))?
+        {
             Event::Start(start) => {
                 if open.len() > DEEPEST {
                     return Err("the answer is nested too deeply".into());
                 }
-                open.push((start.local_name().as_ref().to_owned(), Map::new(), String::new()));
+                open.push((
+                    start.local_name().as_ref().to_owned(),
+                    Map::new(),
+                    String::new(),
+                ));
             }
-            Event::Empty(empty) => put(&mut open, empty.local_name().as_ref().to_owned(), Value::String(String::new())),
+            Event::Empty(empty) => put(
+                &mut open,
+                empty.local_name().as_ref().to_owned(),
+                Value::String(String::new()),
+            ),
             Event::Text(text) => {
                 if let Some((_, _, content)) = open.last_mut() {
                     content.push_str(&text);
@@ -31,17 +43,28 @@ pub fn read(text: &str) -> Result<Value, String> {
             }
             Event::GeneralRef(reference) => {
                 let word: &str = &reference;
-                let resolved = match reference.resolve_char_ref().map_err(|error| error.to_string())? {
+                let resolved = match reference
+                    .resolve_char_ref()
+                    .map_err(|error| error.to_string())?
+                {
                     Some(c) => c.to_string(),
-                    None => quick_xml::escape::resolve_predefined_entity(word).unwrap_or_default().to_owned(),
+                    None => quick_xml::escape::resolve_predefined_entity(word)
+                        .unwrap_or_default()
+                        .to_owned(),
                 };
                 if let Some((_, _, content)) = open.last_mut() {
                     content.push_str(&resolved);
                 }
             }
             Event::End(_) => {
-                let Some((name, children, content)) = open.pop() else { break };
-                let value = if children.is_empty() { Value::String(content.trim().to_owned()) } else { Value::Object(children) };
+                let Some((name, children, content)) = open.pop() else {
+                    break;
+                };
+                let value = if children.is_empty() {
+                    Value::String(content.trim().to_owned())
+                } else {
+                    Value::Object(children)
+                };
                 put(&mut open, name, value);
             }
             Event::Eof => break,
@@ -55,7 +78,9 @@ pub fn read(text: &str) -> Result<Value, String> {
 }
 
 fn put(open: &mut [(String, Map<String, Value>, String)], name: String, value: Value) {
-    let Some((_, children, _)) = open.last_mut() else { return };
+    let Some((_, children, _)) = open.last_mut() else {
+        return;
+    };
     match children.get_mut(&name) {
         Some(Value::Array(items)) => items.push(value),
         Some(there) => *there = Value::Array(vec![there.take(), value]),

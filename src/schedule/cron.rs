@@ -16,7 +16,10 @@ pub fn region(job: &Job, minute: u8) -> Result<String, String> {
         command.push(' ');
         command.push_str(argument);
     }
-    Ok(format!("{BEGIN}\n{} 11 * * * {command}\n{END}\n", minute % 60))
+    Ok(format!(
+        "{BEGIN}\n{} 11 * * * {command}\n{END}\n",
+        minute % 60
+    ))
 }
 
 /// A crontab with the region in it, in place of an earlier one.
@@ -64,7 +67,10 @@ fn quoted(text: &str) -> Result<String, String> {
     if text.contains(['\n', '\r', '\0']) {
         return Err("a path with a line break cannot stand in a crontab".into());
     }
-    Ok(format!("'{}'", text.replace('\'', "'\\''").replace('%', "\\%")))
+    Ok(format!(
+        "'{}'",
+        text.replace('\'', "'\\''").replace('%', "\\%")
+    ))
 }
 
 #[cfg(test)]
@@ -73,7 +79,10 @@ mod tests {
     use proptest::prelude::*;
 
     fn job() -> Job {
-        Job { program: "/usr/bin/authctl".into(), variables: vec![("AUTHCTL_HOME".into(), "/a b/50%".into())] }
+        Job {
+            program: "/usr/bin/authctl".into(),
+            variables: vec![("AUTHCTL_HOME".into(), "/a b/50%".into())],
+        }
     }
 
     #[test]
@@ -93,7 +102,16 @@ mod tests {
         assert!(with_region(&cut, &region).is_err());
         let both = format!("{cut}5 5 * * * backup\n{region}");
         assert!(without_region(&both).contains("backup") && with_region(&both, &region).is_err());
-        assert!(super::region(&Job { program: "/a\nb".into(), variables: Vec::new() }, 0).is_err());
+        assert!(
+            super::region(
+                &Job {
+                    program: "/a\nb".into(),
+                    variables: Vec::new()
+                },
+                0
+            )
+            .is_err()
+        );
     }
 
     proptest! {

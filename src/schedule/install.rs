@@ -80,17 +80,28 @@ impl How {
     }
 
     fn files(self) -> Result<Vec<PathBuf>, Error> {
-        let home = || std::env::var_os("HOME").filter(|home| !home.is_empty()).map(PathBuf::from).ok_or(Error::NoHome);
-        let config = || match std::env::var_os("XDG_CONFIG_HOME").filter(|path| Path::new(path).is_absolute()) {
+        let home = || {
+            std::env::var_os("HOME")
+                .filter(|home| !home.is_empty())
+                .map(PathBuf::from)
+                .ok_or(Error::NoHome)
+        };
+        let config = || match std::env::var_os("XDG_CONFIG_HOME")
+            .filter(|path| Path::new(path).is_absolute())
+        {
             Some(path) => Ok(PathBuf::from(path)),
             None => home().map(|home| home.join(".config")),
         };
         Ok(match self {
             Self::Systemd => ["service", "timer"]
-                .map(|kind| config().map(|config| config.join(format!("systemd/user/{NAME}.{kind}"))))
+                .map(|kind| {
+                    config().map(|config| config.join(format!("systemd/user/{NAME}.{kind}")))
+                })
                 .into_iter()
                 .collect::<Result<_, _>>()?,
-            Self::Launchd => vec![home()?.join(format!("Library/LaunchAgents/{}.plist", launchd::LABEL))],
+            Self::Launchd => {
+                vec![home()?.join(format!("Library/LaunchAgents/{}.plist", launchd::LABEL))]
+            }
             Self::TaskScheduler => vec![std::env::temp_dir().join(format!("{NAME}.xml"))],
             Self::Crontab => Vec::new(),
         })
@@ -103,13 +114,23 @@ impl How {
 /// The system refused; what was written before that is a file without effect.
 pub fn install(how: How, job: &Job) -> Result<Installed, Error> {
     let files = how.files()?;
-    if let Some(control) =
-        job.variables.iter().map(|(_, value)| value.as_str()).chain(job.program.to_str()).find(|text| text.chars().any(char::is_control))
+    if let Some(control) = job
+        .variables
+        .iter()
+        .map(|(_, value)| value.as_str())
+        .chain(job.program.to_str())
+        .find(|text| text.chars().any(char::is_control))
     {
-        return Err(Error::Unsuitable(format!("`{}` cannot stand in a schedule", control.escape_debug())));
+        return Err(Error::Unsuitable(format!(
+            "`{}` cannot stand in a schedule",
+            control.escape_debug()
+        )));
     }
     if let Some(path) = files.iter().find(|path| path.exists() && !is_ours(path)) {
-        return Err(Error::Unsuitable(format!("{} is there already, and `authctl schedule` did not write it", path.display())));
+        return Err(Error::Unsuitable(format!(
+            "{} is there already, and `authctl schedule` did not write it",
+            path.display()
+        )));
     }
     let texts = match how {
         How::Systemd => vec![systemd::service(job), systemd::timer()],
@@ -119,11 +140,17 @@ pub fn install(how: How, job: &Job) -> Result<Installed, Error> {
             let minute = job.program.as_os_str().len() as u8;
             let region = cron::region(job, minute).map_err(Error::Unsuitable)?;
             write_crontab(&cron::with_region(&crontab()?, &region).map_err(Error::Unsuitable)?)?;
-            return Ok(Installed { how, files, is_started: true });
+            return Ok(Installed {
+                how,
+                files,
+                is_started: true,
+            });
         }
     };
     for (path, text) in files.iter().zip(&texts) {
-        put(path, text).map_err(|error| Error::Unsuitable(format!("cannot write {}: {error}", path.display())))?;
+        put(path, text).map_err(|error| {
+            Error::Unsuitable(format!("cannot write {}: {error}", path.display()))
+        })?;
     }
     let is_started = match how {
         How::Systemd => {
@@ -133,38 +160,74 @@ pub fn install(how: How, job: &Job) -> Result<Installed, Error> {
                 .is_ok()
         }
         How::Launchd => {
-            let path = files.first().map(|path| path.to_string_lossy().into_owned()).unwrap_or_default();
+            let path = files
+                .first()
+                .map(|path| path.to_string_lossy().into_owned())
+                .unwrap_or_default();
             let _ = quietly("launchctl", &["unload", &path], "");
             quietly("launchctl", &["load", "-w", &path], "").is_ok()
         }
         How::TaskScheduler => {
-            let path = files.first().map(|path| path.to_string_lossy().into_owned()).unwrap_or_default();
-            quietly("schtasks", &["/Create", "/F", "/TN", NAME, "/XML", &path], "")?;
+            let path = files
+                .first()
+                .map(|path| path.to_string_lossy().into_owned())
+                .unwrap_or_default();
+            quietly(
+                "schtasks",
+                &["/Create", "/F", "/TN", NAME, "/XML", &path],
+                "",
+            )?;
             true
         }
         How::Crontab => true,
     };
-    Ok(Installed { how, files, is_started })
+    Ok(Installed {
+        how,
+        files,
+        is_started,
+    })
 }
 
 /// What is installed, whoever runs it.
 pub fn installed() -> Vec<Installed> {
     let mut found = Vec::new();
     for how in [How::Systemd, How::Launchd] {
-        let files: Vec<PathBuf> = how.files().unwrap_or_default().into_iter().filter(|path| is_ours(path)).collect();
+        let files: Vec<PathBuf> = how
+            .files()
+            .unwrap_or_default()
+            .into_iter()
+            .filter(|path| is_ours(path))
+            .collect();
         if !files.is_empty() {
             let is_started = match how {
-                How::Systemd => quietly("systemctl", &["--user", "is-enabled", &format!("{NAME}.timer")], "").is_ok(),
+                How::Systemd => quietly(
+                    "systemctl",
+                    &["--user", "is-enabled", &format!("{NAME}.timer")],
+                    "",
+                )
+                .is_ok(),
                 _ => quietly("launchctl", &["list", launchd::LABEL], "").is_ok(),
             };
-            found.push(Installed { how, files, is_started });
+            found.push(Installed {
+                how,
+                files,
+                is_started,
+            });
         }
     }
     if !cfg!(windows) && crontab().is_ok_and(|text| cron::has_region(&text)) {
-        found.push(Installed { how: How::Crontab, files: Vec::new(), is_started: true });
+        found.push(Installed {
+            how: How::Crontab,
+            files: Vec::new(),
+            is_started: true,
+        });
     }
     if cfg!(windows) && quietly("schtasks", &["/Query", "/TN", NAME], "").is_ok() {
-        found.push(Installed { how: How::TaskScheduler, files: Vec::new(), is_started: true });
+        found.push(Installed {
+            how: How::TaskScheduler,
+            files: Vec::new(),
+            is_started: true,
+        });
     }
     found
 }
@@ -176,7 +239,11 @@ pub fn installed() -> Vec<Installed> {
 pub fn remove(installed: &Installed) -> Result<(), Error> {
     match installed.how {
         How::Systemd => {
-            let _ = quietly("systemctl", &["--user", "disable", "--now", &format!("{NAME}.timer")], "");
+            let _ = quietly(
+                "systemctl",
+                &["--user", "disable", "--now", &format!("{NAME}.timer")],
+                "",
+            );
         }
         How::Launchd => {
             if let Some(path) = installed.files.first() {
@@ -217,9 +284,18 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// Runs a program of the system to its end.
 fn run(program: &'static str, arguments: &[&str], input: &str) -> Result<Finished, Error> {
     let wrong = |reason: String| Error::Program { program, reason };
-    let done = run_within(Command::new(program).args(arguments).stderr(Stdio::piped()), input.as_bytes(), PATIENCE);
+    let done = run_within(
+        Command::new(program).args(arguments).stderr(Stdio::piped()),
+        input.as_bytes(),
+        PATIENCE,
+    );
     let done = done.map_err(|error| wrong(error.to_string()))?;
-    done.ok_or_else(|| wrong(format!("it was not done after {} seconds", PATIENCE.as_secs())))
+    done.ok_or_else(|| {
+        wrong(format!(
+            "it was not done after {} seconds",
+            PATIENCE.as_secs()
+        ))
+    })
 }
 
 fn said(done: &Finished) -> String {
@@ -228,21 +304,36 @@ fn said(done: &Finished) -> String {
 
 fn quietly(program: &'static str, arguments: &[&str], input: &str) -> Result<(), Error> {
     let done = run(program, arguments, input)?;
-    if done.status.success() { Ok(()) } else { Err(Error::Program { program, reason: said(&done) }) }
+    if done.status.success() {
+        Ok(())
+    } else {
+        Err(Error::Program {
+            program,
+            reason: said(&done),
+        })
+    }
 }
 
 /// The user's crontab; empty where there is none.
 fn crontab() -> Result<String, Error> {
-    let wrong = |reason: String| Error::Program { program: "crontab", reason };
+    let wrong = |reason: String| Error::Program {
+        program: "crontab",
+        reason,
+    };
     let done = run("crontab", &["-l"], "")?;
     if !done.status.success() {
         // A table that cannot be read is not one that is not there.
-        return if said(&done).contains("no crontab") { Ok(String::new()) } else { Err(wrong(said(&done))) };
+        return if said(&done).contains("no crontab") {
+            Ok(String::new())
+        } else {
+            Err(wrong(said(&done)))
+        };
     }
     if done.stdout.len() as u64 >= MAX_OUTPUT {
         return Err(wrong("the table is too large, so it is left alone".into()));
     }
-    String::from_utf8(done.stdout.to_vec()).map_err(|_| wrong("the table is not UTF-8 text, so it is left alone".into()))
+    String::from_utf8(done.stdout.to_vec())
+        .map_err(|_| wrong("the table is not UTF-8 text, so it is left alone".into()))
 }
 
 fn write_crontab(text: &str) -> Result<(), Error> {

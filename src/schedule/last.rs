@@ -49,7 +49,11 @@ impl LastRun {
     pub fn news(path: &Path) -> Option<Self> {
         let run = Self::read(path).filter(|run| !run.told)?;
         // On a disk that cannot be written to it is told again.
-        let _ = Self { told: true, ..run.clone() }.write(path);
+        let _ = Self {
+            told: true,
+            ..run.clone()
+        }
+        .write(path);
         Some(run)
     }
 }
@@ -59,8 +63,14 @@ impl LastRun {
 /// # Errors
 /// It cannot be run, or does not come to its end.
 pub fn notify(program: &[String], run: &LastRun) -> io::Result<()> {
-    let Some((program, arguments)) = program.split_first() else { return Ok(()) };
+    let Some((program, arguments)) = program.split_first() else {
+        return Ok(());
+    };
     let document = serde_json::json!({ "at": run.at.to_string(), "code": run.code, "outcome": run.outcome, "message": run.reason });
-    let done = run_within(Command::new(program).args(arguments), document.to_string().as_bytes(), PATIENCE)?;
+    let done = run_within(
+        Command::new(program).args(arguments),
+        document.to_string().as_bytes(),
+        PATIENCE,
+    )?;
     done.map(drop).ok_or_else(|| io::ErrorKind::TimedOut.into())
 }

@@ -10,11 +10,19 @@ pub const LABEL: &str = "com.github.authctl.rotate";
 pub fn plist(job: &Job) -> String {
     let program = job.program.to_string_lossy();
     let words = std::iter::once(program.as_ref()).chain(ARGUMENTS);
-    let words: String = words.map(|word| format!("    <string>{}</string>\n", escaped(word))).collect();
+    let words: String = words
+        .map(|word| format!("    <string>{}</string>\n", escaped(word)))
+        .collect();
     let variables: String = job
         .variables
         .iter()
-        .map(|(name, value)| format!("    <key>{}</key>\n    <string>{}</string>\n", escaped(name), escaped(value)))
+        .map(|(name, value)| {
+            format!(
+                "    <key>{}</key>\n    <string>{}</string>\n",
+                escaped(name),
+                escaped(value)
+            )
+        })
         .collect();
     format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\

@@ -22,9 +22,14 @@ pub fn timer() -> String {
 
 /// The service. It writes to the home folder and speaks to the network and the session bus, and to nothing else.
 pub fn service(job: &Job) -> String {
-    let command: Vec<String> = std::iter::once(quoted(&job.program.to_string_lossy())).chain(ARGUMENTS.map(str::to_owned)).collect();
-    let variables: String =
-        job.variables.iter().map(|(name, value)| format!("Environment={}\n", quoted(&format!("{name}={value}")))).collect();
+    let command: Vec<String> = std::iter::once(quoted(&job.program.to_string_lossy()))
+        .chain(ARGUMENTS.map(str::to_owned))
+        .collect();
+    let variables: String = job
+        .variables
+        .iter()
+        .map(|(name, value)| format!("Environment={}\n", quoted(&format!("{name}={value}"))))
+        .collect();
     format!(
         "# {MARK}\n\
          [Unit]\n\
@@ -54,7 +59,10 @@ pub fn service(job: &Job) -> String {
 /// A word of a unit file: quoted, `%` without its meaning (systemd.syntax(7)). `$` has none in a program's path and in
 /// `Environment` (systemd.exec(5)), and our arguments hold none.
 fn quoted(text: &str) -> String {
-    let escaped = text.replace('\\', "\\\\").replace('"', "\\\"").replace('%', "%%");
+    let escaped = text
+        .replace('\\', "\\\\")
+        .replace('"', "\\\"")
+        .replace('%', "%%");
     format!("\"{escaped}\"")
 }
 
@@ -64,9 +72,15 @@ mod tests {
 
     #[test]
     fn a_path_with_anything_in_it_stays_one_word() {
-        let job = Job { program: "/home/a b/50%/\"x\"/authctl".into(), variables: vec![("AUTHCTL_HOME".into(), "/a b".into())] };
+        let job = Job {
+            program: "/home/a b/50%/\"x\"/authctl".into(),
+            variables: vec![("AUTHCTL_HOME".into(), "/a b".into())],
+        };
         let text = service(&job);
         assert!(text.contains("ExecStart=\"/home/a b/50%%/\\\"x\\\"/authctl\" --quiet --no-input rotate --due --scheduled\n"), "{text}");
-        assert!(text.contains("Environment=\"AUTHCTL_HOME=/a b\"\n"), "{text}");
+        assert!(
+            text.contains("Environment=\"AUTHCTL_HOME=/a b\"\n"),
+            "{text}"
+        );
     }
 }

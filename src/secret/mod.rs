@@ -43,7 +43,8 @@ impl Secret {
 
     /// Equality that does not tell by its duration where two values differ.
     pub fn same_as(&self, other: &str) -> bool {
-        digest(&SHA256, self.expose().as_bytes()).as_ref() == digest(&SHA256, other.as_bytes()).as_ref()
+        digest(&SHA256, self.expose().as_bytes()).as_ref()
+            == digest(&SHA256, other.as_bytes()).as_ref()
     }
 
     /// Whether the value is safe inside a header or a curl config line: not empty, and only bytes of `allowed`.
@@ -135,7 +136,10 @@ pub fn stored_list<S: Serializer>(secrets: &[Secret], to: S) -> Result<S::Ok, S:
 }
 
 /// [`stored`] for named parts.
-pub fn stored_map<S: Serializer>(parts: &std::collections::BTreeMap<String, Secret>, to: S) -> Result<S::Ok, S::Error> {
+pub fn stored_map<S: Serializer>(
+    parts: &std::collections::BTreeMap<String, Secret>,
+    to: S,
+) -> Result<S::Ok, S::Error> {
     to.collect_map(parts.iter().map(|(name, secret)| (name, secret.expose())))
 }
 
@@ -145,7 +149,9 @@ pub fn stored_map<S: Serializer>(parts: &std::collections::BTreeMap<String, Secr
 /// The system's random generator failed.
 pub fn random_bytes<const N: usize>() -> Result<[u8; N], SealError> {
     let mut bytes = [0; N];
-    SystemRandom::new().fill(&mut bytes).map_err(|_| SealError::Random)?;
+    SystemRandom::new()
+        .fill(&mut bytes)
+        .map_err(|_| SealError::Random)?;
     Ok(bytes)
 }
 
@@ -161,19 +167,35 @@ mod tests {
 
     #[test]
     fn debug_never_shows_the_value() {
-        let shown = format!("{:?}", (Secret::new("hunter2"), Some(Secret::new("hunter2"))));
+        let shown = format!(
+            "{:?}",
+            (Secret::new("hunter2"), Some(Secret::new("hunter2")))
+        );
         assert_eq!(shown, "(Secret(…), Some(Secret(…)))");
     }
 
     #[test]
     fn control_and_non_ascii_bytes_are_refused_where_they_enter() {
         for bad in ["a\nb", "a\0b", "a\rb", "ä", "a\tb", "a\u{7f}"] {
-            assert!(Secret::new(bad).check(Alphabet::Printable).is_err(), "{bad:?}");
+            assert!(
+                Secret::new(bad).check(Alphabet::Printable).is_err(),
+                "{bad:?}"
+            );
         }
-        assert_eq!(Secret::new("").check(Alphabet::Visible), Err(BadSecret::Empty));
-        assert_eq!(Secret::new("a b").check(Alphabet::Visible), Err(BadSecret::Byte(1)));
+        assert_eq!(
+            Secret::new("").check(Alphabet::Visible),
+            Err(BadSecret::Empty)
+        );
+        assert_eq!(
+            Secret::new("a b").check(Alphabet::Visible),
+            Err(BadSecret::Byte(1))
+        );
         assert_eq!(Secret::new("a b").check(Alphabet::Printable), Ok(()));
-        assert!(Secret::new("x".repeat(MAX_BYTES + 1)).check(Alphabet::Visible).is_err());
+        assert!(
+            Secret::new("x".repeat(MAX_BYTES + 1))
+                .check(Alphabet::Visible)
+                .is_err()
+        );
     }
 
     #[test]

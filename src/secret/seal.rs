@@ -41,7 +41,11 @@ impl SealKey {
     /// # Errors
     /// The text is not 32 bytes of base64.
     pub fn from_text(text: &Secret) -> Result<Self, SealError> {
-        let bytes = Zeroizing::new(STANDARD.decode(text.expose()).map_err(|_| SealError::BadKey)?);
+        let bytes = Zeroizing::new(
+            STANDARD
+                .decode(text.expose())
+                .map_err(|_| SealError::BadKey)?,
+        );
         let key: [u8; 32] = bytes.as_slice().try_into().map_err(|_| SealError::BadKey)?;
         Ok(Self(Zeroizing::new(key)))
     }
@@ -55,7 +59,11 @@ impl SealKey {
         let mut sealed = plain.to_vec();
         let tag = self
             .cipher()?
-            .seal_in_place_separate_tag(Nonce::assume_unique_for_key(nonce), Aad::from(id), &mut sealed)
+            .seal_in_place_separate_tag(
+                Nonce::assume_unique_for_key(nonce),
+                Aad::from(id),
+                &mut sealed,
+            )
             .map_err(|_| SealError::Random)?;
         Ok([MAGIC.as_slice(), &nonce, &sealed, tag.as_ref()].concat())
     }
@@ -69,12 +77,16 @@ impl SealKey {
         let (nonce, body) = rest.split_at_checked(NONCE_LEN).ok_or(SealError::Damaged)?;
         let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| SealError::Damaged)?;
         let mut body = Zeroizing::new(body.to_vec());
-        let plain = self.cipher()?.open_in_place(nonce, Aad::from(id), &mut body).map_err(|_| SealError::Damaged)?;
+        let plain = self
+            .cipher()?
+            .open_in_place(nonce, Aad::from(id), &mut body)
+            .map_err(|_| SealError::Damaged)?;
         Ok(Zeroizing::new(plain.to_vec()))
     }
 
     fn cipher(&self) -> Result<LessSafeKey, SealError> {
-        let key = UnboundKey::new(&CHACHA20_POLY1305, self.0.as_slice()).map_err(|_| SealError::BadKey)?;
+        let key = UnboundKey::new(&CHACHA20_POLY1305, self.0.as_slice())
+            .map_err(|_| SealError::BadKey)?;
         Ok(LessSafeKey::new(key))
     }
 }
@@ -100,7 +112,10 @@ mod tests {
     #[test]
     fn the_nonce_is_new_for_every_write() {
         let key = key();
-        assert_ne!(key.seal("id", b"same").unwrap(), key.seal("id", b"same").unwrap());
+        assert_ne!(
+            key.seal("id", b"same").unwrap(),
+            key.seal("id", b"same").unwrap()
+        );
     }
 
     proptest! {

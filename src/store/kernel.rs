@@ -21,10 +21,14 @@ fn ring() -> Result<linux_keyutils::KeyRing, String> {
 #[cfg(target_os = "linux")]
 pub(super) fn put(description: &str, text: &Secret, time: Duration) -> Result<(), String> {
     let words = |error: linux_keyutils::KeyError| format!("the kernel keyring refuses: {error:?}");
-    let key = ring()?.add_key(description, text.expose().as_bytes()).map_err(words)?;
+    let key = ring()?
+        .add_key(description, text.expose().as_bytes())
+        .map_err(words)?;
     // Nought would take the limit away (keyctl_set_timeout(3)).
     let seconds = usize::try_from(time.as_secs()).unwrap_or(usize::MAX).max(1);
-    let kept = key.set_perms(linux_keyutils::KeyPermissions::from_u32(PERMISSIONS)).and_then(|()| key.set_timeout(seconds));
+    let kept = key
+        .set_perms(linux_keyutils::KeyPermissions::from_u32(PERMISSIONS))
+        .and_then(|()| key.set_timeout(seconds));
     if let Err(error) = kept {
         let _ = key.invalidate();
         return Err(words(error));

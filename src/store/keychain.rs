@@ -39,7 +39,13 @@ pub(super) struct Keychain {
 
 impl Keychain {
     pub(super) fn new(patience: Duration, on_wait: Box<dyn Fn()>) -> Self {
-        Self { patience, on_wait, told: Cell::new(false), worker: OnceCell::new(), spent: Cell::new(Duration::ZERO) }
+        Self {
+            patience,
+            on_wait,
+            told: Cell::new(false),
+            worker: OnceCell::new(),
+            spent: Cell::new(Duration::ZERO),
+        }
     }
 
     pub(super) fn read(&self, user: &str) -> Result<Option<Secret>, Error> {
@@ -53,8 +59,10 @@ impl Keychain {
             Err(Outcome::Absent) => return Ok(None),
             Err(Outcome::Failed(error)) => return Err(error),
         };
-        let text =
-            String::from_utf8(bytes).map_err(|_| Error::Damaged { store: StoreKind::Keychain, reason: "the item is not text".into() })?;
+        let text = String::from_utf8(bytes).map_err(|_| Error::Damaged {
+            store: StoreKind::Keychain,
+            reason: "the item is not text".into(),
+        })?;
         Ok(Some(Secret::new(text)))
     }
 
@@ -85,14 +93,19 @@ impl Keychain {
 
     pub(super) fn delete(&self, user: &str) -> Result<(), Error> {
         let user = user.to_owned();
-        self.done(move |store| match entry(store, &user)?.delete_credential() {
-            Err(KeyringError::NoEntry) => Ok(()),
-            other => other,
-        })
+        self.done(
+            move |store| match entry(store, &user)?.delete_credential() {
+                Err(KeyringError::NoEntry) => Ok(()),
+                other => other,
+            },
+        )
     }
 
     pub(super) fn probe(&self) -> Result<(), Error> {
-        let odd = |reason: &str| Error::Refused { store: StoreKind::Keychain, reason: reason.into() };
+        let odd = |reason: &str| Error::Refused {
+            store: StoreKind::Keychain,
+            reason: reason.into(),
+        };
         let random = Secret::random().map_err(|error| odd(&error.to_string()))?;
         let user = format!("probe@{}", random.expose());
         self.write(&user, &random)?;
@@ -104,10 +117,16 @@ impl Keychain {
         }
     }
 
-    fn done(&self, job: impl FnOnce(&CredentialStore) -> keyring_core::Result<()> + Send + 'static) -> Result<(), Error> {
+    fn done(
+        &self,
+        job: impl FnOnce(&CredentialStore) -> keyring_core::Result<()> + Send + 'static,
+    ) -> Result<(), Error> {
         self.call(job).map_err(|outcome| match outcome {
             Outcome::Failed(error) => error,
-            Outcome::Absent => Error::Refused { store: StoreKind::Keychain, reason: "the item vanished".into() },
+            Outcome::Absent => Error::Refused {
+                store: StoreKind::Keychain,
+                reason: "the item vanished".into(),
+            },
         })
     }
 
@@ -115,12 +134,22 @@ impl Keychain {
         &self,
         job: impl FnOnce(&CredentialStore) -> keyring_core::Result<T> + Send + 'static,
     ) -> Result<T, Outcome> {
-        self.work(move || open().map_err(Failed::Open).and_then(|store| job(&*store).map_err(Failed::Call)))
+        self.work(move || {
+            open()
+                .map_err(Failed::Open)
+                .and_then(|store| job(&*store).map_err(Failed::Call))
+        })
     }
 
     /// Lets the worker do something, and waits for it as long as the budget lasts.
-    fn work<T: Send + 'static>(&self, job: impl FnOnce() -> Result<T, Failed> + Send + 'static) -> Result<T, Outcome> {
-        let unavailable = |reason: &str| Error::Unavailable { store: StoreKind::Keychain, reason: reason.to_owned() };
+    fn work<T: Send + 'static>(
+        &self,
+        job: impl FnOnce() -> Result<T, Failed> + Send + 'static,
+    ) -> Result<T, Outcome> {
+        let unavailable = |reason: &str| Error::Unavailable {
+            store: StoreKind::Keychain,
+            reason: reason.to_owned(),
+        };
         let worker = match self.worker.get_or_init(start) {
             Ok(worker) => worker,
             Err(reason) => return Err(unavailable(reason).into()),
@@ -135,7 +164,11 @@ impl Keychain {
         let (began, before) = (Instant::now(), self.spent.get());
         loop {
             let left = self.patience.saturating_sub(before + began.elapsed());
-            let wait = if self.told.get() { left } else { left.min(NOTICE) };
+            let wait = if self.told.get() {
+                left
+            } else {
+                left.min(NOTICE)
+            };
             let answer = answered.recv_timeout(wait);
             self.spent.set(before + began.elapsed());
             match answer {
@@ -144,7 +177,11 @@ impl Keychain {
                 Ok(Err(Failed::Call(error))) => return Err(explain(&error)),
                 Err(RecvTimeoutError::Disconnected) => return Err(gone()),
                 Err(RecvTimeoutError::Timeout) if self.spent.get() >= self.patience => {
-                    return Err(Error::TimedOut { store: StoreKind::Keychain, patience: self.patience }.into());
+                    return Err(Error::TimedOut {
+                        store: StoreKind::Keychain,
+                        patience: self.patience,
+                    }
+                    .into());
                 }
                 Err(RecvTimeoutError::Timeout) => self.tell(),
             }
@@ -166,7 +203,10 @@ impl From<Error> for Outcome {
 fn start() -> Result<Sender<Job>, String> {
     let (sender, jobs) = channel::<Job>();
     let run = move || jobs.into_iter().for_each(|job| job());
-    std::thread::Builder::new().name("keychain".into()).spawn(run).map_err(|error| error.to_string())?;
+    std::thread::Builder::new()
+        .name("keychain".into())
+        .spawn(run)
+        .map_err(|error| error.to_string())?;
     Ok(sender)
 }
 
@@ -178,7 +218,11 @@ fn open() -> Result<Arc<CredentialStore>, String> {
 
 fn entry(store: &CredentialStore, user: &str) -> keyring_core::Result<Entry> {
     // The default on Windows is `Enterprise`, which roams with the profile to other machines.
-    let modifiers = if cfg!(windows) { Some(HashMap::from([("persistence", "Local")])) } else { None };
+    let modifiers = if cfg!(windows) {
+        Some(HashMap::from([("persistence", "Local")]))
+    } else {
+        None
+    };
     store.build(SERVICE, user, modifiers.as_ref())
 }
 
@@ -186,13 +230,31 @@ fn explain(error: &KeyringError) -> Outcome {
     let store = StoreKind::Keychain;
     Outcome::Failed(match error {
         KeyringError::NoEntry => return Outcome::Absent,
-        KeyringError::NoStorageAccess(_) => Error::Locked { store, reason: None },
-        KeyringError::PlatformFailure(_) | KeyringError::NoDefaultStore => Error::Unavailable { store, reason: words(error) },
-        KeyringError::Ambiguous(_) => Error::Refused { store, reason: "it holds two items of the same name".into() },
+        KeyringError::NoStorageAccess(_) => Error::Locked {
+            store,
+            reason: None,
+        },
+        KeyringError::PlatformFailure(_) | KeyringError::NoDefaultStore => Error::Unavailable {
+            store,
+            reason: words(error),
+        },
+        KeyringError::Ambiguous(_) => Error::Refused {
+            store,
+            reason: "it holds two items of the same name".into(),
+        },
         // `BadEncoding` and its kin carry the bytes: never print them.
-        KeyringError::TooLong(_, limit) => Error::Refused { store, reason: format!("an item may hold {limit} bytes at most") },
-        KeyringError::BadEncoding(_) | KeyringError::BadDataFormat(..) => Error::Damaged { store, reason: "the item is not text".into() },
-        other => Error::Refused { store, reason: words(other) },
+        KeyringError::TooLong(_, limit) => Error::Refused {
+            store,
+            reason: format!("an item may hold {limit} bytes at most"),
+        },
+        KeyringError::BadEncoding(_) | KeyringError::BadDataFormat(..) => Error::Damaged {
+            store,
+            reason: "the item is not text".into(),
+        },
+        other => Error::Refused {
+            store,
+            reason: words(other),
+        },
     })
 }
 

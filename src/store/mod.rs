@@ -28,12 +28,18 @@ pub struct Slot {
 impl Slot {
     /// The slot of a credential's record.
     pub fn record(name: &Name, id: &Id) -> Self {
-        Self { user: format!("{name}@{id}"), id: id.clone() }
+        Self {
+            user: format!("{name}@{id}"),
+            id: id.clone(),
+        }
     }
 
     /// The slot of a client secret.
     pub fn client(provider: &str, id: &Id) -> Self {
-        Self { user: format!("client:{provider}@{id}"), id: id.clone() }
+        Self {
+            user: format!("client:{provider}@{id}"),
+            id: id.clone(),
+        }
     }
 }
 
@@ -173,12 +179,25 @@ impl Stores {
     /// The store cannot say, or says something else.
     pub fn verify(&self, store: StoreKind, slot: &Slot, text: &Secret) -> Result<(), Error> {
         let same = match store {
-            StoreKind::Keychain => self.keychain.read(&slot.user)?.is_some_and(|found| found.same_as(text.expose())),
+            StoreKind::Keychain => self
+                .keychain
+                .read(&slot.user)?
+                .is_some_and(|found| found.same_as(text.expose())),
             // A locked vault takes records without its passphrase; that they are on the disk is all it can show.
             StoreKind::Vault if !self.vault.opens_without_asking()? => return Ok(()),
-            StoreKind::Vault => self.vault.read(&slot.id)?.is_some_and(|found| found.same_as(text.expose())),
+            StoreKind::Vault => self
+                .vault
+                .read(&slot.id)?
+                .is_some_and(|found| found.same_as(text.expose())),
         };
-        if same { Ok(()) } else { Err(Error::Refused { store, reason: "it does not give back what was written".into() }) }
+        if same {
+            Ok(())
+        } else {
+            Err(Error::Refused {
+                store,
+                reason: "it does not give back what was written".into(),
+            })
+        }
     }
 
     /// Deletes a text; a missing one is what was wanted.
@@ -215,5 +234,8 @@ impl Stores {
 }
 
 fn refused(store: StoreKind, error: &disk::Error) -> Error {
-    Error::Refused { store, reason: error.to_string() }
+    Error::Refused {
+        store,
+        reason: error.to_string(),
+    }
 }

@@ -11,9 +11,10 @@ use std::str::FromStr;
 /// # Errors
 /// It is no age recipient (`age1…`).
 pub fn encrypt_for(recipient: &str, text: &Secret) -> Result<Vec<u8>, String> {
-    let recipient =
-        x25519::Recipient::from_str(recipient.trim()).map_err(|_| "this is no age recipient, which begins with `age1`".to_owned())?;
-    age::encrypt(&recipient, text.expose().as_bytes()).map_err(|_| "it cannot be encrypted".to_owned())
+    let recipient = x25519::Recipient::from_str(recipient.trim())
+        .map_err(|_| "this is no age recipient, which begins with `age1`".to_owned())?;
+    age::encrypt(&recipient, text.expose().as_bytes())
+        .map_err(|_| "it cannot be encrypted".to_owned())
 }
 
 /// Decrypts what [`encrypt_for`] made, with the identity in a file as `age-keygen` writes it.
@@ -24,9 +25,12 @@ pub fn decrypt_with(identity: &Path, sealed: &[u8]) -> Result<Secret, String> {
     let shown = identity.display();
     let bytes = disk::read(identity, Privacy::Private).map_err(|error| error.to_string())?;
     let bytes = zeroize::Zeroizing::new(bytes.ok_or_else(|| format!("there is no file {shown}"))?);
-    let key = super::vault::parse_identity(&bytes).ok_or_else(|| format!("{shown} holds no age identity (`AGE-SECRET-KEY-1…`)"))?;
+    let key = super::vault::parse_identity(&bytes)
+        .ok_or_else(|| format!("{shown} holds no age identity (`AGE-SECRET-KEY-1…`)"))?;
     let plain = age::decrypt(&key, sealed).map_err(|error| match error {
-        age::DecryptError::NoMatchingKeys => format!("the file is not encrypted to the identity in {shown}"),
+        age::DecryptError::NoMatchingKeys => {
+            format!("the file is not encrypted to the identity in {shown}")
+        }
         _ => "the file is damaged or no age file".to_owned(),
     })?;
     let plain = zeroize::Zeroizing::new(plain);
@@ -44,16 +48,36 @@ mod tests {
         let keep = |name: &str, identity: &x25519::Identity| {
             use age::secrecy::ExposeSecret;
             let path = home.path().join("keys").join(name);
-            disk::write(&path, format!("# created: today\n{}\n", identity.to_string().expose_secret()).as_bytes()).unwrap();
+            disk::write(
+                &path,
+                format!(
+                    "# created: today\n{}\n",
+                    identity.to_string().expose_secret()
+                )
+                .as_bytes(),
+            )
+            .unwrap();
             path
         };
         let (ours, theirs) = (x25519::Identity::generate(), x25519::Identity::generate());
         let sealed = encrypt_for(&ours.to_public().to_string(), &Secret::new("planted")).unwrap();
         assert!(!sealed.windows(7).any(|window| window == b"planted"));
-        assert!(decrypt_with(&keep("ours", &ours), &sealed).unwrap().same_as("planted"));
-        assert!(decrypt_with(&keep("theirs", &theirs), &sealed).unwrap_err().contains("not encrypted to"));
+        assert!(
+            decrypt_with(&keep("ours", &ours), &sealed)
+                .unwrap()
+                .same_as("planted")
+        );
+        assert!(
+            decrypt_with(&keep("theirs", &theirs), &sealed)
+                .unwrap_err()
+                .contains("not encrypted to")
+        );
         assert!(decrypt_with(&keep("ours", &ours), b"garbage").is_err());
-        assert!(decrypt_with(&home.path().join("none"), &sealed).unwrap_err().contains("no file"));
+        assert!(
+            decrypt_with(&home.path().join("none"), &sealed)
+                .unwrap_err()
+                .contains("no file")
+        );
         assert!(encrypt_for("age1nonsense", &Secret::new("x")).is_err());
     }
 }

@@ -7,9 +7,19 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 /// Starts the log: 1 tells decisions, 2 tells steps. Called once, and only when asked for.
 pub fn start_log(verbosity: u8) {
-    let level = if verbosity > 1 { Level::DEBUG } else { Level::INFO };
-    let lines = tracing_subscriber::fmt::layer().with_writer(anstream::stderr).with_target(false).without_time();
+    let level = if verbosity > 1 {
+        Level::DEBUG
+    } else {
+        Level::INFO
+    };
+    let lines = tracing_subscriber::fmt::layer()
+        .with_writer(anstream::stderr)
+        .with_target(false)
+        .without_time();
     let ours = Targets::new().with_target("authctl", level);
     // A second start changes nothing.
-    let _ = tracing_subscriber::registry().with(lines).with(ours).try_init();
+    let _ = tracing_subscriber::registry()
+        .with(lines)
+        .with(ours)
+        .try_init();
 }

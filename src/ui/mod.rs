@@ -50,19 +50,32 @@ impl Ui {
             put(&serde_json::json!({ "warning": text }).to_string());
             return;
         }
-        put(&format!("{} {}", painted("authctl: warning:", AnsiColor::Yellow), harmless(text)));
+        put(&format!(
+            "{} {}",
+            painted("authctl: warning:", AnsiColor::Yellow),
+            harmless(text)
+        ));
     }
 
     /// Reports a failure: for people a sentence and a hint, with `--json` one document.
     pub fn fail(self, code: &str, message: &str, hint: Option<&str>) {
         if self.json {
-            let error = serde_json::json!({ "error": { "code": code, "message": message, "hint": hint } });
+            let error =
+                serde_json::json!({ "error": { "code": code, "message": message, "hint": hint } });
             put(&error.to_string());
             return;
         }
-        put(&format!("{} {}", painted("authctl:", AnsiColor::Red), harmless(message)));
+        put(&format!(
+            "{} {}",
+            painted("authctl:", AnsiColor::Red),
+            harmless(message)
+        ));
         if let Some(hint) = hint {
-            put(&format!("{} {}", painted("hint:", AnsiColor::Cyan), harmless(hint)));
+            put(&format!(
+                "{} {}",
+                painted("hint:", AnsiColor::Cyan),
+                harmless(hint)
+            ));
         }
     }
 
@@ -107,7 +120,9 @@ pub fn speaks_to_a_terminal() -> bool {
 
 /// A stranger's text may hold what a terminal obeys: control characters become visible marks.
 fn harmless(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+    text.chars()
+        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
+        .collect()
 }
 
 fn put(text: &str) {

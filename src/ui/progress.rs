@@ -9,7 +9,11 @@ impl Progress {
     /// A bar of so many steps; only on a terminal, and only if `wanted`.
     pub(super) fn start(steps: u64, wanted: bool) -> Self {
         let dumb = std::env::var("TERM").is_ok_and(|kind| kind == "dumb");
-        let target = if wanted && !dumb && steps > 1 { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        let target = if wanted && !dumb && steps > 1 {
+            ProgressDrawTarget::stderr()
+        } else {
+            ProgressDrawTarget::hidden()
+        };
         let bar = ProgressBar::with_draw_target(Some(steps), target);
         if let Ok(style) = ProgressStyle::with_template("{bar:20} {pos}/{len} {msg}") {
             bar.set_style(style);

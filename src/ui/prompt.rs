@@ -22,7 +22,9 @@ mod watch {
 
     pub(super) fn guarded<T>(ask: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
         let terminal = File::options().read(true).write(true).open("/dev/tty");
-        if let Ok((before, terminal)) = terminal.and_then(|terminal| Ok((tcgetattr(&terminal)?, terminal))) {
+        if let Ok((before, terminal)) =
+            terminal.and_then(|terminal| Ok((tcgetattr(&terminal)?, terminal)))
+        {
             put_right(Some(Box::new(move || {
                 let _ = tcsetattr(&terminal, OptionalActions::Now, &before);
             })));

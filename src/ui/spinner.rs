@@ -12,7 +12,11 @@ impl Spinner {
         // A dumb terminal cannot take back what was written.
         let dumb = std::env::var("TERM").is_ok_and(|kind| kind == "dumb");
         let wanted = wanted && !dumb;
-        let target = if wanted { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        let target = if wanted {
+            ProgressDrawTarget::stderr()
+        } else {
+            ProgressDrawTarget::hidden()
+        };
         let bar = ProgressBar::with_draw_target(None, target);
         if let Ok(style) = ProgressStyle::with_template("{spinner} {msg}") {
             bar.set_style(style);

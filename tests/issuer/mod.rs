@@ -57,7 +57,13 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { access_lifetime: 3600, refresh_tokens: true, rotates: true, sends_iss: None, subject: "alice".into() }
+        Self {
+            access_lifetime: 3600,
+            refresh_tokens: true,
+            rotates: true,
+            sends_iss: None,
+            subject: "alice".into(),
+        }
     }
 }
 
@@ -105,8 +111,16 @@ impl Issuer {
     /// Starts a server on a free port.
     pub fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("loopback can be bound");
-        let url = format!("http://{}", listener.local_addr().expect("a bound socket has an address"));
-        let issuer = Self { url, books: Arc::default() };
+        let url = format!(
+            "http://{}",
+            listener
+                .local_addr()
+                .expect("a bound socket has an address")
+        );
+        let issuer = Self {
+            url,
+            books: Arc::default(),
+        };
         let serving = issuer.clone();
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
@@ -121,7 +135,9 @@ impl Issuer {
     }
 
     fn books(&self) -> MutexGuard<'_, Books> {
-        self.books.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.books
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
     /// Stops listening: from now on nobody is there.

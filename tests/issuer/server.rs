@@ -39,31 +39,64 @@ impl Issuer {
     fn authorize(&self, stream: TcpStream, request: &Request) {
         let get = |name: &str| request.query.get(name).cloned();
         let fail = |stream, why: &str| answer(stream, 400, "text/plain", "", why.as_bytes());
-        let (Some(redirect_uri), Some(state), Some(client_id)) = (get("redirect_uri"), get("state"), get("client_id")) else {
+        let (Some(redirect_uri), Some(state), Some(client_id)) =
+            (get("redirect_uri"), get("state"), get("client_id"))
+        else {
             return fail(stream, "redirect_uri, state and client_id are required");
         };
-        let loopback = redirect_uri.starts_with("http://127.0.0.1:") && redirect_uri.ends_with("/callback");
+        let loopback =
+            redirect_uri.starts_with("http://127.0.0.1:") && redirect_uri.ends_with("/callback");
         if !loopback || get("response_type").as_deref() != Some("code") {
             return fail(stream, "unknown redirect_uri or response_type");
         }
-        if get("code_challenge_method").as_deref() != Some("S256") || get("code_challenge").is_none_or(|text| text.len() != 43) {
+        if get("code_challenge_method").as_deref() != Some("S256")
+            || get("code_challenge").is_none_or(|text| text.len() != 43)
+        {
             return fail(stream, "PKCE with S256 is required");
         }
         let mut books = self.books();
         books.counter += 1;
         let code = format!("code-{}-{}", books.counter, books.counter * 7919);
-        let scope = get("scope").unwrap_or_default().split(' ').filter(|word| *word != "offline_access").collect::<Vec<_>>().join(" ");
-        let grant = Grant { client_id, scope, subject: books.settings.subject.clone(), family: books.counter };
-        let made = Code { grant, challenge: get("code_challenge"), redirect_uri: redirect_uri.clone(), nonce: get("nonce") };
+        let scope = get("scope")
+            .unwrap_or_default()
+            .split(' ')
+            .filter(|word| *word != "offline_access")
+            .collect::<Vec<_>>()
+            .join(" ");
+        let grant = Grant {
+            client_id,
+            scope,
+            subject: books.settings.subject.clone(),
+            family: books.counter,
+        };
+        let made = Code {
+            grant,
+            challenge: get("code_challenge"),
+            redirect_uri: redirect_uri.clone(),
+            nonce: get("nonce"),
+        };
         books.codes.insert(code.clone(), made);
-        let iss = books.settings.sends_iss.clone().unwrap_or_else(|| self.url.clone());
+        let iss = books
+            .settings
+            .sends_iss
+            .clone()
+            .unwrap_or_else(|| self.url.clone());
         drop(books);
         let mut target = url::Url::parse(&redirect_uri).expect("checked above");
-        target.query_pairs_mut().append_pair("code", &code).append_pair("state", &state);
+        target
+            .query_pairs_mut()
+            .append_pair("code", &code)
+            .append_pair("state", &state);
         if !iss.is_empty() {
             target.query_pairs_mut().append_pair("iss", &iss);
         }
-        answer(stream, 302, "text/plain", &format!("Location: {target}\r\n"), b"");
+        answer(
+            stream,
+            302,
+            "text/plain",
+            &format!("Location: {target}\r\n"),
+            b"",
+        );
     }
 
     fn token(&self, stream: TcpStream, request: &Request) {
@@ -74,9 +107,19 @@ impl Issuer {
         };
         match &misbehaviour {
             Some(Misbehaviour::Busy) => return answer(stream, 503, "text/plain", "", b"busy"),
-            Some(Misbehaviour::Answer(status, kind, body)) => return answer(stream, *status, kind, "Retry-After: 1\r\n", body.as_bytes()),
+            Some(Misbehaviour::Answer(status, kind, body)) => {
+                return answer(stream, *status, kind, "Retry-After: 1\r\n", body.as_bytes());
+            }
             Some(Misbehaviour::Reset) => return,
-            Some(Misbehaviour::Redirect(target)) => return answer(stream, 307, "text/plain", &format!("Location: {target}\r\n"), b""),
+            Some(Misbehaviour::Redirect(target)) => {
+                return answer(
+                    stream,
+                    307,
+                    "text/plain",
+                    &format!("Location: {target}\r\n"),
+                    b"",
+                );
+            }
             Some(Misbehaviour::Slow(time)) => std::thread::sleep(*time),
             _ => {}
         }
@@ -86,15 +129,33 @@ impl Issuer {
         };
         match misbehaviour {
             Some(Misbehaviour::LoseReply) => return,
-            Some(Misbehaviour::Huge) => return answer(stream, 200, "application/json", "", &vec![b' '; 8 * 1024 * 1024]),
-            Some(Misbehaviour::ExpiresIn(None)) => drop(body.as_object_mut().and_then(|body| body.remove("expires_in"))),
-            Some(Misbehaviour::ExpiresIn(Some(text))) => body["expires_in"] = serde_json::from_str(text).expect("the test gives JSON"),
+            Some(Misbehaviour::Huge) => {
+                return answer(
+                    stream,
+                    200,
+                    "application/json",
+                    "",
+                    &vec![b' '; 8 * 1024 * 1024],
+                );
+            }
+            Some(Misbehaviour::ExpiresIn(None)) => drop(
+                body.as_object_mut()
+                    .and_then(|body| body.remove("expires_in")),
+            ),
+            Some(Misbehaviour::ExpiresIn(Some(text))) => {
+                body["expires_in"] = serde_json::from_str(text).expect("the test gives JSON")
+            }
             Some(Misbehaviour::AccessToken(suffix)) => {
-                body["access_token"] = format!("{}{suffix}", body["access_token"].as_str().unwrap_or_default()).into();
+                body["access_token"] = format!(
+                    "{}{suffix}",
+                    body["access_token"].as_str().unwrap_or_default()
+                )
+                .into();
             }
             Some(Misbehaviour::Tokens(suffix)) => {
                 for field in ["access_token", "refresh_token"] {
-                    body[field] = format!("{}{suffix}", body[field].as_str().unwrap_or_default()).into();
+                    body[field] =
+                        format!("{}{suffix}", body[field].as_str().unwrap_or_default()).into();
                 }
             }
             _ => {}
@@ -108,25 +169,45 @@ impl Issuer {
         let mut books = self.books();
         let (grant, nonce) = match get("grant_type") {
             Some("authorization_code") => {
-                let code = books.codes.remove(get("code").unwrap_or_default()).ok_or((400, "invalid_grant"))?;
-                let digest = ring::digest::digest(&ring::digest::SHA256, get("code_verifier").unwrap_or_default().as_bytes());
+                let code = books
+                    .codes
+                    .remove(get("code").unwrap_or_default())
+                    .ok_or((400, "invalid_grant"))?;
+                let digest = ring::digest::digest(
+                    &ring::digest::SHA256,
+                    get("code_verifier").unwrap_or_default().as_bytes(),
+                );
                 let proven = code.challenge == Some(URL_SAFE_NO_PAD.encode(digest));
-                if !proven || get("redirect_uri") != Some(&code.redirect_uri) || code.grant.client_id != client_id {
+                if !proven
+                    || get("redirect_uri") != Some(&code.redirect_uri)
+                    || code.grant.client_id != client_id
+                {
                     return Err((400, "invalid_grant"));
                 }
                 (code.grant, code.nonce)
             }
             Some("refresh_token") => {
                 let token = get("refresh_token").unwrap_or_default().to_owned();
-                let (grant, spent) = books.refresh_tokens.get(&token).cloned().ok_or((400, "invalid_grant"))?;
+                let (grant, spent) = books
+                    .refresh_tokens
+                    .get(&token)
+                    .cloned()
+                    .ok_or((400, "invalid_grant"))?;
                 if books.settings.rotates && spent {
                     books.dead_families.push(grant.family);
                 }
                 if books.dead_families.contains(&grant.family) || grant.client_id != client_id {
                     return Err((400, "invalid_grant"));
                 }
-                let asked: Vec<&str> = get("scope").unwrap_or_default().split(' ').filter(|word| !word.is_empty()).collect();
-                if asked.iter().any(|word| !grant.scope.split(' ').any(|granted| granted == *word)) {
+                let asked: Vec<&str> = get("scope")
+                    .unwrap_or_default()
+                    .split(' ')
+                    .filter(|word| !word.is_empty())
+                    .collect();
+                if asked
+                    .iter()
+                    .any(|word| !grant.scope.split(' ').any(|granted| granted == *word))
+                {
                     return Err((400, "invalid_scope"));
                 }
                 if books.settings.rotates {
@@ -139,17 +220,35 @@ impl Issuer {
         };
         books.counter += 1;
         let number = books.counter;
-        let (access, refresh) = (format!("access-{number}-token"), format!("refresh-{number}-token"));
+        let (access, refresh) = (
+            format!("access-{number}-token"),
+            format!("refresh-{number}-token"),
+        );
         let lifetime = books.settings.access_lifetime;
-        books.access_tokens.insert(access.clone(), (grant.clone(), Instant::now() + Duration::from_secs(lifetime)));
+        books.access_tokens.insert(
+            access.clone(),
+            (
+                grant.clone(),
+                Instant::now() + Duration::from_secs(lifetime),
+            ),
+        );
         let mut body = json!({ "access_token": access, "token_type": "Bearer", "expires_in": lifetime, "scope": grant.scope });
-        if books.settings.refresh_tokens && (books.settings.rotates || nonce.is_some() || get("grant_type") == Some("authorization_code")) {
-            books.refresh_tokens.insert(refresh.clone(), (grant.clone(), false));
+        if books.settings.refresh_tokens
+            && (books.settings.rotates
+                || nonce.is_some()
+                || get("grant_type") == Some("authorization_code"))
+        {
+            books
+                .refresh_tokens
+                .insert(refresh.clone(), (grant.clone(), false));
             body["refresh_token"] = refresh.into();
         }
-        if grant.scope.split(' ').any(|word| word == "openid") && get("grant_type") == Some("authorization_code") {
+        if grant.scope.split(' ').any(|word| word == "openid")
+            && get("grant_type") == Some("authorization_code")
+        {
             let claims = json!({ "iss": self.url, "sub": grant.subject, "aud": client_id, "nonce": nonce, "email": format!("{}@example.com", grant.subject) });
-            body["id_token"] = format!("e30.{}.none", URL_SAFE_NO_PAD.encode(claims.to_string())).into();
+            body["id_token"] =
+                format!("e30.{}.none", URL_SAFE_NO_PAD.encode(claims.to_string())).into();
         }
         Ok(body)
     }
@@ -162,7 +261,9 @@ impl Issuer {
         let mut books = self.books();
         if let Some((grant, _)) = books.refresh_tokens.remove(&token) {
             books.dead_families.push(grant.family);
-            books.access_tokens.retain(|_, (other, _)| other.family != grant.family);
+            books
+                .access_tokens
+                .retain(|_, (other, _)| other.family != grant.family);
             books.revocations += 1;
         }
         drop(books);
@@ -175,11 +276,31 @@ impl Issuer {
         books.api_requests.push(request.head.clone());
         if request.path == "/api/key" {
             drop(books);
-            let status = if request.headers.get("x-api-key").is_some_and(|key| !key.contains("bad")) { 200 } else { 401 };
-            return reply(stream, status, &json!({ "owner": { "login": "key-owner" } }));
+            let status = if request
+                .headers
+                .get("x-api-key")
+                .is_some_and(|key| !key.contains("bad"))
+            {
+                200
+            } else {
+                401
+            };
+            return reply(
+                stream,
+                status,
+                &json!({ "owner": { "login": "key-owner" } }),
+            );
         }
-        let token = request.headers.get("authorization").and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();
-        let valid = books.access_tokens.get(token).filter(|(_, ends)| *ends > Instant::now()).map(|(grant, _)| grant.subject.clone());
+        let token = request
+            .headers
+            .get("authorization")
+            .and_then(|value| value.strip_prefix("Bearer "))
+            .unwrap_or_default();
+        let valid = books
+            .access_tokens
+            .get(token)
+            .filter(|(_, ends)| *ends > Instant::now())
+            .map(|(grant, _)| grant.subject.clone());
         drop(books);
         match valid {
             Some(subject) => reply(stream, 200, &json!({ "hello": subject })),
@@ -191,13 +312,29 @@ impl Issuer {
 /// Client authentication: `tool` is public, `confidential` has a secret and must send it with Basic.
 fn client(request: &Request) -> Result<String, (u16, &'static str)> {
     let denied = (401, "invalid_client");
-    if let Some(basic) = request.headers.get("authorization").and_then(|value| value.strip_prefix("Basic ")) {
-        let pair = STANDARD.decode(basic).ok().and_then(|bytes| String::from_utf8(bytes).ok()).ok_or(denied)?;
+    if let Some(basic) = request
+        .headers
+        .get("authorization")
+        .and_then(|value| value.strip_prefix("Basic "))
+    {
+        let pair = STANDARD
+            .decode(basic)
+            .ok()
+            .and_then(|bytes| String::from_utf8(bytes).ok())
+            .ok_or(denied)?;
         let (id, secret) = pair.split_once(':').ok_or(denied)?;
         // RFC 6749 section 2.3.1: both were form-encoded first.
-        let decoded = |text: &str| url::form_urlencoded::parse(format!("x={text}").as_bytes()).next().map(|(_, value)| value.into_owned());
+        let decoded = |text: &str| {
+            url::form_urlencoded::parse(format!("x={text}").as_bytes())
+                .next()
+                .map(|(_, value)| value.into_owned())
+        };
         let good = id == "confidential" && decoded(secret).as_deref() == Some(CLIENT_SECRET);
-        return if good && !request.form.contains_key("client_secret") { Ok(id.to_owned()) } else { Err(denied) };
+        return if good && !request.form.contains_key("client_secret") {
+            Ok(id.to_owned())
+        } else {
+            Err(denied)
+        };
     }
     match request.form.get("client_id").map(String::as_str) {
         Some("tool") if !request.form.contains_key("client_secret") => Ok("tool".into()),
@@ -206,5 +343,11 @@ fn client(request: &Request) -> Result<String, (u16, &'static str)> {
 }
 
 fn reply(stream: TcpStream, status: u16, body: &Value) {
-    answer(stream, status, "application/json", "", body.to_string().as_bytes());
+    answer(
+        stream,
+        status,
+        "application/json",
+        "",
+        body.to_string().as_bytes(),
+    );
 }

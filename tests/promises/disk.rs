@@ -12,22 +12,40 @@ fn promise_07_files_are_private_and_hold_no_secret() {
     let home = Home::logged_in(&issuer);
     home.run(&["refresh", "op"]).done();
     let planted = "sk_live_PlantedSecretOfThisTest";
-    home.run_with_input(&["key", "add", "stripe", "--no-verify"], planted.as_bytes()).done();
+    home.run_with_input(&["key", "add", "stripe", "--no-verify"], planted.as_bytes())
+        .done();
     let token = home.run(&["token", "op"]).done().stdout.trim().to_owned();
     for secret in [planted, token.as_str(), "refresh-"] {
-        let forms = [secret.to_owned(), base64::engine::general_purpose::STANDARD_NO_PAD.encode(secret)];
+        let forms = [
+            secret.to_owned(),
+            base64::engine::general_purpose::STANDARD_NO_PAD.encode(secret),
+        ];
         for (path, bytes) in home.files() {
             let text = String::from_utf8_lossy(&bytes);
             for form in &forms {
-                assert!(!text.contains(form.as_str()), "{} holds {form}", path.display());
+                assert!(
+                    !text.contains(form.as_str()),
+                    "{} holds {form}",
+                    path.display()
+                );
             }
         }
     }
     for (path, _) in home.files() {
-        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600, "{}", path.display());
+        assert_eq!(
+            std::fs::metadata(&path).unwrap().permissions().mode() & 0o777,
+            0o600,
+            "{}",
+            path.display()
+        );
         let folder = path.parent().unwrap();
         if folder != home.path() {
-            assert_eq!(std::fs::metadata(folder).unwrap().permissions().mode() & 0o777, 0o700, "{}", folder.display());
+            assert_eq!(
+                std::fs::metadata(folder).unwrap().permissions().mode() & 0o777,
+                0o700,
+                "{}",
+                folder.display()
+            );
         }
     }
 }
@@ -36,9 +54,14 @@ fn promise_07_files_are_private_and_hold_no_secret() {
 fn a_half_done_removal_is_finished_by_the_next_command() {
     let issuer = Issuer::start();
     let home = Home::logged_in(&issuer);
-    home.edit("credentials/op/default.toml", "state = \"active\"", "state = \"removing\"");
+    home.edit(
+        "credentials/op/default.toml",
+        "state = \"active\"",
+        "state = \"removing\"",
+    );
     assert!(home.run(&["list"]).done().stdout.contains("(half removed)"));
-    home.run(&["token", "op"]).failed(3, "no credential is called `op`");
+    home.run(&["token", "op"])
+        .failed(3, "no credential is called `op`");
     assert_eq!(issuer.revocations(), 1);
     assert!(!home.file("credentials/op/default.toml").exists());
 }
@@ -47,16 +70,37 @@ fn a_half_done_removal_is_finished_by_the_next_command() {
 fn a_half_done_addition_is_finished_or_forgotten_by_the_next_command() {
     let issuer = Issuer::start();
     let home = Home::logged_in(&issuer);
-    home.edit("credentials/op/default.toml", "state = \"active\"", "state = \"adding\"");
+    home.edit(
+        "credentials/op/default.toml",
+        "state = \"active\"",
+        "state = \"adding\"",
+    );
     home.run(&["token", "op"]).done();
-    assert!(std::fs::read_to_string(home.file("credentials/op/default.toml")).unwrap().contains("state = \"active\""));
-    home.edit("credentials/op/default.toml", "state = \"active\"", "state = \"adding\"");
-    for entry in std::fs::read_dir(home.file("vault")).unwrap().map(Result::unwrap) {
-        if entry.path().extension().is_some_and(|extension| extension == "age") && !entry.path().ends_with("identity.age") {
+    assert!(
+        std::fs::read_to_string(home.file("credentials/op/default.toml"))
+            .unwrap()
+            .contains("state = \"active\"")
+    );
+    home.edit(
+        "credentials/op/default.toml",
+        "state = \"active\"",
+        "state = \"adding\"",
+    );
+    for entry in std::fs::read_dir(home.file("vault"))
+        .unwrap()
+        .map(Result::unwrap)
+    {
+        if entry
+            .path()
+            .extension()
+            .is_some_and(|extension| extension == "age")
+            && !entry.path().ends_with("identity.age")
+        {
             std::fs::remove_file(entry.path()).unwrap();
         }
     }
-    home.run(&["token", "op"]).failed(3, "no credential is called `op`");
+    home.run(&["token", "op"])
+        .failed(3, "no credential is called `op`");
     assert!(!home.file("credentials/op/default.toml").exists());
     home.login(&issuer, &[]).done();
 }
@@ -71,44 +115,75 @@ fn an_unfinished_replacement_gives_back_what_it_would_have_replaced() {
     let unfinished = |until: &str| {
         let (head, bound) = whole.split_once("[bound]").unwrap();
         let id = head.lines().find(|line| line.starts_with("id = ")).unwrap();
-        let new = head.replace(id, "id = \"00000000000000000000000000000000\"").replace("\"active\"", "\"adding\"");
+        let new = head
+            .replace(id, "id = \"00000000000000000000000000000000\"")
+            .replace("\"active\"", "\"adding\"");
         format!("{new}{until}[bound]{bound}\n[earlier]\n{head}\n[earlier.bound]{bound}")
     };
     std::fs::write(&path, unfinished("")).unwrap();
     home.run(&["token", "op"]).done();
     assert_eq!(std::fs::read_to_string(&path).unwrap(), whole);
     // A write that may still land keeps its name until then; a new login takes over both.
-    std::fs::write(&path, unfinished("may_land_until = \"2099-01-01T00:00:00Z\"\n")).unwrap();
+    std::fs::write(
+        &path,
+        unfinished("may_land_until = \"2099-01-01T00:00:00Z\"\n"),
+    )
+    .unwrap();
     home.run(&["token", "op"]).failed(3, "no credential");
     assert!(std::fs::read_to_string(&path).unwrap().contains("2099"));
     home.login(&issuer, &[]).done();
     home.run(&["token", "op"]).done();
     let left = |folder: &str| std::fs::read_dir(home.file(folder)).unwrap().count();
     // One record beside identity, recipient and lock.
-    assert_eq!((left("sealed"), left("vault")), (1, 4), "{:?}", home.files());
+    assert_eq!(
+        (left("sealed"), left("vault")),
+        (1, 4),
+        "{:?}",
+        home.files()
+    );
 }
 
 #[test]
 fn a_lost_item_asks_for_a_login_and_a_login_brings_it_back() {
     let issuer = Issuer::start();
     let home = Home::logged_in(&issuer);
-    for entry in std::fs::read_dir(home.file("vault")).unwrap().map(Result::unwrap) {
-        if entry.path().extension().is_some_and(|extension| extension == "age") && !entry.path().ends_with("identity.age") {
+    for entry in std::fs::read_dir(home.file("vault"))
+        .unwrap()
+        .map(Result::unwrap)
+    {
+        if entry
+            .path()
+            .extension()
+            .is_some_and(|extension| extension == "age")
+            && !entry.path().ends_with("identity.age")
+        {
             std::fs::remove_file(entry.path()).unwrap();
         }
     }
-    home.run(&["token", "op"]).failed(4, "the vault no longer holds it");
+    home.run(&["token", "op"])
+        .failed(4, "the vault no longer holds it");
     home.login(&issuer, &[]).done();
     home.run(&["token", "op"]).done();
-    assert_eq!(std::fs::read_dir(home.file("sealed")).unwrap().count(), 1, "the old sealed file is gone");
+    assert_eq!(
+        std::fs::read_dir(home.file("sealed")).unwrap().count(),
+        1,
+        "the old sealed file is gone"
+    );
 }
 
 #[test]
 fn a_store_that_is_behind_is_brought_up_before_anything_is_sent() {
     let issuer = Issuer::start();
     let home = Home::logged_in(&issuer);
-    let record = std::fs::read_dir(home.file("vault")).unwrap().map(|entry| entry.unwrap().path());
-    let record = record.into_iter().find(|path| path.extension().is_some_and(|e| e == "age") && !path.ends_with("identity.age")).unwrap();
+    let record = std::fs::read_dir(home.file("vault"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    let record = record
+        .into_iter()
+        .find(|path| {
+            path.extension().is_some_and(|e| e == "age") && !path.ends_with("identity.age")
+        })
+        .unwrap();
     let old = std::fs::read(&record).unwrap();
     home.run(&["refresh", "op"]).done();
     // As if the store's write of the last refresh had been lost with the process.

@@ -7,20 +7,39 @@ use crate::support::Home;
 #[track_caller]
 fn nothing_leaves(home: &Home, issuer: &Issuer, thief: &Issuer, says: &str) {
     let before = issuer.token_requests();
-    for arguments in [&["token", "op"][..], &["refresh", "op"], &["header", "op", "--format", "raw"], &["token", "op", "--refresh"]] {
+    for arguments in [
+        &["token", "op"][..],
+        &["refresh", "op"],
+        &["header", "op", "--format", "raw"],
+        &["token", "op", "--refresh"],
+    ] {
         home.run(arguments).failed(7, says);
     }
     let curl = home.run(&["header", "op"]);
-    assert_eq!(curl.code, if cfg!(target_os = "linux") { 7 } else { 2 }, "{curl:#?}");
-    assert!(curl.stdout.starts_with("-K\n/dev/null/authctl-"), "{curl:#?}");
-    assert_eq!((issuer.token_requests(), thief.token_requests()), (before, 0));
+    assert_eq!(
+        curl.code,
+        if cfg!(target_os = "linux") { 7 } else { 2 },
+        "{curl:#?}"
+    );
+    assert!(
+        curl.stdout.starts_with("-K\n/dev/null/authctl-"),
+        "{curl:#?}"
+    );
+    assert_eq!(
+        (issuer.token_requests(), thief.token_requests()),
+        (before, 0)
+    );
 }
 
 #[test]
 fn promise_04_an_edited_token_endpoint_is_refused() {
     let (issuer, thief) = (Issuer::start(), Issuer::start());
     let home = Home::logged_in(&issuer);
-    home.edit("providers/op.toml", &format!("{}/token", issuer.url), &format!("{}/token", thief.url));
+    home.edit(
+        "providers/op.toml",
+        &format!("{}/token", issuer.url),
+        &format!("{}/token", thief.url),
+    );
     nothing_leaves(&home, &issuer, &thief, "it is bound to the token endpoint");
 }
 
@@ -31,10 +50,22 @@ fn promise_04_an_edited_index_is_refused() {
     let index = "credentials/op/default.toml";
     let original = std::fs::read_to_string(home.file(index)).unwrap();
     for (from, to) in [
-        (format!("origins = [\"{}\"]", issuer.url), format!("origins = [\"{}\"]", thief.url)),
-        (format!("{}/token", issuer.url), format!("{}/token", thief.url)),
-        (format!("{}/revoke", issuer.url), format!("{}/revoke", thief.url)),
-        ("client_id = \"tool\"".into(), "client_id = \"thief\"".into()),
+        (
+            format!("origins = [\"{}\"]", issuer.url),
+            format!("origins = [\"{}\"]", thief.url),
+        ),
+        (
+            format!("{}/token", issuer.url),
+            format!("{}/token", thief.url),
+        ),
+        (
+            format!("{}/revoke", issuer.url),
+            format!("{}/revoke", thief.url),
+        ),
+        (
+            "client_id = \"tool\"".into(),
+            "client_id = \"thief\"".into(),
+        ),
     ] {
         home.edit(index, &from, &to);
         nothing_leaves(&home, &issuer, &thief, "its index file was edited");
@@ -47,8 +78,17 @@ fn promise_04_an_edited_index_is_refused() {
 fn promise_04_edited_origins_and_clients_are_refused() {
     let (issuer, thief) = (Issuer::start(), Issuer::start());
     let home = Home::logged_in(&issuer);
-    home.edit("providers/op.toml", &format!("origins = [\"{}\"]", issuer.url), &format!("origins = [\"{}\"]", thief.url));
-    nothing_leaves(&home, &issuer, &thief, "names other origins than it is bound to");
+    home.edit(
+        "providers/op.toml",
+        &format!("origins = [\"{}\"]", issuer.url),
+        &format!("origins = [\"{}\"]", thief.url),
+    );
+    nothing_leaves(
+        &home,
+        &issuer,
+        &thief,
+        "names other origins than it is bound to",
+    );
     let home = Home::logged_in(&issuer);
     home.edit("clients/op.toml", "tool", "other");
     nothing_leaves(&home, &issuer, &thief, "it is bound to the client `tool`");
@@ -60,14 +100,33 @@ fn promise_04_a_record_under_another_name_is_refused() {
     let home = Home::logged_in(&issuer);
     home.login_as(&issuer, "op/two", &[]).done();
     let id = |account: &str| {
-        let text = std::fs::read_to_string(home.file(&format!("credentials/op/{account}.toml"))).unwrap();
-        text.lines().find_map(|line| line.strip_prefix("id = ")).unwrap().trim_matches('"').to_owned()
+        let text =
+            std::fs::read_to_string(home.file(&format!("credentials/op/{account}.toml"))).unwrap();
+        text.lines()
+            .find_map(|line| line.strip_prefix("id = "))
+            .unwrap()
+            .trim_matches('"')
+            .to_owned()
     };
     let (one, two) = (id("default"), id("two"));
-    std::fs::copy(home.file(&format!("vault/{two}.age")), home.file(&format!("vault/{one}.age"))).unwrap();
-    nothing_leaves(&home, &issuer, &thief, "the store holds the record of `op/two` in its place");
+    std::fs::copy(
+        home.file(&format!("vault/{two}.age")),
+        home.file(&format!("vault/{one}.age")),
+    )
+    .unwrap();
+    nothing_leaves(
+        &home,
+        &issuer,
+        &thief,
+        "the store holds the record of `op/two` in its place",
+    );
     home.edit("credentials/op/default.toml", &one, &two);
-    nothing_leaves(&home, &issuer, &thief, "the store holds the record of `op/two` in its place");
+    nothing_leaves(
+        &home,
+        &issuer,
+        &thief,
+        "the store holds the record of `op/two` in its place",
+    );
 }
 
 #[test]
@@ -79,7 +138,8 @@ fn promise_04_an_edited_client_secret_endpoint_is_refused_too() {
         "name = \"bad\"\ntitle = \"Bad\"\norigins = [\"http://example.com\"]\n[key]\nheaders = [\"X: {key}\"]\n",
     )
     .unwrap();
-    home.run(&["provider", "add", home.file("bad.toml").to_str().unwrap()]).failed(1, "must start with `https://`");
+    home.run(&["provider", "add", home.file("bad.toml").to_str().unwrap()])
+        .failed(1, "must start with `https://`");
 }
 
 #[test]
@@ -87,14 +147,27 @@ fn promise_04_a_header_for_another_origin_is_refused() {
     let issuer = Issuer::start();
     let home = Home::logged_in(&issuer);
     let own = format!("{}/api/x", issuer.url);
-    home.run(&["header", "op", "--format", "raw", "--url", &own]).done();
-    for url in ["https://evil.example/", "http://127.0.0.1:1/", "http://localhost/"] {
-        home.run(&["header", "op", "--format", "raw", "--url", url]).failed(7, "does not belong to");
+    home.run(&["header", "op", "--format", "raw", "--url", &own])
+        .done();
+    for url in [
+        "https://evil.example/",
+        "http://127.0.0.1:1/",
+        "http://localhost/",
+    ] {
+        home.run(&["header", "op", "--format", "raw", "--url", url])
+            .failed(7, "does not belong to");
     }
     // What curl would read as another host than this program does.
     let split = format!("{}\\@127.0.0.1:1/", issuer.url);
-    for url in [split.as_str(), "http://user@127.0.0.1/", "x", "", "http:/127.0.0.1/"] {
-        home.run(&["header", "op", "--format", "raw", "--url", url]).failed(7, "is not a plain URL");
+    for url in [
+        split.as_str(),
+        "http://user@127.0.0.1/",
+        "x",
+        "",
+        "http:/127.0.0.1/",
+    ] {
+        home.run(&["header", "op", "--format", "raw", "--url", url])
+            .failed(7, "is not a plain URL");
     }
 }
 
@@ -102,22 +175,42 @@ fn promise_04_a_header_for_another_origin_is_refused() {
 fn promise_04_an_edited_revocation_endpoint_is_refused() {
     let (issuer, thief) = (Issuer::start(), Issuer::start());
     let home = Home::logged_in(&issuer);
-    home.edit("providers/op.toml", &format!("{}/revoke", issuer.url), &format!("{}/revoke", thief.url));
-    nothing_leaves(&home, &issuer, &thief, "names another issuer or revocation endpoint");
+    home.edit(
+        "providers/op.toml",
+        &format!("{}/revoke", issuer.url),
+        &format!("{}/revoke", thief.url),
+    );
+    nothing_leaves(
+        &home,
+        &issuer,
+        &thief,
+        "names another issuer or revocation endpoint",
+    );
     home.run(&["logout", "op"]).done();
-    assert_eq!((issuer.revocations(), thief.revocations()), (1, 0), "what is bound is revoked where it is bound");
+    assert_eq!(
+        (issuer.revocations(), thief.revocations()),
+        (1, 0),
+        "what is bound is revoked where it is bound"
+    );
 }
 
 #[test]
 fn promise_10_no_header_is_an_error_and_never_an_empty_answer() {
     let issuer = Issuer::start();
     let home = Home::new();
-    let row = format!("name = \"mine\"\ntitle = \"Mine\"\norigins = [\"{}\"]\n[key]\nheaders = [\"X: {{key}}\"]\n", issuer.url);
+    let row = format!(
+        "name = \"mine\"\ntitle = \"Mine\"\norigins = [\"{}\"]\n[key]\nheaders = [\"X: {{key}}\"]\n",
+        issuer.url
+    );
     std::fs::write(home.file("mine.toml"), row).unwrap();
-    home.run(&["provider", "add", home.file("mine.toml").to_str().unwrap()]).done();
+    home.run(&["provider", "add", home.file("mine.toml").to_str().unwrap()])
+        .done();
     home.run_with_input(&["key", "add", "mine"], b"k").done();
     std::fs::remove_file(home.file("providers/mine.toml")).unwrap();
-    home.run(&["header", "mine", "--format", "raw"]).failed(7, "the provider's row, which says how the key is sent, is gone");
+    home.run(&["header", "mine", "--format", "raw"]).failed(
+        7,
+        "the provider's row, which says how the key is sent, is gone",
+    );
 }
 
 /// Whatever goes wrong, curl gets an option that stops it.
@@ -136,12 +229,17 @@ fn promise_08_a_failed_header_stops_curl() {
     ] {
         let ran = home.run(arguments);
         assert!(
-            ran.code != 0 && ran.stdout.starts_with("-K\n/dev/null/authctl-") && ran.stdout.lines().count() == 2,
+            ran.code != 0
+                && ran.stdout.starts_with("-K\n/dev/null/authctl-")
+                && ran.stdout.lines().count() == 2,
             "{arguments:?}: {ran:#?}"
         );
     }
-    for arguments in [&["header", "absent", "--format", "raw"][..], &["token", "header", "--typo"], &["header", "absent", "--format=json"]]
-    {
+    for arguments in [
+        &["header", "absent", "--format", "raw"][..],
+        &["token", "header", "--typo"],
+        &["header", "absent", "--format=json"],
+    ] {
         assert_eq!(home.run(arguments).stdout, "", "{arguments:?}");
     }
 }
@@ -153,9 +251,16 @@ fn promise_08_a_header_that_is_killed_while_it_waits_stops_curl() {
     issuer.set(|settings| settings.access_lifetime = 1);
     let home = Home::logged_in(&issuer);
     std::thread::sleep(std::time::Duration::from_millis(1100));
-    let lock = std::fs::File::options().write(true).open(home.file("locks/op/default")).unwrap();
+    let lock = std::fs::File::options()
+        .write(true)
+        .open(home.file("locks/op/default"))
+        .unwrap();
     lock.lock().unwrap();
-    let mut child = home.command(&["header", "op"]).stdout(std::process::Stdio::piped()).spawn().unwrap();
+    let mut child = home
+        .command(&["header", "op"])
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
     std::thread::sleep(std::time::Duration::from_millis(700));
     child.kill().unwrap();
     assert_eq!(child.wait_with_output().unwrap().stdout, b"-K\n");
@@ -168,10 +273,16 @@ fn damaged_files_are_named_and_lose_nothing() {
     let damage = |path: &str, says: &str, code: i32| {
         let path = home.file(path);
         let whole = std::fs::read(&path).unwrap_or_default();
-        for bytes in [&b"\xff\xfe\x00"[..], b"= nonsense", b"x = 1\n", &vec![b'#'; 2_000_000]] {
+        for bytes in [
+            &b"\xff\xfe\x00"[..],
+            b"= nonsense",
+            b"x = 1\n",
+            &vec![b'#'; 2_000_000],
+        ] {
             std::fs::write(&path, bytes).unwrap();
             #[cfg(unix)]
-            std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+            std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600))
+                .unwrap();
             home.run(&["token", "op"]).failed(code, says);
         }
         if whole.is_empty() {
@@ -187,7 +298,10 @@ fn damaged_files_are_named_and_lose_nothing() {
     let whole = std::fs::read(&entry).unwrap();
     std::fs::write(&entry, b"garbage").unwrap();
     let ran = home.run(&["rotate", "--due"]);
-    assert!(ran.code == 8 && ran.stderr.contains("1 of 1 is left to do: op"), "{ran:#?}");
+    assert!(
+        ran.code == 8 && ran.stderr.contains("1 of 1 is left to do: op"),
+        "{ran:#?}"
+    );
     assert!(ran.stdout.contains("default.toml is damaged"), "{ran:#?}");
     let ran = home.run(&["status"]);
     assert!(ran.code == 8 && ran.stdout.contains("op: "), "{ran:#?}");
@@ -196,14 +310,29 @@ fn damaged_files_are_named_and_lose_nothing() {
     damage("clients/op.toml", "op.toml", 1);
     damage("config.toml", "config.toml", 1);
     // A damaged sealed file costs the cached token, not the login.
-    let sealed = std::fs::read_dir(home.file("sealed")).unwrap().next().unwrap().unwrap().path();
+    let sealed = std::fs::read_dir(home.file("sealed"))
+        .unwrap()
+        .next()
+        .unwrap()
+        .unwrap()
+        .path();
     std::fs::write(&sealed, b"garbage").unwrap();
     let ran = home.run(&["token", "op"]).done();
-    assert!(ran.stderr.contains("the sealed file of `op` is ignored"), "{ran:#?}");
+    assert!(
+        ran.stderr.contains("the sealed file of `op` is ignored"),
+        "{ran:#?}"
+    );
     assert_eq!(home.run(&["token", "op"]).done().stderr, "");
     // A damaged record is an error of the store, never "not found".
-    let record = std::fs::read_dir(home.file("vault")).unwrap().map(|entry| entry.unwrap().path());
-    let record = record.into_iter().find(|path| path.extension().is_some_and(|e| e == "age") && !path.ends_with("identity.age")).unwrap();
+    let record = std::fs::read_dir(home.file("vault"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    let record = record
+        .into_iter()
+        .find(|path| {
+            path.extension().is_some_and(|e| e == "age") && !path.ends_with("identity.age")
+        })
+        .unwrap();
     std::fs::write(&record, b"garbage").unwrap();
     home.run(&["token", "op"]).failed(1, "is damaged");
     home.login(&issuer, &[]).done();
@@ -216,15 +345,24 @@ fn loose_modes_are_refused_with_the_remedy() {
     use std::os::unix::fs::PermissionsExt;
     let issuer = Issuer::start();
     let home = Home::logged_in(&issuer);
-    let set = |path: &str, mode| std::fs::set_permissions(home.file(path), std::fs::Permissions::from_mode(mode)).unwrap();
-    for (path, good) in [("credentials/op/default.toml", 0o600), ("vault/identity.age", 0o600)] {
+    let set = |path: &str, mode| {
+        std::fs::set_permissions(home.file(path), std::fs::Permissions::from_mode(mode)).unwrap()
+    };
+    for (path, good) in [
+        ("credentials/op/default.toml", 0o600),
+        ("vault/identity.age", 0o600),
+    ] {
         set(path, 0o644);
         let ran = home.run(&["token", "op"]);
-        assert!(matches!(ran.code, 5 | 7) && ran.stderr.contains("is open to other users (mode 0644)"), "{ran:#?}");
+        assert!(
+            matches!(ran.code, 5 | 7) && ran.stderr.contains("is open to other users (mode 0644)"),
+            "{ran:#?}"
+        );
         set(path, good);
     }
     set("clients/op.toml", 0o666);
-    home.run(&["token", "op"]).failed(7, "hint: run `chmod go-w");
+    home.run(&["token", "op"])
+        .failed(7, "hint: run `chmod go-w");
     set("clients/op.toml", 0o644);
     home.run(&["token", "op"]).done();
 }

@@ -4,7 +4,15 @@ use crate::issuer::Issuer;
 use crate::support::Home;
 
 fn acme(home: &Home, issuer: &Issuer, more: &[&str], key: &str) -> crate::support::Ran {
-    let mut arguments = vec!["key", "add", "acme", "--header", "X-API-Key: {key}", "--origin", &issuer.url];
+    let mut arguments = vec![
+        "key",
+        "add",
+        "acme",
+        "--header",
+        "X-API-Key: {key}",
+        "--origin",
+        &issuer.url,
+    ];
     arguments.extend(more);
     home.run_with_input(&arguments, key.as_bytes())
 }
@@ -14,15 +22,31 @@ fn a_key_goes_in_by_standard_input_and_comes_out_as_its_header() {
     let issuer = Issuer::start();
     let home = Home::new();
     acme(&home, &issuer, &[], "k\"e\\y *?[ 1\n").done();
-    assert_eq!(home.run(&["token", "acme"]).done().stdout, "k\"e\\y *?[ 1\n");
-    assert_eq!(home.run(&["header", "acme", "--format", "raw"]).done().stdout, "X-API-Key: k\"e\\y *?[ 1\n");
-    let json: serde_json::Value = serde_json::from_str(&home.run(&["header", "acme", "--format", "json"]).done().stdout).unwrap();
+    assert_eq!(
+        home.run(&["token", "acme"]).done().stdout,
+        "k\"e\\y *?[ 1\n"
+    );
+    assert_eq!(
+        home.run(&["header", "acme", "--format", "raw"])
+            .done()
+            .stdout,
+        "X-API-Key: k\"e\\y *?[ 1\n"
+    );
+    let json: serde_json::Value = serde_json::from_str(
+        &home
+            .run(&["header", "acme", "--format", "json"])
+            .done()
+            .stdout,
+    )
+    .unwrap();
     assert_eq!(json["headers"][0]["value"], "k\"e\\y *?[ 1");
     home.run(&["refresh", "acme"]).failed(2, "is an API key");
-    home.run(&["logout", "acme"]).failed(2, "hint: run `authctl key remove acme`");
+    home.run(&["logout", "acme"])
+        .failed(2, "hint: run `authctl key remove acme`");
     home.run(&["key", "remove", "acme"]).done();
     home.run(&["token", "acme"]).failed(3, "no credential");
-    home.run(&["key", "remove", "acme"]).failed(3, "no credential");
+    home.run(&["key", "remove", "acme"])
+        .failed(3, "no credential");
 }
 
 #[test]
@@ -32,12 +56,42 @@ fn a_name_that_is_taken_is_refused_unless_replaced() {
     acme(&home, &issuer, &[], "one").done();
     acme(&home, &issuer, &[], "two").failed(7, "there is a key called `acme` already");
     assert_eq!(home.run(&["token", "acme"]).done().stdout, "one\n");
-    acme(&home, &issuer, &["--replace", "--rotate-every", "30d", "--expires", "2027-01-31"], "two").done();
+    acme(
+        &home,
+        &issuer,
+        &[
+            "--replace",
+            "--rotate-every",
+            "30d",
+            "--expires",
+            "2027-01-31",
+        ],
+        "two",
+    )
+    .done();
     assert_eq!(home.run(&["token", "acme"]).done().stdout, "two\n");
-    home.run_with_input(&["key", "add", "op", "--header", "X: {key}", "--origin", &issuer.url], b"k")
-        .failed(7, "there is a login called `op` already");
-    let list: serde_json::Value = serde_json::from_str(&home.run(&["list", "--json"]).done().stdout).unwrap();
-    assert_eq!((list[0]["rotate_every"].as_str(), list[0]["expires"].as_str()), (Some("30d"), Some("2027-01-31")));
+    home.run_with_input(
+        &[
+            "key",
+            "add",
+            "op",
+            "--header",
+            "X: {key}",
+            "--origin",
+            &issuer.url,
+        ],
+        b"k",
+    )
+    .failed(7, "there is a login called `op` already");
+    let list: serde_json::Value =
+        serde_json::from_str(&home.run(&["list", "--json"]).done().stdout).unwrap();
+    assert_eq!(
+        (
+            list[0]["rotate_every"].as_str(),
+            list[0]["expires"].as_str()
+        ),
+        (Some("30d"), Some("2027-01-31"))
+    );
     let ran = home.login_as(&issuer, "acme/x", &[]);
     ran.done();
 }
@@ -47,27 +101,59 @@ fn a_key_that_the_store_lost_asks_for_the_key_and_not_for_a_login() {
     let issuer = Issuer::start();
     let home = Home::new();
     acme(&home, &issuer, &[], "one").done();
-    for entry in std::fs::read_dir(home.file("vault")).unwrap().map(Result::unwrap) {
-        if entry.path().extension().is_some_and(|extension| extension == "age") && !entry.path().ends_with("identity.age") {
+    for entry in std::fs::read_dir(home.file("vault"))
+        .unwrap()
+        .map(Result::unwrap)
+    {
+        if entry
+            .path()
+            .extension()
+            .is_some_and(|extension| extension == "age")
+            && !entry.path().ends_with("identity.age")
+        {
             std::fs::remove_file(entry.path()).unwrap();
         }
     }
-    let ran = home.run(&["token", "acme"]).failed(3, "the vault no longer holds the key `acme`");
-    assert!(ran.stderr.contains("hint: run `authctl key add acme --replace`"), "{ran:#?}");
+    let ran = home
+        .run(&["token", "acme"])
+        .failed(3, "the vault no longer holds the key `acme`");
+    assert!(
+        ran.stderr
+            .contains("hint: run `authctl key add acme --replace`"),
+        "{ran:#?}"
+    );
     acme(&home, &issuer, &["--replace"], "two").done();
     assert_eq!(home.run(&["token", "acme"]).done().stdout, "two\n");
     // What `status` and the hints say to type works for a key with a header of its own.
-    home.run_with_input(&["key", "add", "acme", "--replace"], b"three\n").done();
-    assert_eq!(home.run(&["header", "acme", "--format", "raw"]).done().stdout, "X-API-Key: three\n");
+    home.run_with_input(&["key", "add", "acme", "--replace"], b"three\n")
+        .done();
+    assert_eq!(
+        home.run(&["header", "acme", "--format", "raw"])
+            .done()
+            .stdout,
+        "X-API-Key: three\n"
+    );
 }
 
 #[test]
 fn promise_10_a_key_that_could_break_a_header_is_refused_where_it_enters() {
     let issuer = Issuer::start();
     let home = Home::new();
-    for bad in ["a\nb", "a\0b", "ä", "", "a\rb", "a\tb", &"x".repeat(100_000)] {
+    for bad in [
+        "a\nb",
+        "a\0b",
+        "ä",
+        "",
+        "a\rb",
+        "a\tb",
+        &"x".repeat(100_000),
+    ] {
         let ran = acme(&home, &issuer, &[], bad);
-        assert_eq!((ran.code, ran.stdout.as_str()), (2, ""), "{bad:?}: {ran:#?}");
+        assert_eq!(
+            (ran.code, ran.stdout.as_str()),
+            (2, ""),
+            "{bad:?}: {ran:#?}"
+        );
         home.run(&["token", "acme"]).failed(3, "no credential");
     }
 }
@@ -75,14 +161,25 @@ fn promise_10_a_key_that_could_break_a_header_is_refused_where_it_enters() {
 #[test]
 fn an_unknown_provider_needs_a_header_and_an_origin() {
     let home = Home::new();
-    let add = |arguments: &[&str]| home.run_with_input(&[&["key", "add", "acme"], arguments].concat(), b"k");
+    let add = |arguments: &[&str]| {
+        home.run_with_input(&[&["key", "add", "acme"], arguments].concat(), b"k")
+    };
     add(&[]).failed(3, "no API key is known for the provider `acme`");
     add(&["--header", "X-API-Key: {key}"]).failed(2, "give `--origin");
-    add(&["--header", "X-API-Key {key}", "--origin", "https://a.test"]).failed(2, "is not `Name: value`");
-    add(&["--header", "X-API-Key: {other}", "--origin", "https://a.test"]).failed(2, "not one of its parts");
-    add(&["--header", "X-API-Key: {key}", "--origin", "http://a.test"]).failed(2, "must start with `https://`");
+    add(&["--header", "X-API-Key {key}", "--origin", "https://a.test"])
+        .failed(2, "is not `Name: value`");
+    add(&[
+        "--header",
+        "X-API-Key: {other}",
+        "--origin",
+        "https://a.test",
+    ])
+    .failed(2, "not one of its parts");
+    add(&["--header", "X-API-Key: {key}", "--origin", "http://a.test"])
+        .failed(2, "must start with `https://`");
     add(&["--header", "Host: {key}", "--origin", "https://a.test"]).failed(2, "cannot be set");
-    home.run(&["key", "add", "acme", "secret-on-the-command-line"]).failed(2, "unexpected argument");
+    home.run(&["key", "add", "acme", "secret-on-the-command-line"])
+        .failed(2, "unexpected argument");
 }
 
 #[test]
@@ -96,59 +193,173 @@ fn a_row_of_the_user_with_a_check_tells_good_from_bad_keys() {
         issuer.url
     );
     std::fs::write(home.file("mine.toml"), row).unwrap();
-    home.run(&["provider", "add", home.file("mine.toml").to_str().unwrap()]).done();
-    home.run(&["provider", "add", home.file("mine.toml").to_str().unwrap()]).failed(7, "you have a provider called `mine` already");
-    assert!(home.run(&["provider", "list"]).done().stdout.contains("yours"));
+    home.run(&["provider", "add", home.file("mine.toml").to_str().unwrap()])
+        .done();
+    home.run(&["provider", "add", home.file("mine.toml").to_str().unwrap()])
+        .failed(7, "you have a provider called `mine` already");
+    assert!(
+        home.run(&["provider", "list"])
+            .done()
+            .stdout
+            .contains("yours")
+    );
     let ran = home.run_with_input(&["key", "add"], b"mine_abc\n").done();
-    assert!(ran.stderr.contains("this looks like a key of Mine") && ran.stderr.contains("it is not tried there"), "{ran:#?}");
-    assert!(issuer.api_requests().is_empty(), "a guess is never tried out on a stranger");
-    let ran = home.run_with_input(&["key", "add", "mine", "--replace"], b"mine_abc\n").done();
-    assert!(ran.stderr.contains("stored the key of key-owner as mine"), "{ran:#?}");
-    let ran =
-        home.run_with_input(&["key", "add", "mine/two"], b"mine_bad\n").failed(7, "the provider does not accept this key (status 401)");
+    assert!(
+        ran.stderr.contains("this looks like a key of Mine")
+            && ran.stderr.contains("it is not tried there"),
+        "{ran:#?}"
+    );
+    assert!(
+        issuer.api_requests().is_empty(),
+        "a guess is never tried out on a stranger"
+    );
+    let ran = home
+        .run_with_input(&["key", "add", "mine", "--replace"], b"mine_abc\n")
+        .done();
+    assert!(
+        ran.stderr.contains("stored the key of key-owner as mine"),
+        "{ran:#?}"
+    );
+    let ran = home
+        .run_with_input(&["key", "add", "mine/two"], b"mine_bad\n")
+        .failed(7, "the provider does not accept this key (status 401)");
     assert!(ran.stderr.contains("nothing was stored"), "{ran:#?}");
     let before = issuer.api_requests().len();
-    let ran = home.run_with_input(&["key", "add", "mine/odd"], b"zzz\n").done();
-    assert!(ran.stderr.contains("does not look like one of mine's, so it is not tried there"), "{ran:#?}");
+    let ran = home
+        .run_with_input(&["key", "add", "mine/odd"], b"zzz\n")
+        .done();
+    assert!(
+        ran.stderr
+            .contains("does not look like one of mine's, so it is not tried there"),
+        "{ran:#?}"
+    );
     assert_eq!(issuer.api_requests().len(), before);
-    home.run_with_input(&["key", "add", "mine/two", "--no-verify"], b"bad\n").done();
-    home.run_with_input(&["key", "add", "acme", "--header", "X: {key}", "--origin", &issuer.url], b"k\n").done();
-    let checked = |name: &str| home.json(&["status", name, "--check"])["credentials"][0]["check"].as_str().unwrap().to_owned();
-    assert_eq!(["mine", "mine/two", "acme"].map(checked), ["good", "refused", "readable"]);
+    home.run_with_input(&["key", "add", "mine/two", "--no-verify"], b"bad\n")
+        .done();
+    home.run_with_input(
+        &[
+            "key",
+            "add",
+            "acme",
+            "--header",
+            "X: {key}",
+            "--origin",
+            &issuer.url,
+        ],
+        b"k\n",
+    )
+    .done();
+    let checked = |name: &str| {
+        home.json(&["status", name, "--check"])["credentials"][0]["check"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    };
+    assert_eq!(
+        ["mine", "mine/two", "acme"].map(checked),
+        ["good", "refused", "readable"]
+    );
     // Of what is named, only what is due.
     home.run(&["rotate", "--due", "mine"]).done();
-    home.run_with_input(&["key", "add"], b"unheard-of\n").failed(3, "no provider is known by how this key begins");
+    home.run_with_input(&["key", "add"], b"unheard-of\n")
+        .failed(3, "no provider is known by how this key begins");
     issuer.stop();
-    let ran = home.run_with_input(&["key", "add", "mine/three"], b"mine_x\n").done();
-    assert!(ran.stderr.contains("the key could not be tried"), "{ran:#?}");
+    let ran = home
+        .run_with_input(&["key", "add", "mine/three"], b"mine_x\n")
+        .done();
+    assert!(
+        ran.stderr.contains("the key could not be tried"),
+        "{ran:#?}"
+    );
 }
 
 #[test]
 fn a_key_of_two_parts_is_two_lines_and_two_headers() {
     let home = Home::new();
-    let (key, app) = ("0123456789abcdef0123456789abcdef", "0123456789abcdef0123456789abcdef01234567");
-    home.run_with_input(&["key", "add", "datadog", "--no-verify"], format!("{key}\n").as_bytes()).failed(2, "2 lines, one for each part");
-    home.run_with_input(&["key", "add", "datadog", "--no-verify", "--set", "site=datadoghq.eu"], format!("{key}\n{app}\n").as_bytes())
-        .done();
-    let raw = home.run(&["header", "datadog", "--format", "raw"]).done().stdout;
-    assert_eq!(raw, format!("DD-API-KEY: {key}\nDD-APPLICATION-KEY: {app}\n"));
-    home.run(&["token", "datadog"]).failed(2, "`datadog` has several parts");
-    assert_eq!(home.run(&["token", "datadog", "--part", "app"]).done().stdout, format!("{app}\n"));
-    home.run(&["header", "datadog", "--format", "raw", "--url", "https://api.datadoghq.com/"]).failed(7, "does not belong to");
-    home.run(&["header", "datadog", "--format", "raw", "--url", "https://api.datadoghq.eu/"]).done();
+    let (key, app) = (
+        "0123456789abcdef0123456789abcdef",
+        "0123456789abcdef0123456789abcdef01234567",
+    );
+    home.run_with_input(
+        &["key", "add", "datadog", "--no-verify"],
+        format!("{key}\n").as_bytes(),
+    )
+    .failed(2, "2 lines, one for each part");
+    home.run_with_input(
+        &[
+            "key",
+            "add",
+            "datadog",
+            "--no-verify",
+            "--set",
+            "site=datadoghq.eu",
+        ],
+        format!("{key}\n{app}\n").as_bytes(),
+    )
+    .done();
+    let raw = home
+        .run(&["header", "datadog", "--format", "raw"])
+        .done()
+        .stdout;
+    assert_eq!(
+        raw,
+        format!("DD-API-KEY: {key}\nDD-APPLICATION-KEY: {app}\n")
+    );
+    home.run(&["token", "datadog"])
+        .failed(2, "`datadog` has several parts");
+    assert_eq!(
+        home.run(&["token", "datadog", "--part", "app"])
+            .done()
+            .stdout,
+        format!("{app}\n")
+    );
+    home.run(&[
+        "header",
+        "datadog",
+        "--format",
+        "raw",
+        "--url",
+        "https://api.datadoghq.com/",
+    ])
+    .failed(7, "does not belong to");
+    home.run(&[
+        "header",
+        "datadog",
+        "--format",
+        "raw",
+        "--url",
+        "https://api.datadoghq.eu/",
+    ])
+    .done();
 }
 
 #[test]
 fn the_catalogue_shows_its_rows_and_marks_what_is_unverified() {
     let home = Home::new();
     let list = home.run(&["provider", "list"]).done().stdout;
-    for name in ["anthropic", "datadog", "github", "gitlab", "google", "microsoft", "openai", "stripe"] {
+    for name in [
+        "anthropic",
+        "datadog",
+        "github",
+        "gitlab",
+        "google",
+        "microsoft",
+        "openai",
+        "stripe",
+    ] {
         assert!(list.contains(name), "{name}: {list}");
         let shown = home.run(&["provider", "show", name]).done().stdout;
-        assert!(shown.contains("# facts compared with their sources: 2026-"), "{shown}");
-        assert!(shown.contains("# seen in no source, take with care: "), "{shown}");
+        assert!(
+            shown.contains("# facts compared with their sources: 2026-"),
+            "{shown}"
+        );
+        assert!(
+            shown.contains("# seen in no source, take with care: "),
+            "{shown}"
+        );
     }
-    home.run(&["provider", "show", "nobody"]).failed(3, "no provider is called `nobody`");
+    home.run(&["provider", "show", "nobody"])
+        .failed(3, "no provider is called `nobody`");
 }
 
 #[test]
@@ -156,28 +367,84 @@ fn a_replacement_goes_where_the_key_before_it_went_and_keeps_its_policy() {
     let home = Home::new();
     let entry = |name: &str| {
         let list = home.json(&["list"]);
-        list.as_array().unwrap().iter().find(|entry| entry["name"] == name).unwrap().clone()
+        list.as_array()
+            .unwrap()
+            .iter()
+            .find(|entry| entry["name"] == name)
+            .unwrap()
+            .clone()
     };
     let sendgrid = |fill: &str| format!("SG.{}.{}", fill.repeat(22), fill.repeat(43));
-    let gateway = ["--origin", "https://gateway.example", "--rotate-every", "never", "--no-verify"];
-    home.run_with_input(&[&["key", "add", "sendgrid/gw"], &gateway[..]].concat(), sendgrid("a").as_bytes()).done();
-    let ran = home.run_with_input(&["key", "add", "sendgrid/gw", "--replace"], sendgrid("b").as_bytes()).done();
-    assert!(ran.stderr.contains("is not tried"), "it goes nowhere else: {ran:#?}");
+    let gateway = [
+        "--origin",
+        "https://gateway.example",
+        "--rotate-every",
+        "never",
+        "--no-verify",
+    ];
+    home.run_with_input(
+        &[&["key", "add", "sendgrid/gw"], &gateway[..]].concat(),
+        sendgrid("a").as_bytes(),
+    )
+    .done();
+    let ran = home
+        .run_with_input(
+            &["key", "add", "sendgrid/gw", "--replace"],
+            sendgrid("b").as_bytes(),
+        )
+        .done();
+    assert!(
+        ran.stderr.contains("is not tried"),
+        "it goes nowhere else: {ran:#?}"
+    );
     let after = entry("sendgrid/gw");
-    assert_eq!((after["origins"][0].as_str(), after["rotate_every"].as_str()), (Some("https://gateway.example"), Some("never")));
+    assert_eq!(
+        (after["origins"][0].as_str(), after["rotate_every"].as_str()),
+        (Some("https://gateway.example"), Some("never"))
+    );
     // The host that was set stays, whatever else is set; and a key that is recognised replaces as one that is named.
     let newrelic = |fill: &str| format!("NRAK-{}", fill.repeat(27));
     let european = ["--set", "host=api.eu.newrelic.com", "--no-verify"];
-    home.run_with_input(&[&["key", "add", "newrelic"], &european[..]].concat(), newrelic("A").as_bytes()).done();
-    home.run_with_input(&["key", "add", "newrelic", "--replace", "--set", "account=1", "--no-verify"], newrelic("B").as_bytes()).done();
-    assert_eq!(entry("newrelic")["origins"][0], "https://api.eu.newrelic.com");
-    home.run_with_input(&["key", "add", "--replace", "--no-verify"], newrelic("C").as_bytes()).done();
-    assert_eq!(entry("newrelic")["origins"][0], "https://api.eu.newrelic.com");
-    assert_eq!(home.run(&["token", "newrelic"]).done().stdout, format!("{}\n", newrelic("C")));
+    home.run_with_input(
+        &[&["key", "add", "newrelic"], &european[..]].concat(),
+        newrelic("A").as_bytes(),
+    )
+    .done();
+    home.run_with_input(
+        &[
+            "key",
+            "add",
+            "newrelic",
+            "--replace",
+            "--set",
+            "account=1",
+            "--no-verify",
+        ],
+        newrelic("B").as_bytes(),
+    )
+    .done();
+    assert_eq!(
+        entry("newrelic")["origins"][0],
+        "https://api.eu.newrelic.com"
+    );
+    home.run_with_input(
+        &["key", "add", "--replace", "--no-verify"],
+        newrelic("C").as_bytes(),
+    )
+    .done();
+    assert_eq!(
+        entry("newrelic")["origins"][0],
+        "https://api.eu.newrelic.com"
+    );
+    assert_eq!(
+        home.run(&["token", "newrelic"]).done().stdout,
+        format!("{}\n", newrelic("C"))
+    );
 }
 
 #[test]
 fn a_vault_is_never_opened_for_less_than_the_kernel_counts() {
     let home = Home::new();
-    home.run(&["vault", "unlock", "--for", "500ms"]).failed(2, "a second to a week");
+    home.run(&["vault", "unlock", "--for", "500ms"])
+        .failed(2, "a second to a week");
 }

@@ -9,24 +9,41 @@ fn a_login_gives_tokens_and_a_logout_revokes_them() {
     let issuer = Issuer::start();
     let home = Home::new();
     let ran = home.login(&issuer, &[]).done();
-    assert!(ran.stderr.contains("logged in to op as alice@example.com, kept in the vault"), "{ran:#?}");
+    assert!(
+        ran.stderr
+            .contains("logged in to op as alice@example.com, kept in the vault"),
+        "{ran:#?}"
+    );
     assert_eq!(ran.stdout, "");
 
     let token = home.run(&["token", "op"]).done().stdout;
-    assert!(token.starts_with("access-") && token.ends_with('\n') && token.lines().count() == 1, "{token:?}");
+    assert!(
+        token.starts_with("access-") && token.ends_with('\n') && token.lines().count() == 1,
+        "{token:?}"
+    );
     let header = home.run(&["header", "op", "--format", "raw"]).done().stdout;
     assert_eq!(header, format!("Authorization: Bearer {token}"));
     let list = home.run(&["list"]).done().stdout;
-    assert!(list.contains("op") && list.contains("vault") && list.contains("alice@example.com"), "{list}");
+    assert!(
+        list.contains("op") && list.contains("vault") && list.contains("alice@example.com"),
+        "{list}"
+    );
 
     let ran = home.run(&["logout", "op"]).done();
-    assert!(ran.stderr.contains("revoked at the provider and deleted here"), "{ran:#?}");
+    assert!(
+        ran.stderr
+            .contains("revoked at the provider and deleted here"),
+        "{ran:#?}"
+    );
     assert_eq!(issuer.revocations(), 1);
-    home.run(&["token", "op"]).failed(3, "no credential is called `op`");
+    home.run(&["token", "op"])
+        .failed(3, "no credential is called `op`");
     let left: Vec<_> = home
         .files()
         .into_iter()
-        .filter(|(path, _)| path.starts_with(home.file("sealed")) || path.starts_with(home.file("credentials")))
+        .filter(|(path, _)| {
+            path.starts_with(home.file("sealed")) || path.starts_with(home.file("credentials"))
+        })
         .collect();
     assert!(left.is_empty(), "{left:?}");
 }
@@ -38,8 +55,16 @@ fn a_confidential_client_authenticates_with_encoded_basic() {
     let mut login = {
         let secret = home.file("secret");
         std::fs::write(&secret, CLIENT_SECRET).unwrap();
-        let mut command =
-            home.command(&["login", &issuer.url, "--as", "op", "--no-browser", "--client-id", "confidential", "--client-secret-stdin"]);
+        let mut command = home.command(&[
+            "login",
+            &issuer.url,
+            "--as",
+            "op",
+            "--no-browser",
+            "--client-id",
+            "confidential",
+            "--client-secret-stdin",
+        ]);
         command.stdin(std::fs::File::open(secret).unwrap());
         home.begin(command)
     };
@@ -50,7 +75,11 @@ fn a_confidential_client_authenticates_with_encoded_basic() {
     home.run(&["logout", "op"]).done();
     assert_eq!((issuer.refreshes(), issuer.revocations()), (1, 1));
     for (path, bytes) in home.files() {
-        assert!(!String::from_utf8_lossy(&bytes).contains("odd+chars"), "{}", path.display());
+        assert!(
+            !String::from_utf8_lossy(&bytes).contains("odd+chars"),
+            "{}",
+            path.display()
+        );
     }
 }
 
@@ -59,14 +88,25 @@ fn a_second_login_keeps_the_id_and_adds_scopes() {
     let issuer = Issuer::start();
     let home = Home::new();
     home.login(&issuer, &["--scope", "openid read"]).done();
-    let id = |home: &Home| std::fs::read_dir(home.file("sealed")).unwrap().next().unwrap().unwrap().file_name();
+    let id = |home: &Home| {
+        std::fs::read_dir(home.file("sealed"))
+            .unwrap()
+            .next()
+            .unwrap()
+            .unwrap()
+            .file_name()
+    };
     let first = id(&home);
     home.login(&issuer, &["--scope", "write"]).done();
     assert_eq!(id(&home), first);
     let list = home.run(&["list", "--json"]).done().stdout;
     let list: serde_json::Value = serde_json::from_str(&list).unwrap();
-    assert_eq!(list[0]["scopes"], serde_json::json!(["openid", "read", "write"]));
-    home.login(&issuer, &["--scope", "openid", "--only-scope"]).done();
+    assert_eq!(
+        list[0]["scopes"],
+        serde_json::json!(["openid", "read", "write"])
+    );
+    home.login(&issuer, &["--scope", "openid", "--only-scope"])
+        .done();
     let list = home.run(&["list", "--json"]).done().stdout;
     assert!(!list.contains("write"), "{list}");
 }
@@ -77,8 +117,10 @@ fn a_login_as_somebody_else_is_refused_and_the_first_one_stays() {
     let home = Home::logged_in(&issuer);
     let token = home.run(&["token", "op"]).done().stdout;
     issuer.set(|settings| settings.subject = "mallory".into());
-    let ran =
-        home.login(&issuer, &[]).failed(7, "`op` is the login of alice@example.com, and the browser logged in as mallory@example.com");
+    let ran = home.login(&issuer, &[]).failed(
+        7,
+        "`op` is the login of alice@example.com, and the browser logged in as mallory@example.com",
+    );
     assert!(ran.stderr.contains("authctl login op/ACCOUNT"), "{ran:#?}");
     assert_eq!(home.run(&["token", "op"]).done().stdout, token);
     home.login(&issuer, &["--replace"]).done();
@@ -92,10 +134,15 @@ fn a_login_without_a_refresh_token_works_as_long_as_its_access_token() {
     issuer.set(|settings| settings.access_lifetime = 2);
     let home = Home::new();
     let ran = home.login(&issuer, &[]).done();
-    assert!(ran.stderr.contains("there is no refresh token: the access token itself is kept"), "{ran:#?}");
+    assert!(
+        ran.stderr
+            .contains("there is no refresh token: the access token itself is kept"),
+        "{ran:#?}"
+    );
     home.run(&["token", "op"]).done();
     std::thread::sleep(Duration::from_millis(2100));
-    home.run(&["token", "op"]).failed(4, "hint: run `authctl login op`");
+    home.run(&["token", "op"])
+        .failed(4, "hint: run `authctl login op`");
     issuer.set(|settings| settings.access_lifetime = 3600);
     issuer.misbehave([Misbehaviour::ExpiresIn(None)]);
     home.login(&issuer, &[]).done();
@@ -106,7 +153,13 @@ fn a_login_without_a_refresh_token_works_as_long_as_its_access_token() {
 #[test]
 fn an_answer_from_another_issuer_is_refused() {
     let issuer = Issuer::start();
-    for (iss, says) in [("https://evil.example", "names the issuer `https://evil.example`"), ("", "does not name its issuer")] {
+    for (iss, says) in [
+        (
+            "https://evil.example",
+            "names the issuer `https://evil.example`",
+        ),
+        ("", "does not name its issuer"),
+    ] {
         issuer.set(|settings| settings.sends_iss = Some(iss.into()));
         let home = Home::new();
         home.login(&issuer, &[]).failed(7, says);
@@ -120,8 +173,13 @@ fn promise_06_a_login_that_nobody_answers_ends_in_time_and_changes_nothing() {
     let home = Home::new();
     let began = Instant::now();
     let login = home.begin_login(&issuer, "op", &["--timeout", "1s"]);
-    let ran = login.end().failed(1, "no answer came from the browser in time");
-    assert!(ran.stderr.contains("register exactly http://127.0.0.1:"), "{ran:#?}");
+    let ran = login
+        .end()
+        .failed(1, "no answer came from the browser in time");
+    assert!(
+        ran.stderr.contains("register exactly http://127.0.0.1:"),
+        "{ran:#?}"
+    );
     assert!(began.elapsed() < Duration::from_secs(5));
     home.run(&["token", "op"]).failed(3, "no credential");
 }
@@ -132,7 +190,10 @@ fn ctrl_c_leaves_nothing_half_done() {
     let issuer = Issuer::start();
     let home = Home::new();
     let login = home.begin_login(&issuer, "op", &[]);
-    let interrupted = std::process::Command::new("kill").args(["-INT", &login.id().to_string()]).status().unwrap();
+    let interrupted = std::process::Command::new("kill")
+        .args(["-INT", &login.id().to_string()])
+        .status()
+        .unwrap();
     assert!(interrupted.success());
     login.end().failed(130, "interrupted, nothing was changed");
     home.run(&["token", "op"]).failed(3, "no credential");
@@ -142,22 +203,35 @@ fn ctrl_c_leaves_nothing_half_done() {
 #[test]
 fn the_first_login_at_a_provider_says_where_to_register_and_with_what() {
     let home = Home::new();
-    let ran = home.run(&["login", "github", "--no-browser"]).failed(2, "the first login at GitHub needs the id of a client");
-    for says in ["https://github.com/settings/applications/new", "http://127.0.0.1/callback", "--client-id ID"] {
+    let ran = home
+        .run(&["login", "github", "--no-browser"])
+        .failed(2, "the first login at GitHub needs the id of a client");
+    for says in [
+        "https://github.com/settings/applications/new",
+        "http://127.0.0.1/callback",
+        "--client-id ID",
+    ] {
         assert!(ran.stderr.contains(says), "{says}: {ran:#?}");
     }
-    home.run(&["login", "github"]).failed(4, "there is neither a terminal nor a browser here");
-    home.run(&["login", "stripe"]).failed(2, "Stripe has API keys, no logins");
-    home.run(&["login", "nobody"]).failed(3, "no provider is called `nobody`");
-    home.run(&["login", "http://example.com", "--as", "x"]).failed(2, "must start with `https://`");
-    home.run(&["login", "https://example.com"]).failed(2, "needs a name");
+    home.run(&["login", "github"])
+        .failed(4, "there is neither a terminal nor a browser here");
+    home.run(&["login", "stripe"])
+        .failed(2, "Stripe has API keys, no logins");
+    home.run(&["login", "nobody"])
+        .failed(3, "no provider is called `nobody`");
+    home.run(&["login", "http://example.com", "--as", "x"])
+        .failed(2, "must start with `https://`");
+    home.run(&["login", "https://example.com"])
+        .failed(2, "needs a name");
 }
 
 #[test]
 fn another_client_is_refused_while_a_login_uses_the_first_one() {
     let issuer = Issuer::start();
     let home = Home::logged_in(&issuer);
-    let other = home.begin_login(&issuer, "op/two", &["--client-id", "other"]).end();
+    let other = home
+        .begin_login(&issuer, "op/two", &["--client-id", "other"])
+        .end();
     other.failed(7, "`op` uses the client `tool`");
 }
 
@@ -168,7 +242,12 @@ fn a_logout_at_an_unreachable_provider_deletes_here_and_says_so() {
     issuer.stop();
     let ran = home.run(&["logout", "op"]);
     assert_eq!(ran.code, 8, "{ran:#?}");
-    for says in ["deleted here", "was not revoked at the provider", "an access token ends in", "a refresh token stays good there"] {
+    for says in [
+        "deleted here",
+        "was not revoked at the provider",
+        "an access token ends in",
+        "a refresh token stays good there",
+    ] {
         assert!(ran.stderr.contains(says), "{says}: {ran:#?}");
     }
     home.run(&["token", "op"]).failed(3, "no credential");
@@ -176,7 +255,9 @@ fn a_logout_at_an_unreachable_provider_deletes_here_and_says_so() {
 
 impl Home {
     fn begin(&self, mut command: std::process::Command) -> crate::support::Login {
-        command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
+        command
+            .stdout(std::process::Stdio::piped())
+            .stderr(std::process::Stdio::piped());
         crate::support::Login::from(command.spawn().unwrap())
     }
 }
@@ -186,7 +267,19 @@ fn a_login_never_takes_the_place_of_a_key_unasked() {
     let issuer = Issuer::start();
     let home = Home::new();
     let add = |more: &[&str]| {
-        let arguments = [&["key", "add", "op", "--header", "X: {key}", "--origin", "https://a.test"], more].concat();
+        let arguments = [
+            &[
+                "key",
+                "add",
+                "op",
+                "--header",
+                "X: {key}",
+                "--origin",
+                "https://a.test",
+            ],
+            more,
+        ]
+        .concat();
         home.run_with_input(&arguments, b"k1")
     };
     // The key is added while the browser is open.
@@ -197,13 +290,28 @@ fn a_login_never_takes_the_place_of_a_key_unasked() {
     assert!(page.contains("Not logged in"), "{page}");
     login.end().failed(7, "`op` is an API key");
     assert_eq!(home.run(&["token", "op"]).done().stdout, "k1\n");
-    home.edit("credentials/op/default.toml", "https://a.test", "https://b.test");
-    home.begin_login(&issuer, "op", &[]).end().failed(7, "`op` is an API key");
+    home.edit(
+        "credentials/op/default.toml",
+        "https://a.test",
+        "https://b.test",
+    );
+    home.begin_login(&issuer, "op", &[])
+        .end()
+        .failed(7, "`op` is an API key");
     add(&["--replace"]).done();
     assert_eq!(home.run(&["token", "op"]).done().stdout, "k1\n");
-    assert_eq!(std::fs::read_dir(home.file("sealed")).unwrap().count(), 1, "nothing of the old one is left");
+    assert_eq!(
+        std::fs::read_dir(home.file("sealed")).unwrap().count(),
+        1,
+        "nothing of the old one is left"
+    );
     home.login(&issuer, &["--replace"]).done();
-    assert!(home.run(&["token", "op"]).done().stdout.starts_with("access-"));
+    assert!(
+        home.run(&["token", "op"])
+            .done()
+            .stdout
+            .starts_with("access-")
+    );
 }
 
 #[test]
@@ -225,8 +333,17 @@ fn a_login_inherits_nothing_from_the_key_that_it_replaces() {
     ];
     home.run_with_input(&arguments, b"k").done();
     home.login_as(&issuer, "op/k", &["--replace"]).done();
-    home.run(&["header", "op/k", "--format", "raw", "--url", "https://proxy.test/"]).failed(7, "does not belong");
-    home.run(&["header", "op/k", "--format", "raw", "--url", &issuer.url]).done();
+    home.run(&[
+        "header",
+        "op/k",
+        "--format",
+        "raw",
+        "--url",
+        "https://proxy.test/",
+    ])
+    .failed(7, "does not belong");
+    home.run(&["header", "op/k", "--format", "raw", "--url", &issuer.url])
+        .done();
     assert!(!home.run(&["list", "--json"]).done().stdout.contains("2099"));
 }
 
@@ -234,14 +351,33 @@ fn a_login_inherits_nothing_from_the_key_that_it_replaces() {
 fn another_login_at_a_known_url_uses_the_row_that_is_there() {
     let issuer = Issuer::start();
     let home = Home::logged_in(&issuer);
-    home.login(&issuer, &["--origin", "https://api.example.com"]).done();
-    home.run(&["header", "op", "--format", "raw", "--url", "https://api.example.com/x"]).done();
-    home.run(&["header", "op", "--format", "raw", "--url", &issuer.url]).failed(7, "does not belong");
+    home.login(&issuer, &["--origin", "https://api.example.com"])
+        .done();
+    home.run(&[
+        "header",
+        "op",
+        "--format",
+        "raw",
+        "--url",
+        "https://api.example.com/x",
+    ])
+    .done();
+    home.run(&["header", "op", "--format", "raw", "--url", &issuer.url])
+        .failed(7, "does not belong");
     // Without the flag the chosen origins stay.
     home.login(&issuer, &[]).done();
-    home.run(&["header", "op", "--format", "raw", "--url", "https://api.example.com/x"]).done();
+    home.run(&[
+        "header",
+        "op",
+        "--format",
+        "raw",
+        "--url",
+        "https://api.example.com/x",
+    ])
+    .done();
     home.login_as(&issuer, "op/two", &[]).done();
-    home.run(&["header", "op/two", "--format", "raw", "--url", &issuer.url]).done();
+    home.run(&["header", "op/two", "--format", "raw", "--url", &issuer.url])
+        .done();
     home.run(&["token", "op"]).done();
 }
 
@@ -250,12 +386,17 @@ fn what_a_server_calls_a_person_cannot_drive_the_terminal() {
     let issuer = Issuer::start();
     issuer.set(|settings| settings.subject = "e\u{1b}[31mvil\nx".into());
     let home = Home::new();
-    home.login(&issuer, &[]).failed(7, "the ID token's subject does not belong");
+    home.login(&issuer, &[])
+        .failed(7, "the ID token's subject does not belong");
     let row = "name = \"mine\"\ntitle = \"a\\u001b[31m\"\norigins = [\"https://a.test\"]\n[key]\nheaders = [\"X: {key}\"]\n";
     std::fs::write(home.file("mine.toml"), row).unwrap();
-    let ran = home.run(&["provider", "add", home.file("mine.toml").to_str().unwrap()]).failed(1, "`title` must be a line");
+    let ran = home
+        .run(&["provider", "add", home.file("mine.toml").to_str().unwrap()])
+        .failed(1, "`title` must be a line");
     assert!(!ran.stderr.contains('\u{1b}'), "{ran:#?}");
-    let ran = home.run(&["token", "\u{1b}[31m"]).failed(2, "is not a name");
+    let ran = home
+        .run(&["token", "\u{1b}[31m"])
+        .failed(2, "is not a name");
     assert!(!ran.stderr.contains('\u{1b}'), "{ran:#?}");
 }
 
@@ -263,16 +404,27 @@ fn what_a_server_calls_a_person_cannot_drive_the_terminal() {
 fn scopes_that_were_not_granted_are_told() {
     let issuer = Issuer::start();
     let home = Home::new();
-    let ran = home.login(&issuer, &["--scope", "openid read offline_access"]).done();
-    assert!(ran.stderr.contains("the provider did not grant offline_access"), "{ran:#?}");
-    home.run(&["login", "op", "--only-scope"]).failed(2, "--scope");
+    let ran = home
+        .login(&issuer, &["--scope", "openid read offline_access"])
+        .done();
+    assert!(
+        ran.stderr
+            .contains("the provider did not grant offline_access"),
+        "{ran:#?}"
+    );
+    home.run(&["login", "op", "--only-scope"])
+        .failed(2, "--scope");
 }
 
 #[test]
 fn an_interrupted_local_logout_stays_local() {
     let issuer = Issuer::start();
     let home = Home::logged_in(&issuer);
-    home.edit("credentials/op/default.toml", "state = \"active\"", "state = \"forgetting\"");
+    home.edit(
+        "credentials/op/default.toml",
+        "state = \"active\"",
+        "state = \"forgetting\"",
+    );
     home.run(&["token", "op"]).failed(3, "no credential");
     assert_eq!(issuer.revocations(), 0);
 }
@@ -280,12 +432,20 @@ fn an_interrupted_local_logout_stays_local() {
 #[test]
 fn errors_are_one_json_document_with_json() {
     let home = Home::new();
-    let Ran { code, stdout, stderr } = home.run(&["--json", "token", "op"]);
+    let Ran {
+        code,
+        stdout,
+        stderr,
+    } = home.run(&["--json", "token", "op"]);
     assert_eq!((code, stdout.as_str()), (3, ""));
     let error: serde_json::Value = serde_json::from_str(&stderr).unwrap();
     assert_eq!(error["error"]["code"], "not_found");
     assert!(error["error"]["hint"].is_string());
-    let Ran { code, stdout, stderr } = home.run(&["--json", "token"]);
+    let Ran {
+        code,
+        stdout,
+        stderr,
+    } = home.run(&["--json", "token"]);
     assert_eq!((code, stdout.as_str()), (2, ""));
     let error: serde_json::Value = serde_json::from_str(&stderr).unwrap();
     assert_eq!(error["error"]["code"], "usage");

@@ -19,9 +19,19 @@ fn promise_01_one_refresh_for_twenty_processes_at_once() {
     let issuer = Issuer::start();
     let home = expired(&issuer);
     issuer.misbehave([Misbehaviour::Slow(Duration::from_millis(300))]);
-    let children: Vec<_> =
-        (0..20).map(|_| home.command(&["token", "op"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()).collect();
-    let tokens: Vec<String> = children.into_iter().map(|child| Ran::from(child.wait_with_output().unwrap()).done().stdout).collect();
+    let children: Vec<_> = (0..20)
+        .map(|_| {
+            home.command(&["token", "op"])
+                .stdout(Stdio::piped())
+                .stderr(Stdio::piped())
+                .spawn()
+                .unwrap()
+        })
+        .collect();
+    let tokens: Vec<String> = children
+        .into_iter()
+        .map(|child| Ran::from(child.wait_with_output().unwrap()).done().stdout)
+        .collect();
     assert!(tokens.iter().all(|token| *token == tokens[0]), "{tokens:?}");
     assert_eq!(issuer.refreshes(), 1);
     home.run(&["refresh", "op"]).done();
@@ -56,21 +66,33 @@ fn promise_05_trouble_at_the_server_keeps_the_login() {
         (503, "text/html", html),
         (500, "application/json", "{\"error\":\"server_error\"}"),
         (429, "text/plain", ""),
-        (400, "application/json", "{\"error\":\"temporarily_unavailable\"}"),
+        (
+            400,
+            "application/json",
+            "{\"error\":\"temporarily_unavailable\"}",
+        ),
     ] {
         issuer.misbehave([Misbehaviour::Answer(status, kind, body)]);
-        home.run(&["token", "op", "--refresh"]).failed(6, "hint: try again later; the login is kept");
+        home.run(&["token", "op", "--refresh"])
+            .failed(6, "hint: try again later; the login is kept");
         forget_failure(&home);
     }
     for body in [html, "", "{}"] {
         issuer.misbehave(vec![Misbehaviour::Answer(200, "text/html", body); 3]);
-        home.run(&["token", "op", "--refresh"]).failed(6, "the answer was lost");
+        home.run(&["token", "op", "--refresh"])
+            .failed(6, "the answer was lost");
         forget_failure(&home);
     }
-    issuer.misbehave([Misbehaviour::Answer(401, "application/json", "{\"error\":\"invalid_client\"}")]);
-    home.run(&["token", "op", "--refresh"]).failed(1, "invalid_client");
+    issuer.misbehave([Misbehaviour::Answer(
+        401,
+        "application/json",
+        "{\"error\":\"invalid_client\"}",
+    )]);
+    home.run(&["token", "op", "--refresh"])
+        .failed(1, "invalid_client");
     issuer.misbehave([Misbehaviour::Answer(403, "text/plain", "")]);
-    home.run(&["token", "op", "--refresh"]).failed(1, "status 403");
+    home.run(&["token", "op", "--refresh"])
+        .failed(1, "status 403");
     home.run(&["token", "op", "--refresh"]).done();
 }
 
@@ -88,8 +110,15 @@ fn promise_05_those_who_waited_for_a_failure_repeat_it_without_a_request() {
     let issuer = Issuer::start();
     let home = expired(&issuer);
     issuer.misbehave([Misbehaviour::Busy]);
-    let children: Vec<_> =
-        (0..12).map(|_| home.command(&["token", "op"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()).collect();
+    let children: Vec<_> = (0..12)
+        .map(|_| {
+            home.command(&["token", "op"])
+                .stdout(Stdio::piped())
+                .stderr(Stdio::piped())
+                .spawn()
+                .unwrap()
+        })
+        .collect();
     for child in children {
         Ran::from(child.wait_with_output().unwrap()).failed(6, "the server answered 503");
     }
@@ -110,7 +139,10 @@ fn promise_05_a_login_that_is_over_says_so() {
     let issuer = Issuer::start();
     let home = expired(&issuer);
     issuer.end_logins();
-    home.run(&["token", "op"]).failed(4, "no valid login for `op`: the server refused with invalid_grant");
+    home.run(&["token", "op"]).failed(
+        4,
+        "no valid login for `op`: the server refused with invalid_grant",
+    );
     home.run(&["list"]).done();
     home.login(&issuer, &[]).done();
     home.run(&["token", "op"]).done();
@@ -118,7 +150,13 @@ fn promise_05_a_login_that_is_over_says_so() {
 
 #[test]
 fn lifetimes_that_say_nothing_are_used_until_refused() {
-    for odd in [None, Some("\"3600\""), Some("-5"), Some("\"soon\""), Some("0")] {
+    for odd in [
+        None,
+        Some("\"3600\""),
+        Some("-5"),
+        Some("\"soon\""),
+        Some("0"),
+    ] {
         let issuer = Issuer::start();
         let home = expired(&issuer);
         issuer.misbehave([Misbehaviour::ExpiresIn(odd)]);
@@ -134,7 +172,8 @@ fn promise_10_hostile_tokens_and_answers_change_nothing() {
     let home = expired(&issuer);
     for bad in ["\nX-Evil: 1", "\0", "ä", " "] {
         issuer.misbehave([Misbehaviour::Tokens(bad)]);
-        home.run(&["token", "op"]).failed(1, "the server sent a malformed");
+        home.run(&["token", "op"])
+            .failed(1, "the server sent a malformed");
     }
     issuer.misbehave(vec![Misbehaviour::Huge; 3]);
     home.run(&["token", "op"]).failed(6, "larger than");
@@ -148,7 +187,8 @@ fn promise_01_an_answer_that_cannot_be_used_still_brings_the_next_refresh_token(
     let home = expired(&issuer);
     for bad in [" with a space", "\n"] {
         issuer.misbehave([Misbehaviour::AccessToken(bad)]);
-        home.run(&["token", "op", "--refresh"]).failed(1, "malformed access token");
+        home.run(&["token", "op", "--refresh"])
+            .failed(1, "malformed access token");
         home.run(&["token", "op", "--refresh"]).done();
     }
     assert_eq!(issuer.refreshes(), 4);
@@ -159,7 +199,12 @@ fn a_lost_sealed_file_costs_one_refresh_and_not_one_for_every_command() {
     let issuer = Issuer::start();
     issuer.set(|settings| settings.rotates = false);
     let home = Home::logged_in(&issuer);
-    let sealed = std::fs::read_dir(home.file("sealed")).unwrap().next().unwrap().unwrap().path();
+    let sealed = std::fs::read_dir(home.file("sealed"))
+        .unwrap()
+        .next()
+        .unwrap()
+        .unwrap()
+        .path();
     std::fs::remove_file(&sealed).unwrap();
     for _ in 0..3 {
         home.run(&["token", "op"]).done();
@@ -181,9 +226,15 @@ fn promise_01_a_sealed_file_that_cannot_be_read_is_not_an_empty_one() {
     let issuer = Issuer::start();
     let home = expired(&issuer);
     let before = issuer.token_requests();
-    let sealed = std::fs::read_dir(home.file("sealed")).unwrap().next().unwrap().unwrap().path();
+    let sealed = std::fs::read_dir(home.file("sealed"))
+        .unwrap()
+        .next()
+        .unwrap()
+        .unwrap()
+        .path();
     std::fs::set_permissions(&sealed, std::fs::Permissions::from_mode(0o644)).unwrap();
-    home.run(&["token", "op"]).failed(7, "is open to other users");
+    home.run(&["token", "op"])
+        .failed(7, "is open to other users");
     assert_eq!(issuer.token_requests(), before);
     std::fs::set_permissions(&sealed, std::fs::Permissions::from_mode(0o600)).unwrap();
     home.run(&["token", "op"]).done();
@@ -204,13 +255,18 @@ fn promise_04_a_token_request_is_never_redirected() {
 fn a_narrower_scope_has_a_token_of_its_own_and_a_wider_one_is_refused() {
     let issuer = Issuer::start();
     let home = Home::new();
-    home.login(&issuer, &["--scope", "openid read write"]).done();
+    home.login(&issuer, &["--scope", "openid read write"])
+        .done();
     let whole = home.run(&["token", "op"]).done().stdout;
     let narrow = home.run(&["token", "op", "--scope", "read"]).done().stdout;
     assert_ne!(whole, narrow);
-    assert_eq!(home.run(&["token", "op", "--scope", "read"]).done().stdout, narrow);
+    assert_eq!(
+        home.run(&["token", "op", "--scope", "read"]).done().stdout,
+        narrow
+    );
     assert_eq!(home.run(&["token", "op"]).done().stdout, whole);
-    home.run(&["token", "op", "--scope", "admin"]).failed(7, "the scope `admin` was not granted");
+    home.run(&["token", "op", "--scope", "admin"])
+        .failed(7, "the scope `admin` was not granted");
     assert_eq!(issuer.refreshes(), 1);
 }
 
@@ -220,8 +276,12 @@ fn promise_09_the_cached_path_needs_no_server_and_writes_nothing() {
     let home = Home::logged_in(&issuer);
     issuer.stop();
     let before: Vec<_> = home.files();
-    let modified =
-        |home: &Home| home.files().iter().map(|(path, _)| std::fs::metadata(path).unwrap().modified().unwrap()).collect::<Vec<_>>();
+    let modified = |home: &Home| {
+        home.files()
+            .iter()
+            .map(|(path, _)| std::fs::metadata(path).unwrap().modified().unwrap())
+            .collect::<Vec<_>>()
+    };
     let times = modified(&home);
     for _ in 0..3 {
         home.run(&["token", "op"]).done();

@@ -20,7 +20,9 @@ pub struct Ran {
 
 impl Home {
     pub fn new() -> Self {
-        let home = Self { folder: tempfile::tempdir().unwrap() };
+        let home = Self {
+            folder: tempfile::tempdir().unwrap(),
+        };
         home.run(&["vault", "init", "--unattended"]).done();
         home
     }
@@ -42,9 +44,15 @@ impl Home {
 
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_authctl"));
-        command.args(arguments).env_clear().env("AUTHCTL_HOME", self.path()).env("AUTHCTL_STORE", "vault");
+        command
+            .args(arguments)
+            .env_clear()
+            .env("AUTHCTL_HOME", self.path())
+            .env("AUTHCTL_STORE", "vault");
         // Nobody's real keychain is reached from here.
-        command.env("DBUS_SESSION_BUS_ADDRESS", "unix:path=/nonexistent").stdin(Stdio::null());
+        command
+            .env("DBUS_SESSION_BUS_ADDRESS", "unix:path=/nonexistent")
+            .stdin(Stdio::null());
         command
     }
 
@@ -53,7 +61,13 @@ impl Home {
     }
 
     pub fn run_with_input(&self, arguments: &[&str], input: &[u8]) -> Ran {
-        let mut child = self.command(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut child = self
+            .command(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
         // A command that fails early does not read it all.
         let _ = child.stdin.take().unwrap().write_all(input);
         Ran::from(child.wait_with_output().unwrap())
@@ -73,7 +87,18 @@ impl Home {
 
     /// A key called `acme` for the issuer's API.
     pub fn with_key(&self, issuer: &Issuer, name: &str, key: &str) -> Ran {
-        self.run_with_input(&["key", "add", name, "--header", "X-API-Key: {key}", "--origin", &issuer.url], key.as_bytes())
+        self.run_with_input(
+            &[
+                "key",
+                "add",
+                name,
+                "--header",
+                "X-API-Key: {key}",
+                "--origin",
+                &issuer.url,
+            ],
+            key.as_bytes(),
+        )
     }
 
     /// Standard output as JSON.
@@ -88,7 +113,13 @@ impl Home {
             arguments.extend(["--client-id", "tool"]);
         }
         arguments.extend(more);
-        let child = self.command(&arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let child = self
+            .command(&arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
         Login::from(child)
     }
 
@@ -112,7 +143,11 @@ impl Home {
     pub fn edit(&self, path: &str, from: &str, to: &str) {
         let path = self.file(path);
         let text = std::fs::read_to_string(&path).unwrap();
-        assert!(text.contains(from), "{from} is not in {}:\n{text}", path.display());
+        assert!(
+            text.contains(from),
+            "{from} is not in {}:\n{text}",
+            path.display()
+        );
         std::fs::write(&path, text.replace(from, to)).unwrap();
     }
 }
@@ -139,7 +174,10 @@ impl Ran {
     pub fn failed(self, code: i32, says: &str) -> Self {
         assert_eq!(self.code, code, "{self:#?}");
         assert!(self.stderr.contains(says), "expected {says:?} in {self:#?}");
-        assert_eq!(self.stdout, "", "standard output is the answer and nothing else");
+        assert_eq!(
+            self.stdout, "",
+            "standard output is the answer and nothing else"
+        );
         self
     }
 }
@@ -166,7 +204,12 @@ impl From<Child> for Login {
             }
             said.push_str(&line);
         }
-        Self { child, stderr, said, url }
+        Self {
+            child,
+            stderr,
+            said,
+            url,
+        }
     }
 }
 

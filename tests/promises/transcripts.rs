@@ -30,9 +30,15 @@ fn words(line: &str) -> Vec<String> {
 
 fn run(home: &Home, issuer: &Issuer, line: &str) -> Ran {
     let recipient = std::fs::read_to_string(home.file("vault/recipient")).unwrap_or_default();
-    let line =
-        line.replace("[ISSUER]", &issuer.url).replace("[HOME]", home.path().to_str().unwrap()).replace("[RECIPIENT]", recipient.trim());
-    let (command, input) = line.split_once(" <<< ").map_or((line.as_str(), None), |(command, input)| (command, Some(input)));
+    let line = line
+        .replace("[ISSUER]", &issuer.url)
+        .replace("[HOME]", home.path().to_str().unwrap())
+        .replace("[RECIPIENT]", recipient.trim());
+    let (command, input) = line
+        .split_once(" <<< ")
+        .map_or((line.as_str(), None), |(command, input)| {
+            (command, Some(input))
+        });
     let typed = words(command);
     let arguments: Vec<&str> = typed.iter().skip(1).map(String::as_str).collect();
     assert_eq!(typed[0], "authctl", "{line}");
@@ -51,16 +57,23 @@ fn run(home: &Home, issuer: &Issuer, line: &str) -> Ran {
         return login.end();
     }
     match input {
-        Some(input) => home.run_with_input(&arguments, format!("{}\n", input.replace("\\n", "\n")).as_bytes()),
+        Some(input) => home.run_with_input(
+            &arguments,
+            format!("{}\n", input.replace("\\n", "\n")).as_bytes(),
+        ),
         None => home.run(&arguments),
     }
 }
 
 /// What differs from run to run, in brackets.
 fn steady(text: &str, home: &Home, issuer: &Issuer) -> String {
-    let text = text.replace(home.path().to_str().unwrap(), "[HOME]").replace(&issuer.url, "[ISSUER]");
+    let text = text
+        .replace(home.path().to_str().unwrap(), "[HOME]")
+        .replace(&issuer.url, "[ISSUER]");
     let port = issuer.url.rsplit(':').next().unwrap();
-    let text = text.replace(port, "[PORT]").replace(env!("CARGO_PKG_VERSION"), "[VERSION]");
+    let text = text
+        .replace(port, "[PORT]")
+        .replace(env!("CARGO_PKG_VERSION"), "[VERSION]");
     let mut steady = String::new();
     for line in text.lines() {
         let mut line = line.to_owned();
@@ -74,7 +87,9 @@ fn steady(text: &str, home: &Home, issuer: &Issuer) -> String {
         ] {
             if let Some(at) = line.find(before) {
                 let from = at + before.len();
-                let until = line[from..].find(|c| stop.contains(c)).map_or(line.len(), |length| from + length);
+                let until = line[from..]
+                    .find(|c| stop.contains(c))
+                    .map_or(line.len(), |length| from + length);
                 line.replace_range(from..until, mark);
             }
         }
@@ -88,7 +103,11 @@ fn steady(text: &str, home: &Home, issuer: &Issuer) -> String {
 fn times(line: &str) -> String {
     let mut words: Vec<String> = line.split(' ').map(str::to_owned).collect();
     for at in 0..words.len() {
-        let unit = words.get(at + 1).is_some_and(|unit| ["second", "minute", "hour", "day"].iter().any(|known| unit.starts_with(known)));
+        let unit = words.get(at + 1).is_some_and(|unit| {
+            ["second", "minute", "hour", "day"]
+                .iter()
+                .any(|known| unit.starts_with(known))
+        });
         if unit && words[at].chars().all(|c| c.is_ascii_digit()) && !words[at].is_empty() {
             words[at] = "[N]".into();
         }
@@ -97,7 +116,10 @@ fn times(line: &str) -> String {
             words[at] = words[at].replace(&bare, "[TIME]");
         }
     }
-    let mut line = words.join(" ").replace("just now", "[N] seconds ago").replace("[N] second ", "[N] seconds ");
+    let mut line = words
+        .join(" ")
+        .replace("just now", "[N] seconds ago")
+        .replace("[N] second ", "[N] seconds ");
     // How wide a column is depends on the times in it.
     while line.contains("[N]") && !line.starts_with(' ') && line.contains("   ") {
         line = line.replace("   ", "  ");
@@ -122,10 +144,19 @@ fn replay(path: &Path) -> String {
     {
         shown.push_str(line);
         shown.push('\n');
-        if let Some((name, text)) = line.strip_prefix("> ").and_then(|rest| rest.split_once(' ')) {
-            std::fs::write(home.file(name), text.replace("\\n", "\n").replace("[ISSUER]", &issuer.url)).unwrap();
+        if let Some((name, text)) = line
+            .strip_prefix("> ")
+            .and_then(|rest| rest.split_once(' '))
+        {
+            std::fs::write(
+                home.file(name),
+                text.replace("\\n", "\n").replace("[ISSUER]", &issuer.url),
+            )
+            .unwrap();
         }
-        let Some(command) = line.strip_prefix("$ ") else { continue };
+        let Some(command) = line.strip_prefix("$ ") else {
+            continue;
+        };
         let ran = run(&home, &issuer, command);
         shown.push_str(&steady(&ran.stdout, &home, &issuer));
         for said in steady(&ran.stderr, &home, &issuer).lines() {
@@ -138,7 +169,10 @@ fn replay(path: &Path) -> String {
 }
 
 fn files() -> Vec<PathBuf> {
-    let mut files: Vec<PathBuf> = std::fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut files: Vec<PathBuf> = std::fs::read_dir(folder())
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
     files.sort();
     files
 }
@@ -147,16 +181,23 @@ fn files() -> Vec<PathBuf> {
 fn every_transcript_is_what_happens() {
     for path in files() {
         let shown = replay(&path);
-        snapbox::Assert::new().action_env("SNAPSHOTS").eq(shown, snapbox::Data::read_from(&path, None).raw());
+        snapbox::Assert::new()
+            .action_env("SNAPSHOTS")
+            .eq(shown, snapbox::Data::read_from(&path, None).raw());
     }
 }
 
 /// Every command, as its pages are called.
 fn commands() -> Vec<String> {
     let pages = Home::new().run(&["man", "--list"]).done().stdout;
-    let names = pages.lines().filter_map(|page| page.strip_suffix(".1")?.strip_prefix("authctl-"));
+    let names = pages
+        .lines()
+        .filter_map(|page| page.strip_suffix(".1")?.strip_prefix("authctl-"));
     let mut commands: Vec<String> = names.map(str::to_owned).collect();
-    let groups: BTreeSet<String> = commands.iter().filter_map(|name| name.split_once('-').map(|(group, _)| group.to_owned())).collect();
+    let groups: BTreeSet<String> = commands
+        .iter()
+        .filter_map(|name| name.split_once('-').map(|(group, _)| group.to_owned()))
+        .collect();
     commands.retain(|name| !groups.contains(name));
     commands
 }

@@ -36,7 +36,9 @@ struct Tour {
 fn main() -> ExitCode {
     match Tour::start().and_then(Tour::go) {
         Ok(steps) => {
-            println!("\nThe tour is over: {steps} steps, all as they should be. Next: `authctl login github`.");
+            println!(
+                "\nThe tour is over: {steps} steps, all as they should be. Next: `authctl login github`."
+            );
             ExitCode::SUCCESS
         }
         Err(error) => {
@@ -54,7 +56,12 @@ impl Tour {
             None => build()?,
         };
         println!("This is {}\n", program.display());
-        Ok(Self { program, home: tempfile::tempdir()?, issuer: Issuer::start(), steps: 0 })
+        Ok(Self {
+            program,
+            home: tempfile::tempdir()?,
+            issuer: Issuer::start(),
+            steps: 0,
+        })
     }
 
     fn go(mut self) -> Result<usize> {
@@ -62,9 +69,16 @@ impl Tour {
         self.issuer.set(|settings| settings.access_lifetime = 4);
 
         self.say("A vault in a temporary home; at your desk the OS keychain is used instead.");
-        self.run(&["vault", "init", "--unattended"], None, 0, "the vault is ready")?;
+        self.run(
+            &["vault", "init", "--unattended"],
+            None,
+            0,
+            "the vault is ready",
+        )?;
 
-        self.say("Log in through the browser. The access tokens of this issuer live for four seconds.");
+        self.say(
+            "Log in through the browser. The access tokens of this issuer live for four seconds.",
+        );
         self.login(&url)?;
         self.run(&["list"], None, 0, "alice@example.com")?;
 
@@ -82,29 +96,91 @@ impl Tour {
         println!("    (the server counted one refresh)\n");
 
         self.say("An API key: read from standard input, never from an argument.");
-        let arguments = ["key", "add", "acme", "--header", "X-API-Key: {key}", "--origin", url.as_str()];
-        self.run(&arguments, Some("good-key-of-acme\n"), 0, "stored the key as acme")?;
+        let arguments = [
+            "key",
+            "add",
+            "acme",
+            "--header",
+            "X-API-Key: {key}",
+            "--origin",
+            url.as_str(),
+        ];
+        self.run(
+            &arguments,
+            Some("good-key-of-acme\n"),
+            0,
+            "stored the key as acme",
+        )?;
         self.curl("acme", "/api/key", "key-owner")?;
-        self.run(&["header", "acme", "--format", "raw", "--url", "https://elsewhere.example/"], None, 7, "does not belong to")?;
+        self.run(
+            &[
+                "header",
+                "acme",
+                "--format",
+                "raw",
+                "--url",
+                "https://elsewhere.example/",
+            ],
+            None,
+            7,
+            "does not belong to",
+        )?;
 
         self.say("A request that goes to the key's own origin or nowhere; a program that finds the key where it looks for it.");
         if cfg!(unix) {
-            self.run(&["curl", "acme", "-fsS", &format!("{url}/api/key")], None, 0, "key-owner")?;
-            self.run(&["curl", "acme", "https://elsewhere.example/"], None, 125, "does not belong to")?;
             self.run(
-                &["exec", "acme=ACME_KEY", "--", "sh", "-c", "test -n \"$ACME_KEY\" && echo the job has its key"],
+                &["curl", "acme", "-fsS", &format!("{url}/api/key")],
+                None,
+                0,
+                "key-owner",
+            )?;
+            self.run(
+                &["curl", "acme", "https://elsewhere.example/"],
+                None,
+                125,
+                "does not belong to",
+            )?;
+            self.run(
+                &[
+                    "exec",
+                    "acme=ACME_KEY",
+                    "--",
+                    "sh",
+                    "-c",
+                    "test -n \"$ACME_KEY\" && echo the job has its key",
+                ],
                 None,
                 0,
                 "has its key",
             )?;
         }
-        self.run(&["rename", "acme", "acme/work"], None, 0, "is called acme/work now")?;
+        self.run(
+            &["rename", "acme", "acme/work"],
+            None,
+            0,
+            "is called acme/work now",
+        )?;
         self.run(&["status"], None, 0, "acme/work")?;
 
         self.say("Log out: revoked at the provider, deleted here.");
-        self.run(&["logout", "demo"], None, 0, "revoked at the provider and deleted here")?;
-        self.run(&["token", "demo"], None, 3, "no credential is called `demo`")?;
-        self.run(&["key", "remove", "acme/work"], None, 0, "deleted acme/work here")?;
+        self.run(
+            &["logout", "demo"],
+            None,
+            0,
+            "revoked at the provider and deleted here",
+        )?;
+        self.run(
+            &["token", "demo"],
+            None,
+            3,
+            "no credential is called `demo`",
+        )?;
+        self.run(
+            &["key", "remove", "acme/work"],
+            None,
+            0,
+            "deleted acme/work here",
+        )?;
         Ok(self.steps)
     }
 
@@ -114,15 +190,29 @@ impl Tour {
 
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(&self.program);
-        command.args(arguments).env("AUTHCTL_HOME", self.home.path()).env("AUTHCTL_STORE", "vault");
+        command
+            .args(arguments)
+            .env("AUTHCTL_HOME", self.home.path())
+            .env("AUTHCTL_STORE", "vault");
         command
     }
 
     /// Runs a command, shows it with its result, and compares both exit code and words.
-    fn run(&mut self, arguments: &[&str], input: Option<&str>, code: i32, says: &str) -> Result<()> {
+    fn run(
+        &mut self,
+        arguments: &[&str],
+        input: Option<&str>,
+        code: i32,
+        says: &str,
+    ) -> Result<()> {
         let mut command = self.command(arguments);
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let pipe = input.map(|input| format!("printf '{}\\n' | ", input.trim_end())).unwrap_or_default();
+        command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let pipe = input
+            .map(|input| format!("printf '{}\\n' | ", input.trim_end()))
+            .unwrap_or_default();
         println!("  $ {pipe}authctl {}", shown(arguments));
         let mut child = command.spawn()?;
         if let Some(mut stdin) = child.stdin.take() {
@@ -142,11 +232,15 @@ impl Tour {
         };
         println!("  $ {script}");
         let folder = self.program.parent().ok_or("the program lies nowhere")?;
-        let path = std::env::join_paths(
-            [folder.to_owned()].into_iter().chain(std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default())),
-        )?;
+        let path = std::env::join_paths([folder.to_owned()].into_iter().chain(
+            std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()),
+        ))?;
         let mut shell = Command::new("sh");
-        shell.args(["-c", &script]).env("PATH", path).env("AUTHCTL_HOME", self.home.path()).stdin(Stdio::null());
+        shell
+            .args(["-c", &script])
+            .env("PATH", path)
+            .env("AUTHCTL_HOME", self.home.path())
+            .stdin(Stdio::null());
         let output = shell.output()?;
         self.show(&output, 0, says)
     }
@@ -160,29 +254,44 @@ impl Tour {
         println!();
         self.steps += 1;
         if output.status.code() != Some(code) || !text.contains(says) {
-            return Err(format!("expected exit code {code} and {says:?}, got {:?}", output.status.code()).into());
+            return Err(format!(
+                "expected exit code {code} and {says:?}, got {:?}",
+                output.status.code()
+            )
+            .into());
         }
         Ok(())
     }
 
     /// A real browser when there is one, else a stand-in that follows the redirects.
     fn login(&mut self, url: &str) -> Result<()> {
-        let real =
-            ["DISPLAY", "WAYLAND_DISPLAY"].iter().any(|name| std::env::var_os(name).is_some()) || cfg!(any(windows, target_os = "macos"));
-        let real = real && std::env::var_os("CI").is_none() && std::env::var_os("SSH_CONNECTION").is_none();
+        let real = ["DISPLAY", "WAYLAND_DISPLAY"]
+            .iter()
+            .any(|name| std::env::var_os(name).is_some())
+            || cfg!(any(windows, target_os = "macos"));
+        let real = real
+            && std::env::var_os("CI").is_none()
+            && std::env::var_os("SSH_CONNECTION").is_none();
         let mut arguments = vec!["login", url, "--as", "demo", "--client-id", "tool"];
         if !real {
             arguments.push("--no-browser");
         }
         println!("  $ authctl {}", shown(&arguments));
-        let mut child = self.command(&arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+        let mut child = self
+            .command(&arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()?;
         let mut stderr = BufReader::new(child.stderr.take().ok_or("no standard error")?);
         let mut address = String::new();
         let mut said = Vec::new();
         while !address.trim().starts_with("http") {
             address.clear();
             if stderr.read_line(&mut address)? == 0 {
-                return Err(format!("the login ended early: {}", String::from_utf8_lossy(&said)).into());
+                return Err(
+                    format!("the login ended early: {}", String::from_utf8_lossy(&said)).into(),
+                );
             }
             said.extend_from_slice(address.as_bytes());
         }
@@ -192,13 +301,25 @@ impl Tour {
             let _ = stderr.read_to_end(&mut rest);
             let _ = ended.send(rest);
         });
-        let patience = if real { BROWSER_PATIENCE } else { Duration::ZERO };
+        let patience = if real {
+            BROWSER_PATIENCE
+        } else {
+            Duration::ZERO
+        };
         let rest = match ending.recv_timeout(patience) {
             Err(RecvTimeoutError::Timeout) => {
                 println!("    (no browser answered: a stand-in follows the redirects)");
-                let redirect = http::location(&http::get(address.trim())?).ok_or("the issuer did not redirect")?;
+                let redirect = http::location(&http::get(address.trim())?)
+                    .ok_or("the issuer did not redirect")?;
                 let page = http::get(&redirect)?;
-                println!("    (the page says: {})", if page.contains("<h1>Logged in</h1>") { "Logged in" } else { "Not logged in" });
+                println!(
+                    "    (the page says: {})",
+                    if page.contains("<h1>Logged in</h1>") {
+                        "Logged in"
+                    } else {
+                        "Not logged in"
+                    }
+                );
                 ending.recv()?
             }
             other => other?,
@@ -234,13 +355,23 @@ fn build() -> Result<PathBuf> {
     let program = artifacts.lines().rev().find_map(|line| {
         let message: serde_json::Value = serde_json::from_str(line).ok()?;
         let program = message.get("executable")?.as_str().map(PathBuf::from);
-        program.filter(|_| message.pointer("/target/kind/0").is_some_and(|kind| kind == "bin"))
+        program.filter(|_| {
+            message
+                .pointer("/target/kind/0")
+                .is_some_and(|kind| kind == "bin")
+        })
     });
     program.ok_or_else(|| "authctl could not be built".into())
 }
 
 /// Arguments as a person would type them.
 fn shown(arguments: &[&str]) -> String {
-    let quoted = |word: &&str| if word.contains([' ', '{']) { format!("'{word}'") } else { (*word).to_owned() };
+    let quoted = |word: &&str| {
+        if word.contains([' ', '{']) {
+            format!("'{word}'")
+        } else {
+            (*word).to_owned()
+        }
+    };
     arguments.iter().map(quoted).collect::<Vec<_>>().join(" ")
 }

@@ -79,7 +79,14 @@ const ALLOWED: &[(char, &str, Takes, When)] = &[
 ];
 
 /// Headers that no option may set: they say where the request goes or where it ends.
-const STEERING: [&str; 6] = ["host", "content-length", "transfer-encoding", "connection", "proxy-authorization", "trailer"];
+const STEERING: [&str; 6] = [
+    "host",
+    "content-length",
+    "transfer-encoding",
+    "connection",
+    "proxy-authorization",
+    "trailer",
+];
 
 /// What the table needs to know of the credential and the terminal.
 pub(super) struct Facts<'a> {
@@ -112,7 +119,13 @@ pub(super) fn check(words: &[OsString], facts: &Facts<'_>) -> Result<Allowed, St
     while let Some(word) = words.next() {
         let text = word.to_str().ok_or("an argument is not UTF-8 text")?;
         let (entries, rest) = if text.starts_with("--") {
-            (vec![find(|(_, long, ..)| text.strip_prefix("--") == Some(long)).ok_or_else(|| not_allowed(text))?], None)
+            (
+                vec![
+                    find(|(_, long, ..)| text.strip_prefix("--") == Some(long))
+                        .ok_or_else(|| not_allowed(text))?,
+                ],
+                None,
+            )
         } else if text.starts_with('-') {
             bundle(text)?
         } else {
@@ -125,22 +138,40 @@ pub(super) fn check(words: &[OsString], facts: &Facts<'_>) -> Result<Allowed, St
         for (_, long, takes, when) in entries {
             let name = format!("--{long}");
             match when {
-                AuthorizationAlone if !facts.own_headers.iter().all(|own| own.eq_ignore_ascii_case("authorization")) => {
-                    return Err(format!("`{name}` would carry the key along to wherever a redirect leads"));
+                AuthorizationAlone
+                    if !facts
+                        .own_headers
+                        .iter()
+                        .all(|own| own.eq_ignore_ascii_case("authorization")) =>
+                {
+                    return Err(format!(
+                        "`{name}` would carry the key along to wherever a redirect leads"
+                    ));
                 }
-                OnTerminal if !facts.on_terminal => return Err(format!("`{name}` prints the credential, and not on a terminal here")),
+                OnTerminal if !facts.on_terminal => {
+                    return Err(format!(
+                        "`{name}` prints the credential, and not on a terminal here"
+                    ));
+                }
                 _ => {}
             }
             follows |= *when == AuthorizationAlone;
             options.push(OsString::from(&name));
             if *takes != Nothing {
-                let value = inside.take().or_else(|| words.next().cloned()).ok_or_else(|| format!("`{name}` needs a value"))?;
+                let value = inside
+                    .take()
+                    .or_else(|| words.next().cloned())
+                    .ok_or_else(|| format!("`{name}` needs a value"))?;
                 check_value(*takes, &name, &value, facts)?;
                 options.push(value);
             }
         }
     }
-    Ok(Allowed { url: url.ok_or("there is no URL")?, options, follows })
+    Ok(Allowed {
+        url: url.ok_or("there is no URL")?,
+        options,
+        follows,
+    })
 }
 
 type Entry = (char, &'static str, Takes, When);
@@ -154,41 +185,75 @@ fn bundle(text: &str) -> Result<(Vec<&'static Entry>, Option<String>), String> {
     let mut entries = Vec::new();
     let mut letters = text.chars().skip(1);
     while let Some(letter) = letters.next() {
-        let entry = find(|(short, ..)| *short == letter && letter != '\0').ok_or_else(|| not_allowed(&format!("-{letter}")))?;
+        let entry = find(|(short, ..)| *short == letter && letter != '\0')
+            .ok_or_else(|| not_allowed(&format!("-{letter}")))?;
         entries.push(entry);
         if entry.2 != Nothing {
             let rest: String = letters.collect();
             return Ok((entries, Some(rest).filter(|rest| !rest.is_empty())));
         }
     }
-    if entries.is_empty() { Err(not_allowed(text)) } else { Ok((entries, None)) }
+    if entries.is_empty() {
+        Err(not_allowed(text))
+    } else {
+        Ok((entries, None))
+    }
 }
 
-fn check_value(takes: Takes, name: &str, value: &OsString, facts: &Facts<'_>) -> Result<(), String> {
+fn check_value(
+    takes: Takes,
+    name: &str,
+    value: &OsString,
+    facts: &Facts<'_>,
+) -> Result<(), String> {
     let token = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
-    let text = || value.to_str().ok_or_else(|| format!("the value of `{name}` is not UTF-8 text"));
+    let text = || {
+        value
+            .to_str()
+            .ok_or_else(|| format!("the value of `{name}` is not UTF-8 text"))
+    };
     match takes {
         Nothing | Word => Ok(()),
         Method => match text()? {
             // TRACE sends the request back, header and all (RFC 9110 section 9.3.8); CONNECT is for proxies.
-            method if ["TRACE", "TRACK", "CONNECT"].iter().any(|bad| method.eq_ignore_ascii_case(bad)) => {
-                Err(format!("the method `{method}` is not allowed with a credential"))
+            method
+                if ["TRACE", "TRACK", "CONNECT"]
+                    .iter()
+                    .any(|bad| method.eq_ignore_ascii_case(bad)) =>
+            {
+                Err(format!(
+                    "the method `{method}` is not allowed with a credential"
+                ))
             }
             method if !method.is_empty() && method.chars().all(token) => Ok(()),
             _ => Err(format!("the value of `{name}` is not a method")),
         },
         Range => match text()? {
-            range if !range.is_empty() && range.chars().all(|c| c.is_ascii_digit() || "-,".contains(c)) => Ok(()),
+            range
+                if !range.is_empty()
+                    && range
+                        .chars()
+                        .all(|c| c.is_ascii_digit() || "-,".contains(c)) =>
+            {
+                Ok(())
+            }
             _ => Err(format!("the value of `{name}` must be digits, `-` and `,`")),
         },
         Header => {
             let header = text()?;
-            if !header.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic()) {
+            if !header
+                .bytes()
+                .all(|byte| byte == b' ' || byte.is_ascii_graphic())
+            {
                 return Err(format!("the value of `{name}` must be plain ASCII text"));
             }
             // `Name:` removes a header and `Name;` sends it empty; both count as setting it.
             let field = header.split([':', ';']).next().unwrap_or_default().trim();
-            if header.starts_with('@') || field.is_empty() || field.len() == header.len() || !field.chars().all(token) {
+            if header.starts_with('@')
+                || field.is_empty()
+                || field.len() == header.len()
+                || !field.chars().all(token)
+            {
                 return Err(format!("the value of `{name}` must be `Name: value`"));
             }
             let same = |other: &&str| field.eq_ignore_ascii_case(other);
@@ -201,7 +266,10 @@ fn check_value(takes: Takes, name: &str, value: &OsString, facts: &Facts<'_>) ->
 }
 
 fn not_allowed(option: &str) -> String {
-    format!("curl's option `{}` is not allowed with a credential", shown(option))
+    format!(
+        "curl's option `{}` is not allowed with a credential",
+        shown(option)
+    )
 }
 
 fn shown(text: &str) -> String {
@@ -215,17 +283,40 @@ mod tests {
 
     fn checked(line: &[&str]) -> Result<(String, Vec<String>), String> {
         let words: Vec<OsString> = line.iter().map(OsString::from).collect();
-        let facts = Facts { own_headers: vec!["Authorization"], on_terminal: false };
-        let text = |words: Vec<OsString>| words.into_iter().map(|word| word.into_string().unwrap()).collect();
+        let facts = Facts {
+            own_headers: vec!["Authorization"],
+            on_terminal: false,
+        };
+        let text = |words: Vec<OsString>| {
+            words
+                .into_iter()
+                .map(|word| word.into_string().unwrap())
+                .collect()
+        };
         check(&words, &facts).map(|allowed| (allowed.url, text(allowed.options)))
     }
 
     #[test]
     fn options_are_handed_on_in_their_long_form() {
-        let (url, options) = checked(&["-sSfXPOST", "https://a.test", "-d@f", "-H", "X-Y: 1", "-o", "-", "--retry", "3", "-L"]).unwrap();
+        let (url, options) = checked(&[
+            "-sSfXPOST",
+            "https://a.test",
+            "-d@f",
+            "-H",
+            "X-Y: 1",
+            "-o",
+            "-",
+            "--retry",
+            "3",
+            "-L",
+        ])
+        .unwrap();
         assert_eq!(url, "https://a.test");
         let expected = "--silent --show-error --fail --request POST --data @f --header|X-Y: 1|--output - --retry 3 --location";
-        assert_eq!(options.join("|"), expected.replace(' ', "|").replace("X-Y:|1", "X-Y: 1"));
+        assert_eq!(
+            options.join("|"),
+            expected.replace(' ', "|").replace("X-Y:|1", "X-Y: 1")
+        );
     }
 
     #[test]

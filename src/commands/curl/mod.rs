@@ -52,45 +52,77 @@ pub(super) fn run(app: &App, args: &CurlArgs) -> Result<Infallible, Failure> {
         .hint("use `authctl header NAME --format raw | curl -H @- URL`"));
     }
     // One list, so that every word behind the name is curl's: `-v` or `--json` there is no option of this program.
-    let (name, words) = args.words.split_first().ok_or_else(|| Failure::new(Code::Usage, "no credential was named"))?;
+    let (name, words) = args
+        .words
+        .split_first()
+        .ok_or_else(|| Failure::new(Code::Usage, "no credential was named"))?;
     let name: Name = name.to_string_lossy().parse()?;
-    let wanted = Wanted { min_ttl: args.min_ttl, ..Wanted::default() };
+    let wanted = Wanted {
+        min_ttl: args.min_ttl,
+        ..Wanted::default()
+    };
     let handed = parts(&app.keeper(), &name, &wanted)?;
     warn_all(app, &handed.warnings);
     let headers = super::headers(&name, &handed)?;
-    let facts = Facts { own_headers: headers.iter().map(|header| header.name.as_str()).collect(), on_terminal: speaks_to_a_terminal() };
+    let facts = Facts {
+        own_headers: headers.iter().map(|header| header.name.as_str()).collect(),
+        on_terminal: speaks_to_a_terminal(),
+    };
     let allowed = check(words, &facts).map_err(|reason| {
-        Failure::new(Code::Refused, reason).hint(format!("what curl itself allows: `curl $(authctl header {name}) …`"))
+        Failure::new(Code::Refused, reason).hint(format!(
+            "what curl itself allows: `curl $(authctl header {name}) …`"
+        ))
     })?;
-    let mut url = plain_url(&allowed.url).map_err(|error| Failure::new(Code::Refused, error.to_string()))?;
+    let mut url =
+        plain_url(&allowed.url).map_err(|error| Failure::new(Code::Refused, error.to_string()))?;
     // It stays with the client, and a config line has no need of it.
     url.set_fragment(None);
     if !handed.bound.covers(&url) {
         return Err(super::elsewhere(&name, &handed.bound, &url));
     }
     if allowed.follows && !follows_safely() {
-        return Err(Failure::new(Code::Refused, "this curl would carry the credential along when a redirect changes the port")
-            .hint("leave out `--location`, or install curl 7.83 or later"));
+        return Err(Failure::new(
+            Code::Refused,
+            "this curl would carry the credential along when a redirect changes the port",
+        )
+        .hint("leave out `--location`, or install curl 7.83 or later"));
     }
     let config = hand_to_child(&curl_request(&headers, &url))?;
     let mut curl = Command::new("curl");
     // `-q` keeps .curlrc out and works as the first argument alone.
-    curl.args(["-q", "-K"]).arg(config.path()).args(&allowed.options);
+    curl.args(["-q", "-K"])
+        .arg(config.path())
+        .args(&allowed.options);
     // With the secrets of a TLS session in a file, whoever sees the traffic reads the header.
-    curl.env_remove("SSLKEYLOGFILE").env_remove("QLOGDIR").env_remove(super::shell::COMPLETE);
+    curl.env_remove("SSLKEYLOGFILE")
+        .env_remove("QLOGDIR")
+        .env_remove(super::shell::COMPLETE);
     child::replace(curl)
 }
 
 /// Whether curl is new enough for `--location`.
 fn follows_safely() -> bool {
-    let done = run_within(Command::new("curl").args(["-q", "--version"]).stderr(Stdio::null()), b"", Duration::from_secs(10));
-    let text = done.ok().flatten().map(|done| String::from_utf8_lossy(&done.stdout).into_owned()).unwrap_or_default();
+    let done = run_within(
+        Command::new("curl")
+            .args(["-q", "--version"])
+            .stderr(Stdio::null()),
+        b"",
+        Duration::from_secs(10),
+    );
+    let text = done
+        .ok()
+        .flatten()
+        .map(|done| String::from_utf8_lossy(&done.stdout).into_owned())
+        .unwrap_or_default();
     version(&text).is_some_and(|version| version >= FOLLOWS_SAFELY)
 }
 
 /// `curl 7.88.1 (…)`.
 fn version(text: &str) -> Option<(u32, u32)> {
-    let mut numbers = text.strip_prefix("curl ")?.split(['.', ' ', '-']).map(str::parse);
+    let mut numbers = text
+        .strip_prefix("curl ")?
+        .split(['.', ' ', '-'])
+        .map(str::parse);
     Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
 }
 
@@ -100,11 +132,17 @@ mod tests {
 
     #[test]
     fn curl_s_version_is_read() {
-        assert_eq!(version("curl 7.88.1 (x86_64) libcurl/7.88.1"), Some((7, 88)));
+        assert_eq!(
+            version("curl 7.88.1 (x86_64) libcurl/7.88.1"),
+            Some((7, 88))
+        );
         assert_eq!(version("curl 8.23.0-DEV (x)"), Some((8, 23)));
         for bad in ["", "curl", "curl x.y", "wget 1.2"] {
             assert_eq!(version(bad), None);
         }
-        assert!(version("curl 7.82.0 (x)").unwrap() < FOLLOWS_SAFELY && version("curl 8.0.1 (x)").unwrap() > FOLLOWS_SAFELY);
+        assert!(
+            version("curl 7.82.0 (x)").unwrap() < FOLLOWS_SAFELY
+                && version("curl 8.0.1 (x)").unwrap() > FOLLOWS_SAFELY
+        );
     }
 }

@@ -23,7 +23,12 @@ const SERVER_PATIENCE: Duration = Duration::from_secs(10);
 const PROGRAM_PATIENCE: Duration = Duration::from_secs(5);
 
 fn check(name: &str, status: &str, detail: impl Into<String>, hint: Option<String>) -> Check {
-    Check { name: name.into(), status: status.into(), detail: detail.into(), hint }
+    Check {
+        name: name.into(),
+        status: status.into(),
+        detail: detail.into(),
+        hint,
+    }
 }
 
 fn ok(name: &str, detail: impl Into<String>) -> Check {
@@ -33,7 +38,10 @@ fn ok(name: &str, detail: impl Into<String>) -> Check {
 /// Whether anything can be kept at all: the folders.
 pub(super) fn home(app: &App) -> Check {
     match app.paths.try_writing() {
-        Ok(()) => ok("folders", format!("{} can be written", app.paths.credentials().display())),
+        Ok(()) => ok(
+            "folders",
+            format!("{} can be written", app.paths.credentials().display()),
+        ),
         Err(error) => {
             let loose = Failure::from(error);
             let hint = loose.hint.unwrap_or_else(|| {
@@ -49,31 +57,51 @@ pub(super) fn home(app: &App) -> Check {
 pub(super) fn bus() -> Option<Check> {
     use std::os::unix::net::UnixStream;
     let start = "start a session bus (`dbus-run-session -- COMMAND`), or use the vault: `authctl vault init`";
-    let address = std::env::var("DBUS_SESSION_BUS_ADDRESS").ok().filter(|address| !address.is_empty());
+    let address = std::env::var("DBUS_SESSION_BUS_ADDRESS")
+        .ok()
+        .filter(|address| !address.is_empty());
     let (path, from) = match &address {
         Some(address) => {
             // A list of `TRANSPORT:KEY=VALUE,…`; sockets of the file system are the ones that can be looked at.
-            let path =
-                address.split(';').find_map(|entry| entry.strip_prefix("unix:")?.split(',').find_map(|pair| pair.strip_prefix("path=")));
+            let path = address.split(';').find_map(|entry| {
+                entry
+                    .strip_prefix("unix:")?
+                    .split(',')
+                    .find_map(|pair| pair.strip_prefix("path="))
+            });
             let Some(path) = path else {
-                return Some(check("session bus", "note", format!("at {address}, which is not looked at here"), None));
+                return Some(check(
+                    "session bus",
+                    "note",
+                    format!("at {address}, which is not looked at here"),
+                    None,
+                ));
             };
             (path.to_owned(), "DBUS_SESSION_BUS_ADDRESS names")
         }
         None => {
             let uid = rustix::process::getuid().as_raw();
-            let folder = std::env::var("XDG_RUNTIME_DIR").unwrap_or_else(|_| format!("/run/user/{uid}"));
+            let folder =
+                std::env::var("XDG_RUNTIME_DIR").unwrap_or_else(|_| format!("/run/user/{uid}"));
             (format!("{folder}/bus"), "there should be")
         }
     };
     Some(match UnixStream::connect(&path) {
         Ok(_) => ok("session bus", format!("answers at {path}")),
-        Err(error) if address.is_none() => {
-            check("session bus", "note", format!("none: DBUS_SESSION_BUS_ADDRESS is not set, and {path}: {error}"), Some(start.into()))
-        }
+        Err(error) if address.is_none() => check(
+            "session bus",
+            "note",
+            format!("none: DBUS_SESSION_BUS_ADDRESS is not set, and {path}: {error}"),
+            Some(start.into()),
+        ),
         Err(error) => {
             let hint = format!("unset DBUS_SESSION_BUS_ADDRESS or log in anew; {start}");
-            check("session bus", "note", format!("dead: {from} {path}: {error}"), Some(hint))
+            check(
+                "session bus",
+                "note",
+                format!("dead: {from} {path}: {error}"),
+                Some(hint),
+            )
         }
     })
 }
@@ -90,7 +118,9 @@ pub(super) fn keychain(app: &App) -> Check {
         Ok(()) => ok("keychain", "a set, a get and a delete worked"),
         Err(error) => {
             let failure = Failure::from(error);
-            let hint = failure.hint.unwrap_or_else(|| "use the vault instead: `authctl vault init`, `--store vault`".into());
+            let hint = failure.hint.unwrap_or_else(|| {
+                "use the vault instead: `authctl vault init`, `--store vault`".into()
+            });
             check("keychain", "note", failure.message, Some(hint))
         }
     }
@@ -100,18 +130,28 @@ pub(super) fn keychain(app: &App) -> Check {
 pub(super) fn vault(app: &App) -> Check {
     let vault = app.stores.vault();
     if !vault.exists() {
-        return check("vault", "note", "there is none", Some("where there is no keychain, run `authctl vault init`".into()));
+        return check(
+            "vault",
+            "note",
+            "there is none",
+            Some("where there is no keychain, run `authctl vault init`".into()),
+        );
     }
     if let Err(error) = app.stores.probe(StoreKind::Vault) {
         let spoilt = matches!(error, Error::Tampered { .. } | Error::Damaged { .. });
         let failure = Failure::from(error);
-        let advice =
-            if spoilt { "restore the vault's folder from a backup" } else { "make its folder writable; what is in it can still be read" };
+        let advice = if spoilt {
+            "restore the vault's folder from a backup"
+        } else {
+            "make its folder writable; what is in it can still be read"
+        };
         let hint = failure.hint.unwrap_or_else(|| advice.into());
         return check("vault", "problem", failure.message, Some(hint));
     }
     match vault.opens_without_asking() {
-        Ok(true) if vault.is_unattended() => ok("vault", "open: it is unattended, its key lies beside it"),
+        Ok(true) if vault.is_unattended() => {
+            ok("vault", "open: it is unattended, its key lies beside it")
+        }
         Ok(true) => ok("vault", "open"),
         Ok(false) => check(
             "vault",
@@ -121,7 +161,9 @@ pub(super) fn vault(app: &App) -> Check {
         ),
         Err(error) => {
             let failure = Failure::from(error);
-            let hint = failure.hint.unwrap_or_else(|| "restore the vault's folder from a backup".into());
+            let hint = failure
+                .hint
+                .unwrap_or_else(|| "restore the vault's folder from a backup".into());
             check("vault", "problem", failure.message, Some(hint))
         }
     }
@@ -149,22 +191,41 @@ pub(super) fn kernel_keyring() -> Option<Check> {
 /// Whether a login could show its page.
 pub(super) fn browser() -> Check {
     if let Some(session) = ui::ssh_session() {
-        let hint = format!("run `authctl login NAME`; it says what to type on your own machine, like `{}`", session.forward(PORT));
-        return check("browser", "note", "this session came over SSH: no browser is opened here", Some(hint));
+        let hint = format!(
+            "run `authctl login NAME`; it says what to type on your own machine, like `{}`",
+            session.forward(PORT)
+        );
+        return check(
+            "browser",
+            "note",
+            "this session came over SSH: no browser is opened here",
+            Some(hint),
+        );
     }
     match launcher() {
         Some(program) if ui::is_wsl() || has_display() || std::env::var_os("BROWSER").is_some() => {
             ok("browser", format!("opened with {program}"))
         }
-        Some(program) => check("browser", "note", format!("{program} is there, and no display"), Some(NO_BROWSER.into())),
-        None => check("browser", "note", "no program that opens one was found", Some(NO_BROWSER.into())),
+        Some(program) => check(
+            "browser",
+            "note",
+            format!("{program} is there, and no display"),
+            Some(NO_BROWSER.into()),
+        ),
+        None => check(
+            "browser",
+            "note",
+            "no program that opens one was found",
+            Some(NO_BROWSER.into()),
+        ),
     }
 }
 
 /// The port in an example.
 const PORT: u16 = 8976;
 
-const NO_BROWSER: &str = "set BROWSER, or run `authctl login NAME --no-browser` and open the address elsewhere";
+const NO_BROWSER: &str =
+    "set BROWSER, or run `authctl login NAME --no-browser` and open the address elsewhere";
 
 /// The network libraries, the CA bundle, and the clock against a server's `Date` (RFC 9110 section 6.6.1).
 pub(super) fn network(app: &App, server: Option<&Url>, entries: &[Index]) -> Vec<Check> {
@@ -176,7 +237,10 @@ pub(super) fn network(app: &App, server: Option<&Url>, entries: &[Index]) -> Vec
             Some("install the package ca-certificates, or point SSL_CERT_FILE at a bundle".into()),
         )];
     }
-    let mut found = vec![ok("network", "the HTTP client and its CA certificates are ready")];
+    let mut found = vec![ok(
+        "network",
+        "the HTTP client and its CA certificates are ready",
+    )];
     let Some(url) = server.cloned().or_else(|| some_server(entries)) else {
         found.push(check(
             "clock",
@@ -187,9 +251,18 @@ pub(super) fn network(app: &App, server: Option<&Url>, entries: &[Index]) -> Vec
         return found;
     };
     let host = url.host_str().unwrap_or_default().to_owned();
-    let request = Request { url, method: None, body: None, headers: Vec::new(), timeout: SERVER_PATIENCE };
+    let request = Request {
+        url,
+        method: None,
+        body: None,
+        headers: Vec::new(),
+        timeout: SERVER_PATIENCE,
+    };
     // No credential goes along: whatever the answer is, it has a date.
-    let answer = app.network.run(app.network.send(request)).and_then(|reply| reply);
+    let answer = app
+        .network
+        .run(app.network.send(request))
+        .and_then(|reply| reply);
     found.push(clock(&host, answer, Timestamp::now()));
     found
 }
@@ -202,8 +275,15 @@ fn clock(host: &str, answer: Result<Reply, TransportError>, now: Timestamp) -> C
             format!("not compared: {host} cannot be reached: {error}"),
             Some("look at the network, the proxy variables and SSL_CERT_FILE".into()),
         ),
-        Ok(Reply { date: None, .. }) => check("clock", "note", format!("not compared: {host} does not tell the time"), None),
-        Ok(Reply { date: Some(date), .. }) => {
+        Ok(Reply { date: None, .. }) => check(
+            "clock",
+            "note",
+            format!("not compared: {host} does not tell the time"),
+            None,
+        ),
+        Ok(Reply {
+            date: Some(date), ..
+        }) => {
             let off = now.duration_since(date).as_secs();
             let size = super::super::words::length(off.unsigned_abs());
             match off.abs() {
@@ -211,7 +291,12 @@ fn clock(host: &str, answer: Result<Reply, TransportError>, now: Timestamp) -> C
                 _ => {
                     let direction = if off > 0 { "ahead of" } else { "behind" };
                     let hint = "set it (`timedatectl set-ntp true`): tokens are taken for expired, or used after their end";
-                    check("clock", "problem", format!("{size} {direction} that of {host}"), Some(hint.into()))
+                    check(
+                        "clock",
+                        "problem",
+                        format!("{size} {direction} that of {host}"),
+                        Some(hint.into()),
+                    )
                 }
             }
         }
@@ -220,8 +305,14 @@ fn clock(host: &str, answer: Result<Reply, TransportError>, now: Timestamp) -> C
 
 /// A server that one of the credentials belongs to.
 fn some_server(entries: &[Index]) -> Option<Url> {
-    let endpoints = entries.iter().filter_map(|index| index.bound.token_endpoint.as_ref());
-    let origins = entries.iter().flat_map(|index| &index.bound.origins).map(ToString::to_string).collect::<Vec<_>>();
+    let endpoints = entries
+        .iter()
+        .filter_map(|index| index.bound.token_endpoint.as_ref());
+    let origins = entries
+        .iter()
+        .flat_map(|index| &index.bound.origins)
+        .map(ToString::to_string)
+        .collect::<Vec<_>>();
     let mut candidates = endpoints.chain(&origins).filter(|text| !text.contains('*'));
     let mut url = crate::credential::trusted_url(candidates.next()?).ok()?;
     url.set_path("/");
@@ -231,11 +322,28 @@ fn some_server(entries: &[Index]) -> Option<Url> {
 
 /// Whether headers can be handed to curl, and whether there is one.
 pub(super) fn hand_over() -> Vec<Check> {
-    let curl = run_within(Command::new("curl").args(["-q", "--version"]).stderr(Stdio::null()), b"", PROGRAM_PATIENCE);
-    let version = curl.ok().flatten().and_then(|output| std::str::from_utf8(&output.stdout).ok()?.split(' ').nth(1).map(str::to_owned));
+    let curl = run_within(
+        Command::new("curl")
+            .args(["-q", "--version"])
+            .stderr(Stdio::null()),
+        b"",
+        PROGRAM_PATIENCE,
+    );
+    let version = curl.ok().flatten().and_then(|output| {
+        std::str::from_utf8(&output.stdout)
+            .ok()?
+            .split(' ')
+            .nth(1)
+            .map(str::to_owned)
+    });
     let curl = match version {
         Some(version) => ok("curl", version),
-        None => check("curl", "note", "not found", Some("install curl for `authctl curl` and `curl $(authctl header NAME)`".into())),
+        None => check(
+            "curl",
+            "note",
+            "not found",
+            Some("install curl for `authctl curl` and `curl $(authctl header NAME)`".into()),
+        ),
     };
     vec![curl, memory_file()]
 }
@@ -247,8 +355,15 @@ const RAW: &str = "use `authctl curl`, or `authctl header NAME --format raw | cu
 fn memory_file() -> Check {
     match crate::handover::hand_over(&crate::secret::Secret::new("# a try")) {
         // Read once more, as curl would: its holder then leaves.
-        Ok(path) if std::fs::read(&path).is_ok() => ok("hand-over", "a memory file could be read through /proc"),
-        Ok(path) => check("hand-over", "problem", format!("{path} cannot be read"), Some(RAW.into())),
+        Ok(path) if std::fs::read(&path).is_ok() => {
+            ok("hand-over", "a memory file could be read through /proc")
+        }
+        Ok(path) => check(
+            "hand-over",
+            "problem",
+            format!("{path} cannot be read"),
+            Some(RAW.into()),
+        ),
         Err(error) => check("hand-over", "problem", error.to_string(), Some(RAW.into())),
     }
 }
@@ -266,12 +381,24 @@ fn memory_file() -> Check {
 /// Whether process 1 collects ended processes: the holder of a header is left to it.
 #[cfg(target_os = "linux")]
 pub(super) fn reaper() -> Option<Check> {
-    let output = run_within(Command::new("sh").args(["-c", "sleep 0 > /dev/null & echo $!"]), b"", PROGRAM_PATIENCE).ok()??;
-    let pid: u32 = std::str::from_utf8(&output.stdout).ok()?.trim().parse().ok()?;
+    let output = run_within(
+        Command::new("sh").args(["-c", "sleep 0 > /dev/null & echo $!"]),
+        b"",
+        PROGRAM_PATIENCE,
+    )
+    .ok()??;
+    let pid: u32 = std::str::from_utf8(&output.stdout)
+        .ok()?
+        .trim()
+        .parse()
+        .ok()?;
     std::thread::sleep(Duration::from_millis(300));
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     // `PID (NAME) STATE …`, and the name may hold anything.
-    let state = stat.rsplit(')').next().and_then(|rest| rest.trim().chars().next());
+    let state = stat
+        .rsplit(')')
+        .next()
+        .and_then(|rest| rest.trim().chars().next());
     Some(match state {
         Some('Z') => check(
             "process 1",
@@ -296,12 +423,22 @@ mod tests {
     fn a_clock_that_is_off_is_a_problem() {
         let at = |seconds: i64| Timestamp::from_second(1_700_000_000 + seconds).unwrap();
         let seen = |seconds: i64| {
-            let reply = Reply { status: 404, retry_after: None, date: Some(at(0)), body: Vec::new() };
+            let reply = Reply {
+                status: 404,
+                retry_after: None,
+                date: Some(at(0)),
+                body: Vec::new(),
+            };
             clock("a.test", Ok(reply), at(seconds))
         };
         assert_eq!(seen(0).status, "ok");
         assert_eq!(seen(-120).status, "ok");
-        assert!(seen(7200).detail.contains("2 hours ahead of that of a.test") && seen(7200).status == "problem");
+        assert!(
+            seen(7200)
+                .detail
+                .contains("2 hours ahead of that of a.test")
+                && seen(7200).status == "problem"
+        );
         assert!(seen(-7200).detail.contains("2 hours behind"));
     }
 }

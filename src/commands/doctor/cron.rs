@@ -17,7 +17,11 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub(super) fn examine(server: Option<&Url>) -> Result<Doctor, Failure> {
     let program = std::env::current_exe()?;
     let mut command = Command::new(program);
-    command.args(["--json", "--no-input", "doctor", "--in-cron"]).env_clear().env("PATH", PATH).env("SHELL", "/bin/sh");
+    command
+        .args(["--json", "--no-input", "doctor", "--in-cron"])
+        .env_clear()
+        .env("PATH", PATH)
+        .env("SHELL", "/bin/sh");
     let given = |variable: &str| std::env::var_os(variable).filter(|value| !value.is_empty());
     for variable in ["HOME", "LOGNAME", "USER"] {
         command.envs(given(variable).map(|value| (variable, value)));
@@ -35,19 +39,34 @@ pub(super) fn examine(server: Option<&Url>) -> Result<Doctor, Failure> {
         command.current_dir(home);
     }
     let Some(output) = run_within(command.stderr(Stdio::piped()), b"", PATIENCE)? else {
-        return Err(Failure::new(Code::Failed, format!("in cron's environment authctl was not done after {} seconds", PATIENCE.as_secs())));
+        return Err(Failure::new(
+            Code::Failed,
+            format!(
+                "in cron's environment authctl was not done after {} seconds",
+                PATIENCE.as_secs()
+            ),
+        ));
     };
     let mut doctor: Doctor = serde_json::from_slice(&output.stdout).map_err(|_| {
         let reason = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-        Failure::new(Code::Failed, format!("in cron's environment authctl itself fails: {reason}"))
+        Failure::new(
+            Code::Failed,
+            format!("in cron's environment authctl itself fails: {reason}"),
+        )
     })?;
-    let set: Vec<&str> = CARRIED.into_iter().filter(|variable| given(variable).is_some()).collect();
+    let set: Vec<&str> = CARRIED
+        .into_iter()
+        .filter(|variable| given(variable).is_some())
+        .collect();
     if !set.is_empty() && !is_installed {
         doctor.checks.push(Check {
             name: "environment".into(),
             status: "problem".into(),
             detail: format!("set here and not there: {}", set.join(", ")),
-            hint: Some("set it in the crontab, too (`NAME=value` on a line of its own), then look again".into()),
+            hint: Some(
+                "set it in the crontab, too (`NAME=value` on a line of its own), then look again"
+                    .into(),
+            ),
         });
     }
     Ok(doctor)

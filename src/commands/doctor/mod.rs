@@ -38,10 +38,24 @@ fn server(text: &str) -> Result<Url, String> {
 }
 
 pub(super) fn run(app: &App, args: &DoctorArgs) -> Result<(), Failure> {
-    let doctor = if args.as_cron { cron::examine(args.server.as_ref())? } else { examine(app, args) };
+    let doctor = if args.as_cron {
+        cron::examine(args.server.as_ref())?
+    } else {
+        examine(app, args)
+    };
     answer(app.output, || &doctor, |output| show(output, &doctor))?;
-    let broken: Vec<&str> = doctor.checks.iter().filter(|check| check.status == "problem").map(|check| check.name.as_str()).collect();
-    let closed: Vec<&str> = doctor.stores.iter().filter(|store| store.exit_code != 0).map(|store| store.store.as_str()).collect();
+    let broken: Vec<&str> = doctor
+        .checks
+        .iter()
+        .filter(|check| check.status == "problem")
+        .map(|check| check.name.as_str())
+        .collect();
+    let closed: Vec<&str> = doctor
+        .stores
+        .iter()
+        .filter(|store| store.exit_code != 0)
+        .map(|store| store.store.as_str())
+        .collect();
     let mut trouble: Vec<&str> = Vec::new();
     for name in broken.into_iter().chain(closed) {
         if !trouble.contains(&name) {
@@ -50,18 +64,25 @@ pub(super) fn run(app: &App, args: &DoctorArgs) -> Result<(), Failure> {
     }
     match trouble.as_slice() {
         [] => Ok(()),
-        trouble => Err(Failure::new(Code::Findings, format!("in the way: {}", trouble.join(", ")))),
+        trouble => Err(Failure::new(
+            Code::Findings,
+            format!("in the way: {}", trouble.join(", ")),
+        )),
     }
 }
 
 fn examine(app: &App, args: &DoctorArgs) -> Doctor {
     let spinner = app.ui.spinner("trying everything");
-    let entries: Vec<Index> = Index::all(&app.paths.credentials()).into_iter().flatten().collect();
+    let entries: Vec<Index> = Index::all(&app.paths.credentials())
+        .into_iter()
+        .flatten()
+        .collect();
     let mut found = vec![checks::home(app)];
     found.extend(checks::bus());
     let keychain = checks::keychain(app);
     let vault = checks::vault(app);
-    let usable = keychain.status == "ok" || vault.status != "problem" && app.stores.vault().exists();
+    let usable =
+        keychain.status == "ok" || vault.status != "problem" && app.stores.vault().exists();
     found.extend([keychain, vault]);
     if !usable {
         found.push(Check {
@@ -78,43 +99,86 @@ fn examine(app: &App, args: &DoctorArgs) -> Doctor {
     found.extend(checks::network(app, args.server.as_ref(), &entries));
     found.extend(checks::hand_over());
     found.extend(checks::reaper());
-    let stores = [StoreKind::Keychain, StoreKind::Vault].into_iter().filter_map(|store| outlook(app, store, &entries)).collect();
+    let stores = [StoreKind::Keychain, StoreKind::Vault]
+        .into_iter()
+        .filter_map(|store| outlook(app, store, &entries))
+        .collect();
     drop(spinner);
-    Doctor { checks: found, stores, as_cron: args.in_cron }
+    Doctor {
+        checks: found,
+        stores,
+        as_cron: args.in_cron,
+    }
 }
 
 /// What a command would meet that wants a credential of this store. Reading one is what it would do first.
 fn outlook(app: &App, store: StoreKind, entries: &[Index]) -> Option<StoreOutlook> {
-    let there: Vec<&Index> = entries.iter().filter(|index| index.store == store).collect();
+    let there: Vec<&Index> = entries
+        .iter()
+        .filter(|index| index.store == store)
+        .collect();
     let first = there.first()?;
-    let tried = app.stores.read(store, &crate::store::Slot::record(&first.name, &first.id));
+    let tried = app
+        .stores
+        .read(store, &crate::store::Slot::record(&first.name, &first.id));
     let (exit_code, detail) = match tried {
         Ok(Some(_)) => (0, "can be read".to_owned()),
-        Ok(None) => (Code::NotFound as u8, format!("it no longer holds `{}`", first.name)),
+        Ok(None) => (
+            Code::NotFound as u8,
+            format!("it no longer holds `{}`", first.name),
+        ),
         Err(error) => {
             let failure = Failure::from(error);
             (failure.code as u8, failure.message)
         }
     };
-    Some(StoreOutlook { store: store.to_string(), credentials: there.len(), exit_code, detail })
+    Some(StoreOutlook {
+        store: store.to_string(),
+        credentials: there.len(),
+        exit_code,
+        detail,
+    })
 }
 
 fn show(output: Output, doctor: &Doctor) -> std::io::Result<()> {
     if doctor.as_cron {
         output.line("in the environment that cron gives its jobs:")?;
     }
-    let width = doctor.checks.iter().map(|check| check.name.len()).max().unwrap_or(0);
+    let width = doctor
+        .checks
+        .iter()
+        .map(|check| check.name.len())
+        .max()
+        .unwrap_or(0);
     for check in &doctor.checks {
-        output.text(&format!("{:7}  {:width$}  {}", check.status, check.name, check.detail))?;
+        output.text(&format!(
+            "{:7}  {:width$}  {}",
+            check.status, check.name, check.detail
+        ))?;
         if let Some(hint) = &check.hint {
             output.text(&format!("{:7}  {:width$}  hint: {hint}", "", ""))?;
         }
     }
     for store in &doctor.stores {
-        let run = if doctor.as_cron { "a scheduled run" } else { "a command" };
-        let which = if store.credentials == 1 { "the credential".into() } else { format!("one of the {} credentials", store.credentials) };
-        let end = if store.exit_code == 0 { "works".into() } else { format!("ends with exit code {}: {}", store.exit_code, store.detail) };
-        output.text(&format!("{run} that wants {which} in the {} {end}", store.store))?;
+        let run = if doctor.as_cron {
+            "a scheduled run"
+        } else {
+            "a command"
+        };
+        let which = if store.credentials == 1 {
+            "the credential".into()
+        } else {
+            format!("one of the {} credentials", store.credentials)
+        };
+        let end = if store.exit_code == 0 {
+            "works".into()
+        } else {
+            format!("ends with exit code {}: {}", store.exit_code, store.detail)
+        };
+        output.text(&format!(
+            "{run} that wants {which} in the {} {end}",
+            store.store
+        ))?;
     }
     Ok(())
 }

@@ -5,7 +5,9 @@ use super::verify::verify;
 use super::{check_manager, recipe_of, replacing};
 use crate::acquire::{Error, Look, add, look, save, settle};
 use crate::app::{App, store_for};
-use crate::credential::{Bound, Index, Kind, Name, Origin, Record, SecretPart, Slots, State, StoreKind};
+use crate::credential::{
+    Bound, Index, Kind, Name, Origin, Record, SecretPart, Slots, State, StoreKind,
+};
 use crate::failure::{Code, Failure};
 use crate::provider::{KeySpec, Part, Template, render};
 use crate::sealed::Sealed;
@@ -76,7 +78,10 @@ pub(super) fn run(app: &App, args: AddArgs) -> Result<(), Failure> {
     if let (Some(name), Some(manager)) = (&args.name, &args.manager) {
         check_manager(app, name, manager)?;
     }
-    if let Some(day) = args.expires.filter(|day| *day < words::day(Timestamp::now())) {
+    if let Some(day) = args
+        .expires
+        .filter(|day| *day < words::day(Timestamp::now()))
+    {
         return Err(Failure::new(Code::Usage, format!("{day} is over")));
     }
     let of_variable = match args.from_env.first().filter(|_| args.name.is_none()) {
@@ -87,15 +92,22 @@ pub(super) fn run(app: &App, args: AddArgs) -> Result<(), Failure> {
         Some(name) => named(app, name, &args)?,
         None => recognised(app, &args)?,
     };
-    let odd =
-        key.spec.parts.iter().find(|part| key.parts.get(&part.name).is_some_and(|value| key.spec.looks_wrong(&part.name, value.expose())));
+    let odd = key.spec.parts.iter().find(|part| {
+        key.parts
+            .get(&part.name)
+            .is_some_and(|value| key.spec.looks_wrong(&part.name, value.expose()))
+    });
     let label = match &key.spec.check {
         _ if odd.is_some() => {
             let part = odd.map(|part| part.label.as_str()).unwrap_or_default();
             app.ui.warn(&format!(
                 "the {part} does not look like one of {}'s{}",
                 key.name.provider(),
-                if args.no_verify { "" } else { ", so it is not tried there" }
+                if args.no_verify {
+                    ""
+                } else {
+                    ", so it is not tried there"
+                }
             ));
             None
         }
@@ -103,18 +115,39 @@ pub(super) fn run(app: &App, args: AddArgs) -> Result<(), Failure> {
             app.ui.say(&format!("it is not tried there, since you did not say so; `authctl key add {} --replace` would", key.name));
             None
         }
-        Some(check) if !args.no_verify => verify(app, &key.bound, render(&key.spec.headers, &key.parts)?, check)?,
+        Some(check) if !args.no_verify => verify(
+            app,
+            &key.bound,
+            render(&key.spec.headers, &key.parts)?,
+            check,
+        )?,
         _ => None,
     };
     store(app, &key, &args)?;
-    let whose = label.map(|label| format!(" of {label}")).unwrap_or_default();
-    app.ui.say(&format!("stored the key{whose} as {}", key.name));
+    let whose = label
+        .map(|label| format!(" of {label}"))
+        .unwrap_or_default();
+    app.ui
+        .say(&format!("stored the key{whose} as {}", key.name));
     for variable in &args.from_env {
         let places = from_env::places(variable);
-        let places = if places.is_empty() { "wherever it is set".to_owned() } else { format!("in {}", places.join(", ")) };
-        app.ui.say(&format!("now delete {variable}: {places}; and `unset {variable}` in open shells"));
+        let places = if places.is_empty() {
+            "wherever it is set".to_owned()
+        } else {
+            format!("in {}", places.join(", "))
+        };
+        app.ui.say(&format!(
+            "now delete {variable}: {places}; and `unset {variable}` in open shells"
+        ));
     }
-    answer(app.output, || documents::Added { name: key.name.to_string(), kind: "key".into() }, |_| Ok(()))
+    answer(
+        app.output,
+        || documents::Added {
+            name: key.name.to_string(),
+            kind: "key".into(),
+        },
+        |_| Ok(()),
+    )
 }
 
 fn named(app: &App, name: &Name, args: &AddArgs) -> Result<NewKey, Failure> {
@@ -122,18 +155,34 @@ fn named(app: &App, name: &Name, args: &AddArgs) -> Result<NewKey, Failure> {
     // The store is tried before the key is asked for.
     let store = place(app, name, args.replace)?;
     let parts = given(app, args, &spec.parts)?;
-    Ok(NewKey { name: name.clone(), spec, bound, parts, store, is_named: args.name.is_some() })
+    Ok(NewKey {
+        name: name.clone(),
+        spec,
+        bound,
+        parts,
+        store,
+        is_named: args.name.is_some(),
+    })
 }
 
 /// What the key looks like and where it may go: as the one that it replaces, where the person does not say otherwise.
 fn binding(app: &App, name: &Name, args: &AddArgs) -> Result<(KeySpec, Bound), Failure> {
     let (before, trouble) = before(app, name, args);
     let is_told = !(args.header.is_empty() && args.origin.is_empty());
-    if let Some(bound) = before.as_ref().filter(|bound| !bound.headers.is_empty() && !is_told) {
+    if let Some(bound) = before
+        .as_ref()
+        .filter(|bound| !bound.headers.is_empty() && !is_told)
+    {
         // A key that was given its own header is replaced by one that goes the same way.
-        return Ok((KeySpec::from_headers(bound.headers.iter().map(Template::new).collect()), bound.clone()));
+        return Ok((
+            KeySpec::from_headers(bound.headers.iter().map(Template::new).collect()),
+            bound.clone(),
+        ));
     }
-    let mut values = before.as_ref().map(|bound| bound.variables.clone()).unwrap_or_default();
+    let mut values = before
+        .as_ref()
+        .map(|bound| bound.variables.clone())
+        .unwrap_or_default();
     values.extend(args.set.iter().cloned());
     let chosen = match before.filter(|bound| bound.chosen_origins && args.origin.is_empty()) {
         Some(bound) => bound.origins,
@@ -141,14 +190,19 @@ fn binding(app: &App, name: &Name, args: &AddArgs) -> Result<(KeySpec, Bound), F
     };
     shape(app, name, args, chosen, values).map_err(|failure| match trouble {
         // What it was bound to cannot be taken from a record that cannot be used.
-        Some(trouble) => Failure::new(failure.code, format!("{}, and {trouble}", failure.message)).hint(failure.hint.unwrap_or_default()),
+        Some(trouble) => Failure::new(failure.code, format!("{}, and {trouble}", failure.message))
+            .hint(failure.hint.unwrap_or_default()),
         None => failure,
     })
 }
 
 /// The parts of the key: from the variables that were named, else typed or piped.
 fn given(app: &App, args: &AddArgs, parts: &[Part]) -> Result<BTreeMap<String, Secret>, Failure> {
-    if args.from_env.is_empty() { read_parts(app, parts) } else { from_env::parts(&args.from_env, parts) }
+    if args.from_env.is_empty() {
+        read_parts(app, parts)
+    } else {
+        from_env::parts(&args.from_env, parts)
+    }
 }
 
 /// What the key that is replaced is bound to, or why nobody can tell.
@@ -168,18 +222,32 @@ fn recognised(app: &App, args: &AddArgs) -> Result<NewKey, Failure> {
     let parts = given(app, args, &one.parts)?;
     let key = parts.get("key").map(Secret::expose).unwrap_or_default();
     let row = app.catalogue.recognise(key).ok_or_else(|| {
-        Failure::new(Code::NotFound, "no provider is known by how this key begins").hint("name it: `authctl key add NAME`")
+        Failure::new(
+            Code::NotFound,
+            "no provider is known by how this key begins",
+        )
+        .hint("name it: `authctl key add NAME`")
     })?;
     let name: Name = row.name.parse()?;
-    app.ui.say(&format!("this looks like a key of {}", row.title));
+    app.ui
+        .say(&format!("this looks like a key of {}", row.title));
     let (spec, bound) = binding(app, &name, args)?;
     if spec.parts.len() != 1 {
-        return Err(
-            Failure::new(Code::Usage, format!("a key of {} has several parts", row.title)).hint(format!("run `authctl key add {name}`"))
-        );
+        return Err(Failure::new(
+            Code::Usage,
+            format!("a key of {} has several parts", row.title),
+        )
+        .hint(format!("run `authctl key add {name}`")));
     }
     let store = place(app, &name, args.replace)?;
-    Ok(NewKey { name, spec, bound, parts, store, is_named: false })
+    Ok(NewKey {
+        name,
+        spec,
+        bound,
+        parts,
+        store,
+        is_named: false,
+    })
 }
 
 /// What the key looks like and where it belongs: from the row, or from the flags for a provider without one. `chosen` are
@@ -192,14 +260,29 @@ fn shape(
     variables: BTreeMap<String, String>,
 ) -> Result<(KeySpec, Bound), Failure> {
     let usage = |message: String| Failure::new(Code::Usage, message);
-    let row = app.catalogue.find(name.provider())?.map(|row| row.resolve(&variables)).transpose()?;
+    let row = app
+        .catalogue
+        .find(name.provider())?
+        .map(|row| row.resolve(&variables))
+        .transpose()?;
     let given: Vec<Template> = args.header.iter().map(Template::new).collect();
-    given.iter().try_for_each(|template| template.check(&["key"])).map_err(|reason| usage(format!("--header: {reason}")))?;
+    given
+        .iter()
+        .try_for_each(|template| template.check(&["key"]))
+        .map_err(|reason| usage(format!("--header: {reason}")))?;
     if !given.is_empty() && !given.iter().any(|template| template.uses("key")) {
-        return Err(usage("--header: none of them holds `{key}`, so the key would never be sent".into()));
+        return Err(usage(
+            "--header: none of them holds `{key}`, so the key would never be sent".into(),
+        ));
     }
-    if let Some(row) = row.as_ref().filter(|row| row.key.is_some() && !(args.header.is_empty() && args.origin.is_empty())) {
-        app.ui.warn(&format!("`{name}` goes by your own --header or --origin, not by what is known of {}", row.title));
+    if let Some(row) = row
+        .as_ref()
+        .filter(|row| row.key.is_some() && !(args.header.is_empty() && args.origin.is_empty()))
+    {
+        app.ui.warn(&format!(
+            "`{name}` goes by your own --header or --origin, not by what is known of {}",
+            row.title
+        ));
     }
     let chosen_origins = !chosen.is_empty();
     let origins = match (&row, chosen_origins) {
@@ -207,7 +290,10 @@ fn shape(
         (Some(row), false) => row.bound_origins().map_err(usage)?,
         (None, false) => Vec::new(),
     };
-    let shape = row.as_ref().filter(|_| given.is_empty()).map(|row| row.shape(Kind::Key));
+    let shape = row
+        .as_ref()
+        .filter(|_| given.is_empty())
+        .map(|row| row.shape(Kind::Key));
     let known = row.and_then(|row| row.key);
     let (spec, headers) = match (known, given.is_empty()) {
         (Some(spec), true) => (spec, Vec::new()),
@@ -219,19 +305,36 @@ fn shape(
         }
     };
     if origins.is_empty() {
-        return Err(usage(format!("where may the key of `{name}` be sent?")).hint("give `--origin https://HOST`, once or more"));
+        return Err(usage(format!("where may the key of `{name}` be sent?"))
+            .hint("give `--origin https://HOST`, once or more"));
     }
-    let bound = Bound { origins, chosen_origins, headers, shape, variables, ..Bound::default() };
+    let bound = Bound {
+        origins,
+        chosen_origins,
+        headers,
+        shape,
+        variables,
+        ..Bound::default()
+    };
     Ok((spec, bound))
 }
 
 /// Where it will be kept: known before anybody types a key.
 fn place(app: &App, name: &Name, replace: bool) -> Result<StoreKind, Failure> {
-    let existing = Index::read(&app.paths.credentials(), name)?
-        .filter(|index| index.chain().any(|entry| matches!(entry.state, State::Active | State::Renaming)));
+    let existing = Index::read(&app.paths.credentials(), name)?.filter(|index| {
+        index
+            .chain()
+            .any(|entry| matches!(entry.state, State::Active | State::Renaming))
+    });
     if let Some(index) = existing.as_ref().filter(|_| !replace) {
-        return Err(Failure::new(Code::Refused, format!("there is a {} called `{name}` already", index.kind))
-            .hint(format!("add `--replace` to replace it, or choose another account: `{}/ACCOUNT`", name.provider())));
+        return Err(Failure::new(
+            Code::Refused,
+            format!("there is a {} called `{name}` already", index.kind),
+        )
+        .hint(format!(
+            "add `--replace` to replace it, or choose another account: `{}/ACCOUNT`",
+            name.provider()
+        )));
     }
     store_for(app, existing.as_ref())
 }
@@ -242,15 +345,24 @@ fn store(app: &App, key: &NewKey, args: &AddArgs) -> Result<(), Failure> {
     match settle(&keeper, &lock, &key.name) {
         Ok(warnings) => warn_all(app, &warnings),
         // What cannot be settled can be replaced.
-        Err(Error::Refused { .. } | Error::Swapped { .. } | Error::Damaged { .. }) if args.replace => {}
+        Err(Error::Refused { .. } | Error::Swapped { .. } | Error::Damaged { .. })
+            if args.replace => {}
         Err(error) => return Err(error.into()),
     }
     let id = args.id.as_ref().map(Secret::new);
-    let fresh_one = || SecretPart::Key(Slots { active_id: id.clone(), ..Slots::of(key.parts.clone()) });
+    let fresh_one = || {
+        SecretPart::Key(Slots {
+            active_id: id.clone(),
+            ..Slots::of(key.parts.clone())
+        })
+    };
     let saved = match look(&keeper, &key.name) {
         Ok(Look::Found(found)) if args.replace => {
             if found.index.kind == Kind::Login {
-                app.ui.warn(&format!("the login that `{}` was is not revoked: it stays good at the provider", key.name));
+                app.ui.warn(&format!(
+                    "the login that `{}` was is not revoked: it stays good at the provider",
+                    key.name
+                ));
             }
             let mut index = found.index.clone();
             index.rotate_every = args.rotate_every.clone().or(index.rotate_every);
@@ -263,12 +375,26 @@ fn store(app: &App, key: &NewKey, args: &AddArgs) -> Result<(), Failure> {
             index.manager = args.manager.clone().or(index.manager);
             index.recipe = recipe_of(app, &key.name, &key.bound, &key.parts);
             let slots = replacing(app, &found, &key.bound, key.parts.clone(), id)?;
-            save(&keeper, &lock, &index, found.record.next(key.bound.clone(), SecretPart::Key(slots)), Sealed::default(), None)?
+            save(
+                &keeper,
+                &lock,
+                &index,
+                found.record.next(key.bound.clone(), SecretPart::Key(slots)),
+                Sealed::default(),
+                None,
+            )?
         }
-        Ok(Look::Found(_)) => return Err(Failure::new(Code::Refused, format!("`{}` was just added by another process", key.name))),
+        Ok(Look::Found(_)) => {
+            return Err(Failure::new(
+                Code::Refused,
+                format!("`{}` was just added by another process", key.name),
+            ));
+        }
         Ok(_) => fresh(app, key, args, &lock, fresh_one())?,
         // Something was edited or damaged: `--replace` is how a person says that it may go.
-        Err(Error::Refused { .. } | Error::Swapped { .. } | Error::Damaged { .. }) if args.replace => {
+        Err(Error::Refused { .. } | Error::Swapped { .. } | Error::Damaged { .. })
+            if args.replace =>
+        {
             fresh(app, key, args, &lock, fresh_one())?
         }
         Err(error) => return Err(error.into()),
@@ -277,7 +403,13 @@ fn store(app: &App, key: &NewKey, args: &AddArgs) -> Result<(), Failure> {
     Ok(())
 }
 
-fn fresh(app: &App, key: &NewKey, args: &AddArgs, lock: &crate::disk::Lock, secret: SecretPart) -> Result<crate::acquire::Saved, Failure> {
+fn fresh(
+    app: &App,
+    key: &NewKey,
+    args: &AddArgs,
+    lock: &crate::disk::Lock,
+    secret: SecretPart,
+) -> Result<crate::acquire::Saved, Failure> {
     let keeper = app.keeper();
     let store = key.store;
     let record = Record::new(key.name.clone(), key.bound.clone(), secret)?;
@@ -287,7 +419,8 @@ fn fresh(app: &App, key: &NewKey, args: &AddArgs, lock: &crate::disk::Lock, secr
     index.manager.clone_from(&args.manager);
     index.recipe = recipe_of(app, &key.name, &key.bound, &key.parts);
     if app.stores.vault().is_unattended() && store == StoreKind::Vault {
-        app.ui.warn("the vault is unattended: whoever can read its folder can read this key");
+        app.ui
+            .warn("the vault is unattended: whoever can read its folder can read this key");
     }
     Ok(add(&keeper, lock, &index, &record, Sealed::default())?)
 }

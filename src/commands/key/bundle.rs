@@ -44,7 +44,10 @@ pub(super) struct Bundled {
 
 impl Bundle {
     pub(super) fn of(keys: Vec<Bundled>) -> Self {
-        Self { version: VERSION, keys }
+        Self {
+            version: VERSION,
+            keys,
+        }
     }
 
     pub(super) fn to_text(&self) -> Secret {
@@ -56,20 +59,35 @@ impl Bundle {
     /// they were typed.
     pub(super) fn from_text(text: &Secret) -> Result<Self, String> {
         // The reason of a JSON error can quote what it stumbled over.
-        let bundle: Self = serde_json::from_str(text.expose())
-            .map_err(|error| format!("it holds no exported keys (line {}, column {})", error.line(), error.column()))?;
+        let bundle: Self = serde_json::from_str(text.expose()).map_err(|error| {
+            format!(
+                "it holds no exported keys (line {}, column {})",
+                error.line(),
+                error.column()
+            )
+        })?;
         if bundle.version != VERSION {
-            return Err(format!("its format {} is not known to this authctl", bundle.version));
+            return Err(format!(
+                "its format {} is not known to this authctl",
+                bundle.version
+            ));
         }
         let mut names: Vec<&Name> = bundle.keys.iter().map(|key| &key.name).collect();
         names.sort();
-        if let Some(twice) = names.windows(2).find_map(|pair| pair.first().filter(|first| pair.last() == Some(*first))) {
+        if let Some(twice) = names
+            .windows(2)
+            .find_map(|pair| pair.first().filter(|first| pair.last() == Some(*first)))
+        {
             return Err(format!("it holds `{twice}` twice"));
         }
         for key in &bundle.keys {
-            key.check().map_err(|reason| format!("the key `{}` in it: {reason}", key.name))?;
+            key.check()
+                .map_err(|reason| format!("the key `{}` in it: {reason}", key.name))?;
             if key.parts.is_empty() || key.bound.origins.is_empty() {
-                return Err(format!("the key `{}` in it has no parts or belongs nowhere", key.name));
+                return Err(format!(
+                    "the key `{}` in it has no parts or belongs nowhere",
+                    key.name
+                ));
             }
             key.parts
                 .values()
@@ -96,14 +114,19 @@ impl Bundled {
     /// What is checked on every other way in.
     fn check(&self) -> Result<(), String> {
         let parts: Vec<&str> = self.parts.keys().map(String::as_str).collect();
-        self.bound.headers.iter().try_for_each(|header| Template::new(header).check(&parts))?;
+        self.bound
+            .headers
+            .iter()
+            .try_for_each(|header| Template::new(header).check(&parts))?;
         if let Some(every) = &self.rotate_every {
             args::interval(every)?;
         }
         if self.bound.token_endpoint.is_some() || self.bound.client_id.is_some() {
             return Err("it is bound as a login".into());
         }
-        let texts = [&self.bound.label, &self.bound.subject].into_iter().flatten();
+        let texts = [&self.bound.label, &self.bound.subject]
+            .into_iter()
+            .flatten();
         if texts.flat_map(|text| text.chars()).any(char::is_control) {
             return Err("what it is called holds control characters".into());
         }
@@ -118,7 +141,10 @@ mod tests {
 
     #[test]
     fn a_bundle_survives_and_a_hostile_one_is_refused() {
-        let bound = Bound { origins: vec!["https://a.test".parse().unwrap()], ..Bound::default() };
+        let bound = Bound {
+            origins: vec!["https://a.test".parse().unwrap()],
+            ..Bound::default()
+        };
         let key = |value: &str| Bundled {
             name: "acme".parse().unwrap(),
             bound: bound.clone(),
@@ -129,8 +155,17 @@ mod tests {
         };
         let text = Bundle::of(vec![key("k 1")]).to_text();
         assert!(Bundle::from_text(&text).unwrap().keys[0].parts["key"].same_as("k 1"));
-        assert!(Bundle::from_text(&Bundle::of(vec![key("a\r\nX: b")]).to_text()).unwrap_err().contains("acme"));
-        assert!(Bundle::from_text(&Secret::new(text.expose().replace("\"version\":1", "\"version\":2"))).is_err());
+        assert!(
+            Bundle::from_text(&Bundle::of(vec![key("a\r\nX: b")]).to_text())
+                .unwrap_err()
+                .contains("acme")
+        );
+        assert!(
+            Bundle::from_text(&Secret::new(
+                text.expose().replace("\"version\":1", "\"version\":2")
+            ))
+            .is_err()
+        );
     }
 
     proptest! {

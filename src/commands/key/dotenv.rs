@@ -22,8 +22,13 @@ pub(super) struct Found {
 pub(super) fn read(text: &str) -> Result<Vec<Found>, String> {
     let text = text.trim_start_matches('\u{feff}');
     if text.trim_start().starts_with(['{', '[']) {
-        let document: Value =
-            serde_json::from_str(text).map_err(|error| format!("line {}, column {}: it is not JSON", error.line(), error.column()))?;
+        let document: Value = serde_json::from_str(text).map_err(|error| {
+            format!(
+                "line {}, column {}: it is not JSON",
+                error.line(),
+                error.column()
+            )
+        })?;
         let mut found = Vec::new();
         walk(&document, "", "", &mut found);
         return Ok(found);
@@ -34,11 +39,25 @@ pub(super) fn read(text: &str) -> Result<Vec<Found>, String> {
 fn walk(value: &Value, name: &str, path: &str, found: &mut Vec<Found>) {
     match value {
         Value::String(text) => {
-            let inside = path.rsplit_once('/').map_or("", |(inside, _)| inside).to_owned();
-            found.push(Found { name: name.to_owned(), value: Secret::new(text.as_str()), place: path.to_owned(), inside, problem: None });
+            let inside = path
+                .rsplit_once('/')
+                .map_or("", |(inside, _)| inside)
+                .to_owned();
+            found.push(Found {
+                name: name.to_owned(),
+                value: Secret::new(text.as_str()),
+                place: path.to_owned(),
+                inside,
+                problem: None,
+            });
         }
-        Value::Object(fields) => fields.iter().for_each(|(field, value)| walk(value, field, &format!("{path}/{field}"), found)),
-        Value::Array(items) => items.iter().enumerate().for_each(|(number, item)| walk(item, name, &format!("{path}/{number}"), found)),
+        Value::Object(fields) => fields
+            .iter()
+            .for_each(|(field, value)| walk(value, field, &format!("{path}/{field}"), found)),
+        Value::Array(items) => items
+            .iter()
+            .enumerate()
+            .for_each(|(number, item)| walk(item, name, &format!("{path}/{number}"), found)),
         _ => {}
     }
 }
@@ -47,7 +66,9 @@ fn lines(text: &str) -> Vec<Found> {
     let mut found: Vec<Found> = Vec::new();
     let mut rest = text.lines().enumerate();
     while let Some((number, line)) = rest.next() {
-        let Some((name, value)) = assignment(line) else { continue };
+        let Some((name, value)) = assignment(line) else {
+            continue;
+        };
         let (value, problem, open) = value_of(value);
         if let Some(quote) = open {
             // It goes on behind the end of the line, and what stands there is no variable.
@@ -57,7 +78,13 @@ fn lines(text: &str) -> Vec<Found> {
         found.retain(|earlier| earlier.name != name);
         if !value.is_empty() {
             let place = format!("line {}", number + 1);
-            found.push(Found { name: name.to_owned(), value: Secret::new(value), place, inside: String::new(), problem });
+            found.push(Found {
+                name: name.to_owned(),
+                value: Secret::new(value),
+                place,
+                inside: String::new(),
+                problem,
+            });
         }
     }
     found
@@ -66,7 +93,10 @@ fn lines(text: &str) -> Vec<Found> {
 /// `export NAME=…`, with what is optional there.
 fn assignment(line: &str) -> Option<(&str, &str)> {
     let line = line.trim();
-    let line = line.strip_prefix("export").filter(|rest| rest.starts_with([' ', '\t'])).unwrap_or(line);
+    let line = line
+        .strip_prefix("export")
+        .filter(|rest| rest.starts_with([' ', '\t']))
+        .unwrap_or(line);
     let (name, value) = line.split_once('=')?;
     let name = name.trim();
     let is_name = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
@@ -79,19 +109,31 @@ fn value_of(text: &str) -> (&str, Option<&'static str>, Option<char>) {
     if let Some(quote @ ('"' | '\'')) = value.chars().next() {
         let inner = value.get(1..).unwrap_or_default();
         let Some((inner, behind)) = inner.split_once(quote) else {
-            return (inner, Some("its quotes do not close on its line"), Some(quote));
+            return (
+                inner,
+                Some("its quotes do not close on its line"),
+                Some(quote),
+            );
         };
         let behind = behind.trim();
-        let odd = (!behind.is_empty() && !behind.starts_with('#')).then_some("something stands behind its quotes");
-        let escaped = (quote == '"' && inner.contains(['\\', '$', '`'])).then_some("a shell would make another value of it");
+        let odd = (!behind.is_empty() && !behind.starts_with('#'))
+            .then_some("something stands behind its quotes");
+        let escaped = (quote == '"' && inner.contains(['\\', '$', '`']))
+            .then_some("a shell would make another value of it");
         return (inner, odd.or(escaped), None);
     }
     // A remark begins behind a space alone: `#` may stand in a key.
-    let end =
-        text.char_indices().zip(std::iter::once(' ').chain(text.chars())).find(|((_, c), before)| *c == '#' && before.is_whitespace());
-    let value = text.get(..end.map_or(text.len(), |((at, _), _)| at)).unwrap_or_default().trim();
-    let odd =
-        value.contains([' ', '\t', '"', '\'', '\\', '$', '`', ';', '&', '|', '(']).then_some("a shell would make another value of it");
+    let end = text
+        .char_indices()
+        .zip(std::iter::once(' ').chain(text.chars()))
+        .find(|((_, c), before)| *c == '#' && before.is_whitespace());
+    let value = text
+        .get(..end.map_or(text.len(), |((at, _), _)| at))
+        .unwrap_or_default()
+        .trim();
+    let odd = value
+        .contains([' ', '\t', '"', '\'', '\\', '$', '`', ';', '&', '|', '('])
+        .then_some("a shell would make another value of it");
     (value, odd, None)
 }
 
@@ -101,17 +143,36 @@ mod tests {
     use proptest::prelude::*;
 
     fn shown(text: &str) -> Vec<(String, String, String)> {
-        read(text).unwrap().into_iter().map(|found| (found.name, found.value.expose().to_owned(), found.place)).collect()
+        read(text)
+            .unwrap()
+            .into_iter()
+            .map(|found| (found.name, found.value.expose().to_owned(), found.place))
+            .collect()
     }
 
     #[test]
     fn lines_are_read_as_env_files_have_them() {
-        let text =
-            "\u{feff}A=1\nexport B = 'two words' # why\nC=\"x#y\"\nexport\tD=x#y\t# z\n\nnot a line\nE= # set me\n=f\r\n  G=h\r\nA=2\n";
-        let expected =
-            [("B", "two words", "line 2"), ("C", "x#y", "line 3"), ("D", "x#y", "line 4"), ("G", "h", "line 9"), ("A", "2", "line 10")];
-        assert_eq!(shown(text).iter().map(|(a, b, c)| (a.as_str(), b.as_str(), c.as_str())).collect::<Vec<_>>(), expected);
-        assert!(read(text).unwrap().iter().all(|found| found.problem.is_none()));
+        let text = "\u{feff}A=1\nexport B = 'two words' # why\nC=\"x#y\"\nexport\tD=x#y\t# z\n\nnot a line\nE= # set me\n=f\r\n  G=h\r\nA=2\n";
+        let expected = [
+            ("B", "two words", "line 2"),
+            ("C", "x#y", "line 3"),
+            ("D", "x#y", "line 4"),
+            ("G", "h", "line 9"),
+            ("A", "2", "line 10"),
+        ];
+        assert_eq!(
+            shown(text)
+                .iter()
+                .map(|(a, b, c)| (a.as_str(), b.as_str(), c.as_str()))
+                .collect::<Vec<_>>(),
+            expected
+        );
+        assert!(
+            read(text)
+                .unwrap()
+                .iter()
+                .all(|found| found.problem.is_none())
+        );
     }
 
     #[test]
@@ -127,18 +188,36 @@ mod tests {
             "K='a' b",
             "K=\"a$b\"",
         ] {
-            assert!(read(odd).unwrap().iter().all(|found| found.problem.is_some()), "{odd}");
+            assert!(
+                read(odd)
+                    .unwrap()
+                    .iter()
+                    .all(|found| found.problem.is_some()),
+                "{odd}"
+            );
         }
         let inside = read("HELP=\"\nK=example\n\"\nREAL=1\n").unwrap();
-        assert_eq!(inside.iter().map(|found| found.name.as_str()).collect::<Vec<_>>(), ["REAL"], "what is in a value is no variable");
+        assert_eq!(
+            inside
+                .iter()
+                .map(|found| found.name.as_str())
+                .collect::<Vec<_>>(),
+            ["REAL"],
+            "what is in a value is no variable"
+        );
     }
 
     #[test]
     fn a_document_is_read_to_its_leaves() {
-        let text = r#"{ "STRIPE_API_KEY": "k", "ci": { "env": [{ "OPENAI_API_KEY": "o" }], "n": 3 } }"#;
+        let text =
+            r#"{ "STRIPE_API_KEY": "k", "ci": { "env": [{ "OPENAI_API_KEY": "o" }], "n": 3 } }"#;
         let found = shown(text);
         assert_eq!(found.len(), 2);
-        assert!(found.contains(&("OPENAI_API_KEY".into(), "o".into(), "/ci/env/0/OPENAI_API_KEY".into())));
+        assert!(found.contains(&(
+            "OPENAI_API_KEY".into(),
+            "o".into(),
+            "/ci/env/0/OPENAI_API_KEY".into()
+        )));
         assert!(read("{ broken").unwrap_err().contains("line 1"));
     }
 

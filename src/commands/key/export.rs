@@ -31,16 +31,23 @@ pub struct ExportArgs {
 
 pub(super) fn export(app: &App, args: &ExportArgs) -> Result<(), Failure> {
     if args.output.as_os_str() == "-" {
-        return Err(Failure::new(Code::Usage, "the file is not for standard output").hint("name a file with `--output`"));
+        return Err(
+            Failure::new(Code::Usage, "the file is not for standard output")
+                .hint("name a file with `--output`"),
+        );
     }
-    let names = if args.names.is_empty() { all_keys(app)? } else { args.names.clone() };
+    let names = if args.names.is_empty() {
+        all_keys(app)?
+    } else {
+        args.names.clone()
+    };
     if names.is_empty() {
         return Err(Failure::new(Code::NotFound, "there are no keys"));
     }
     let mut keys = Vec::new();
     for name in &names {
-        let index =
-            Index::read(&app.paths.credentials(), name)?.ok_or_else(|| Failure::from(crate::acquire::Error::NotFound(name.clone())))?;
+        let index = Index::read(&app.paths.credentials(), name)?
+            .ok_or_else(|| Failure::from(crate::acquire::Error::NotFound(name.clone())))?;
         if index.kind == Kind::Login {
             return Err(Failure::new(
                 Code::Usage,
@@ -50,7 +57,10 @@ pub(super) fn export(app: &App, args: &ExportArgs) -> Result<(), Failure> {
         }
         let handed = parts(&app.keeper(), name, &Wanted::default())?;
         if handed.kind != Kind::Key {
-            return Err(Failure::new(Code::Refused, format!("`{name}` is no key any more")));
+            return Err(Failure::new(
+                Code::Refused,
+                format!("`{name}` is no key any more"),
+            ));
         }
         keys.push(Bundled {
             name: name.clone(),
@@ -62,24 +72,43 @@ pub(super) fn export(app: &App, args: &ExportArgs) -> Result<(), Failure> {
         });
     }
     let text = Bundle::of(keys).to_text();
-    let sealed = encrypt_for(&args.to_age, &text).map_err(|reason| Failure::new(Code::Usage, format!("--to-age: {reason}")))?;
+    let sealed = encrypt_for(&args.to_age, &text)
+        .map_err(|reason| Failure::new(Code::Usage, format!("--to-age: {reason}")))?;
     if sealed.len() as u64 > MAX_FILE {
-        return Err(Failure::new(Code::Usage, format!("the file would be larger than {MAX_FILE} bytes, which `key import` does not read"))
-            .hint("name some of the keys, and make several files"));
+        return Err(Failure::new(
+            Code::Usage,
+            format!(
+                "the file would be larger than {MAX_FILE} bytes, which `key import` does not read"
+            ),
+        )
+        .hint("name some of the keys, and make several files"));
     }
     disk::create_new(&args.output, &sealed)?;
     let file = args.output.display().to_string();
-    app.ui.say(&format!("wrote {} to {file}", counted(names.len())));
+    app.ui
+        .say(&format!("wrote {} to {file}", counted(names.len())));
     let names = names.iter().map(ToString::to_string).collect();
-    answer(app.output, || documents::Exported { names, file }, |_| Ok(()))
+    answer(
+        app.output,
+        || documents::Exported { names, file },
+        |_| Ok(()),
+    )
 }
 
 /// Every key; a damaged entry may be one, and a copy that lacks it would be taken for whole.
 fn all_keys(app: &App) -> Result<Vec<Name>, Failure> {
     let entries: Result<Vec<Index>, _> = Index::all(&app.paths.credentials()).into_iter().collect();
-    Ok(entries?.into_iter().filter(|index| index.kind == Kind::Key).map(|index| index.name).collect())
+    Ok(entries?
+        .into_iter()
+        .filter(|index| index.kind == Kind::Key)
+        .map(|index| index.name)
+        .collect())
 }
 
 pub(super) fn counted(count: usize) -> String {
-    if count == 1 { "1 key".into() } else { format!("{count} keys") }
+    if count == 1 {
+        "1 key".into()
+    } else {
+        format!("{count} keys")
+    }
 }

@@ -42,13 +42,29 @@ pub(super) fn import(app: &App, args: &ImportArgs) -> Result<(), Failure> {
     let shown = args.file.display();
     // A file of secrets that others may read is a reason to import it, not to refuse.
     let bytes = disk::read(&args.file, Privacy::Any)?;
-    let bytes = bytes.ok_or_else(|| Failure::new(Code::Failed, format!("there is no file {shown}")))?;
-    let Some(identity) = &args.identity else { return plain(app, args, &bytes) };
-    let text = decrypt_with(identity, &bytes).map_err(|reason| Failure::new(Code::Failed, reason))?;
-    let bundle = Bundle::from_text(&text).map_err(|reason| Failure::new(Code::Failed, format!("{shown}: {reason}")))?;
+    let bytes =
+        bytes.ok_or_else(|| Failure::new(Code::Failed, format!("there is no file {shown}")))?;
+    let Some(identity) = &args.identity else {
+        return plain(app, args, &bytes);
+    };
+    let text =
+        decrypt_with(identity, &bytes).map_err(|reason| Failure::new(Code::Failed, reason))?;
+    let bundle = Bundle::from_text(&text)
+        .map_err(|reason| Failure::new(Code::Failed, format!("{shown}: {reason}")))?;
     let names = store_all(app, &bundle.keys, args.replace)?;
-    app.ui.say(&format!("stored {}: {}", counted(names.len()), names.join(", ")));
-    answer(app.output, || documents::Imported { names, found: Vec::new() }, |_| Ok(()))
+    app.ui.say(&format!(
+        "stored {}: {}",
+        counted(names.len()),
+        names.join(", ")
+    ));
+    answer(
+        app.output,
+        || documents::Imported {
+            names,
+            found: Vec::new(),
+        },
+        |_| Ok(()),
+    )
 }
 
 /// Stores every key, or, when one of them cannot be, none where that is known before.
@@ -65,7 +81,8 @@ fn store_all(app: &App, keys: &[Bundled], replace: bool) -> Result<Vec<String>, 
         }
     }
     if any_in_vault && app.stores.vault().is_unattended() {
-        app.ui.warn("the vault is unattended: whoever can read its folder can read these keys");
+        app.ui
+            .warn("the vault is unattended: whoever can read its folder can read these keys");
     }
     let mut names: Vec<String> = Vec::new();
     for key in keys {
@@ -87,42 +104,82 @@ fn plain(app: &App, args: &ImportArgs, bytes: &[u8]) -> Result<(), Failure> {
     }
     let text = std::str::from_utf8(bytes).map_err(|_| wrong("it is not UTF-8 text".into()))?;
     let found = discover(&app.catalogue, &dotenv::read(text).map_err(wrong)?)?;
-    let keys: Vec<Bundled> = found.iter().filter(|key| key.problem.is_none()).map(Bundled::from_file).collect();
-    let names = if args.dry_run { Vec::new() } else { store_all(app, &keys, args.replace)? };
+    let keys: Vec<Bundled> = found
+        .iter()
+        .filter(|key| key.problem.is_none())
+        .map(Bundled::from_file)
+        .collect();
+    let names = if args.dry_run {
+        Vec::new()
+    } else {
+        store_all(app, &keys, args.replace)?
+    };
     let line = |key: &Discovered| documents::FoundKey {
         name: key.name.to_string(),
         variables: key.places.iter().map(|(name, _)| name.clone()).collect(),
         places: key.places.iter().map(|(_, place)| place.clone()).collect(),
         problem: key.problem.clone(),
     };
-    let document = || documents::Imported { names: names.clone(), found: found.iter().map(line).collect() };
+    let document = || documents::Imported {
+        names: names.clone(),
+        found: found.iter().map(line).collect(),
+    };
     answer(app.output, document, |output| {
         let row = |key: &Discovered| {
             let variables: Vec<&str> = key.places.iter().map(|(name, _)| name.as_str()).collect();
-            let word = if args.dry_run { "would be stored" } else { "stored" };
-            vec![variables.join(" "), key.name.to_string(), key.problem.clone().unwrap_or_else(|| word.into())]
+            let word = if args.dry_run {
+                "would be stored"
+            } else {
+                "stored"
+            };
+            vec![
+                variables.join(" "),
+                key.name.to_string(),
+                key.problem.clone().unwrap_or_else(|| word.into()),
+            ]
         };
         if found.is_empty() {
             return Ok(());
         }
-        output.table(&["VARIABLE", "CREDENTIAL", "RESULT"], found.iter().map(row).collect())
+        output.table(
+            &["VARIABLE", "CREDENTIAL", "RESULT"],
+            found.iter().map(row).collect(),
+        )
     })?;
     if found.is_empty() {
-        return Err(Failure::new(Code::NotFound, format!("no key that is known is in {shown}")));
+        return Err(Failure::new(
+            Code::NotFound,
+            format!("no key that is known is in {shown}"),
+        ));
     }
     let left = found.iter().filter(|key| key.problem.is_some()).count();
-    for (name, place) in found.iter().filter(|key| key.problem.is_none() && !args.dry_run).flat_map(|key| &key.places) {
-        app.ui.say(&format!("now delete {name} in {shown} ({place}), and in every copy and backup of it"));
+    for (name, place) in found
+        .iter()
+        .filter(|key| key.problem.is_none() && !args.dry_run)
+        .flat_map(|key| &key.places)
+    {
+        app.ui.say(&format!(
+            "now delete {name} in {shown} ({place}), and in every copy and backup of it"
+        ));
     }
     match left {
         0 => Ok(()),
-        1 => Err(Failure::new(Code::Findings, format!("one key in {shown} was not taken"))),
-        left => Err(Failure::new(Code::Findings, format!("{left} keys in {shown} were not taken"))),
+        1 => Err(Failure::new(
+            Code::Findings,
+            format!("one key in {shown} was not taken"),
+        )),
+        left => Err(Failure::new(
+            Code::Findings,
+            format!("{left} keys in {shown} were not taken"),
+        )),
     }
 }
 
 fn taken(name: &Name) -> Failure {
-    Failure::new(Code::Refused, format!("there is a credential called `{name}` already"))
+    Failure::new(
+        Code::Refused,
+        format!("there is a credential called `{name}` already"),
+    )
 }
 
 fn store(app: &App, key: &Bundled, replace: bool) -> Result<(), Failure> {
@@ -133,7 +190,11 @@ fn store(app: &App, key: &Bundled, replace: bool) -> Result<(), Failure> {
     let slots = Slots::of(key.parts.clone());
     let with = |index: Index| Index {
         kind: Kind::Key,
-        rotate_every: if key.is_bare { index.rotate_every.clone() } else { key.rotate_every.clone() },
+        rotate_every: if key.is_bare {
+            index.rotate_every.clone()
+        } else {
+            key.rotate_every.clone()
+        },
         expires: key.expires,
         key_since: Some(Timestamp::now()),
         // What failed was another key's.
@@ -148,10 +209,21 @@ fn store(app: &App, key: &Bundled, replace: bool) -> Result<(), Failure> {
                 .hint("choose another account: `authctl key add PROVIDER/ACCOUNT`"));
         }
         Look::Found(found) => {
-            let bound = if key.is_bare { found.record.bound.clone() } else { key.bound.clone() };
+            let bound = if key.is_bare {
+                found.record.bound.clone()
+            } else {
+                key.bound.clone()
+            };
             let slots = replacing(app, &found, &bound, key.parts.clone(), None)?;
             let next = found.record.next(bound, SecretPart::Key(slots));
-            save(&keeper, &lock, &with(found.index.clone()), next, Sealed::default(), None)?
+            save(
+                &keeper,
+                &lock,
+                &with(found.index.clone()),
+                next,
+                Sealed::default(),
+                None,
+            )?
         }
         _ => {
             let store = store_for(app, None)?;

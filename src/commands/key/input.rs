@@ -9,30 +9,63 @@ use std::io::{IsTerminal, Read};
 
 /// Reads every part of a key, one line each from a pipe.
 pub fn read_parts(app: &App, parts: &[Part]) -> Result<Parts, Failure> {
-    let empty = || Failure::new(Code::Usage, "standard input is empty: the key is read from there");
+    let empty = || {
+        Failure::new(
+            Code::Usage,
+            "standard input is empty: the key is read from there",
+        )
+    };
     given_parts(app, parts)?.ok_or_else(empty)
 }
 
 /// The same, where a pipe may hold nothing at all: then there is no key.
 pub fn given_parts(app: &App, parts: &[Part]) -> Result<Option<Parts>, Failure> {
-    let values = if std::io::stdin().is_terminal() { ask(app, parts)? } else { lines(parts.len(), std::io::stdin())? };
+    let values = if std::io::stdin().is_terminal() {
+        ask(app, parts)?
+    } else {
+        lines(parts.len(), std::io::stdin())?
+    };
     if values.is_empty() {
         return Ok(None);
     }
     for (part, value) in parts.iter().zip(&values) {
-        value.check(Alphabet::Printable).map_err(|reason| Failure::new(Code::Usage, format!("the {} {reason}", part.label)))?;
+        value
+            .check(Alphabet::Printable)
+            .map_err(|reason| Failure::new(Code::Usage, format!("the {} {reason}", part.label)))?;
         if value.expose().starts_with(' ') || value.expose().ends_with(' ') {
-            return Err(Failure::new(Code::Usage, format!("the {} begins or ends with a space, which no header keeps", part.label)));
+            return Err(Failure::new(
+                Code::Usage,
+                format!(
+                    "the {} begins or ends with a space, which no header keeps",
+                    part.label
+                ),
+            ));
         }
     }
-    Ok(Some(parts.iter().map(|part| part.name.clone()).zip(values).collect()))
+    Ok(Some(
+        parts
+            .iter()
+            .map(|part| part.name.clone())
+            .zip(values)
+            .collect(),
+    ))
 }
 
 fn ask(app: &App, parts: &[Part]) -> Result<Vec<Secret>, Failure> {
     if !app.ui.can_ask() {
-        return Err(Failure::new(Code::Usage, "there is nobody to ask for the key").hint("pipe it in: `authctl key add NAME < FILE`"));
+        return Err(
+            Failure::new(Code::Usage, "there is nobody to ask for the key")
+                .hint("pipe it in: `authctl key add NAME < FILE`"),
+        );
     }
-    parts.iter().map(|part| app.ui.ask_hidden(&format!("{} (hidden):", part.label)).map_err(Into::into)).collect()
+    parts
+        .iter()
+        .map(|part| {
+            app.ui
+                .ask_hidden(&format!("{} (hidden):", part.label))
+                .map_err(Into::into)
+        })
+        .collect()
 }
 
 /// As many lines as there are parts, in their order, or none.
@@ -42,17 +75,30 @@ fn lines(count: usize, from: impl Read) -> Result<Vec<Secret>, Failure> {
     from.take(limit as u64 + 1).read_to_end(&mut bytes)?;
     let usage = |message: String| Failure::new(Code::Usage, message);
     if bytes.len() > limit {
-        return Err(usage(format!("a key part is {MAX_BYTES} bytes long at most")));
+        return Err(usage(format!(
+            "a key part is {MAX_BYTES} bytes long at most"
+        )));
     }
-    let text = std::str::from_utf8(&bytes).map_err(|_| usage("the key on standard input is not plain ASCII text".into()))?;
+    let text = std::str::from_utf8(&bytes)
+        .map_err(|_| usage("the key on standard input is not plain ASCII text".into()))?;
     let text = text.strip_suffix('\n').unwrap_or(text);
-    let values: Vec<Secret> = text.split('\n').map(|line| Secret::new(line.strip_suffix('\r').unwrap_or(line))).collect();
+    let values: Vec<Secret> = text
+        .split('\n')
+        .map(|line| Secret::new(line.strip_suffix('\r').unwrap_or(line)))
+        .collect();
     if text.is_empty() {
         return Ok(Vec::new());
     }
     if values.len() != count {
-        let expected = if count == 1 { "one line".into() } else { format!("{count} lines, one for each part") };
-        return Err(usage(format!("standard input must hold {expected}, not {}", values.len())));
+        let expected = if count == 1 {
+            "one line".into()
+        } else {
+            format!("{count} lines, one for each part")
+        };
+        return Err(usage(format!(
+            "standard input must hold {expected}, not {}",
+            values.len()
+        )));
     }
     Ok(values)
 }
@@ -64,7 +110,10 @@ mod tests {
 
     fn read(count: usize, text: &[u8]) -> Result<Vec<String>, String> {
         let values = lines(count, text).map_err(|failure| failure.message)?;
-        Ok(values.iter().map(|value| value.expose().to_owned()).collect())
+        Ok(values
+            .iter()
+            .map(|value| value.expose().to_owned())
+            .collect())
     }
 
     #[test]
@@ -77,7 +126,11 @@ mod tests {
         assert!(read(2, b"key\n").unwrap_err().contains("2 lines"));
         assert!(read(1, b"").unwrap().is_empty() && read(1, b"\n").unwrap().is_empty());
         assert!(read(1, b"\xff").unwrap_err().contains("ASCII"));
-        assert!(read(1, &vec![b'x'; MAX_BYTES + 4]).unwrap_err().contains("at most"));
+        assert!(
+            read(1, &vec![b'x'; MAX_BYTES + 4])
+                .unwrap_err()
+                .contains("at most")
+        );
     }
 
     proptest! {

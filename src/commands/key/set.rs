@@ -36,17 +36,24 @@ pub struct SetArgs {
 
 pub(super) fn set(app: &App, args: &SetArgs) -> Result<(), Failure> {
     let name = &args.name;
-    let nothing =
-        args.rotate_every.is_none() && args.expires.is_none() && args.manager.is_none() && args.id.is_none() && args.set.is_empty();
+    let nothing = args.rotate_every.is_none()
+        && args.expires.is_none()
+        && args.manager.is_none()
+        && args.id.is_none()
+        && args.set.is_empty();
     if nothing {
-        return Err(Failure::new(Code::Usage, "nothing was named to change").hint("run `authctl key set --help`"));
+        return Err(Failure::new(Code::Usage, "nothing was named to change")
+            .hint("run `authctl key set --help`"));
     }
     let keeper = app.keeper();
     let lock = keeper.lock(name)?;
     warn_all(app, &settle(&keeper, &lock, name)?);
     let found = current(&keeper, &lock, name)?;
     let (Kind::Key, Some(slots)) = (found.index.kind, found.record.slots()) else {
-        return Err(Failure::new(Code::Usage, format!("`{name}` is a login, which is not rotated")));
+        return Err(Failure::new(
+            Code::Usage,
+            format!("`{name}` is a login, which is not rotated"),
+        ));
     };
     let mut index = found.index.clone();
     index.rotate_every = args.rotate_every.clone().or(index.rotate_every);
@@ -62,18 +69,47 @@ pub(super) fn set(app: &App, args: &SetArgs) -> Result<(), Failure> {
         // Only what a recipe needs: another host or site would be another place to send the key to.
         for (setting, value) in &args.set {
             if row.variables.contains_key(setting) {
-                return Err(Failure::new(Code::Refused, format!("`{setting}` decides where the key goes"))
-                    .hint(format!("give the key again: `authctl key add {name} --replace --set {setting}={value}`")));
+                return Err(Failure::new(
+                    Code::Refused,
+                    format!("`{setting}` decides where the key goes"),
+                )
+                .hint(format!(
+                    "give the key again: `authctl key add {name} --replace --set {setting}={value}`"
+                )));
             }
             bound.variables.insert(setting.clone(), value.clone());
         }
         row.resolve(&bound.variables)?;
     } else if !args.set.is_empty() {
-        return Err(Failure::new(Code::Usage, format!("no provider is called `{}`", name.provider())));
+        return Err(Failure::new(
+            Code::Usage,
+            format!("no provider is called `{}`", name.provider()),
+        ));
     }
-    let slots = Slots { active_id: args.id.as_ref().map(Secret::new).or(slots.active_id.clone()), ..slots.clone() };
-    let saved = save(&keeper, &lock, &index, found.record.next(bound, SecretPart::Key(slots)), found.sealed, None)?;
+    let slots = Slots {
+        active_id: args
+            .id
+            .as_ref()
+            .map(Secret::new)
+            .or(slots.active_id.clone()),
+        ..slots.clone()
+    };
+    let saved = save(
+        &keeper,
+        &lock,
+        &index,
+        found.record.next(bound, SecretPart::Key(slots)),
+        found.sealed,
+        None,
+    )?;
     warn_all(app, &saved.warnings);
     app.ui.say(&format!("changed how {name} is rotated"));
-    answer(app.output, || documents::Added { name: name.to_string(), kind: "key".into() }, |_| Ok(()))
+    answer(
+        app.output,
+        || documents::Added {
+            name: name.to_string(),
+            kind: "key".into(),
+        },
+        |_| Ok(()),
+    )
 }

@@ -4,10 +4,14 @@ use super::super::warn_all;
 use super::{Attempt, is_mendable, refuse_key};
 use crate::acquire::{Error, Found, Keeper, Look, add, look, save, settle};
 use crate::app::App;
-use crate::credential::{AccessToken, Bound, ClientAuth, Index, Kind, Name, Record, SecretPart, trusted_url};
+use crate::credential::{
+    AccessToken, Bound, ClientAuth, Index, Kind, Name, Record, SecretPart, trusted_url,
+};
 use crate::disk::Lock;
 use crate::failure::{Code, Failure};
-use crate::oauth::{self, Callback, Flow, Grant, Person, TokenError, TokenReply, subject_of, whoami};
+use crate::oauth::{
+    self, Callback, Flow, Grant, Person, TokenError, TokenReply, subject_of, whoami,
+};
 use crate::provider::render;
 use crate::sealed::Sealed;
 use crate::secret::Secret;
@@ -34,7 +38,12 @@ pub(super) struct Done {
     pub warnings: Vec<String>,
 }
 
-pub(super) fn finish(app: &App, attempt: &Attempt<'_>, flow: &Flow, callback: &Callback) -> Result<Done, Failure> {
+pub(super) fn finish(
+    app: &App,
+    attempt: &Attempt<'_>,
+    flow: &Flow,
+    callback: &Callback,
+) -> Result<Done, Failure> {
     let authorization = flow.accept(callback)?;
     // Up until the login is stored: a code is redeemed once.
     let _shield = shield();
@@ -65,7 +74,10 @@ pub(super) fn finish(app: &App, attempt: &Attempt<'_>, flow: &Flow, callback: &C
     let reply = redeem(app, attempt, flow, &authorization.code)?;
     let received_at = Timestamp::now();
     // Of an entry that cannot be believed in all else, the person is still known.
-    let bound = before.as_ref().map(|found| &found.record.bound).or(index.as_ref().map(|index| &index.bound));
+    let bound = before
+        .as_ref()
+        .map(|found| &found.record.bound)
+        .or(index.as_ref().map(|index| &index.bound));
     let bound = bound.filter(|bound| bound.token_endpoint.is_some());
     let person = identify(app, attempt, flow, &reply, bound)?;
     drop(spinner);
@@ -77,10 +89,26 @@ pub(super) fn finish(app: &App, attempt: &Attempt<'_>, flow: &Flow, callback: &C
     if attempt.target.is_new && !app.catalogue.is_own(name.provider()) {
         app.catalogue.add(&attempt.target.row)?;
     }
-    attempt.client.keep(app, name, attempt.oauth, attempt.store)?;
-    let mut done = store(keeper, &lock, attempt, before.as_deref(), reply, person, received_at)?;
+    attempt
+        .client
+        .keep(app, name, attempt.oauth, attempt.store)?;
+    let mut done = store(
+        keeper,
+        &lock,
+        attempt,
+        before.as_deref(),
+        reply,
+        person,
+        received_at,
+    )?;
     // The login is saved; what is left of an earlier client is no reason to call it a failure.
-    done.warnings.extend(attempt.client.settle_in(app, name.provider()).err().map(|failure| failure.message));
+    done.warnings.extend(
+        attempt
+            .client
+            .settle_in(app, name.provider())
+            .err()
+            .map(|failure| failure.message),
+    );
     Ok(done)
 }
 
@@ -106,10 +134,19 @@ fn given_up() -> Failure {
     Failure::new(Code::Interrupted, "interrupted, nothing was stored")
 }
 
-fn redeem(app: &App, attempt: &Attempt<'_>, flow: &Flow, code: &Secret) -> Result<TokenReply, Failure> {
+fn redeem(
+    app: &App,
+    attempt: &Attempt<'_>,
+    flow: &Flow,
+    code: &Secret,
+) -> Result<TokenReply, Failure> {
     let endpoint = trusted_url(&attempt.oauth.token_endpoint)?;
     let grant = Grant::code(code, &attempt.redirect_uri, flow.verifier.as_ref());
-    let client = oauth::Client { id: attempt.client.id.clone(), auth: client_auth(attempt), secret: attempt.client.secret.clone() };
+    let client = oauth::Client {
+        id: attempt.client.id.clone(),
+        auth: client_auth(attempt),
+        secret: attempt.client.secret.clone(),
+    };
     let dialect = oauth::Dialect::of(attempt.oauth);
     let shield = shield();
     let reply = app.network.run(async {
@@ -122,7 +159,11 @@ fn redeem(app: &App, attempt: &Attempt<'_>, flow: &Flow, code: &Secret) -> Resul
 }
 
 fn client_auth(attempt: &Attempt<'_>) -> ClientAuth {
-    if attempt.client.secret.is_some() { attempt.oauth.client_auth } else { ClientAuth::None }
+    if attempt.client.secret.is_some() {
+        attempt.oauth.client_auth
+    } else {
+        ClientAuth::None
+    }
 }
 
 /// A client that the server does not know is the user's to correct.
@@ -131,7 +172,11 @@ fn explain(attempt: &Attempt<'_>, error: TokenError) -> Failure {
     let failure = Failure::from(error);
     if wrong_client {
         let args = attempt.args;
-        let name = args.name.as_ref().map(|name| format!(" --as {name}")).unwrap_or_default();
+        let name = args
+            .name
+            .as_ref()
+            .map(|name| format!(" --as {name}"))
+            .unwrap_or_default();
         let (what, id) = (&args.what, &attempt.client.id);
         failure.hint(format!(
             "check the client; to give its secret again: `authctl login {what}{name} --client-id {id} --client-secret-stdin < FILE`"
@@ -143,17 +188,37 @@ fn explain(attempt: &Attempt<'_>, error: TokenError) -> Failure {
 
 /// Whose login it is: as the row's question answers, where it has one that the token may go to; else by the ID token.
 /// Always the same way for a provider: the two may call one person by different identifiers.
-fn identify(app: &App, attempt: &Attempt<'_>, flow: &Flow, reply: &TokenReply, before: Option<&Bound>) -> Result<Option<Person>, Failure> {
+fn identify(
+    app: &App,
+    attempt: &Attempt<'_>,
+    flow: &Flow,
+    reply: &TokenReply,
+    before: Option<&Bound>,
+) -> Result<Option<Person>, Failure> {
     let mut told = None;
     if let Some(token) = &reply.id_token {
         let issuer = attempt.oauth.issuer.as_deref();
-        let (subject, label) = subject_of(token, issuer, &attempt.client.id, flow.nonce.as_ref(), Timestamp::now())
-            .map_err(|error| Failure::new(Code::Refused, format!("the login was not completed: {error}")))?;
+        let (subject, label) = subject_of(
+            token,
+            issuer,
+            &attempt.client.id,
+            flow.nonce.as_ref(),
+            Timestamp::now(),
+        )
+        .map_err(|error| {
+            Failure::new(
+                Code::Refused,
+                format!("the login was not completed: {error}"),
+            )
+        })?;
         told = Some(Person { subject, label });
     }
-    let Some(ask) = &attempt.oauth.whoami else { return Ok(told) };
+    let Some(ask) = &attempt.oauth.whoami else {
+        return Ok(told);
+    };
     let allowed = attempt.args.origin.is_empty()
-        || trusted_url(&ask.url).is_ok_and(|url| attempt.args.origin.iter().any(|origin| origin.covers(&url)));
+        || trusted_url(&ask.url)
+            .is_ok_and(|url| attempt.args.origin.iter().any(|origin| origin.covers(&url)));
     if !allowed {
         return Ok(told);
     }
@@ -168,28 +233,47 @@ fn identify(app: &App, attempt: &Attempt<'_>, flow: &Flow, reply: &TokenReply, b
     })??;
     match answer {
         Ok(person) => Ok(Some(person)),
-        Err(error) if before.is_some_and(|bound| bound.subject.is_some()) => {
-            Err(Failure::new(Code::Unreachable, format!("cannot tell whose login this is: {error}"))
-                .hint("try again; the old login is kept"))
-        }
+        Err(error) if before.is_some_and(|bound| bound.subject.is_some()) => Err(Failure::new(
+            Code::Unreachable,
+            format!("cannot tell whose login this is: {error}"),
+        )
+        .hint("try again; the old login is kept")),
         Err(error) => {
-            app.ui.warn(&format!("cannot tell whose login this is: {error}"));
+            app.ui
+                .warn(&format!("cannot tell whose login this is: {error}"));
             Ok(None)
         }
     }
 }
 
-fn check_same_person(attempt: &Attempt<'_>, before: &Bound, person: Option<&Person>) -> Result<(), Failure> {
-    let Some(old) = &before.subject else { return Ok(()) };
+fn check_same_person(
+    attempt: &Attempt<'_>,
+    before: &Bound,
+    person: Option<&Person>,
+) -> Result<(), Failure> {
+    let Some(old) = &before.subject else {
+        return Ok(());
+    };
     if person.is_some_and(|person| person.subject == *old) {
         return Ok(());
     }
     let name = &attempt.target.name;
-    let called = |label: Option<&String>, subject: &str| label.cloned().unwrap_or_else(|| subject.to_owned());
-    let new = person.map_or_else(|| "somebody unknown".into(), |person| called(person.label.as_ref(), &person.subject));
+    let called = |label: Option<&String>, subject: &str| {
+        label.cloned().unwrap_or_else(|| subject.to_owned())
+    };
+    let new = person.map_or_else(
+        || "somebody unknown".into(),
+        |person| called(person.label.as_ref(), &person.subject),
+    );
     let old = called(before.label.as_ref(), old);
-    Err(Failure::new(Code::Refused, format!("`{name}` is the login of {old}, and the browser logged in as {new}"))
-        .hint(format!("give the other account a name of its own, `authctl login {}/ACCOUNT`, or add `--replace`", name.provider())))
+    Err(Failure::new(
+        Code::Refused,
+        format!("`{name}` is the login of {old}, and the browser logged in as {new}"),
+    )
+    .hint(format!(
+        "give the other account a name of its own, `authctl login {}/ACCOUNT`, or add `--replace`",
+        name.provider()
+    )))
 }
 
 fn store(
@@ -204,15 +288,24 @@ fn store(
     let bound = bound(attempt, before, person.as_ref(), reply.scope);
     // A provider that issues a refresh token on the first consent alone: the one of the same person and client is
     // still good.
-    let kept =
-        before.filter(|found| found.record.bound.client_id == bound.client_id && found.record.bound.token_endpoint == bound.token_endpoint);
-    let kept = kept.filter(|found| found.record.bound.subject.is_some() && found.record.bound.subject == bound.subject);
-    let refresh_token = reply.refresh_token.or_else(|| match kept.and_then(|found| found.record.secret.as_ref()) {
-        Some(SecretPart::Login { refresh_token, .. }) => refresh_token.clone(),
-        _ => None,
+    let kept = before.filter(|found| {
+        found.record.bound.client_id == bound.client_id
+            && found.record.bound.token_endpoint == bound.token_endpoint
     });
+    let kept = kept.filter(|found| {
+        found.record.bound.subject.is_some() && found.record.bound.subject == bound.subject
+    });
+    let refresh_token =
+        reply.refresh_token.or_else(
+            || match kept.and_then(|found| found.record.secret.as_ref()) {
+                Some(SecretPart::Login { refresh_token, .. }) => refresh_token.clone(),
+                _ => None,
+            },
+        );
     let refreshable = refresh_token.is_some();
-    let life = reply.expires_in.or(attempt.oauth.assumed_lifetime.filter(|_| refreshable));
+    let life = reply
+        .expires_in
+        .or(attempt.oauth.assumed_lifetime.filter(|_| refreshable));
     let token = AccessToken {
         token: reply.access_token,
         received_at,
@@ -220,19 +313,41 @@ fn store(
         scope: Vec::new(),
         resource: None,
     };
-    let logged_in = |index: Index| Index { logged_in_at: Some(received_at), ..index };
+    let logged_in = |index: Index| Index {
+        logged_in_at: Some(received_at),
+        ..index
+    };
     let mut sealed = Sealed::default();
     sealed.keep(token.clone());
-    let secret = SecretPart::Login { refresh_token, access: (!refreshable).then_some(token) };
+    let secret = SecretPart::Login {
+        refresh_token,
+        access: (!refreshable).then_some(token),
+    };
     let label = bound.label.clone().or_else(|| bound.subject.clone());
     let scopes = bound.scopes.clone();
     let asked = crate::credential::scope_words(&attempt.args.scope.join(" "));
-    let missing: Vec<&str> = asked.iter().map(String::as_str).filter(|scope| !scopes.iter().any(|granted| granted == scope)).collect();
+    let missing: Vec<&str> = asked
+        .iter()
+        .map(String::as_str)
+        .filter(|scope| !scopes.iter().any(|granted| granted == scope))
+        .collect();
     let saved = match before {
-        Some(found) => save(&keeper, lock, &logged_in(found.index.clone()), found.record.next(bound, secret), sealed, None)?,
+        Some(found) => save(
+            &keeper,
+            lock,
+            &logged_in(found.index.clone()),
+            found.record.next(bound, secret),
+            sealed,
+            None,
+        )?,
         None => {
             let record = Record::new(attempt.target.name.clone(), bound, secret)?;
-            let index = logged_in(Index::adding(&record, Kind::Login, attempt.store, received_at));
+            let index = logged_in(Index::adding(
+                &record,
+                Kind::Login,
+                attempt.store,
+                received_at,
+            ));
             add(&keeper, lock, &index, &record, sealed)?
         }
     };
@@ -240,13 +355,25 @@ fn store(
     if !missing.is_empty() {
         warnings.push(format!("the provider did not grant {}", missing.join(", ")));
     }
-    Ok(Done { label, scopes, refreshable, warnings })
+    Ok(Done {
+        label,
+        scopes,
+        refreshable,
+        warnings,
+    })
 }
 
-fn bound(attempt: &Attempt<'_>, before: Option<&Found>, person: Option<&Person>, granted: Option<Vec<String>>) -> Bound {
+fn bound(
+    attempt: &Attempt<'_>,
+    before: Option<&Found>,
+    person: Option<&Person>,
+    granted: Option<Vec<String>>,
+) -> Bound {
     let oauth = attempt.oauth;
     // What was chosen for a key is no place for a login's token.
-    let login = before.filter(|found| found.record.kind() == Some(Kind::Login)).map(|found| &found.record.bound);
+    let login = before
+        .filter(|found| found.record.kind() == Some(Kind::Login))
+        .map(|found| &found.record.bound);
     let earlier = login.filter(|bound| bound.chosen_origins && attempt.args.origin.is_empty());
     let row = attempt.target.row.bound_origins().unwrap_or_default();
     let (origins, chosen_origins) = match earlier {
@@ -267,7 +394,8 @@ fn bound(attempt: &Attempt<'_>, before: Option<&Found>, person: Option<&Person>,
         subject: person.map(|person| person.subject.clone()),
         label: person.and_then(|person| person.label.clone()),
         // RFC 6749 section 5.1: left out when it is what was asked for.
-        scopes: granted.unwrap_or_else(|| crate::credential::scope_words(&attempt.scopes.join(" "))),
+        scopes: granted
+            .unwrap_or_else(|| crate::credential::scope_words(&attempt.scopes.join(" "))),
         headers: Vec::new(),
         shape: Some(attempt.target.row.shape(Kind::Login)),
         variables: attempt.target.variables.clone(),

@@ -73,7 +73,9 @@ pub struct LoginArgs {
 impl LoginArgs {
     /// What the login is or will be called.
     pub(super) fn called(&self) -> String {
-        self.name.as_ref().map_or_else(|| self.what.clone(), ToString::to_string)
+        self.name
+            .as_ref()
+            .map_or_else(|| self.what.clone(), ToString::to_string)
     }
 }
 
@@ -94,8 +96,11 @@ pub(super) fn run(app: &App, args: LoginArgs) -> Result<(), Failure> {
     }
     let target = target::find(app, &args)?;
     let oauth = target.row.oauth.as_ref().ok_or_else(|| {
-        Failure::new(Code::Usage, format!("{} has API keys, no logins", target.row.title))
-            .hint(format!("run `authctl key add {}`", target.name))
+        Failure::new(
+            Code::Usage,
+            format!("{} has API keys, no logins", target.row.title),
+        )
+        .hint(format!("run `authctl key add {}`", target.name))
     })?;
     page::refuse_without_anybody(&args)?;
     // One browser for many that wait: whoever comes while another login of this name is going on waits for that one.
@@ -111,13 +116,34 @@ pub(super) fn run(app: &App, args: LoginArgs) -> Result<(), Failure> {
 }
 
 /// The login itself, when it is this process's turn.
-fn log_in(app: &App, args: &LoginArgs, target: &Target, oauth: &OAuthSpec, turn: &queue::Turn) -> Result<(), Failure> {
+fn log_in(
+    app: &App,
+    args: &LoginArgs,
+    target: &Target,
+    oauth: &OAuthSpec,
+    turn: &queue::Turn,
+) -> Result<(), Failure> {
     let before = before(app, target, args)?;
-    if let Some(found) = before.as_deref().filter(|found| turn.is_answered_by(found, args)) {
-        app.ui.say(&format!("another authctl logged in to {} meanwhile", target.name));
+    if let Some(found) = before
+        .as_deref()
+        .filter(|found| turn.is_answered_by(found, args))
+    {
+        app.ui.say(&format!(
+            "another authctl logged in to {} meanwhile",
+            target.name
+        ));
         let (name, scopes) = (target.name.to_string(), found.record.bound.scopes.clone());
         let store = found.index.store.to_string();
-        return answer(app.output, || documents::LoggedIn { name, kind: "login".into(), scopes, store }, |_| Ok(()));
+        return answer(
+            app.output,
+            || documents::LoggedIn {
+                name,
+                kind: "login".into(),
+                scopes,
+                store,
+            },
+            |_| Ok(()),
+        );
     }
     // Known to work before the browser opens: a locked keychain also "opens".
     let store = store_for(app, before.as_ref().map(|found| &found.index))?;
@@ -127,10 +153,24 @@ fn log_in(app: &App, args: &LoginArgs, target: &Target, oauth: &OAuthSpec, turn:
     let redirect_uri = listener.redirect_uri();
     let client = client::choose(app, target, oauth, args, &redirect_uri)?;
     let scopes = scopes(oauth, before.as_deref(), args);
-    let attempt = Attempt { args, target, oauth, client, store, redirect_uri, scopes };
+    let attempt = Attempt {
+        args,
+        target,
+        oauth,
+        client,
+        store,
+        redirect_uri,
+        scopes,
+    };
 
     let endpoint = trusted_url(&oauth.authorization_endpoint)?;
-    let flow = Arc::new(begin(oauth, &endpoint, &attempt.client.id, &attempt.redirect_uri, &attempt.scopes)?);
+    let flow = Arc::new(begin(
+        oauth,
+        &endpoint,
+        &attempt.client.id,
+        &attempt.redirect_uri,
+        &attempt.scopes,
+    )?);
     let arrived = page::wait(app, args, listener, &flow, &attempt.redirect_uri)?;
     let finished = finish::finish(app, &attempt, &flow, arrived.callback());
     arrived.tell(match &finished {
@@ -139,14 +179,26 @@ fn log_in(app: &App, args: &LoginArgs, target: &Target, oauth: &OAuthSpec, turn:
     });
     let done = finished?;
     warn_all(app, &done.warnings);
-    let whose = done.label.map(|label| format!(" as {label}")).unwrap_or_default();
-    app.ui.say(&format!("logged in to {}{whose}, kept in the {store}", target.name));
+    let whose = done
+        .label
+        .map(|label| format!(" as {label}"))
+        .unwrap_or_default();
+    app.ui.say(&format!(
+        "logged in to {}{whose}, kept in the {store}",
+        target.name
+    ));
     if !done.refreshable {
-        app.ui.say("there is no refresh token: the access token itself is kept");
+        app.ui
+            .say("there is no refresh token: the access token itself is kept");
     }
     answer(
         app.output,
-        || documents::LoggedIn { name: target.name.to_string(), kind: "login".into(), scopes: done.scopes, store: store.to_string() },
+        || documents::LoggedIn {
+            name: target.name.to_string(),
+            kind: "login".into(),
+            scopes: done.scopes,
+            store: store.to_string(),
+        },
         |_| Ok(()),
     )
 }
@@ -178,14 +230,21 @@ fn before(app: &App, target: &Target, args: &LoginArgs) -> Result<Option<Box<Fou
 
 /// Whether a new login is how a person gets out of this.
 fn is_mendable(error: &Error) -> bool {
-    matches!(error, Error::Refused { .. } | Error::Swapped { .. } | Error::Damaged { .. })
+    matches!(
+        error,
+        Error::Refused { .. } | Error::Swapped { .. } | Error::Damaged { .. }
+    )
 }
 
 /// A login takes the place of a key only when it is told to.
 fn refuse_key(index: &Index, args: &LoginArgs) -> Result<(), Failure> {
     if index.kind == Kind::Key && index.state == State::Active && !args.replace {
-        return Err(Failure::new(Code::Refused, format!("`{}` is an API key", index.name))
-            .hint(format!("choose another account, `{}/ACCOUNT`, or add `--replace`", index.name.provider())));
+        return Err(
+            Failure::new(Code::Refused, format!("`{}` is an API key", index.name)).hint(format!(
+                "choose another account, `{}/ACCOUNT`, or add `--replace`",
+                index.name.provider()
+            )),
+        );
     }
     Ok(())
 }

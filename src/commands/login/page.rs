@@ -39,16 +39,30 @@ impl Answer {
 /// A login that nobody can see: no terminal, no browser, and no wish to have the address printed.
 pub(super) fn refuse_without_anybody(args: &LoginArgs) -> Result<(), Failure> {
     let told = speaks_to_a_terminal() || std::io::stdin().is_terminal();
-    let shown = std::env::var_os("BROWSER").is_some_and(|value| !value.is_empty()) || is_wsl() || has_display() && launcher().is_some();
+    let shown = std::env::var_os("BROWSER").is_some_and(|value| !value.is_empty())
+        || is_wsl()
+        || has_display() && launcher().is_some();
     if told || shown || args.no_browser {
         return Ok(());
     }
-    Err(Failure::new(Code::LoginRequired, "a login needs a person, and there is neither a terminal nor a browser here")
-        .hint(format!("run `authctl login {}` in a terminal (or add `--no-browser` to have the address printed)", args.what)))
+    Err(Failure::new(
+        Code::LoginRequired,
+        "a login needs a person, and there is neither a terminal nor a browser here",
+    )
+    .hint(format!(
+        "run `authctl login {}` in a terminal (or add `--no-browser` to have the address printed)",
+        args.what
+    )))
 }
 
 /// Shows the page and waits for its answer.
-pub(super) fn wait(app: &App, args: &LoginArgs, listener: Listener, flow: &Arc<Flow>, redirect_uri: &str) -> Result<Answer, Failure> {
+pub(super) fn wait(
+    app: &App,
+    args: &LoginArgs,
+    listener: Listener,
+    flow: &Arc<Flow>,
+    redirect_uri: &str,
+) -> Result<Answer, Failure> {
     let (sender, mut pasted) = tokio::sync::mpsc::channel(4);
     // Before anybody is told to do something.
     let shield = shield();
@@ -85,14 +99,20 @@ fn show(app: &App, args: &LoginArgs, flow: &Flow, redirect_uri: &str) -> bool {
             Err(error) => app.ui.say(&error.to_string()),
         }
     }
-    let port = url::Url::parse(redirect_uri).ok().and_then(|url| url.port_or_known_default());
+    let port = url::Url::parse(redirect_uri)
+        .ok()
+        .and_then(|url| url.port_or_known_default());
     match (session, port) {
         (Some(session), Some(port)) => {
-            app.ui.must_say("this session came over SSH; on the machine with your browser, first run");
+            app.ui.must_say(
+                "this session came over SSH; on the machine with your browser, first run",
+            );
             app.ui.must_say(&format!("  {}", session.forward(port)));
             app.ui.must_say("and then open this address there:");
         }
-        _ => app.ui.must_say("open this address in a browser on this machine:"),
+        _ => app
+            .ui
+            .must_say("open this address in a browser on this machine:"),
     }
     app.ui.must_say(&format!("  {}", flow.url));
     // A pipe is somebody else's: a loop that reads its lines would lose them.
@@ -109,9 +129,18 @@ fn read_lines(sender: tokio::sync::mpsc::Sender<String>) {
         let mut input = std::io::stdin().lock();
         loop {
             let mut line = Vec::new();
-            match Read::by_ref(&mut input).take(MAX_PASTED as u64).read_until(b'\n', &mut line) {
+            match Read::by_ref(&mut input)
+                .take(MAX_PASTED as u64)
+                .read_until(b'\n', &mut line)
+            {
                 Ok(0) | Err(_) => return,
-                Ok(_) if sender.blocking_send(String::from_utf8_lossy(&line).into_owned()).is_err() => return,
+                Ok(_)
+                    if sender
+                        .blocking_send(String::from_utf8_lossy(&line).into_owned())
+                        .is_err() =>
+                {
+                    return;
+                }
                 Ok(_) => {}
             }
         }
@@ -121,7 +150,11 @@ fn read_lines(sender: tokio::sync::mpsc::Sender<String>) {
 }
 
 /// The first pasted line that answers this login.
-async fn ours(app: &App, flow: &Flow, pasted: &mut tokio::sync::mpsc::Receiver<String>) -> Callback {
+async fn ours(
+    app: &App,
+    flow: &Flow,
+    pasted: &mut tokio::sync::mpsc::Receiver<String>,
+) -> Callback {
     while let Some(line) = pasted.recv().await {
         let callback = Callback::from_pasted(&line);
         if flow.is_ours(&callback) {

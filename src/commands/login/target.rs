@@ -36,40 +36,76 @@ pub(super) fn find(app: &App, args: &LoginArgs) -> Result<Target, Failure> {
             variables = index.bound.variables;
         }
         let row = app.catalogue.get(name.provider())?.resolve(&variables)?;
-        return Ok(Target { name, row, variables, is_new: false });
+        return Ok(Target {
+            name,
+            row,
+            variables,
+            is_new: false,
+        });
     }
     let issuer = trusted_url(&args.what)?;
     let name = args.name.clone().ok_or_else(|| {
-        Failure::new(Code::Usage, "a login at a URL needs a name").hint(format!("run `authctl login {} --as NAME`", args.what))
+        Failure::new(Code::Usage, "a login at a URL needs a name")
+            .hint(format!("run `authctl login {} --as NAME`", args.what))
     })?;
     // A known provider on a host of its own (a self-managed instance) needs no metadata.
     if let Some(row) = app.catalogue.find(name.provider())?
         && row.variables.contains_key(HOST)
     {
         // Its endpoints are where the row says, at the root of the host and over TLS.
-        if issuer.scheme() != "https" || !matches!(issuer.path(), "" | "/") || issuer.query().is_some() {
-            return Err(Failure::new(Code::Usage, format!("{} is known at the root of an https host alone", row.title))
-                .hint("give `https://HOST`, or another name with `--as` to use its metadata"));
+        if issuer.scheme() != "https"
+            || !matches!(issuer.path(), "" | "/")
+            || issuer.query().is_some()
+        {
+            return Err(Failure::new(
+                Code::Usage,
+                format!("{} is known at the root of an https host alone", row.title),
+            )
+            .hint("give `https://HOST`, or another name with `--as` to use its metadata"));
         }
         variables.insert(HOST.into(), authority(&issuer));
         let row = row.resolve(&variables)?;
-        return Ok(Target { name, row, variables, is_new: false });
+        return Ok(Target {
+            name,
+            row,
+            variables,
+            is_new: false,
+        });
     }
     let spec = {
-        let _spinner = app.ui.spinner(&format!("asking {} how it works", issuer.host_str().unwrap_or_default()));
+        let _spinner = app.ui.spinner(&format!(
+            "asking {} how it works",
+            issuer.host_str().unwrap_or_default()
+        ));
         app.network.run(discover(&app.network, &args.what))??
     };
     // The provider is known already: its row counts, if it is the same server; else other logins of it would be
     // redirected.
     if let Some(row) = app.catalogue.find(name.provider())? {
         let row = row.resolve(&variables)?;
-        if row.oauth.as_ref().is_none_or(|oauth| oauth.token_endpoint != spec.token_endpoint) {
-            return Err(Failure::new(Code::Refused, format!("the provider `{}` is another server", name.provider()))
-                .hint("choose another name with `--as`"));
+        if row
+            .oauth
+            .as_ref()
+            .is_none_or(|oauth| oauth.token_endpoint != spec.token_endpoint)
+        {
+            return Err(Failure::new(
+                Code::Refused,
+                format!("the provider `{}` is another server", name.provider()),
+            )
+            .hint("choose another name with `--as`"));
         }
-        return Ok(Target { name, row, variables, is_new: false });
+        return Ok(Target {
+            name,
+            row,
+            variables,
+            is_new: false,
+        });
     }
-    let origins = if args.origin.is_empty() { vec![Origin::of(&issuer)] } else { args.origin.clone() };
+    let origins = if args.origin.is_empty() {
+        vec![Origin::of(&issuer)]
+    } else {
+        args.origin.clone()
+    };
     let row = Row {
         rotation: Vec::new(),
         manager_origins: Vec::new(),
@@ -84,10 +120,16 @@ pub(super) fn find(app: &App, args: &LoginArgs) -> Result<Target, Failure> {
         key: None,
     };
     let row = row.resolve(&BTreeMap::new())?;
-    Ok(Target { name, row, variables, is_new: true })
+    Ok(Target {
+        name,
+        row,
+        variables,
+        is_new: true,
+    })
 }
 
 fn authority(url: &url::Url) -> String {
     let host = url.host_str().unwrap_or_default();
-    url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
+    url.port()
+        .map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
 }

@@ -12,10 +12,21 @@ use std::time::Duration;
 /// How long a pipe on standard input may be silent. Whoever writes the key into it may have to open a store first.
 const FIRST_BYTE: Duration = Duration::from_secs(30);
 
-pub(super) fn take(app: &App, name: &Name, options: &Options, no_browser: bool) -> Result<Report, Failure> {
-    let index = Index::read(&app.paths.credentials(), name)?.ok_or_else(|| crate::acquire::Error::NotFound(name.clone()))?;
-    let row = app.catalogue.get(name.provider())?.resolve(&index.bound.variables)?;
-    let key = row.key.ok_or_else(|| Failure::from(Error::NoRecipe { name: name.clone() }))?;
+pub(super) fn take(
+    app: &App,
+    name: &Name,
+    options: &Options,
+    no_browser: bool,
+) -> Result<Report, Failure> {
+    let index = Index::read(&app.paths.credentials(), name)?
+        .ok_or_else(|| crate::acquire::Error::NotFound(name.clone()))?;
+    let row = app
+        .catalogue
+        .get(name.provider())?
+        .resolve(&index.bound.variables)?;
+    let key = row
+        .key
+        .ok_or_else(|| Failure::from(Error::NoRecipe { name: name.clone() }))?;
     let is_piped = !std::io::stdin().is_terminal();
     // A pipe that stays silent is nobody's answer.
     if is_piped && (app.ui.no_input || !speaks_within(FIRST_BYTE)) {
@@ -25,8 +36,13 @@ pub(super) fn take(app: &App, name: &Name, options: &Options, no_browser: bool) 
         if !app.ui.can_ask() {
             return Err(Error::ByHand { name: name.clone() }.into());
         }
-        let recipe = row.rotation.iter().find(|recipe| index.recipe.is_none() || recipe.name == index.recipe);
-        let steps = recipe.map(|recipe| recipe.steps.clone()).unwrap_or_default();
+        let recipe = row
+            .rotation
+            .iter()
+            .find(|recipe| index.recipe.is_none() || recipe.name == index.recipe);
+        let steps = recipe
+            .map(|recipe| recipe.steps.clone())
+            .unwrap_or_default();
         if let Some(page) = &key.page {
             app.ui.must_say(&format!("the new key is made at {page}"));
             if !no_browser && has_display() {
@@ -37,14 +53,26 @@ pub(super) fn take(app: &App, name: &Name, options: &Options, no_browser: bool) 
             app.ui.must_say(&format!("  {}. {step}", number + 1));
         }
     }
-    let Some(parts) = given_parts(app, &key.parts)? else { return Err(Error::ByHand { name: name.clone() }.into()) };
-    let odd = key.parts.iter().find(|part| parts.get(&part.name).is_some_and(|value| key.looks_wrong(&part.name, value.expose())));
+    let Some(parts) = given_parts(app, &key.parts)? else {
+        return Err(Error::ByHand { name: name.clone() }.into());
+    };
+    let odd = key.parts.iter().find(|part| {
+        parts
+            .get(&part.name)
+            .is_some_and(|value| key.looks_wrong(&part.name, value.expose()))
+    });
     if let Some(part) = odd {
         return Err(Failure::new(
             Code::Refused,
-            format!("the {} does not look like one of {}'s, so it is not tried there", part.label, name.provider()),
+            format!(
+                "the {} does not look like one of {}'s, so it is not tried there",
+                part.label,
+                name.provider()
+            ),
         )
-        .hint(format!("if it is one all the same, run `authctl key add {name} --replace`")));
+        .hint(format!(
+            "if it is one all the same, run `authctl key add {name} --replace`"
+        )));
     }
     let spinner = app.ui.spinner("trying the new key");
     let mut warnings = Vec::new();
@@ -59,7 +87,10 @@ pub(super) fn take(app: &App, name: &Name, options: &Options, no_browser: bool) 
 fn speaks_within(time: Duration) -> bool {
     use rustix::event::{PollFd, PollFlags, Timespec, poll};
     let stdin = std::io::stdin();
-    let timeout = Timespec { tv_sec: i64::try_from(time.as_secs()).unwrap_or(i64::MAX), tv_nsec: 0 };
+    let timeout = Timespec {
+        tv_sec: i64::try_from(time.as_secs()).unwrap_or(i64::MAX),
+        tv_nsec: 0,
+    };
     poll(&mut [PollFd::new(&stdin, PollFlags::IN)], Some(&timeout)) != Ok(0)
 }
 

@@ -60,7 +60,11 @@ pub struct RotateArgs {
 }
 
 pub(super) fn run(app: &App, args: &RotateArgs) -> Result<(), Failure> {
-    let result = if args.dry_run { dry_run(app, args) } else { all(app, args) };
+    let result = if args.dry_run {
+        dry_run(app, args)
+    } else {
+        all(app, args)
+    };
     if args.scheduled {
         report::leave(app, &result);
     }
@@ -68,7 +72,9 @@ pub(super) fn run(app: &App, args: &RotateArgs) -> Result<(), Failure> {
 }
 
 fn options(app: &App, args: &RotateArgs) -> Options {
-    let given = args.grace.map(|grace| SignedDuration::try_from(grace).unwrap_or(SignedDuration::MAX));
+    let given = args
+        .grace
+        .map(|grace| SignedDuration::try_from(grace).unwrap_or(SignedDuration::MAX));
     Options {
         create: true,
         force: args.force,
@@ -85,7 +91,9 @@ pub(super) fn plans(app: &App, entries: &[Index], now: Timestamp) -> Vec<Plan> {
     let mut rows: BTreeMap<&str, Option<Row>> = BTreeMap::new();
     let mut plans = Vec::new();
     for index in entries {
-        let row = rows.entry(index.name.provider()).or_insert_with_key(|name| app.catalogue.find(name).ok().flatten());
+        let row = rows
+            .entry(index.name.provider())
+            .or_insert_with_key(|name| app.catalogue.find(name).ok().flatten());
         plans.push(plan(index, row.as_ref(), &app.policy, now));
     }
     plans
@@ -108,14 +116,26 @@ fn dry_run(app: &App, args: &RotateArgs) -> Result<(), Failure> {
         due: plan.due.map(|due| due.to_string()),
         is_due: plan.is_due,
     };
-    let json = || documents::Planned { plans: plans.iter().map(planned).collect() };
+    let json = || documents::Planned {
+        plans: plans.iter().map(planned).collect(),
+    };
     answer(app.output, json, |output| {
         if plans.is_empty() {
             app.ui.say("nothing is due");
             return Ok(());
         }
-        let row = |plan: &Plan| vec![plan.name.to_string(), report::action(plan.what).to_owned(), plan.how.clone(), report::due(plan, now)];
-        output.table(&["NAME", "WOULD", "HOW", "DUE"], plans.iter().map(row).collect())
+        let row = |plan: &Plan| {
+            vec![
+                plan.name.to_string(),
+                report::action(plan.what).to_owned(),
+                plan.how.clone(),
+                report::due(plan, now),
+            ]
+        };
+        output.table(
+            &["NAME", "WOULD", "HOW", "DUE"],
+            plans.iter().map(row).collect(),
+        )
     })
 }
 
@@ -128,12 +148,24 @@ fn all(app: &App, args: &RotateArgs) -> Result<(), Failure> {
     if let ([plan], false) = (plans.as_slice(), args.due) {
         let line = one(app, &plan.name, args)?;
         app.ui.say(&line.sentence());
-        return answer(app.output, || documents::Rotated { results: vec![line.document()] }, |_| Ok(()));
+        return answer(
+            app.output,
+            || documents::Rotated {
+                results: vec![line.document()],
+            },
+            |_| Ok(()),
+        );
     }
     if args.manager.is_some() && plans.len() > 1 {
-        return Err(Failure::new(Code::Usage, "`--manager` is for one credential at a time"));
+        return Err(Failure::new(
+            Code::Usage,
+            "`--manager` is for one credential at a time",
+        ));
     }
-    let damaged = damaged.into_iter().map(|(name, error)| Line::failed(&name, &error.into())).collect();
+    let damaged = damaged
+        .into_iter()
+        .map(|(name, error)| Line::failed(&name, &error.into()))
+        .collect();
     many(app, &plans, damaged, args)
 }
 
@@ -154,7 +186,10 @@ fn one(app: &App, name: &Name, args: &RotateArgs) -> Result<Line, Failure> {
                     "the recipe for {name} was never tried (seen in no source: {fields}); nothing is lost when it fails. Try it? [y/N]"
                 );
                 if !app.ui.ask(&question)?.eq_ignore_ascii_case("y") {
-                    return Err(Failure::new(Code::Refused, format!("`{name}` is not rotated")));
+                    return Err(Failure::new(
+                        Code::Refused,
+                        format!("`{name}` is not rotated"),
+                    ));
                 }
                 options.agreed = true;
                 continue;
@@ -180,8 +215,15 @@ fn stopped() -> Failure {
 fn stores(app: &App, name: &Name) -> Vec<StoreKind> {
     let read = |name: &Name| Index::read(&app.paths.credentials(), name).ok().flatten();
     let entry = read(name);
-    let manager = entry.as_ref().and_then(|entry| entry.manager.as_ref()).and_then(read);
-    entry.iter().chain(&manager).map(|entry| entry.store).collect()
+    let manager = entry
+        .as_ref()
+        .and_then(|entry| entry.manager.as_ref())
+        .and_then(read);
+    entry
+        .iter()
+        .chain(&manager)
+        .map(|entry| entry.store)
+        .collect()
 }
 
 /// Many, one after the other; what fails does not stop the rest.
@@ -199,7 +241,11 @@ fn many(app: &App, plans: &[Plan], damaged: Vec<Line>, args: &RotateArgs) -> Res
         }
         let what_is_due = matches!(plan.what, What::Rotate(_));
         let mut options = options(app, args);
-        options.create = if args.due { what_is_due || finishes_into_due(plan) } else { true };
+        options.create = if args.due {
+            what_is_due || finishes_into_due(plan)
+        } else {
+            true
+        };
         options.planned = args.due.then_some(plan.generation);
         let mut warnings = Vec::new();
         let result = rotate(&app.keeper(), &plan.name, &options, &mut warnings);
@@ -225,7 +271,9 @@ fn many(app: &App, plans: &[Plan], damaged: Vec<Line>, args: &RotateArgs) -> Res
         }
     }
     drop(progress);
-    let results = || documents::Rotated { results: lines.iter().map(Line::document).collect() };
+    let results = || documents::Rotated {
+        results: lines.iter().map(Line::document).collect(),
+    };
     answer(app.output, results, |output| {
         if lines.is_empty() {
             app.ui.say("nothing is due");
@@ -240,23 +288,34 @@ fn many(app: &App, plans: &[Plan], damaged: Vec<Line>, args: &RotateArgs) -> Res
     if let Some((_, failure)) = shut.into_iter().next() {
         return Err(failure);
     }
-    let left: Vec<&str> = lines.iter().filter(|line| line.is_left).map(|line| line.name.as_str()).collect();
+    let left: Vec<&str> = lines
+        .iter()
+        .filter(|line| line.is_left)
+        .map(|line| line.name.as_str())
+        .collect();
     if left.is_empty() {
         return Ok(());
     }
     let (count, are) = (left.len(), if left.len() == 1 { "is" } else { "are" });
     let names = left.iter().take(3).copied().collect::<Vec<_>>().join(", ");
     let more = if left.len() > 3 { ", …" } else { "" };
-    Err(Failure::new(Code::Findings, format!("{count} of {} {are} left to do: {names}{more}", lines.len()))
-        .hint("run `authctl status` for what is pending, and `authctl rotate NAME` for one of them"))
+    Err(Failure::new(
+        Code::Findings,
+        format!("{count} of {} {are} left to do: {names}{more}", lines.len()),
+    )
+    .hint("run `authctl status` for what is pending, and `authctl rotate NAME` for one of them"))
 }
 
 /// Whether, once what is unfinished is finished, the key itself is due.
 fn finishes_into_due(plan: &Plan) -> bool {
-    plan.what == What::Finish && plan.waits_until.is_none() && plan.due.is_some_and(|due| due <= Timestamp::now())
+    plan.what == What::Finish
+        && plan.waits_until.is_none()
+        && plan.due.is_some_and(|due| due <= Timestamp::now())
 }
 
 fn note(app: &App, name: &Name, failure: Option<&Failure>) {
-    let (outcome, detail) = failure.map_or((DONE, None), |failure| (failure.code.name(), Some(failure.message.as_str())));
+    let (outcome, detail) = failure.map_or((DONE, None), |failure| {
+        (failure.code.name(), Some(failure.message.as_str()))
+    });
     Event::now("rotate", Some(name.to_string()), outcome, detail).append(&app.paths.audit());
 }

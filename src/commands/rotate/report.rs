@@ -28,45 +28,92 @@ impl Line {
             1 => "the key before it is ended".into(),
             count => format!("{count} keys before it are ended"),
         };
-        let waits = report.waits_until.map(|until| format!("the key before it may be ended {}", relative(until, now)));
+        let waits = report
+            .waits_until
+            .map(|until| format!("the key before it may be ended {}", relative(until, now)));
         let by_hand = "end the key before it on the provider's page; nobody can be asked whether that is done";
         let (result, detail) = match report {
-            Report { switched: false, to_end_by_hand: 1.., .. } => ("by_hand", by_hand.into()),
+            Report {
+                switched: false,
+                to_end_by_hand: 1..,
+                ..
+            } => ("by_hand", by_hand.into()),
             Report { switched: true, .. } => ("rotated", waits.unwrap_or(ended)),
-            Report { refreshed: true, .. } => ("refreshed", "the login has a fresh token".into()),
+            Report {
+                refreshed: true, ..
+            } => ("refreshed", "the login has a fresh token".into()),
             Report { ended: 1.., .. } => ("ended", ended),
-            _ => ("nothing", waits.unwrap_or_else(|| "nothing was left to do".into())),
+            _ => (
+                "nothing",
+                waits.unwrap_or_else(|| "nothing was left to do".into()),
+            ),
         };
         let is_left = report.to_end_by_hand > 0;
-        Self { name: name.to_string(), result: result.into(), detail, old_until: report.waits_until, is_left }
+        Self {
+            name: name.to_string(),
+            result: result.into(),
+            detail,
+            old_until: report.waits_until,
+            is_left,
+        }
     }
 
     pub(super) fn by_hand(name: &Name) -> Self {
         let detail = format!("make a new key, then run `authctl rotate {name}` in a terminal");
-        Self { name: name.to_string(), result: "by_hand".into(), detail, old_until: None, is_left: true }
+        Self {
+            name: name.to_string(),
+            result: "by_hand".into(),
+            detail,
+            old_until: None,
+            is_left: true,
+        }
     }
 
     pub(super) fn failed(name: &Name, failure: &Failure) -> Self {
         let (result, detail) = (failure.code.name().to_owned(), failure.message.clone());
-        Self { name: name.to_string(), result, detail, old_until: None, is_left: true }
+        Self {
+            name: name.to_string(),
+            result,
+            detail,
+            old_until: None,
+            is_left: true,
+        }
     }
 
     pub(super) fn document(&self) -> RotationResult {
         let old_until = self.old_until.map(|until| until.to_string());
-        RotationResult { name: self.name.clone(), result: self.result.clone(), detail: self.detail.clone(), old_until }
+        RotationResult {
+            name: self.name.clone(),
+            result: self.result.clone(),
+            detail: self.detail.clone(),
+            old_until,
+        }
     }
 
     /// For the one credential that was named.
     pub(super) fn sentence(&self) -> String {
-        let detail = if self.detail.is_empty() { String::new() } else { format!(": {}", self.detail) };
+        let detail = if self.detail.is_empty() {
+            String::new()
+        } else {
+            format!(": {}", self.detail)
+        };
         format!("{} {}{detail}", self.result.replace('_', " "), self.name)
     }
 }
 
 /// The table at the end of a run.
 pub(super) fn summary(output: Output, lines: &[Line]) -> std::io::Result<()> {
-    let row = |line: &Line| vec![line.name.clone(), line.result.replace('_', " "), line.detail.clone()];
-    output.table(&["NAME", "RESULT", "DETAIL"], lines.iter().map(row).collect())
+    let row = |line: &Line| {
+        vec![
+            line.name.clone(),
+            line.result.replace('_', " "),
+            line.detail.clone(),
+        ]
+    };
+    output.table(
+        &["NAME", "RESULT", "DETAIL"],
+        lines.iter().map(row).collect(),
+    )
 }
 
 /// What would be done, in a word.
@@ -94,7 +141,9 @@ pub(super) fn leave(app: &App, result: &Result<(), Failure>) {
     let run = LastRun {
         at: Timestamp::now(),
         code: failure.map_or(0, |failure| failure.code as u8),
-        outcome: failure.map_or("done", |failure| failure.code.name()).to_owned(),
+        outcome: failure
+            .map_or("done", |failure| failure.code.name())
+            .to_owned(),
         reason: failure.map(|failure| failure.message.clone()),
         told: failure.is_none(),
     };
@@ -104,6 +153,8 @@ pub(super) fn leave(app: &App, result: &Result<(), Failure>) {
     if failure.is_some()
         && let Err(error) = crate::schedule::notify(&app.notify, &run)
     {
-        app.ui.warn(&format!("the program that `notify` names could not be run: {error}"));
+        app.ui.warn(&format!(
+            "the program that `notify` names could not be run: {error}"
+        ));
     }
 }

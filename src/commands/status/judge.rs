@@ -40,30 +40,62 @@ pub(super) fn age(index: &Index, now: Timestamp) -> String {
 }
 
 /// Everything to say of one credential, in the order of urgency.
-pub(super) fn judge(index: &Index, row: Option<&Row>, policy: &Policy, within: SignedDuration, now: Timestamp) -> Vec<Finding> {
+pub(super) fn judge(
+    index: &Index,
+    row: Option<&Row>,
+    policy: &Policy,
+    within: SignedDuration,
+    now: Timestamp,
+) -> Vec<Finding> {
     let mut found = Vec::new();
     let name = &index.name;
     let mut say = |code: &str, advice: bool, message: String, hint: Option<String>| {
-        found.push(Finding { advice, ..to_do(name, code, message, hint.as_deref()) });
+        found.push(Finding {
+            advice,
+            ..to_do(name, code, message, hint.as_deref())
+        });
     };
     if index.state != State::Active {
-        let hint = format!("run `authctl token {name} --check`, which finishes it or takes it back");
-        say("interrupted", false, format!("a command was interrupted while {} it", index.state), Some(hint));
+        let hint =
+            format!("run `authctl token {name} --check`, which finishes it or takes it back");
+        say(
+            "interrupted",
+            false,
+            format!("a command was interrupted while {} it", index.state),
+            Some(hint),
+        );
         return found;
     }
     for left in &index.leftovers {
-        let hint = format!("when the {} is open, run `authctl move {name} --to {}`", left.store, index.store);
-        say("leftover", true, format!("an old item of it is still to be deleted in the {}", left.store), Some(hint));
+        let hint = format!(
+            "when the {} is open, run `authctl move {name} --to {}`",
+            left.store, index.store
+        );
+        say(
+            "leftover",
+            true,
+            format!(
+                "an old item of it is still to be deleted in the {}",
+                left.store
+            ),
+            Some(hint),
+        );
     }
     if let Some(error) = &index.last_error {
         let hint = match error.code.as_str() {
             "login_required" => Some(format!("run `authctl login {name}`")),
-            _ => Some(format!("run `authctl refresh {name}` when the network is back")),
+            _ => Some(format!(
+                "run `authctl refresh {name}` when the network is back"
+            )),
         };
         say(
             &format!("refresh_{}", error.code),
             false,
-            format!("the last refresh, {}, failed: {}", relative(error.at, now), error.reason),
+            format!(
+                "the last refresh, {}, failed: {}",
+                relative(error.at, now),
+                error.reason
+            ),
             hint,
         );
     }
@@ -75,8 +107,18 @@ pub(super) fn judge(index: &Index, row: Option<&Row>, policy: &Policy, within: S
             rotation::judge(index, row, policy, soon, now, &mut say);
         }
     }
-    if index.bound.origins.iter().any(crate::credential::Origin::is_plain_http) {
-        say("plain_http", true, "it may be sent over plain http on this machine".into(), None);
+    if index
+        .bound
+        .origins
+        .iter()
+        .any(crate::credential::Origin::is_plain_http)
+    {
+        say(
+            "plain_http",
+            true,
+            "it may be sent over plain http on this machine".into(),
+            None,
+        );
     }
     found
 }
@@ -91,28 +133,69 @@ fn login(index: &Index, row: Option<&Row>, soon: Timestamp, now: Timestamp, say:
         && let Some(ends) = index.access_expires_at
     {
         if ends <= now {
-            say("login_over", false, format!("its access token ended {} and there is no refresh token", relative(ends, now)), again());
+            say(
+                "login_over",
+                false,
+                format!(
+                    "its access token ended {} and there is no refresh token",
+                    relative(ends, now)
+                ),
+                again(),
+            );
         } else if ends <= soon {
-            say("login_ends", false, format!("it ends {}: there is no refresh token", relative(ends, now)), again());
+            say(
+                "login_ends",
+                false,
+                format!("it ends {}: there is no refresh token", relative(ends, now)),
+                again(),
+            );
         }
     }
-    let refresh = row.and_then(|row| row.oauth.as_ref()).map(|oauth| &oauth.refresh).filter(|_| index.refreshable);
+    let refresh = row
+        .and_then(|row| row.oauth.as_ref())
+        .map(|oauth| &oauth.refresh)
+        .filter(|_| index.refreshable);
     if let Some(days) = refresh.and_then(|refresh| refresh.absolute_days) {
         let since = index.logged_in_at.unwrap_or(index.created_at);
-        let ends = since.saturating_add(SignedDuration::from_secs(i64::from(days) * DAY)).unwrap_or(Timestamp::MAX);
+        let ends = since
+            .saturating_add(SignedDuration::from_secs(i64::from(days) * DAY))
+            .unwrap_or(Timestamp::MAX);
         if ends <= soon {
-            say("login_absolute", false, format!("the provider ends it {} however much it is used", relative(ends, now)), again());
+            say(
+                "login_absolute",
+                false,
+                format!(
+                    "the provider ends it {} however much it is used",
+                    relative(ends, now)
+                ),
+                again(),
+            );
         }
     }
     let idle = refresh.and_then(|refresh| refresh.idle_days);
     if let Some(days) = idle {
         let used = index.refreshed_at.unwrap_or(index.changed_at);
-        let ends = used.saturating_add(SignedDuration::from_secs(i64::from(days) * DAY)).unwrap_or(Timestamp::MAX);
+        let ends = used
+            .saturating_add(SignedDuration::from_secs(i64::from(days) * DAY))
+            .unwrap_or(Timestamp::MAX);
         if ends <= now {
-            say("login_idle", false, format!("it was not used for {days} days, so the provider may have ended it"), again());
+            say(
+                "login_idle",
+                false,
+                format!("it was not used for {days} days, so the provider may have ended it"),
+                again(),
+            );
         } else if ends <= soon {
             let hint = Some(format!("run `authctl refresh {name}`"));
-            say("login_idle", false, format!("the provider ends it {} unless it is used", relative(ends, now)), hint);
+            say(
+                "login_idle",
+                false,
+                format!(
+                    "the provider ends it {} unless it is used",
+                    relative(ends, now)
+                ),
+                hint,
+            );
         }
     }
 }
@@ -120,9 +203,19 @@ fn login(index: &Index, row: Option<&Row>, soon: Timestamp, now: Timestamp, say:
 fn key(index: &Index, row: Option<&Row>, soon: Timestamp, now: Timestamp, say: &mut Say<'_>) {
     if let Some(ends) = index.expires {
         if ends < day(now) {
-            say("key_over", false, format!("the key ended on {ends}"), Some(renew(index, row)));
+            say(
+                "key_over",
+                false,
+                format!("the key ended on {ends}"),
+                Some(renew(index, row)),
+            );
         } else if ends <= day(soon) {
-            say("key_ends", false, format!("the key ends on {ends}"), Some(renew(index, row)));
+            say(
+                "key_ends",
+                false,
+                format!("the key ends on {ends}"),
+                Some(renew(index, row)),
+            );
         }
     }
 }
@@ -130,7 +223,9 @@ fn key(index: &Index, row: Option<&Row>, soon: Timestamp, now: Timestamp, say: &
 /// How a person replaces a key.
 pub(super) fn renew(index: &Index, row: Option<&Row>) -> String {
     let page = row.and_then(|row| row.key.as_ref()?.page.as_ref());
-    let place = page.map(|page| format!("make a new one at {page}, then ")).unwrap_or_default();
+    let place = page
+        .map(|page| format!("make a new one at {page}, then "))
+        .unwrap_or_default();
     format!("{place}run `authctl key add {} --replace`", index.name)
 }
 
@@ -144,18 +239,37 @@ mod tests {
     }
 
     fn index(kind: Kind) -> Index {
-        let secret = SecretPart::Login { refresh_token: None, access: None };
+        let secret = SecretPart::Login {
+            refresh_token: None,
+            access: None,
+        };
         let record = Record::new("acme".parse().unwrap(), Bound::default(), secret).unwrap();
-        Index { state: State::Active, refreshable: true, ..Index::adding(&record, kind, StoreKind::Vault, at(0)) }
+        Index {
+            state: State::Active,
+            refreshable: true,
+            ..Index::adding(&record, kind, StoreKind::Vault, at(0))
+        }
     }
 
     fn codes(index: &Index, row: Option<&Row>, day: i64) -> Vec<String> {
-        judge(index, row, &Policy::default(), SignedDuration::from_secs(7 * DAY), at(day)).into_iter().map(|finding| finding.code).collect()
+        judge(
+            index,
+            row,
+            &Policy::default(),
+            SignedDuration::from_secs(7 * DAY),
+            at(day),
+        )
+        .into_iter()
+        .map(|finding| finding.code)
+        .collect()
     }
 
     #[test]
     fn a_key_ends_and_falls_due_on_its_day() {
-        let key = |expires: &str| Index { expires: expires.parse().ok(), ..index(Kind::Key) };
+        let key = |expires: &str| Index {
+            expires: expires.parse().ok(),
+            ..index(Kind::Key)
+        };
         let day_of = |days| day(at(days)).to_string();
         assert!(codes(&key(&day_of(8)), None, 0).is_empty());
         assert_eq!(codes(&key(&day_of(7)), None, 0), ["key_ends"]);
@@ -165,8 +279,15 @@ mod tests {
 
     #[test]
     fn a_login_ends_with_its_token_or_by_idleness() {
-        let login = |refreshable, ends| Index { refreshable, access_expires_at: Some(at(ends)), ..index(Kind::Login) };
-        assert!(codes(&login(true, 0), None, 5).is_empty(), "it is refreshed when it is wanted");
+        let login = |refreshable, ends| Index {
+            refreshable,
+            access_expires_at: Some(at(ends)),
+            ..index(Kind::Login)
+        };
+        assert!(
+            codes(&login(true, 0), None, 5).is_empty(),
+            "it is refreshed when it is wanted"
+        );
         assert_eq!(codes(&login(false, 5), None, 0), ["login_ends"]);
         assert_eq!(codes(&login(false, 5), None, 5), ["login_over"]);
         let row: Row = toml::from_str(
@@ -177,21 +298,65 @@ mod tests {
         assert!(codes(&login(true, 0), Some(&row), 22).is_empty());
         assert_eq!(codes(&login(true, 0), Some(&row), 23), ["login_idle"]);
         assert_eq!(codes(&login(true, 0), Some(&row), 31), ["login_idle"]);
-        let used = Index { refreshed_at: Some(at(20)), ..login(true, 0) };
+        let used = Index {
+            refreshed_at: Some(at(20)),
+            ..login(true, 0)
+        };
         assert!(codes(&used, Some(&row), 30).is_empty());
         let mut row = row;
         row.oauth.as_mut().unwrap().refresh.absolute_days = Some(40);
         assert_eq!(codes(&used, Some(&row), 34), ["login_absolute"]);
-        let again = Index { logged_in_at: Some(at(30)), ..used };
-        assert!(codes(&again, Some(&row), 34).is_empty(), "a new login begins anew");
+        let again = Index {
+            logged_in_at: Some(at(30)),
+            ..used
+        };
+        assert!(
+            codes(&again, Some(&row), 34).is_empty(),
+            "a new login begins anew"
+        );
     }
 
     #[test]
     fn what_went_wrong_last_is_told() {
-        let error = |code: &str| Some(LastError { at: at(0), code: code.into(), reason: "503".into() });
-        assert_eq!(codes(&Index { last_error: error("unreachable"), ..index(Kind::Login) }, None, 1), ["refresh_unreachable"]);
-        assert_eq!(codes(&Index { state: State::Renaming, ..index(Kind::Login) }, None, 1), ["interrupted"]);
-        assert!(life(&Index { state: State::Renaming, ..index(Kind::Login) }, at(1)).contains("renaming"));
+        let error = |code: &str| {
+            Some(LastError {
+                at: at(0),
+                code: code.into(),
+                reason: "503".into(),
+            })
+        };
+        assert_eq!(
+            codes(
+                &Index {
+                    last_error: error("unreachable"),
+                    ..index(Kind::Login)
+                },
+                None,
+                1
+            ),
+            ["refresh_unreachable"]
+        );
+        assert_eq!(
+            codes(
+                &Index {
+                    state: State::Renaming,
+                    ..index(Kind::Login)
+                },
+                None,
+                1
+            ),
+            ["interrupted"]
+        );
+        assert!(
+            life(
+                &Index {
+                    state: State::Renaming,
+                    ..index(Kind::Login)
+                },
+                at(1)
+            )
+            .contains("renaming")
+        );
         assert_eq!(life(&index(Kind::Key), at(3)), "3 days old");
     }
 }

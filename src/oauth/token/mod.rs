@@ -38,12 +38,18 @@ impl Grant {
 
     /// RFC 6749 section 6.
     pub fn refresh(token: &Secret) -> Self {
-        Self(vec![("grant_type", Secret::new("refresh_token")), ("refresh_token", token.clone())])
+        Self(vec![
+            ("grant_type", Secret::new("refresh_token")),
+            ("refresh_token", token.clone()),
+        ])
     }
 
     /// RFC 7009 section 2.1, which shares the client authentication.
     pub(super) fn revocation(token: &Secret, hint: &str) -> Self {
-        Self(vec![("token", token.clone()), ("token_type_hint", Secret::new(hint))])
+        Self(vec![
+            ("token", token.clone()),
+            ("token_type_hint", Secret::new(hint)),
+        ])
     }
 
     /// A further parameter, when there is one.
@@ -115,7 +121,11 @@ pub struct Dialect {
 impl Dialect {
     /// As the row says.
     pub fn of(spec: &OAuthSpec) -> Self {
-        Self { body: spec.token_body, reply_at: spec.reply_at.clone(), token_types: spec.token_types.clone() }
+        Self {
+            body: spec.token_body,
+            reply_at: spec.reply_at.clone(),
+            token_types: spec.token_types.clone(),
+        }
     }
 }
 
@@ -139,7 +149,13 @@ pub async fn request(
             "application/json"
         }
     };
-    let request = Request { url: endpoint.clone(), method: None, body: Some((kind, body)), headers, timeout };
+    let request = Request {
+        url: endpoint.clone(),
+        method: None,
+        body: Some((kind, body)),
+        headers,
+        timeout,
+    };
     match network.send(request).await {
         Ok(reply) => reply::read(&reply, dialect).map_err(|error| scrub(error, client, grant)),
         Err(TransportError::NotSent(reason)) => Err(TokenError::NotSent(reason)),
@@ -151,9 +167,23 @@ pub async fn request(
 fn scrub(error: TokenError, client: &Client, grant: &Grant) -> TokenError {
     /// Anything shorter is no secret, and would take words apart.
     const SHORTEST: usize = 6;
-    let public = ["grant_type", "redirect_uri", "scope", "resource", "token_type_hint"];
-    let sent = grant.0.iter().filter(|(name, _)| !public.contains(name)).map(|(_, value)| value).chain(client.secret.as_ref());
-    let secrets: Vec<&str> = sent.map(Secret::expose).filter(|value| value.len() >= SHORTEST).collect();
+    let public = [
+        "grant_type",
+        "redirect_uri",
+        "scope",
+        "resource",
+        "token_type_hint",
+    ];
+    let sent = grant
+        .0
+        .iter()
+        .filter(|(name, _)| !public.contains(name))
+        .map(|(_, value)| value)
+        .chain(client.secret.as_ref());
+    let secrets: Vec<&str> = sent
+        .map(Secret::expose)
+        .filter(|value| value.len() >= SHORTEST)
+        .collect();
     let clean = |text: String| {
         secrets.iter().fold(text, |text, secret| {
             let encoded: String = byte_serialize(secret.as_bytes()).collect();
@@ -161,8 +191,19 @@ fn scrub(error: TokenError, client: &Client, grant: &Grant) -> TokenError {
         })
     };
     match error {
-        TokenError::Denied { code, description } => TokenError::Denied { code: clean(code), description: description.map(clean) },
-        TokenError::Busy { status, code, retry_after } => TokenError::Busy { status, code: code.map(clean), retry_after },
+        TokenError::Denied { code, description } => TokenError::Denied {
+            code: clean(code),
+            description: description.map(clean),
+        },
+        TokenError::Busy {
+            status,
+            code,
+            retry_after,
+        } => TokenError::Busy {
+            status,
+            code: code.map(clean),
+            retry_after,
+        },
         other => other,
     }
 }
@@ -170,8 +211,9 @@ fn scrub(error: TokenError, client: &Client, grant: &Grant) -> TokenError {
 /// The same parameters as a JSON object, for the server that takes nothing else.
 fn as_json(form: &Secret) -> Secret {
     let pairs = url::form_urlencoded::parse(form.expose().as_bytes());
-    let object: serde_json::Map<String, serde_json::Value> =
-        pairs.map(|(name, value)| (name.into_owned(), value.into_owned().into())).collect();
+    let object: serde_json::Map<String, serde_json::Value> = pairs
+        .map(|(name, value)| (name.into_owned(), value.into_owned().into()))
+        .collect();
     Secret::new(serde_json::Value::Object(object).to_string())
 }
 
@@ -187,11 +229,18 @@ pub(super) fn encode(client: &Client, grant: &Grant) -> (Secret, Vec<Header>) {
             // RFC 6749 section 2.3.1: id and secret are form-encoded before they become user and password.
             let encoded = |text: &str| byte_serialize(text.as_bytes()).collect::<String>();
             let pair = format!("{}:{}", encoded(&client.id), encoded(secret.expose()));
-            let value = format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(pair));
-            headers.push(Header { name: "Authorization".into(), value: Secret::new(value) });
+            let value = format!(
+                "Basic {}",
+                base64::engine::general_purpose::STANDARD.encode(pair)
+            );
+            headers.push(Header {
+                name: "Authorization".into(),
+                value: Secret::new(value),
+            });
         }
         (ClientAuth::Post, Some(secret)) => {
-            form.append_pair("client_id", &client.id).append_pair("client_secret", secret.expose());
+            form.append_pair("client_id", &client.id)
+                .append_pair("client_secret", secret.expose());
         }
         // A public client names itself, section 3.2.1.
         (_, None) | (ClientAuth::None, _) => {
@@ -207,37 +256,76 @@ mod tests {
 
     #[test]
     fn what_a_server_quotes_is_taken_out() {
-        let client = Client { id: "id".into(), auth: ClientAuth::Post, secret: Some(Secret::new("client+secret")) };
+        let client = Client {
+            id: "id".into(),
+            auth: ClientAuth::Post,
+            secret: Some(Secret::new("client+secret")),
+        };
         let text = "refresh token planted-token is over, client%2Bsecret or client+secret was sent";
-        let error = TokenError::Denied { code: "invalid_grant".into(), description: Some(text.into()) };
-        let shown = scrub(error, &client, &Grant::refresh(&Secret::new("planted-token"))).to_string();
-        assert_eq!(shown, "the server refused with invalid_grant: refresh token … is over, … or … was sent");
+        let error = TokenError::Denied {
+            code: "invalid_grant".into(),
+            description: Some(text.into()),
+        };
+        let shown = scrub(
+            error,
+            &client,
+            &Grant::refresh(&Secret::new("planted-token")),
+        )
+        .to_string();
+        assert_eq!(
+            shown,
+            "the server refused with invalid_grant: refresh token … is over, … or … was sent"
+        );
     }
 
     #[test]
     fn a_body_may_be_json() {
-        let client = Client { id: "id&".into(), auth: ClientAuth::None, secret: None };
+        let client = Client {
+            id: "id&".into(),
+            auth: ClientAuth::None,
+            secret: None,
+        };
         let (form, _) = encode(&client, &Grant::refresh(&Secret::new("r\"+ 1")));
         let json: serde_json::Value = serde_json::from_str(as_json(&form).expose()).unwrap();
-        assert_eq!(json, serde_json::json!({"grant_type": "refresh_token", "refresh_token": "r\"+ 1", "client_id": "id&"}));
+        assert_eq!(
+            json,
+            serde_json::json!({"grant_type": "refresh_token", "refresh_token": "r\"+ 1", "client_id": "id&"})
+        );
     }
 
     #[test]
     fn client_authentication_is_one_way_at_a_time() {
-        let client = |auth, secret: Option<&str>| Client { id: "my:id".into(), auth, secret: secret.map(Secret::new) };
+        let client = |auth, secret: Option<&str>| Client {
+            id: "my:id".into(),
+            auth,
+            secret: secret.map(Secret::new),
+        };
         let sent = |client: Client| {
             let (body, headers) = encode(&client, &Grant::refresh(&Secret::new("r")));
-            (body.expose().to_owned(), headers.first().map(|header| header.value.expose().to_owned()))
+            (
+                body.expose().to_owned(),
+                headers
+                    .first()
+                    .map(|header| header.value.expose().to_owned()),
+            )
         };
         let (body, header) = sent(client(ClientAuth::Basic, Some("with/odd+chars%&=")));
         assert_eq!(body, "grant_type=refresh_token&refresh_token=r");
-        let expected = base64::engine::general_purpose::STANDARD.encode("my%3Aid:with%2Fodd%2Bchars%25%26%3D");
+        let expected =
+            base64::engine::general_purpose::STANDARD.encode("my%3Aid:with%2Fodd%2Bchars%25%26%3D");
         assert_eq!(header.unwrap(), format!("Basic {expected}"));
         let (body, header) = sent(client(ClientAuth::Post, Some("s&")));
         assert!(body.ends_with("&client_id=my%3Aid&client_secret=s%26") && header.is_none());
-        for public in [client(ClientAuth::None, Some("s")), client(ClientAuth::Basic, None), client(ClientAuth::Post, None)] {
+        for public in [
+            client(ClientAuth::None, Some("s")),
+            client(ClientAuth::Basic, None),
+            client(ClientAuth::Post, None),
+        ] {
             let (body, header) = sent(public);
-            assert!(body.ends_with("&client_id=my%3Aid") && header.is_none(), "{body}");
+            assert!(
+                body.ends_with("&client_id=my%3Aid") && header.is_none(),
+                "{body}"
+            );
         }
     }
 }

@@ -41,22 +41,36 @@ impl Bus {
     /// It is somewhere else, nobody listens, or its queue is full, so that one would have to wait.
     pub(super) fn session() -> io::Result<Self> {
         let address = Address::session().map_err(io::Error::other)?;
-        let Transport::Unix(unix) = address.transport() else { return Err(ErrorKind::Unsupported.into()) };
+        let Transport::Unix(unix) = address.transport() else {
+            return Err(ErrorKind::Unsupported.into());
+        };
         let address = match unix.path() {
             UnixSocket::File(path) => SocketAddrUnix::new(path.as_os_str())?,
             UnixSocket::Abstract(name) => SocketAddrUnix::new_abstract_name(name.as_bytes())?,
             _ => return Err(ErrorKind::Unsupported.into()),
         };
-        let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK, None)?;
+        let socket = socket_with(
+            AddressFamily::UNIX,
+            SocketType::STREAM,
+            SocketFlags::CLOEXEC | SocketFlags::NONBLOCK,
+            None,
+        )?;
         connect(&socket, &address)?;
-        Ok(Self(Arc::new(Connected { stream: socket.into(), reader: Mutex::new(None) })))
+        Ok(Self(Arc::new(Connected {
+            stream: socket.into(),
+            reader: Mutex::new(None),
+        })))
     }
 
     /// Runs `work`, which waits for nothing but this connection, until it is done.
     ///
     /// # Errors
     /// The deadline passed.
-    pub(super) fn wait_for<T>(&self, deadline: Instant, work: impl Future<Output = T>) -> io::Result<T> {
+    pub(super) fn wait_for<T>(
+        &self,
+        deadline: Instant,
+        work: impl Future<Output = T>,
+    ) -> io::Result<T> {
         let mut work = pin!(work);
         let again = Arc::new(Again(AtomicBool::new(true)));
         let waker = Waker::from(Arc::clone(&again));
@@ -77,8 +91,14 @@ impl Bus {
     fn wait(&self, deadline: Instant) -> io::Result<()> {
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
-            let left = Timespec { tv_sec: i64::try_from(left.as_secs()).unwrap_or(i64::MAX), tv_nsec: left.subsec_nanos().into() };
-            match poll(&mut [PollFd::new(&self.0.stream, PollFlags::IN)], Some(&left)) {
+            let left = Timespec {
+                tv_sec: i64::try_from(left.as_secs()).unwrap_or(i64::MAX),
+                tv_nsec: left.subsec_nanos().into(),
+            };
+            match poll(
+                &mut [PollFd::new(&self.0.stream, PollFlags::IN)],
+                Some(&left),
+            ) {
                 Ok(0) => return Err(ErrorKind::TimedOut.into()),
                 Ok(_) => return Ok(()),
                 Err(Errno::INTR) => {}
@@ -142,7 +162,11 @@ impl ReadHalf for Incoming {
 #[async_trait]
 impl WriteHalf for Bus {
     /// What does not fit is an error: a question is a few hundred bytes.
-    async fn sendmsg(&mut self, buffer: &[u8], _descriptors: &[BorrowedFd<'_>]) -> io::Result<usize> {
+    async fn sendmsg(
+        &mut self,
+        buffer: &[u8],
+        _descriptors: &[BorrowedFd<'_>],
+    ) -> io::Result<usize> {
         (&self.0.stream).write(buffer)
     }
 

@@ -34,7 +34,10 @@ pub(super) fn read(service: &str, user: &str, deadline: Instant) -> Option<Secre
 fn find(service: &str, user: &str, deadline: Instant) -> zbus::Result<Option<Secret>> {
     let bus = Bus::session()?;
     bus.wait_for(deadline, async {
-        let connection = Builder::socket(bus.clone()).internal_executor(false).build().await?;
+        let connection = Builder::socket(bus.clone())
+            .internal_executor(false)
+            .build()
+            .await?;
         let executor = connection.executor().clone();
         tokio::select! {
             found = ask(&connection, service, user) => found,
@@ -48,12 +51,40 @@ async fn ask(bus: &Connection, service: &str, user: &str) -> zbus::Result<Option
     // that may turn out not to be needed: gnome-keyring 42 may abort when a session is the first thing it is asked for, or
     // when it is asked for one while it still looks at the first question.
     let attributes = HashMap::from([("service", service), ("username", user)]);
-    let found = bus.call_method(Some(DESTINATION), PATH, Some(SERVICE), "SearchItems", &(attributes,)).await?;
-    let (unlocked, locked): (Vec<OwnedObjectPath>, Vec<OwnedObjectPath>) = found.body().deserialize()?;
-    let ([item], []) = (unlocked.as_slice(), locked.as_slice()) else { return Ok(None) };
-    let opened = bus.call_method(Some(DESTINATION), PATH, Some(SERVICE), "OpenSession", &("plain", Value::from(""))).await?;
+    let found = bus
+        .call_method(
+            Some(DESTINATION),
+            PATH,
+            Some(SERVICE),
+            "SearchItems",
+            &(attributes,),
+        )
+        .await?;
+    let (unlocked, locked): (Vec<OwnedObjectPath>, Vec<OwnedObjectPath>) =
+        found.body().deserialize()?;
+    let ([item], []) = (unlocked.as_slice(), locked.as_slice()) else {
+        return Ok(None);
+    };
+    let opened = bus
+        .call_method(
+            Some(DESTINATION),
+            PATH,
+            Some(SERVICE),
+            "OpenSession",
+            &("plain", Value::from("")),
+        )
+        .await?;
     let (_, session): (OwnedValue, OwnedObjectPath) = opened.body().deserialize()?;
-    let secret = bus.call_method(Some(DESTINATION), item, Some(ITEM), "GetSecret", &(session,)).await?;
-    let ((_, _, value, _),): ((OwnedObjectPath, Vec<u8>, Vec<u8>, String),) = secret.body().deserialize()?;
+    let secret = bus
+        .call_method(
+            Some(DESTINATION),
+            item,
+            Some(ITEM),
+            "GetSecret",
+            &(session,),
+        )
+        .await?;
+    let ((_, _, value, _),): ((OwnedObjectPath, Vec<u8>, Vec<u8>, String),) =
+        secret.body().deserialize()?;
     Ok(String::from_utf8(value).ok().map(Secret::new))
 }

@@ -31,26 +31,41 @@ pub(super) fn wrap(identity: &x25519::Identity, protection: &Protection) -> Resu
         Protection::Passphrase(passphrase) => {
             let mut recipient = scrypt::Recipient::new(SecretString::from(passphrase.expose()));
             recipient.set_work_factor(COST);
-            age::encrypt(&recipient, raw.expose().as_bytes())
-                .map_err(|_| Error::Refused { store: STORE, reason: "the identity cannot be wrapped".into() })
+            age::encrypt(&recipient, raw.expose().as_bytes()).map_err(|_| Error::Refused {
+                store: STORE,
+                reason: "the identity cannot be wrapped".into(),
+            })
         }
     }
 }
 
 /// Whether there is something that a passphrase could open: nobody is asked for one in vain.
 pub(super) fn check_wrapped(path: &Path, bytes: &[u8]) -> Result<(), Error> {
-    if bytes.starts_with(b"age-encryption.org/v1\n") { Ok(()) } else { Err(damaged(path)) }
+    if bytes.starts_with(b"age-encryption.org/v1\n") {
+        Ok(())
+    } else {
+        Err(damaged(path))
+    }
 }
 
 /// Reverses [`wrap`] with a passphrase.
-pub(super) fn unwrap(path: &Path, bytes: &[u8], passphrase: &Secret) -> Result<x25519::Identity, Error> {
+pub(super) fn unwrap(
+    path: &Path,
+    bytes: &[u8],
+    passphrase: &Secret,
+) -> Result<x25519::Identity, Error> {
     let mut key = scrypt::Identity::new(SecretString::from(passphrase.expose()));
     key.set_max_work_factor(MAX_COST);
     match decrypt(&key, bytes) {
         Ok(plain) => parse(&plain).ok_or_else(|| damaged(path)),
-        Err(age::DecryptError::DecryptionFailed | age::DecryptError::NoMatchingKeys | age::DecryptError::KeyDecryptionFailed) => {
-            Err(Error::Locked { store: STORE, reason: Some("the passphrase is wrong".into()) })
-        }
+        Err(
+            age::DecryptError::DecryptionFailed
+            | age::DecryptError::NoMatchingKeys
+            | age::DecryptError::KeyDecryptionFailed,
+        ) => Err(Error::Locked {
+            store: STORE,
+            reason: Some("the passphrase is wrong".into()),
+        }),
         Err(_) => Err(damaged(path)),
     }
 }
@@ -58,14 +73,20 @@ pub(super) fn unwrap(path: &Path, bytes: &[u8], passphrase: &Secret) -> Result<x
 /// A raw identity that lies outside the vault.
 pub(super) fn outside(path: &Path) -> Result<x25519::Identity, Error> {
     let bytes = disk::read(path, Privacy::Private).map_err(|error| refused(STORE, &error))?;
-    let bytes = bytes.ok_or_else(|| Error::Unavailable { store: STORE, reason: format!("{} is missing", path.display()) })?;
+    let bytes = bytes.ok_or_else(|| Error::Unavailable {
+        store: STORE,
+        reason: format!("{} is missing", path.display()),
+    })?;
     parse(&bytes).ok_or_else(|| damaged(path))
 }
 
 /// A raw identity file: comments, and one line with the key.
 pub(in crate::store) fn parse(bytes: &[u8]) -> Option<x25519::Identity> {
     let text = std::str::from_utf8(bytes).ok()?;
-    let line = text.lines().map(str::trim).find(|line| !line.is_empty() && !line.starts_with('#'))?;
+    let line = text
+        .lines()
+        .map(str::trim)
+        .find(|line| !line.is_empty() && !line.starts_with('#'))?;
     x25519::Identity::from_str(line).ok()
 }
 
@@ -75,7 +96,10 @@ pub(super) fn exposed(identity: &x25519::Identity) -> Secret {
 }
 
 /// Opens an age file; what it holds is bounded like every file.
-pub(super) fn decrypt(key: &dyn age::Identity, sealed: &[u8]) -> Result<zeroize::Zeroizing<Vec<u8>>, age::DecryptError> {
+pub(super) fn decrypt(
+    key: &dyn age::Identity,
+    sealed: &[u8],
+) -> Result<zeroize::Zeroizing<Vec<u8>>, age::DecryptError> {
     let mut plain = zeroize::Zeroizing::new(Vec::new());
     let reader = age::Decryptor::new_buffered(sealed)?.decrypt(std::iter::once(key))?;
     reader.take(disk::MAX_FILE).read_to_end(&mut plain)?;
@@ -83,5 +107,8 @@ pub(super) fn decrypt(key: &dyn age::Identity, sealed: &[u8]) -> Result<zeroize:
 }
 
 fn damaged(path: &Path) -> Error {
-    Error::Damaged { store: STORE, reason: format!("{} is damaged, restore it from a backup", path.display()) }
+    Error::Damaged {
+        store: STORE,
+        reason: format!("{} is damaged, restore it from a backup", path.display()),
+    }
 }

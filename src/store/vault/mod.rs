@@ -31,19 +31,37 @@ pub struct Vault {
 }
 
 impl Vault {
-    pub(super) fn new(folder: PathBuf, outside_identity: Option<PathBuf>, passphrase: Box<dyn Fn() -> Option<Secret>>) -> Self {
-        Self { folder, outside_identity, passphrase, identity: OnceCell::new() }
+    pub(super) fn new(
+        folder: PathBuf,
+        outside_identity: Option<PathBuf>,
+        passphrase: Box<dyn Fn() -> Option<Secret>>,
+    ) -> Self {
+        Self {
+            folder,
+            outside_identity,
+            passphrase,
+            identity: OnceCell::new(),
+        }
     }
 
     /// Whether there is one, or what is left of one.
     pub fn exists(&self) -> bool {
-        let files = std::fs::read_dir(&self.folder).into_iter().flatten().flatten();
-        self.recipient_file().exists() || files.map(|entry| entry.path()).any(|path| path.extension().is_some_and(|kind| kind == "age"))
+        let files = std::fs::read_dir(&self.folder)
+            .into_iter()
+            .flatten()
+            .flatten();
+        self.recipient_file().exists()
+            || files
+                .map(|entry| entry.path())
+                .any(|path| path.extension().is_some_and(|kind| kind == "age"))
     }
 
     /// Whether its identity lies raw beside the records.
     pub fn is_unattended(&self) -> bool {
-        disk::read(&self.identity_file(), Privacy::Private).ok().flatten().is_some_and(|bytes| bytes.starts_with(b"AGE-SECRET-KEY-"))
+        disk::read(&self.identity_file(), Privacy::Private)
+            .ok()
+            .flatten()
+            .is_some_and(|bytes| bytes.starts_with(b"AGE-SECRET-KEY-"))
     }
 
     /// Whether the kernel would keep an unlocked identity.
@@ -73,14 +91,21 @@ impl Vault {
     /// There is one already, or the disk refused.
     pub fn init(&self, protection: &Protection) -> Result<(), Error> {
         let lock = disk::Lock::acquire(&self.folder.join("lock"), Duration::from_secs(10));
-        let _lock = lock.map_err(|error| Error::Refused { store: STORE, reason: error.to_string() })?;
+        let _lock = lock.map_err(|error| Error::Refused {
+            store: STORE,
+            reason: error.to_string(),
+        })?;
         if self.exists() {
-            return Err(Error::Refused { store: STORE, reason: format!("there is a vault in {} already", self.folder.display()) });
+            return Err(Error::Refused {
+                store: STORE,
+                reason: format!("there is a vault in {} already", self.folder.display()),
+            });
         }
         let identity = x25519::Identity::generate();
         self.write_identity(&identity, protection)?;
         let recipient = format!("{}\n", identity.to_public());
-        disk::write(&self.recipient_file(), recipient.as_bytes()).map_err(|error| refused(STORE, &error))?;
+        disk::write(&self.recipient_file(), recipient.as_bytes())
+            .map_err(|error| refused(STORE, &error))?;
         let _ = self.identity.set(identity);
         Ok(())
     }
@@ -91,7 +116,12 @@ impl Vault {
     /// Wrong passphrase, nobody to ask for it, or the kernel refuses.
     pub fn unlock(&self, time: Duration) -> Result<(), Error> {
         let identity = self.open()?;
-        kernel::put(&self.kernel_name()?, &exposed(identity), time).map_err(|reason| Error::Unavailable { store: STORE, reason })
+        kernel::put(&self.kernel_name()?, &exposed(identity), time).map_err(|reason| {
+            Error::Unavailable {
+                store: STORE,
+                reason,
+            }
+        })
     }
 
     /// Forgets it there.
@@ -120,8 +150,16 @@ impl Vault {
         self.write_identity(identity, protection)
     }
 
-    fn write_identity(&self, identity: &x25519::Identity, protection: &Protection) -> Result<(), Error> {
-        disk::write(&self.identity_file(), &identity::wrap(identity, protection)?).map_err(|error| refused(STORE, &error))
+    fn write_identity(
+        &self,
+        identity: &x25519::Identity,
+        protection: &Protection,
+    ) -> Result<(), Error> {
+        disk::write(
+            &self.identity_file(),
+            &identity::wrap(identity, protection)?,
+        )
+        .map_err(|error| refused(STORE, &error))
     }
 
     /// Whether records can be read without asking anybody for a passphrase.
@@ -144,19 +182,32 @@ impl Vault {
 
     pub(super) fn read(&self, id: &Id) -> Result<Option<Secret>, Error> {
         let path = self.record_file(id);
-        let Some(sealed) = disk::read(&path, Privacy::Private).map_err(|error| refused(STORE, &error))? else {
+        let Some(sealed) =
+            disk::read(&path, Privacy::Private).map_err(|error| refused(STORE, &error))?
+        else {
             // An empty folder is no vault: its records may be on a disk that is not mounted.
             self.recipient()?;
             return Ok(None);
         };
-        let plain = decrypt(self.open()?, &sealed).ok().and_then(|plain| String::from_utf8(plain.to_vec()).ok());
-        let damaged = || Error::Damaged { store: STORE, reason: format!("{} is damaged or made for another vault", path.display()) };
-        plain.map(|plain| Some(Secret::new(plain))).ok_or_else(damaged)
+        let plain = decrypt(self.open()?, &sealed)
+            .ok()
+            .and_then(|plain| String::from_utf8(plain.to_vec()).ok());
+        let damaged = || Error::Damaged {
+            store: STORE,
+            reason: format!("{} is damaged or made for another vault", path.display()),
+        };
+        plain
+            .map(|plain| Some(Secret::new(plain)))
+            .ok_or_else(damaged)
     }
 
     pub(super) fn write(&self, id: &Id, text: &Secret) -> Result<(), Error> {
-        let sealed = age::encrypt(&self.recipient()?, text.expose().as_bytes())
-            .map_err(|_| Error::Refused { store: STORE, reason: "the record cannot be encrypted".into() })?;
+        let sealed = age::encrypt(&self.recipient()?, text.expose().as_bytes()).map_err(|_| {
+            Error::Refused {
+                store: STORE,
+                reason: "the record cannot be encrypted".into(),
+            }
+        })?;
         disk::write(&self.record_file(id), &sealed).map_err(|error| refused(STORE, &error))
     }
 
@@ -176,16 +227,23 @@ impl Vault {
 
     /// What `recipient` says; `None` when it is missing and can be made again from the identity.
     fn stored_recipient(&self) -> Result<Option<x25519::Recipient>, Error> {
-        let found = disk::read(&self.recipient_file(), Privacy::Private).map_err(|error| refused(STORE, &error))?;
+        let found = disk::read(&self.recipient_file(), Privacy::Private)
+            .map_err(|error| refused(STORE, &error))?;
         let Some(bytes) = found else {
             if self.exists() {
                 return Ok(None);
             }
-            return Err(Error::Unavailable { store: STORE, reason: format!("there is no vault in {}", self.folder.display()) });
+            return Err(Error::Unavailable {
+                store: STORE,
+                reason: format!("there is no vault in {}", self.folder.display()),
+            });
         };
         let text = String::from_utf8(bytes).unwrap_or_default();
         let recipient = x25519::Recipient::from_str(text.trim());
-        recipient.map(Some).map_err(|_| Error::Tampered { store: STORE, reason: format!("{} is damaged", self.recipient_file().display()) })
+        recipient.map(Some).map_err(|_| Error::Tampered {
+            store: STORE,
+            reason: format!("{} is damaged", self.recipient_file().display()),
+        })
     }
 
     fn kernel_name(&self) -> Result<String, Error> {
@@ -197,11 +255,16 @@ impl Vault {
         self.open_with(&*self.passphrase)
     }
 
-    fn open_with(&self, passphrase: &dyn Fn() -> Option<Secret>) -> Result<&x25519::Identity, Error> {
+    fn open_with(
+        &self,
+        passphrase: &dyn Fn() -> Option<Secret>,
+    ) -> Result<&x25519::Identity, Error> {
         if let Some(identity) = self.identity.get() {
             return Ok(identity);
         }
-        let recipient = self.stored_recipient()?.map(|recipient| recipient.to_string());
+        let recipient = self
+            .stored_recipient()?
+            .map(|recipient| recipient.to_string());
         let identity = match &self.outside_identity {
             Some(path) => identity::outside(path)?,
             None => self.inside_identity(recipient.as_deref(), passphrase)?,
@@ -210,30 +273,48 @@ impl Vault {
         match recipient {
             // Whoever edits `recipient` would read all that is saved from now on.
             Some(recipient) if recipient != own => {
-                return Err(Error::Tampered { store: STORE, reason: "its recipient does not belong to its identity".into() });
+                return Err(Error::Tampered {
+                    store: STORE,
+                    reason: "its recipient does not belong to its identity".into(),
+                });
             }
             Some(_) => {}
-            None => disk::write(&self.recipient_file(), format!("{own}\n").as_bytes()).map_err(|error| refused(STORE, &error))?,
+            None => disk::write(&self.recipient_file(), format!("{own}\n").as_bytes())
+                .map_err(|error| refused(STORE, &error))?,
         }
         Ok(self.identity.get_or_init(|| identity))
     }
 
-    fn inside_identity(&self, recipient: Option<&str>, passphrase: &dyn Fn() -> Option<Secret>) -> Result<x25519::Identity, Error> {
+    fn inside_identity(
+        &self,
+        recipient: Option<&str>,
+        passphrase: &dyn Fn() -> Option<Secret>,
+    ) -> Result<x25519::Identity, Error> {
         let path = self.identity_file();
         let bytes = disk::read(&path, Privacy::Private).map_err(|error| refused(STORE, &error))?;
         let Some(bytes) = bytes else {
-            let reason = format!("{} is missing; set AUTHCTL_VAULT_IDENTITY if it is kept elsewhere", path.display());
-            return Err(Error::Unavailable { store: STORE, reason });
+            let reason = format!(
+                "{} is missing; set AUTHCTL_VAULT_IDENTITY if it is kept elsewhere",
+                path.display()
+            );
+            return Err(Error::Unavailable {
+                store: STORE,
+                reason,
+            });
         };
         if let Some(identity) = parse(&bytes) {
             return Ok(identity);
         }
-        let kept = recipient.and_then(|recipient| kernel::get(&format!("authctl:vault:{recipient}")));
+        let kept =
+            recipient.and_then(|recipient| kernel::get(&format!("authctl:vault:{recipient}")));
         if let Some(identity) = kept.and_then(|text| parse(text.expose().as_bytes())) {
             return Ok(identity);
         }
         identity::check_wrapped(&path, &bytes)?;
-        let passphrase = passphrase().ok_or(Error::Locked { store: STORE, reason: None })?;
+        let passphrase = passphrase().ok_or(Error::Locked {
+            store: STORE,
+            reason: None,
+        })?;
         identity::unwrap(&path, &bytes, &passphrase)
     }
 }
@@ -246,7 +327,11 @@ mod tests {
 
     fn vault(home: &Path, passphrase: Option<&str>) -> Vault {
         let passphrase = passphrase.map(str::to_owned);
-        Vault::new(home.join("vault"), None, Box::new(move || passphrase.clone().map(Secret::new)))
+        Vault::new(
+            home.join("vault"),
+            None,
+            Box::new(move || passphrase.clone().map(Secret::new)),
+        )
     }
 
     fn text(secret: Result<Option<Secret>, Error>) -> String {
@@ -258,7 +343,10 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let id = Id::random().unwrap();
         let first = vault(home.path(), None);
-        assert!(matches!(first.read(&id), Err(Error::Unavailable { .. })), "no vault is not an empty one");
+        assert!(
+            matches!(first.read(&id), Err(Error::Unavailable { .. })),
+            "no vault is not an empty one"
+        );
         first.init(&Protection::None).unwrap();
         assert!(first.is_unattended());
         first.write(&id, &Secret::new("text")).unwrap();
@@ -266,18 +354,32 @@ mod tests {
         assert_eq!(text(second.read(&id)), "text");
         second.delete(&id).unwrap();
         assert!(second.read(&id).unwrap().is_none());
-        assert!(matches!(second.init(&Protection::None), Err(Error::Refused { .. })));
+        assert!(matches!(
+            second.init(&Protection::None),
+            Err(Error::Refused { .. })
+        ));
     }
 
     #[test]
     fn a_passphrase_vault_takes_without_it_and_gives_only_with_it() {
         let home = tempfile::tempdir().unwrap();
         let id = Id::random().unwrap();
-        vault(home.path(), None).init(&Protection::Passphrase(Secret::new("correct horse"))).unwrap();
+        vault(home.path(), None)
+            .init(&Protection::Passphrase(Secret::new("correct horse")))
+            .unwrap();
         let locked = vault(home.path(), None);
         locked.write(&id, &Secret::new("text")).unwrap();
-        assert!(matches!(locked.read(&id), Err(Error::Locked { reason: None, .. })));
-        assert!(matches!(vault(home.path(), Some("wrong")).read(&id), Err(Error::Locked { reason: Some(_), .. })));
+        assert!(matches!(
+            locked.read(&id),
+            Err(Error::Locked { reason: None, .. })
+        ));
+        assert!(matches!(
+            vault(home.path(), Some("wrong")).read(&id),
+            Err(Error::Locked {
+                reason: Some(_),
+                ..
+            })
+        ));
         let open = vault(home.path(), Some("correct horse"));
         assert_eq!(text(open.read(&id)), "text");
         open.protect(&Protection::None).unwrap();
@@ -292,7 +394,10 @@ mod tests {
         ours.init(&Protection::None).unwrap();
         ours.write(&id, &Secret::new("text")).unwrap();
         std::fs::remove_file(ours.recipient_file()).unwrap();
-        assert!(matches!(vault(home.path(), None).init(&Protection::None), Err(Error::Refused { .. })));
+        assert!(matches!(
+            vault(home.path(), None).init(&Protection::None),
+            Err(Error::Refused { .. })
+        ));
         assert_eq!(text(vault(home.path(), None).read(&id)), "text");
         assert!(ours.recipient_file().exists());
     }
@@ -306,7 +411,10 @@ mod tests {
         ours.write(&id, &Secret::new("text")).unwrap();
         let theirs = x25519::Identity::generate().to_public().to_string();
         disk::write(&ours.recipient_file(), theirs.as_bytes()).unwrap();
-        assert!(matches!(vault(home.path(), None).read(&id), Err(Error::Tampered { .. })));
+        assert!(matches!(
+            vault(home.path(), None).read(&id),
+            Err(Error::Tampered { .. })
+        ));
     }
 
     proptest! {
