@@ -1,11 +1,11 @@
 //! Every failure has a sentence, a hint and an exit code; this is the one place that decides which.
 
-use crate::acquire;
 use crate::config;
 use crate::credential::{Name, NameError, OriginError};
 use crate::disk;
 use crate::handover;
 use crate::http::TransportError;
+use crate::lifecycle;
 use crate::oauth::{AuthorizeError, ListenerError, MetadataError, TokenError};
 use crate::provider::{ProviderError, RenderError};
 use crate::rotation;
@@ -143,9 +143,9 @@ impl From<store::Error> for Failure {
     }
 }
 
-impl From<acquire::Error> for Failure {
-    fn from(error: acquire::Error) -> Self {
-        use acquire::Error;
+impl From<lifecycle::Error> for Failure {
+    fn from(error: lifecycle::Error) -> Self {
+        use lifecycle::Error;
         let message = error.to_string();
         let with = |code, hint: Option<String>| Self {
             code,
@@ -298,7 +298,7 @@ impl From<rotation::Error> for Failure {
                     name.provider()
                 ),
             ),
-            Error::Acquire(error) => error.into(),
+            Error::Lifecycle(error) => error.into(),
             Error::Provider(error) => error.into(),
             Error::Sealed(error) => error.into(),
             Error::Random(error) => error.into(),

@@ -5,7 +5,7 @@
 //! A module uses only what stands to its right in this table, never its own row; a test holds it.
 //!
 //! ```text
-//! commands | app | failure | rotation | acquire | oauth store sealed handover audit schedule output ui | http | provider | config | credential | disk process signals secret
+//! commands | app | failure | rotation | lifecycle | oauth store sealed handover audit schedule output ui | http | provider | config | credential | disk process signals secret
 //! ```
 //!
 //! - `commands`: one command, one file: arguments (their comments are the help) and run. Only here things come together.
@@ -13,7 +13,7 @@
 //! - `failure`: the sentence, the hint and the exit code of everything that can go wrong.
 //! - `rotation`: replacing keys without losing one: `plan` says what is due, `engine` and `roll` have the steps, `remote` and
 //!   `program` ask the provider or the user's program.
-//! - `acquire`: the protocol. `look` reads, `decide` decides (pure, takes `now`), `get` goes from a name to a token,
+//! - `lifecycle`: the protocol. `look` reads, `decide` decides (pure, takes `now`), `get` goes from a name to a token,
 //!   `refresh` is its part under the lock, `save` is the only way in which a record changes.
 //! - `oauth`: the exchanges with authorization servers, in two halves where a person is between them; never prints.
 //! - `store`: keychain and vault behind one `match`. `sealed`: the encrypted file beside each item. `handover`: headers
@@ -24,7 +24,7 @@
 //!
 //! # The walk
 //!
-//! `authctl token github`: `main` → `commands::run` → `commands::token` → `acquire::parts` → `look` (index, store,
+//! `authctl token github`: `main` → `commands::run` → `commands::token` → `lifecycle::parts` → `look` (index, store,
 //! sealed file) → `decide::first_step`. A good cached token ends it there: no lock, no network, no write. Else the lock,
 //! everything read again, `refresh` → `oauth::request` → `save`. `authctl login`: `commands::login` finds the row and the
 //! client, `oauth::begin` makes the URL, `Listener` waits, `finish` redeems the code under the lock and saves.
@@ -39,7 +39,6 @@
     )
 )]
 
-mod acquire;
 mod app;
 mod audit;
 mod commands;
@@ -49,6 +48,7 @@ mod disk;
 mod failure;
 mod handover;
 mod http;
+mod lifecycle;
 mod oauth;
 mod output;
 mod process;

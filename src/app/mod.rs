@@ -2,12 +2,12 @@
 
 mod choose;
 
-use crate::acquire::Keeper;
 use crate::config::{Config, Paths};
 use crate::credential::StoreKind;
 use crate::disk;
 use crate::failure::{Code, Failure};
 use crate::http::Network;
+use crate::lifecycle::Keeper;
 use crate::output::Output;
 use crate::provider::Catalogue;
 use crate::rotation::Policy;

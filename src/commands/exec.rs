@@ -1,8 +1,8 @@
 use super::{args, child, warn_all};
-use crate::acquire::{Handed, Wanted, parts};
 use crate::app::App;
 use crate::credential::Name;
 use crate::failure::{Code, Failure};
+use crate::lifecycle::{Handed, Wanted, parts};
 use crate::provider::check_variable;
 use crate::secret::Secret;
 use std::collections::BTreeMap;

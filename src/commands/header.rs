@@ -1,9 +1,9 @@
 use super::{args, documents, warn_all};
-use crate::acquire::{Wanted, parts};
 use crate::app::App;
 use crate::credential::{Name, Origin, plain_url};
 use crate::failure::{Code, Failure};
 use crate::handover::{OPTION, curl_config, hand_over, refusal};
+use crate::lifecycle::{Wanted, parts};
 use crate::output::Output;
 use crate::provider::Header;
 use std::time::Duration;

@@ -1,9 +1,9 @@
 use super::words::relative;
 use super::{answer, complete, documents, warn_all};
-use crate::acquire::{Error, Revocation, remove, settle};
 use crate::app::App;
 use crate::credential::{Index, Kind, Name, State, StoreKind};
 use crate::failure::{Code, Failure};
+use crate::lifecycle::{Error, Revocation, remove, settle};
 use jiff::Timestamp;
 
 /// Log out: revoke at the provider, then delete here

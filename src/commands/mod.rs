@@ -29,10 +29,10 @@ mod token;
 mod vault;
 mod words;
 
-use crate::acquire::Handed;
 use crate::app::App;
 use crate::credential::{Bound, Entries, Index, Name};
 use crate::failure::{Code, Failure};
+use crate::lifecycle::Handed;
 use crate::output::Output;
 use crate::provider::{Header, render};
 use crate::ui::{Ui, speaks_to_a_terminal};
@@ -174,7 +174,7 @@ fn entries(app: &App, names: &[Name]) -> Result<Entries, Failure> {
     if names.is_empty() {
         return Ok(Index::sorted_out(&folder));
     }
-    let missing = |name: &Name| crate::acquire::Error::NotFound(name.clone());
+    let missing = |name: &Name| crate::lifecycle::Error::NotFound(name.clone());
     let names: BTreeSet<&Name> = names.iter().collect();
     let read = |name| Ok(Index::read(&folder, name)?.ok_or_else(|| missing(name))?);
     Ok(Entries {

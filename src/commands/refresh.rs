@@ -1,9 +1,9 @@
 use super::words::relative;
 use super::{answer, documents, warn_all};
-use crate::acquire::{Wanted, token};
 use crate::app::App;
 use crate::credential::Name;
 use crate::failure::Failure;
+use crate::lifecycle::{Wanted, token};
 use jiff::Timestamp;
 
 /// Refresh a login now

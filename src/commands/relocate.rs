@@ -2,11 +2,11 @@
 
 use super::registration::{Registration, stored_secret};
 use super::{answer, complete, documents, warn_all};
-use crate::acquire::{relocate, rename as rename_credential, settle};
 use crate::app::App;
 use crate::config::Client;
 use crate::credential::{Index, Kind, Name, State, StoreKind};
 use crate::failure::{Code, Failure};
+use crate::lifecycle::{relocate, rename as rename_credential, settle};
 
 /// Keep a credential in another store
 ///
@@ -212,5 +212,5 @@ fn tell_managed(app: &App, old: &Name, new: &Name) {
 /// Asked before any lock, so that a wrong name leaves no lock file behind.
 fn existing(app: &App, name: &Name) -> Result<Index, Failure> {
     let index = Index::read(&app.paths.credentials(), name)?;
-    index.ok_or_else(|| crate::acquire::Error::NotFound(name.clone()).into())
+    index.ok_or_else(|| crate::lifecycle::Error::NotFound(name.clone()).into())
 }

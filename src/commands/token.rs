@@ -1,8 +1,8 @@
 use super::{answer, args, documents, warn_all};
-use crate::acquire::{Handed, Wanted, parts};
 use crate::app::App;
 use crate::credential::{Name, scope_words};
 use crate::failure::{Code, Failure};
+use crate::lifecycle::{Handed, Wanted, parts};
 use crate::secret::Secret;
 use std::time::Duration;
 

@@ -2,9 +2,9 @@
 
 use super::fill::{FillError, Values, text_at};
 use super::{signing, xml};
-use crate::acquire::Keeper;
 use crate::credential::{Bound, Parts};
 use crate::http::{Reply, Request, TransportError};
+use crate::lifecycle::Keeper;
 use crate::provider::{Call, Header, Method, Recipe, RenderError, Signing, Template, render};
 use crate::secret::Secret;
 use crate::signals;

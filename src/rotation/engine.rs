@@ -63,7 +63,7 @@ impl Engine<'_, '_> {
         }
         self.create()?;
         if signals::came() {
-            return Err(crate::acquire::Error::Interrupted.into());
+            return Err(crate::lifecycle::Error::Interrupted.into());
         }
         if !self.verify_pending(&mut report)? {
             let reason = "the provider made it, and knows it no more".into();

@@ -1,8 +1,8 @@
 //! Why a rotation did not come to its end. What was made is kept, whatever is said here.
 
 use super::api::CallError;
-use crate::acquire;
 use crate::credential::{Name, StoreKind};
+use crate::lifecycle;
 use crate::provider::ProviderError;
 use crate::sealed;
 use crate::secret::SealError;
@@ -97,7 +97,7 @@ pub enum Error {
     },
     /// The credential itself.
     #[error(transparent)]
-    Acquire(#[from] acquire::Error),
+    Lifecycle(#[from] lifecycle::Error),
     /// The row.
     #[error(transparent)]
     Provider(#[from] ProviderError),
@@ -124,14 +124,14 @@ impl Error {
             Self::ByHand { .. } => "by_hand",
             Self::NoRecipe { .. } => "no_recipe",
             Self::NotAgreed { .. } => "not_agreed",
-            Self::Acquire(_) | Self::Provider(_) | Self::Sealed(_) | Self::Random(_) => "failed",
+            Self::Lifecycle(_) | Self::Provider(_) | Self::Sealed(_) | Self::Random(_) => "failed",
         }
     }
 
     /// The store that could not say, where that is why.
     pub fn store(&self) -> Option<StoreKind> {
         match self {
-            Self::Acquire(acquire::Error::Store(error)) => Some(error.store()),
+            Self::Lifecycle(lifecycle::Error::Store(error)) => Some(error.store()),
             _ => None,
         }
     }

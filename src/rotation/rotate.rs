@@ -8,8 +8,8 @@ use super::program::Program;
 use super::remote::Remote;
 use super::run::Run;
 use super::{Error, Verdict};
-use crate::acquire::{self, Keeper, Wanted, parts, settle, token};
 use crate::credential::{Bound, Index, Kind, LastError, Made, Name, Parts, Slots};
+use crate::lifecycle::{self, Keeper, Wanted, parts, settle, token};
 use crate::provider::{Caller as Who, KeySpec, Recipe, RotationKind, Row};
 use jiff::{SignedDuration, Timestamp};
 
@@ -103,7 +103,7 @@ pub fn rotate(
                 Error::ByHand { .. }
                     | Error::TooSoon { .. }
                     | Error::NotAgreed { .. }
-                    | Error::Acquire(acquire::Error::Interrupted)
+                    | Error::Lifecycle(lifecycle::Error::Interrupted)
             );
             told.then(|| LastError {
                 at: Timestamp::now(),
@@ -198,8 +198,8 @@ fn hand_over(
 }
 
 fn entry(keeper: &Keeper<'_>, name: &Name) -> Result<Index, Error> {
-    let found = Index::read(&keeper.paths.credentials(), name).map_err(acquire::Error::from)?;
-    found.ok_or_else(|| acquire::Error::NotFound(name.clone()).into())
+    let found = Index::read(&keeper.paths.credentials(), name).map_err(lifecycle::Error::from)?;
+    found.ok_or_else(|| lifecycle::Error::NotFound(name.clone()).into())
 }
 
 fn refused(name: &Name, reason: &str) -> Error {
@@ -221,7 +221,7 @@ fn manager(keeper: &Keeper<'_>, index: &Index, options: &Options) -> Result<Opti
         return Ok(None);
     };
     let handed = parts(keeper, name, &Wanted::default()).map_err(|error| match error {
-        acquire::Error::NotFound(_) => Error::Refused {
+        lifecycle::Error::NotFound(_) => Error::Refused {
             name: index.name.clone(),
             reason: format!("`{name}`, which is to ask for it, is not there"),
             hint: Some(format!(

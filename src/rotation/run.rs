@@ -1,9 +1,9 @@
 //! A credential in the middle of a rotation: its slots, and the one way in which they change.
 
 use super::Error;
-use crate::acquire::{Found, Keeper, current, save};
 use crate::credential::{Index, Name, Record, SecretPart, Slots};
 use crate::disk::{Lock, Reserved};
+use crate::lifecycle::{Found, Keeper, current, save};
 use crate::sealed::Sealed;
 use jiff::Timestamp;
 
@@ -39,7 +39,7 @@ impl<'a> Run<'a> {
             };
             index
                 .write(&keeper.paths.credentials())
-                .map_err(crate::acquire::Error::from)?;
+                .map_err(crate::lifecycle::Error::from)?;
         }
         Ok(Self {
             keeper,

@@ -9,7 +9,7 @@ const ROWS: [&[&str]; 12] = [
     &["app"],
     &["failure"],
     &["rotation"],
-    &["acquire"],
+    &["lifecycle"],
     &[
         "oauth", "store", "sealed", "handover", "audit", "schedule", "output", "ui",
     ],

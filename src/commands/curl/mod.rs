@@ -3,11 +3,11 @@
 mod allow;
 
 use super::{args, child, warn_all};
-use crate::acquire::{Wanted, parts};
 use crate::app::App;
 use crate::credential::{Name, plain_url};
 use crate::failure::{Code, Failure};
 use crate::handover::{curl_request, hand_to_child};
+use crate::lifecycle::{Wanted, parts};
 use crate::process::run_within;
 use crate::ui::speaks_to_a_terminal;
 use std::convert::Infallible;

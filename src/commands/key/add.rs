@@ -3,12 +3,12 @@ use super::from_env;
 use super::input::read_parts;
 use super::verify::verify;
 use super::{check_manager, recipe_of, replacing};
-use crate::acquire::{Error, Look, add, look, save, settle};
 use crate::app::{App, store_for};
 use crate::credential::{
     Bound, Index, Kind, Name, Origin, Record, SecretPart, Slots, State, StoreKind,
 };
 use crate::failure::{Code, Failure};
+use crate::lifecycle::{Error, Look, add, look, save, settle};
 use crate::provider::{KeySpec, Part, Template, render};
 use crate::sealed::Sealed;
 use crate::secret::Secret;
@@ -409,7 +409,7 @@ fn fresh(
     args: &AddArgs,
     lock: &crate::disk::Lock,
     secret: SecretPart,
-) -> Result<crate::acquire::Saved, Failure> {
+) -> Result<crate::lifecycle::Saved, Failure> {
     let keeper = app.keeper();
     let store = key.store;
     let record = Record::new(key.name.clone(), key.bound.clone(), secret)?;

@@ -1,10 +1,10 @@
 use super::super::{answer, complete, documents};
 use super::bundle::{Bundle, Bundled};
-use crate::acquire::{Wanted, parts};
 use crate::app::App;
 use crate::credential::{Index, Kind, Name};
 use crate::disk::{self, MAX_FILE};
 use crate::failure::{Code, Failure};
+use crate::lifecycle::{Wanted, parts};
 use crate::store::encrypt_for;
 use std::path::PathBuf;
 
@@ -47,7 +47,7 @@ pub(super) fn export(app: &App, args: &ExportArgs) -> Result<(), Failure> {
     let mut keys = Vec::new();
     for name in &names {
         let index = Index::read(&app.paths.credentials(), name)?
-            .ok_or_else(|| Failure::from(crate::acquire::Error::NotFound(name.clone())))?;
+            .ok_or_else(|| Failure::from(crate::lifecycle::Error::NotFound(name.clone())))?;
         if index.kind == Kind::Login {
             return Err(Failure::new(
                 Code::Usage,

@@ -16,10 +16,10 @@ pub(super) use verify::{Tried, try_key};
 
 use super::logout::take_away;
 use super::{answer, complete, documents};
-use crate::acquire::Found;
 use crate::app::App;
 use crate::credential::{Bound, Index, Kind, Name, Parts, Record, Slots};
 use crate::failure::{Code, Failure};
+use crate::lifecycle::Found;
 use crate::provider::RotationKind;
 use crate::secret::Secret;
 use jiff::Timestamp;
@@ -58,7 +58,7 @@ fn check_manager(app: &App, name: &Name, manager: &Name) -> Result<(), Failure> 
     let there = Index::read(&app.paths.credentials(), manager)?;
     there
         .map(drop)
-        .ok_or_else(|| crate::acquire::Error::NotFound(manager.clone()).into())
+        .ok_or_else(|| crate::lifecycle::Error::NotFound(manager.clone()).into())
 }
 
 /// Which of its provider's recipes rotates a key, where there are several.

@@ -1,9 +1,9 @@
 use super::super::{answer, args, complete, documents, warn_all};
 use super::check_manager;
-use crate::acquire::{current, save, settle};
 use crate::app::App;
 use crate::credential::{Bound, Kind, Name, SecretPart, Slots};
 use crate::failure::{Code, Failure};
+use crate::lifecycle::{current, save, settle};
 use crate::secret::Secret;
 
 /// Change how a key is rotated, without giving it again

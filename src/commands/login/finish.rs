@@ -2,13 +2,13 @@
 
 use super::super::warn_all;
 use super::{Attempt, is_mendable, refuse_key};
-use crate::acquire::{Error, Found, Keeper, Look, add, look, save, settle};
 use crate::app::App;
 use crate::credential::{
     AccessToken, Bound, ClientAuth, Index, Kind, Name, Record, SecretPart, trusted_url,
 };
 use crate::disk::Lock;
 use crate::failure::{Code, Failure};
+use crate::lifecycle::{Error, Found, Keeper, Look, add, look, save, settle};
 use crate::oauth::{
     self, Callback, Flow, Grant, Person, TokenError, TokenReply, subject_of, whoami,
 };

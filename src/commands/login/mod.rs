@@ -8,10 +8,10 @@ mod target;
 
 use super::registration::Registration;
 use super::{answer, args, documents, warn_all};
-use crate::acquire::{Error, Found, Look, look, settle};
 use crate::app::{App, store_for};
 use crate::credential::{Index, Kind, Origin, State, StoreKind, trusted_url};
 use crate::failure::{Code, Failure};
+use crate::lifecycle::{Error, Found, Look, look, settle};
 use crate::oauth::{Listener, begin};
 use crate::provider::OAuthSpec;
 use std::sync::Arc;

@@ -1,11 +1,11 @@
 //! Many logins of one name at once: one of them opens the browser, the others wait for what becomes of it.
 
 use super::LoginArgs;
-use crate::acquire::Found;
 use crate::app::App;
 use crate::credential::{Kind, Name, scope_words};
 use crate::disk::{Lock, LockError};
 use crate::failure::{Code, Failure};
+use crate::lifecycle::Found;
 use crate::signals::shield;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};

@@ -19,7 +19,7 @@ pub(super) fn take(
     no_browser: bool,
 ) -> Result<Report, Failure> {
     let index = Index::read(&app.paths.credentials(), name)?
-        .ok_or_else(|| crate::acquire::Error::NotFound(name.clone()))?;
+        .ok_or_else(|| crate::lifecycle::Error::NotFound(name.clone()))?;
     let row = app
         .catalogue
         .get(name.provider())?
