@@ -1,68 +1,69 @@
-//! The trail: one line of JSON for every change of a credential, every refresh and every failure of these. No secret, no
-//! line for a cached token (that path writes nothing), and never a reason for a command to fail.
+//! The audit log: one line of JSON for every change of a credential, every refresh, and every
+//! failure of these. It contains no secrets, has no line for a cached token (that path writes
+//! nothing), and never makes a command fail.
 
+use crate::code::Outcome;
 use crate::disk::{self, Privacy};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
-/// The trail is bounded: at this size, in bytes, it becomes the older half, and the older half goes.
+/// The size of the log in bytes at which it becomes the older half; the previous older half is
+/// deleted.
 const LIMIT: u64 = 256 * 1024;
 
-/// The longest detail kept, in characters: a line must be one small write.
+/// The longest detail, in characters: a line must be one small write.
 const MAX_DETAIL: usize = 400;
-
-/// The outcome of what worked; anything else is the name of an exit code.
-pub const DONE: &str = "done";
 
 /// One event.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Event {
-    /// When (RFC 3339).
+    /// When it happened (RFC 3339).
     #[cfg_attr(test, schemars(with = "String"))]
     pub at: Timestamp,
     /// What was done: `login`, `refresh`, `key add`, …
     pub event: String,
-    /// To which credential or provider.
+    /// The credential or provider.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// `done`, or the name of the failure as in `--json` errors.
-    pub outcome: String,
-    /// The failure's sentence.
+    /// `done`, or the code of the failure as in `--json` errors.
+    pub outcome: Outcome,
+    /// The message of the failure.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
-    /// The process that did it.
+    /// The id of the process.
     pub pid: u32,
 }
 
 impl Event {
     /// An event of this process, now.
-    pub fn now(event: &str, name: Option<String>, outcome: &str, detail: Option<&str>) -> Self {
+    pub fn now(event: &str, name: Option<String>, outcome: Outcome, detail: Option<&str>) -> Self {
         let detail = detail.map(|text| text.chars().take(MAX_DETAIL).collect());
         Self {
             at: Timestamp::now(),
             event: event.to_owned(),
             name,
-            outcome: outcome.to_owned(),
+            outcome,
             detail,
             pid: std::process::id(),
         }
     }
 
-    /// Appends it to the trail. What goes wrong here is told with `-v` alone.
+    /// Appends it to the log. A failure is only reported with `-v`.
     pub fn append(&self, path: &Path) {
         let Ok(mut line) = serde_json::to_vec(self) else {
             return;
         };
         line.push(b'\n');
         if let Err(error) = disk::append(path, &line, LIMIT) {
-            tracing::info!(%error, "the trail was not written");
+            tracing::info!(%error, "the audit log was not written");
         }
     }
 }
 
-/// The whole trail, oldest first, and how many of its lines cannot be read (a full disk leaves half a line).
+/// All events, oldest first, and the number of lines that cannot be read (a full disk leaves half a
+/// line).
 ///
 /// # Errors
 /// The file is there and cannot be read.
@@ -73,7 +74,7 @@ pub fn read(path: &Path) -> Result<(Vec<Event>, usize), disk::Error> {
     for path in [older.as_path(), path] {
         let bytes = match disk::read(path, Privacy::Private) {
             Ok(bytes) => bytes.unwrap_or_default(),
-            // Somebody else has written to it: nothing of it can be told from our own lines.
+            // Another program has written to it, and its lines cannot be told from ours.
             Err(disk::Error::TooLarge { .. }) => {
                 damaged += 1;
                 continue;
@@ -98,7 +99,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_trail_is_bounded_and_survives_half_a_line() {
+    fn the_log_is_bounded_and_survives_half_a_line() {
         let home = tempfile::tempdir().unwrap();
         let path = home.path().join("data/audit.jsonl");
         assert_eq!(read(&path).unwrap(), (Vec::new(), 0));
@@ -106,7 +107,7 @@ mod tests {
             Event::now(
                 "login",
                 Some(format!("acme/{round}")),
-                "unreachable",
+                Outcome::Failed(crate::code::Code::Unreachable),
                 Some(&"x".repeat(900)),
             )
             .append(&path);

@@ -1,33 +1,73 @@
-//! authctl keeps API keys and OAuth logins in the OS keychain and hands out fresh tokens and headers.
+//! authctl stores API keys and OAuth logins in the OS keychain and hands out fresh tokens and
+//! headers.
+//!
+//! `.github/DESIGN.md` has the promises, the command line, the files and the two protocols that
+//! must not lose anything.
 //!
 //! # The map
 //!
-//! A module uses only what stands to its right in this table, never its own row; a test holds it.
+//! A module uses only what stands to its right in this table, and nothing in its own row. A test
+//! reads the table.
 //!
 //! ```text
-//! commands | app | failure | rotation | lifecycle | oauth store sealed handover audit schedule output ui | http | provider | config | credential | disk process signals secret
+//! main | commands | app | intake | failure | rotation | lifecycle
+//! | oauth store sealed handover audit schedule output ui
+//! | http | provider | config | credential | disk process signals secret time code
 //! ```
 //!
-//! - `commands`: one command, one file: arguments (their comments are the help) and run. Only here things come together.
-//! - `app`: the parts of one command, and the choice of a store for something new.
-//! - `failure`: the sentence, the hint and the exit code of everything that can go wrong.
-//! - `rotation`: replacing keys without losing one: `plan` says what is due, `engine` and `roll` have the steps, `remote` and
-//!   `program` ask the provider or the user's program.
-//! - `lifecycle`: the protocol. `look` reads, `decide` decides (pure, takes `now`), `get` goes from a name to a token,
-//!   `refresh` is its part under the lock, `save` is the only way in which a record changes.
-//! - `oauth`: the exchanges with authorization servers, in two halves where a person is between them; never prints.
-//! - `store`: keychain and vault behind one `match`. `sealed`: the encrypted file beside each item. `handover`: headers
-//!   for curl through a memory file. `audit`: the trail. `schedule`: what the system is told to run daily. `output`: standard output. `ui`: the terminal and the browser.
-//! - `http`: the network, made on demand. `provider`: rows of data. `config`: folders, settings, clients.
-//! - `credential`: names, ids, origins, records, index files. `disk`: atomic writes, locks, modes. `process`: other programs, with a deadline. `signals`: when one may end
-//!   this process. `secret`: the one type for what must not be seen.
+//! - `commands`: one file per command: its arguments (their comments are the help), its profile,
+//!   and its run.
+//! - `app`: the parts that a command works with, and the choice of a store for a new credential.
+//! - `intake`: reading keys from prompts, pipes and other programs' files, and recognizing their
+//!   providers.
+//! - `failure`: the message, the hint and the exit code of every error.
+//! - `rotation`: rotating keys. `plan` decides what is due; `rotate` has the order of the steps.
+//! - `lifecycle`: getting a token, and every change of a record. `look` reads, `decide` decides,
+//!   `get` goes from a name to a token, `refresh` is its part under the lock, `put` is the one way
+//!   in which a record changes.
+//! - `oauth`: the exchanges with authorization servers, in two halves if a user acts between them.
+//!   It never prints.
+//! - `store`: keychain and vault behind one `match`. `sealed`: the encrypted file beside each item.
+//!   `handover`: headers for curl in a memory file. `audit`: the audit log. `schedule`: the daily
+//!   run. `output`: standard output. `ui`: the terminal and the browser.
+//! - `http`: the network, set up on first use. `provider`: the catalogue, whose rows are data.
+//!   `config`: folders, settings and OAuth clients.
+//! - `credential`: names, ids, origins, records and the index. `disk`: atomic writes, locks and
+//!   file modes. `process`: other programs, with a time limit. `signals`: when a signal may end
+//!   this process. `secret`: the one type for secrets. `time`: durations and intervals. `code`:
+//!   exit codes.
 //!
 //! # The walk
 //!
-//! `authctl token github`: `main` → `commands::run` → `commands::token` → `lifecycle::parts` → `look` (index, store,
-//! sealed file) → `decide::first_step`. A good cached token ends it there: no lock, no network, no write. Else the lock,
-//! everything read again, `refresh` → `oauth::request` → `save`. `authctl login`: `commands::login` finds the row and the
-//! client, `oauth::begin` makes the URL, `Listener` waits, `finish` redeems the code under the lock and saves.
+//! `authctl token github`: `main` → `commands::run` → `commands::token` → `lifecycle::parts` →
+//! `look` (index, store, sealed file) → `decide::first_step`. A cached token that is valid for long
+//! enough ends it there: no lock, no network, no write. Otherwise the lock, everything read again,
+//! and `refresh` → `oauth::request` → `save`. `authctl login github`: `commands::login` finds the
+//! provider and the client, `oauth::begin` makes the URL, `Listener` waits, and `finish` takes the
+//! claim and runs `redeem`, `identify` and `put_login`.
+//!
+//! # Glossary
+//!
+//! - **credential**: an API key or an OAuth login. Its **name** is `PROVIDER` or
+//!   `PROVIDER/ACCOUNT`.
+//! - **account**: the user or key owner, as the provider names it; also the second part of a name.
+//! - **store**: to save a credential; a **credential store** is the keychain or the vault.
+//! - **record**: the secret part of a credential, in its store. **entry**: the other part, in the
+//!   index.
+//! - **sealed file**: an encrypted file with the cached tokens and the newest record of a
+//!   credential.
+//! - **row**: the definition of a provider in the catalogue.
+//! - **origin**: scheme, host and port that a credential may be sent to. It is **bound** to its
+//!   origins and endpoints.
+//! - **scopes**: the permissions of a login.
+//! - **refresh**: get a new access token. **rotate**: replace a key at its provider. **verify**:
+//!   ask the provider whether a key works. **revoke**: invalidate at the provider. **expire**:
+//!   become invalid by itself.
+//! - **pending key**: created by a rotation, not verified yet. **previous key**: replaced, but
+//!   still valid.
+//! - **incomplete**: left in the middle by an interrupted command.
+//! - **finding**: something that `status` or `doctor` reports.
+//! - **audit log**: the record of every change.
 #![cfg_attr(
     test,
     allow(
@@ -41,6 +81,7 @@
 
 mod app;
 mod audit;
+mod code;
 mod commands;
 mod config;
 mod credential;
@@ -48,6 +89,7 @@ mod disk;
 mod failure;
 mod handover;
 mod http;
+mod intake;
 mod lifecycle;
 mod oauth;
 mod output;
@@ -59,12 +101,13 @@ mod sealed;
 mod secret;
 mod signals;
 mod store;
+mod time;
 mod ui;
 
 pub use commands::{complete, report_defect, run};
 
-/// Runs the holder of a handed-over header when the arguments say so, before anything that would spoil it: the holder
-/// must stay readable for other processes of this user.
+/// Runs the holder of a header for curl, if the arguments say so. This comes before anything else,
+/// because other processes of this user must be able to read the memory of the holder.
 #[must_use]
 pub fn run_as_holder(arguments: &[std::ffi::OsString]) -> Option<std::process::ExitCode> {
     let [_, command, descriptor] = arguments else {
@@ -82,21 +125,21 @@ pub fn run_as_holder(arguments: &[std::ffi::OsString]) -> Option<std::process::E
     Some(std::process::ExitCode::FAILURE)
 }
 
-/// Completes a command line when a completion script asks for it: by a variable, and by the `--` before the words, which no
-/// ordinary run begins with. A variable that is merely there changes nothing.
+/// Whether a completion script asks to complete a command line: by a variable, and by `--` before
+/// the words, with which no other command line begins. The variable alone changes nothing.
 #[must_use]
 pub fn asks_for_completion(arguments: &[std::ffi::OsString]) -> bool {
     arguments.get(1).is_some_and(|first| first == "--")
         && std::env::var_os(commands::COMPLETE).is_some()
 }
 
-/// Keeps this process's memory to itself: no core dump, no debugger of the same user (Linux).
+/// Protects the memory of this process: no core dump, and on Linux no debugger of the same user.
 pub fn harden() {
     #[cfg(unix)]
     {
         use rustix::process::{Resource, Rlimit, setrlimit};
-        // One byte: too little for a file, and the one value at which Linux does not hand the dump to a program either
-        // (core(5)). Where the limit is lower already, nothing. It only lowers what is allowed.
+        // One byte is too little for a file, and the one value at which Linux does not pipe the
+        // dump to a program either (core(5)). If the limit is already lower, it is set to zero.
         let limit = |bytes| {
             setrlimit(
                 Resource::Core,

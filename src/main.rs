@@ -1,4 +1,4 @@
-//! The program: everything it knows is in the library.
+//! The program; everything else is in the library.
 
 use std::ffi::OsString;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -10,7 +10,8 @@ fn main() -> ExitCode {
         return code;
     }
     authctl::harden();
-    // A panic may carry what must not be seen, and a worker's is not the end of the command.
+    // A panic message may contain a secret, and the panic of a worker is not the end of the
+    // command.
     std::panic::set_hook(Box::new(|_| {}));
     let work = || {
         if authctl::asks_for_completion(&arguments) {

@@ -1,4 +1,4 @@
-//! Running another program with a deadline.
+//! Running another program with a time limit.
 
 use std::io::{self, Read, Write};
 use std::process::{Command, ExitStatus, Stdio};
@@ -6,23 +6,24 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 use zeroize::Zeroizing;
 
-/// The longest output taken from a program, in bytes; what it writes beyond that is not read.
+/// The longest output that is read, in bytes.
 pub const MAX_OUTPUT: u64 = 256 * 1024;
 
-/// How often a program is asked whether it is done.
+/// The pause between two checks whether a program has finished.
 const PAUSE: Duration = Duration::from_millis(5);
 
-/// What a program left.
+/// The result of a program.
 pub struct Finished {
-    /// How it ended.
+    /// Its exit status.
     pub status: ExitStatus,
-    /// Its standard output, which may hold a secret.
+    /// Its standard output, which may contain a secret.
     pub stdout: Zeroizing<Vec<u8>>,
-    /// Its standard error, if the command says that it is piped.
+    /// Its standard error, if the command pipes it.
     pub stderr: Zeroizing<Vec<u8>>,
 }
 
-/// Runs a program with `input` on its standard input. `None` when it is not done in time, and then it is killed.
+/// Runs a program with `input` on its standard input. `None` if it does not finish in time; then it
+/// is killed.
 ///
 /// # Errors
 /// It cannot be started.
@@ -36,7 +37,7 @@ pub fn run_within(
         .stdout(Stdio::piped())
         .spawn()?;
     let (began, input) = (Instant::now(), Zeroizing::new(input.to_vec()));
-    // It may answer before it has read, or never read at all.
+    // The program may answer before it has read its input, or never read it.
     let stdin = child.stdin.take();
     std::thread::spawn(move || stdin.map(|mut stdin| stdin.write_all(&input)));
     let (stdout, stderr) = (read(child.stdout.take()), read(child.stderr.take()));
@@ -51,7 +52,7 @@ pub fn run_within(
             }
         }
     };
-    // Something that it started may hold the pipe open.
+    // A child of the program may hold the pipe open.
     let rest = |pipe: Receiver<Zeroizing<Vec<u8>>>| {
         pipe.recv_timeout(patience.saturating_sub(began.elapsed()))
             .ok()
@@ -71,7 +72,7 @@ fn read(pipe: Option<impl Read + Send + 'static>) -> Receiver<Zeroizing<Vec<u8>>
     std::thread::spawn(move || {
         let mut bytes = Zeroizing::new(Vec::new());
         if let Some(pipe) = pipe {
-            // What was read before an error is what there is.
+            // What was read before an error is kept.
             let _ = pipe.take(MAX_OUTPUT).read_to_end(&mut bytes);
         }
         sender.send(bytes)

@@ -1,5 +1,5 @@
-//! The sealed file: what a credential needs besides its item in the store, encrypted under the key in that item.
-//! The cached access tokens, the newest record, the last failure.
+//! The sealed file: what a credential needs besides its item in the store, encrypted with the key
+//! in that item. It contains the cached access tokens, the newest record, and the last failure.
 
 use crate::credential::{AccessToken, Id, Record, RecordError};
 use crate::disk::{self, Privacy, Reserved};
@@ -8,42 +8,43 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
-/// How many access tokens are kept: narrower scopes and other resources each have their own.
+/// The largest number of cached access tokens: each narrower scope and each resource has its own.
 const MAX_TOKENS: usize = 16;
 
-/// What a sealed file holds.
+/// The content of a sealed file.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Sealed {
-    /// The newest record, never cleared: a store write that timed out may land later, and the newer one counts.
+    /// The newest record. It is never cleared: a store write that timed out may take effect later,
+    /// and then the newer one counts.
     pub record: Option<Record>,
     /// Cached access tokens, newest first.
     #[serde(default)]
     pub access: Vec<AccessToken>,
-    /// The last failed attempt, so that those who waited for it do not repeat it.
+    /// The last failed attempt, so that other processes do not repeat it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<FailedAttempt>,
 }
 
-/// A refresh that gave no token.
+/// A failed refresh.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FailedAttempt {
-    /// When.
+    /// When it failed.
     pub at: Timestamp,
-    /// What kind of answer everybody gets meanwhile.
+    /// What other processes report meanwhile.
     pub kind: FailureKind,
-    /// Why, in words without secrets.
+    /// The reason, without secrets.
     pub reason: String,
-    /// Nobody asks the server again before this.
+    /// Nobody asks the server again before this time.
     pub retry_after: Timestamp,
 }
 
-/// The two answers that are kept.
+/// The two kinds of failure that are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FailureKind {
-    /// Try again later.
+    /// Temporary.
     Unreachable,
-    /// The login is over.
+    /// The login is not valid any more.
     LoginRequired,
 }
 
@@ -53,11 +54,11 @@ pub enum Error {
     /// The disk refused.
     #[error(transparent)]
     Disk(#[from] disk::Error),
-    /// It cannot be opened with this key, or was not written by this program.
+    /// It cannot be decrypted with this key, or was not written by this program.
     #[error(transparent)]
     Seal(#[from] SealError),
-    /// Written by a later authctl.
-    #[error("the sealed file was written by a newer authctl")]
+    /// Written by a newer version.
+    #[error("the sealed file was written by a newer version of authctl")]
     Newer,
 }
 
@@ -66,17 +67,17 @@ impl Sealed {
         dir.join(id.as_str())
     }
 
-    /// Reads the sealed file of `id`; empty when there is none.
+    /// Reads the sealed file of `id`; empty if there is none.
     ///
     /// # Errors
-    /// It is there and cannot be read.
+    /// The file exists, but cannot be read.
     pub fn read(dir: &Path, id: &Id, key: &SealKey) -> Result<Self, Error> {
         let Some(bytes) = disk::read(&Self::path(dir, id), Privacy::Private)? else {
             return Ok(Self::default());
         };
         let plain = key.open(id.as_str(), &bytes)?;
         let sealed: Self = serde_json::from_slice(&plain).map_err(|_| SealError::Damaged)?;
-        // The same checks as for a record from the store.
+        // Checked in the same way as a record from the store.
         match sealed
             .record
             .as_ref()
@@ -88,7 +89,7 @@ impl Sealed {
         }
     }
 
-    /// Writes it, durably, file and folder.
+    /// Writes the file durably, with its folder.
     ///
     /// # Errors
     /// The disk refused; the old file is still there.
@@ -96,7 +97,8 @@ impl Sealed {
         Ok(disk::write(&Self::path(dir, id), &self.seal(id, key)?)?)
     }
 
-    /// Takes room for a later [`Sealed::write_into`], so that a full disk is found out before a token is spent.
+    /// Reserves room for a later [`Sealed::write_into`], so that a full disk is found before a
+    /// token is spent.
     ///
     /// # Errors
     /// There is no room, or the folder cannot be written.
@@ -104,7 +106,7 @@ impl Sealed {
         Ok(Reserved::beside(&Self::path(dir, id), bytes)?)
     }
 
-    /// Writes it into the reserved room.
+    /// Writes the file into the reserved room.
     ///
     /// # Errors
     /// The disk refused; the old file is still there.
@@ -112,7 +114,7 @@ impl Sealed {
         Ok(room.commit(&self.seal(id, key)?)?)
     }
 
-    /// Makes a file that a dead process may have left unsynced durable.
+    /// Syncs a file that an interrupted process may not have synced.
     ///
     /// # Errors
     /// The disk refused.
@@ -120,10 +122,10 @@ impl Sealed {
         Ok(disk::sync(&Self::path(dir, id))?)
     }
 
-    /// Deletes it.
+    /// Deletes the file.
     ///
     /// # Errors
-    /// It is still there.
+    /// The file is still there.
     pub fn delete(dir: &Path, id: &Id) -> Result<(), Error> {
         Ok(disk::remove(&Self::path(dir, id))?)
     }
@@ -141,7 +143,8 @@ impl Sealed {
             .find(|token| token.scope == scope && token.resource.as_deref() == resource)
     }
 
-    /// Keeps a new token, dropping the one it replaces and the oldest beyond [`MAX_TOKENS`].
+    /// Caches a new token. The one that it replaces is dropped, and the oldest if there are more
+    /// than [`MAX_TOKENS`].
     pub fn keep(&mut self, token: AccessToken) {
         self.access
             .retain(|old| old.scope != token.scope || old.resource != token.resource);
@@ -150,7 +153,7 @@ impl Sealed {
         self.failure = None;
     }
 
-    /// How many bytes its sealed form takes now, roughly.
+    /// The approximate size of the sealed form, in bytes.
     pub fn size(&self) -> usize {
         serde_json::to_vec(self).map_or(0, |text| text.len()) + 64
     }

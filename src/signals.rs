@@ -1,8 +1,9 @@
-//! Being asked to stop: Ctrl-C, and what `timeout`, a closing terminal or a service manager sends.
+//! Signals that ask the process to stop: Ctrl-C, and those of `timeout`, a closing terminal or a
+//! service manager.
 //!
-//! That kills a process, and may: nothing here is lost by it. But for an exchange whose answer is on its way there is a
-//! [`Shield`], under which the one who holds it decides. From the first shield on, a thread takes the signals; while none is
-//! up, it ends the process.
+//! They may end the process at almost any time, because nothing is lost by that. An exchange whose
+//! answer is on its way is protected by a [`Shield`]; its holder decides what to do. From the first
+//! shield on, a thread takes the signals, and ends the process if there is no shield.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Sender, channel};
@@ -13,19 +14,19 @@ use tokio::sync::watch;
 /// The exit code of a process that was asked to stop.
 const INTERRUPTED: i32 = 130;
 
-/// How many shields are up.
+/// The number of shields.
 static SHIELDS: AtomicUsize = AtomicUsize::new(0);
 
-/// Whether a signal came while one was.
+/// Whether a signal came while there was a shield.
 static CAME: LazyLock<watch::Sender<bool>> = LazyLock::new(|| watch::Sender::new(false));
 
-/// What is put right before the process ends, such as a terminal without echo.
+/// What to restore before the process ends, such as a terminal without echo.
 static LAST: Mutex<Option<Box<dyn FnOnce() + Send>>> = Mutex::new(None);
 
-/// While it lives, a signal does not end the process.
+/// While a shield exists, a signal does not end the process.
 pub struct Shield(());
 
-/// Puts up a shield.
+/// Makes a shield.
 pub fn shield() -> Shield {
     SHIELDS.fetch_add(1, Ordering::SeqCst);
     watch();
@@ -33,9 +34,9 @@ pub fn shield() -> Shield {
 }
 
 impl Shield {
-    /// Comes back when the process is asked to stop, or was already.
+    /// Returns when the process is asked to stop, or was already.
     pub async fn interrupted(&self) {
-        // It fails only when the sender is gone, which is never.
+        // This fails only if the sender is gone, which never happens.
         let _ = CAME.subscribe().wait_for(|came| *came).await;
     }
 }
@@ -46,20 +47,21 @@ impl Drop for Shield {
     }
 }
 
-/// Whether the process was asked to stop while a shield was up: whoever put it up ends soon.
-pub fn came() -> bool {
+/// Whether the process was asked to stop while there was a shield.
+pub fn interrupted() -> bool {
     *CAME.borrow()
 }
 
-/// Comes back when an answer has been waited for long enough: `patience` after a signal, and never without one.
+/// Returns `patience` after a signal, and never without one.
 pub async fn enough(patience: Duration) {
     let _ = CAME.subscribe().wait_for(|came| *came).await;
     tokio::time::sleep(patience).await;
 }
 
-/// What to put right when a signal ends the process, shield or not; `None` when there is nothing any more.
-#[cfg_attr(not(unix), allow(dead_code, reason = "the terminal is unix's"))]
-pub fn put_right(action: Option<Box<dyn FnOnce() + Send>>) {
+/// Sets what to restore when a signal ends the process, with or without a shield; `None` for
+/// nothing.
+#[cfg_attr(not(unix), allow(dead_code, reason = "only unix has such a terminal"))]
+pub fn on_exit(action: Option<Box<dyn FnOnce() + Send>>) {
     let is_needed = action.is_some();
     *LAST.lock().unwrap_or_else(PoisonError::into_inner) = action;
     if is_needed {
@@ -67,7 +69,8 @@ pub fn put_right(action: Option<Box<dyn FnOnce() + Send>>) {
     }
 }
 
-/// Starts the thread, once; signals are caught when this comes back. Where there can be none they kill, as they would.
+/// Starts the thread, once, and returns when it catches signals. If it cannot be started, signals
+/// end the process as usual.
 fn watch() {
     static WATCHED: OnceLock<()> = OnceLock::new();
     WATCHED.get_or_init(|| {
@@ -116,7 +119,7 @@ impl Signals {
     fn listen() -> std::io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
         let mut kinds = vec![SignalKind::interrupt(), SignalKind::terminate()];
-        // `nohup` has it ignored, and so it stays.
+        // `nohup` ignores SIGHUP, and it stays ignored.
         if !hangup_is_ignored() {
             kinds.push(SignalKind::hangup());
         }
@@ -143,7 +146,8 @@ impl Signals {
     }
 }
 
-/// Linux says so (proc_pid_status(5)): the mask of ignored signals, the first of which is SIGHUP.
+/// Whether SIGHUP is ignored: it is the first bit of the mask of ignored signals
+/// (proc_pid_status(5)).
 #[cfg(unix)]
 fn hangup_is_ignored() -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();

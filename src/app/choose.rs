@@ -1,16 +1,17 @@
-//! Where a new credential goes. Decided once, before anything is asked of a browser, by trying.
+//! Choosing the store for a new credential, by trying it, before a browser opens.
 
 use super::App;
-use crate::credential::{Index, StoreKind};
+use crate::credential::{Entry, StoreKind};
 use crate::failure::{Code, Failure};
 use crate::secret::Secret;
 use crate::store::{Protection, SHORTEST_PASSPHRASE, Vault};
 
-/// The store for a new credential: the one that was named, else the keychain if it works, else a vault that exists,
-/// else (with a person there) a new vault. Never a weaker one in silence: each step is told with `-v`.
+/// The store for a new credential: the one that was named, or the keychain if it works, or an
+/// existing vault, or (with a person at the terminal) a new vault. A weaker store is never chosen
+/// silently: `-v` explains each step.
 ///
 /// # Errors
-/// The named store does not work, or there is none; both ways out are named.
+/// The named store does not work, or there is none; the hint names both ways out.
 fn new_store(app: &App) -> Result<StoreKind, Failure> {
     if let Some(store) = app.new_store.get() {
         return Ok(*store);
@@ -22,7 +23,7 @@ fn new_store(app: &App) -> Result<StoreKind, Failure> {
 fn find_store(app: &App) -> Result<StoreKind, Failure> {
     if let Some(choice) = app.choice {
         tracing::info!(
-            "new credentials go to the {}: {}",
+            "storing new credentials in the {}: {}",
             choice.store,
             choice.because
         );
@@ -31,22 +32,24 @@ fn find_store(app: &App) -> Result<StoreKind, Failure> {
     }
     let trouble = match app.stores.probe(StoreKind::Keychain) {
         Ok(()) => {
-            tracing::info!("new credentials go to the keychain: a set, a get and a delete worked");
+            tracing::info!(
+                "storing new credentials in the keychain: an item was written, read and deleted"
+            );
             return Ok(StoreKind::Keychain);
         }
         Err(error) => error,
     };
-    tracing::info!("the keychain cannot be used: {trouble}");
+    tracing::info!("cannot use the keychain: {trouble}");
     if app.stores.vault().exists() {
-        // Said even with `-q`: it is another place than the one that a person may expect.
+        // Reported even with `-q`, because the user may expect another store.
         app.ui
-            .warn(&format!("{trouble}: what is new is kept in the vault"));
+            .warn(&format!("{trouble}; storing new credentials in the vault"));
         app.stores.probe(StoreKind::Vault)?;
         return Ok(StoreKind::Vault);
     }
     if app.ui.can_ask() {
         app.ui.say(&format!(
-            "{trouble}; a vault protected by a passphrase will be used instead"
+            "{trouble}; creating a vault with a passphrase instead"
         ));
         app.stores
             .vault()
@@ -58,33 +61,34 @@ fn find_store(app: &App) -> Result<StoreKind, Failure> {
     ))
 }
 
-/// The store of a credential that is about to be stored: where it is already, else [`new_store`].
+/// The store for a credential that is about to be stored: the one it is in, or that of
+/// [`new_store`].
 ///
 /// # Errors
-/// It is kept in another store than the one that was named, or nothing new can be kept anywhere.
-pub fn store_for(app: &App, existing: Option<&Index>) -> Result<StoreKind, Failure> {
-    let Some(index) = existing else {
+/// It is in another store than the one that was named, or no store can take a new credential.
+pub fn store_for(app: &App, existing: Option<&Entry>) -> Result<StoreKind, Failure> {
+    let Some(entry) = existing else {
         return new_store(app);
     };
-    match app.choice.filter(|choice| choice.store != index.store) {
+    match app.choice.filter(|choice| choice.store != entry.store) {
         Some(choice) => Err(Failure::new(
             Code::Usage,
             format!(
-                "`{}` is kept in the {}, not in the {} ({})",
-                index.name, index.store, choice.store, choice.because
+                "`{}` is in the {}, not in the {} ({})",
+                entry.name, entry.store, choice.store, choice.because
             ),
         )
-        .hint("name no store, or remove it first")),
-        None => Ok(index.store),
+        .hint("do not name a store, or remove the credential first")),
+        None => Ok(entry.store),
     }
 }
 
-/// Asks for a new passphrase, twice. Says first when it will be asked for again and again.
+/// Asks for a new passphrase, twice. Says first if the passphrase will be needed for every command.
 ///
 /// # Errors
-/// Nobody can be asked, or what they typed cannot be used.
+/// Nobody can be asked, or the passphrase is too short.
 pub fn new_passphrase(app: &App, replaces: bool) -> Result<Secret, Failure> {
-    // The file holds the passphrase that is in force: it cannot be the one that takes its place.
+    // The file contains the current passphrase, so it cannot be the new one.
     let from_file = if replaces {
         None
     } else {
@@ -95,22 +99,22 @@ pub fn new_passphrase(app: &App, replaces: bool) -> Result<Secret, Failure> {
     }
     if !app.ui.can_ask() {
         return Err(
-            Failure::new(Code::Usage, "a passphrase must be typed at a terminal").hint(
-                "run it in a terminal, set AUTHCTL_VAULT_PASSPHRASE_FILE, or add `--unattended`",
+            Failure::new(Code::Usage, "cannot ask for a passphrase without a terminal").hint(
+                "run the command in a terminal, set AUTHCTL_VAULT_PASSPHRASE_FILE, or add `--unattended`",
             ),
         );
     }
     if let Err(reason) = Vault::can_stay_unlocked() {
         app.ui
-            .say(&format!("note: {reason}; each command will need the passphrase, from a terminal or from AUTHCTL_VAULT_PASSPHRASE_FILE"));
+            .say(&format!("note: {reason}; every command will need the passphrase, from a terminal or from AUTHCTL_VAULT_PASSPHRASE_FILE"));
     }
     let first = app.ui.ask_hidden(&format!(
-        "new passphrase of the vault (at least {SHORTEST_PASSPHRASE} characters):"
+        "new vault passphrase (hidden, at least {SHORTEST_PASSPHRASE} characters):"
     ))?;
     let first = long_enough(first)?;
-    let second = app.ui.ask_hidden("the same again:")?;
+    let second = app.ui.ask_hidden("repeat the passphrase:")?;
     if !first.same_as(second.expose()) {
-        return Err(Failure::new(Code::Usage, "the two passphrases differ"));
+        return Err(Failure::new(Code::Usage, "the passphrases do not match"));
     }
     Ok(first)
 }
@@ -119,7 +123,7 @@ fn long_enough(passphrase: Secret) -> Result<Secret, Failure> {
     if passphrase.expose().chars().count() < SHORTEST_PASSPHRASE {
         return Err(Failure::new(
             Code::Usage,
-            format!("the passphrase is shorter than {SHORTEST_PASSPHRASE} characters"),
+            format!("the passphrase must have at least {SHORTEST_PASSPHRASE} characters"),
         ));
     }
     Ok(passphrase)

@@ -1,9 +1,9 @@
-//! The parts of one command: where things lie, what the user set, the stores, the network, the person.
+//! The parts that a command works with: folders, settings, stores, network, terminal.
 
 mod choose;
 
 use crate::config::{Config, Paths};
-use crate::credential::StoreKind;
+use crate::credential::{Index, StoreKind};
 use crate::disk;
 use crate::failure::{Code, Failure};
 use crate::http::Network;
@@ -21,90 +21,101 @@ use std::time::Duration;
 
 pub use choose::{new_passphrase, store_for};
 
-/// The budget of all keychain calls of a command.
+/// The time limit for all keychain calls of a command.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// The same when a person sits there who can type the keychain's password.
+/// The time limit if a person can enter the password of the keychain.
 const PATIENCE_WITH_PERSON: Duration = Duration::from_secs(90);
 
-/// The variable that names a file with the vault's passphrase.
+/// The variable that names a file with the passphrase of the vault.
 const PASSPHRASE_FILE: &str = "AUTHCTL_VAULT_PASSPHRASE_FILE";
 
-/// A passphrase file is read to this length, in bytes.
+/// The longest passphrase file that is read, in bytes.
 const MAX_PASSPHRASE: u64 = 4096;
 
-/// The heading of the options that every command takes.
+/// The heading of the options that every command has.
 const GLOBAL: &str = "Global options";
 
-/// What the flags before the command say.
+/// The global options.
 #[derive(clap::Args, Clone, Debug)]
 pub struct Global {
-    /// Print one JSON document, also for an error
+    /// Print one JSON document; errors are JSON, too
     #[arg(long, global = true, help_heading = GLOBAL)]
     pub json: bool,
-    /// Keep new credentials in this store
+    /// The store for new credentials
     #[arg(long, global = true, value_name = "STORE", help_heading = GLOBAL)]
     pub store: Option<StoreKind>,
-    /// Ask nothing, fail instead
+    /// Never ask anything; fail instead
     #[arg(long, global = true, help_heading = GLOBAL)]
     pub no_input: bool,
-    /// Print errors and warnings only
+    /// Print only errors and warnings
     #[arg(short, long, global = true, conflicts_with = "verbose", help_heading = GLOBAL)]
     pub quiet: bool,
-    /// Tell what is done and why; twice for every step
+    /// Explain decisions; give it twice for every step
     #[arg(short, long, global = true, action = clap::ArgAction::Count, help_heading = GLOBAL)]
     pub verbose: u8,
 }
 
-/// Where new credentials go, and who said so.
+impl Global {
+    /// How to talk to the user.
+    pub fn ui(&self) -> Ui {
+        Ui {
+            quiet: self.quiet,
+            json: self.json,
+            no_input: self.no_input,
+        }
+    }
+}
+
+/// The store for new credentials, and why.
 #[derive(Clone, Copy, Debug)]
 pub struct Choice {
     /// The store.
     pub store: StoreKind,
-    /// Flag, environment or config file.
+    /// The reason: flag, environment or configuration file.
     pub because: &'static str,
 }
 
-/// The parts. It holds them and does no work.
+/// The parts that a command works with. It does no work itself.
 pub struct App {
-    /// Where things lie.
+    /// The folders.
     pub paths: Paths,
-    /// The rows.
+    /// The index.
+    pub index: Index,
+    /// The catalogue of providers.
     pub catalogue: Catalogue,
-    /// The stores, unopened.
+    /// The stores, not opened yet.
     pub stores: Stores,
-    /// The network, untouched.
+    /// The network, not set up yet.
     pub network: Network,
-    /// The person.
+    /// The terminal.
     pub ui: Ui,
-    /// The answer.
+    /// Standard output.
     pub output: Output,
-    /// How keys are rotated.
+    /// The rotation policy.
     pub policy: Policy,
-    /// What to run when a scheduled rotation fails.
+    /// The program to run if a scheduled rotation fails.
     pub notify: Vec<String>,
-    /// What was said about the store.
+    /// The store that was named.
     pub choice: Option<Choice>,
-    /// Where new credentials go, once that is decided.
+    /// The store for new credentials, once it is chosen.
     new_store: OnceCell<StoreKind>,
 }
 
 impl App {
-    /// Reads flags, environment and config file. `may_prompt` is false for commands that scripts wait for.
+    /// Reads flags, environment and configuration file. `may_prompt` is false for commands that
+    /// scripts wait for.
     ///
     /// # Errors
-    /// The config file is damaged, or a variable says something unknown.
+    /// The configuration file is damaged, or a variable has an invalid value.
     pub fn load(global: &Global, may_prompt: bool) -> Result<Self, Failure> {
         if global.verbose > 0 {
             start_log(global.verbose);
         }
-        let ui = Ui {
-            quiet: global.quiet,
-            json: global.json,
-            no_input: global.no_input,
-        };
+        let ui = global.ui();
         let paths = Paths::from_environment().ok_or_else(|| {
-            Failure::new(Code::Failed, "no home folder is known").hint("set HOME or AUTHCTL_HOME")
+            Failure::new(Code::Failed, "cannot determine the home folder")
+                .hint("set HOME or AUTHCTL_HOME")
         })?;
         let config = Config::load(&paths)?;
         let person = ui.can_ask() && has_display();
@@ -126,9 +137,9 @@ impl App {
         Ok(Self {
             catalogue: Catalogue::new(&paths),
             choice: chosen(global, &config)?,
-            policy: Policy::new(&config.rotation)
-                .map_err(|reason| Failure::new(Code::Failed, reason))?,
             notify: config.rotation.notify.clone(),
+            policy: Policy::new(config.rotation),
+            index: paths.index(),
             paths,
             stores,
             network: Network::default(),
@@ -138,10 +149,11 @@ impl App {
         })
     }
 
-    /// What the protocol works with.
+    /// The parts that the lifecycle of a credential works with.
     pub fn keeper(&self) -> Keeper<'_> {
         Keeper {
             paths: &self.paths,
+            index: &self.index,
             stores: &self.stores,
             catalogue: &self.catalogue,
             network: &self.network,
@@ -153,7 +165,7 @@ fn chosen(global: &Global, config: &Config) -> Result<Option<Choice>, Failure> {
     if let Some(store) = global.store {
         return Ok(Some(Choice {
             store,
-            because: "--store says so",
+            because: "set by --store",
         }));
     }
     if let Some(text) = variable("AUTHCTL_STORE") {
@@ -163,12 +175,12 @@ fn chosen(global: &Global, config: &Config) -> Result<Option<Choice>, Failure> {
         })?;
         return Ok(Some(Choice {
             store,
-            because: "AUTHCTL_STORE says so",
+            because: "set by AUTHCTL_STORE",
         }));
     }
     Ok(config.store.map(|store| Choice {
         store,
-        because: "config.toml says so",
+        because: "set by config.toml",
     }))
 }
 
@@ -176,39 +188,42 @@ fn variable(name: &str) -> Option<std::ffi::OsString> {
     std::env::var_os(name).filter(|value| !value.is_empty())
 }
 
-/// Whether a keychain could show a dialog, or a browser its page. On macOS and Windows there is one unless the session says otherwise.
+/// Whether a keychain can show a dialog, or a browser its page. On macOS and Windows that is
+/// assumed.
 pub fn has_display() -> bool {
     cfg!(any(windows, target_os = "macos"))
         || variable("DISPLAY").is_some()
         || variable("WAYLAND_DISPLAY").is_some()
 }
 
-/// The vault's passphrase: from a file that was named, else from the person.
+/// The passphrase of the vault: from the named file, or from the user.
 fn passphrase(ui: Ui, may_prompt: bool) -> Option<Secret> {
     if variable(PASSPHRASE_FILE).is_some() {
         return passphrase_file(ui);
     }
     if may_prompt && ui.can_ask() {
-        ui.ask_hidden("passphrase of the vault:").ok()
+        ui.ask_hidden("vault passphrase (hidden):").ok()
     } else {
         None
     }
 }
 
-/// The passphrase in the file that the environment names, if it names one.
+/// The passphrase in the file that the environment names.
 fn passphrase_file(ui: Ui) -> Option<Secret> {
     let path = PathBuf::from(variable(PASSPHRASE_FILE)?);
     let mut text = zeroize::Zeroizing::new(String::new());
     let read = std::fs::File::open(&path).and_then(|file| {
         if disk::is_loose(&file) {
-            ui.warn(&format!("{} is open to other users", path.display()));
+            ui.warn(&format!("other users can read {}", path.display()));
         }
         file.take(MAX_PASSPHRASE).read_to_string(&mut text)
     });
     match read {
         Ok(_) => Some(Secret::new(text.trim_end_matches(['\r', '\n']))),
         Err(error) => {
-            ui.warn(&format!("{PASSPHRASE_FILE} cannot be read: {error}"));
+            ui.warn(&format!(
+                "cannot read the file in {PASSPHRASE_FILE}: {error}"
+            ));
             None
         }
     }

@@ -1,15 +1,14 @@
 //! Values that several commands take.
 
-pub(super) use crate::config::duration;
-use crate::rotation::NEVER;
+pub(super) use crate::time::duration;
 
-/// A day as `2027-01-31`.
+/// A date such as `2027-01-31`.
 pub(super) fn date(text: &str) -> Result<jiff::civil::Date, String> {
     text.parse()
-        .map_err(|_| format!("`{text}` is not a day; write it like 2027-01-31"))
+        .map_err(|_| format!("`{text}` is not a date; write it like 2027-01-31"))
 }
 
-/// `NAME=VALUE` for a row's variable.
+/// `NAME=VALUE` for a variable of the provider definition.
 pub(super) fn assignment(text: &str) -> Result<(String, String), String> {
     let (name, value) = text
         .split_once('=')
@@ -17,23 +16,15 @@ pub(super) fn assignment(text: &str) -> Result<(String, String), String> {
     Ok((name.to_owned(), value.to_owned()))
 }
 
-/// How often a key is rotated, or `never`.
-pub(super) fn interval(text: &str) -> Result<String, String> {
-    if text != NEVER {
-        crate::config::interval(text)?;
-    }
-    Ok(text.to_owned())
-}
-
-/// One word of plain text, such as an id.
+/// One word of ASCII text, such as an id.
 pub(super) fn word(text: &str) -> Result<String, String> {
     if text.is_empty() || text.len() > 512 || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Err("it must be a word of plain ASCII text".into());
+        return Err("the value must be one word of ASCII text".into());
     }
     Ok(text.to_owned())
 }
 
-/// A name, or nothing where something is taken away.
+/// A name, or nothing to remove what is set.
 #[derive(Clone, Debug)]
 pub(super) struct OptionalName(pub Option<crate::credential::Name>);
 

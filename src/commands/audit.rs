@@ -1,3 +1,4 @@
+use super::profile::{Profile, Run};
 use super::words::relative;
 use super::{answer, complete};
 use crate::app::App;
@@ -6,28 +7,39 @@ use crate::credential::Name;
 use crate::failure::Failure;
 use jiff::Timestamp;
 
-/// Show what was done with the credentials
+/// Show the audit log
 ///
-/// The trail holds every login, refresh, change and removal, and what failed of these; no secret, and no cached token that
-/// was handed out. It keeps about the last half megabyte.
+/// The log contains every login, refresh, change and removal of a credential, and every failure of
+/// these. It contains no secrets, and no entry for a cached token that was printed. It keeps about
+/// the last 512 KiB.
 #[derive(clap::Args, Debug)]
 #[command(
     after_help = "Examples:\n  authctl audit\n  authctl audit github --last 5\n  authctl audit --json | jq '.[] | select(.outcome != \"done\")'"
 )]
 pub struct AuditArgs {
-    /// Only what concerns this credential
+    /// Show only events that concern this credential
     #[arg(add = complete::credentials())]
     name: Option<Name>,
-    /// Only the last so many events
+    /// Show only this many events, the most recent ones
     #[arg(long, value_name = "NUMBER", default_value_t = 50)]
     last: usize,
+}
+
+impl Run for AuditArgs {
+    fn profile(&self) -> Profile {
+        Profile::reading()
+    }
+
+    fn run(self: Box<Self>, app: &App) -> Result<(), Failure> {
+        run(app, &self)
+    }
 }
 
 pub(super) fn run(app: &App, args: &AuditArgs) -> Result<(), Failure> {
     let (mut events, damaged) = audit::read(&app.paths.audit())?;
     if damaged > 0 {
         app.ui.warn(&format!(
-            "{damaged} lines of the trail cannot be read and are left out"
+            "cannot read {damaged} lines of the audit log; they are left out"
         ));
     }
     if let Some(name) = args.name.as_ref().map(ToString::to_string) {
@@ -41,16 +53,16 @@ pub(super) fn run(app: &App, args: &AuditArgs) -> Result<(), Failure> {
             relative(event.at, now),
             event.event.clone(),
             event.name.clone().unwrap_or_else(|| "-".into()),
-            event.outcome.clone(),
+            event.outcome.name().replace('_', " "),
             detail,
         ]
     };
     answer(
-        app.output,
+        app,
         || &events,
         |output| {
             if events.is_empty() {
-                app.ui.say("nothing is in the trail");
+                app.ui.say("the audit log is empty");
                 return Ok(());
             }
             output.table(

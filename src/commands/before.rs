@@ -1,9 +1,9 @@
-//! What can be told from the arguments before they are parsed: they may be wrong, and then the answer still depends on
+//! What the arguments say before they are parsed: if they are wrong, the answer still depends on
 //! which command was meant.
 
 use std::ffi::OsString;
 
-/// The command's name and the words behind it; `None` when there is none.
+/// The name of the command and the words after it; `None` if there is no command.
 fn command(arguments: &[OsString]) -> Option<(String, Vec<String>)> {
     let mut words = arguments
         .iter()
@@ -18,17 +18,9 @@ fn command(arguments: &[OsString]) -> Option<(String, Vec<String>)> {
     }
 }
 
-/// The word in the place of a command.
+/// The word in the place of the command.
 pub(super) fn word(arguments: &[OsString]) -> Option<String> {
     command(arguments).map(|(command, _)| command)
-}
-
-/// The command, if it is one that scripts call again and again.
-pub(super) fn felt(arguments: &[OsString]) -> Option<&'static str> {
-    let (command, _) = command(arguments)?;
-    ["token", "header", "curl", "exec"]
-        .into_iter()
-        .find(|felt| *felt == command)
 }
 
 /// Whether these arguments ask for the words of `curl $(…)`.
@@ -50,8 +42,8 @@ pub(super) fn is_for_curl(arguments: &[OsString]) -> bool {
     !asks_help && !matches!(format.as_deref(), Some("raw" | "json"))
 }
 
-/// Whether the command takes the exit code of a program that it starts.
-pub(super) fn starts_a_child(arguments: &[OsString]) -> bool {
+/// Whether the command exits with the code of a program that it runs.
+pub(super) fn runs_program(arguments: &[OsString]) -> bool {
     command(arguments).is_some_and(|(command, _)| matches!(command.as_str(), "curl" | "exec"))
 }
 
@@ -89,9 +81,8 @@ mod tests {
     #[test]
     fn a_child_s_exit_code_is_known_to_be_one() {
         assert!(
-            starts_a_child(&line("authctl -q exec --typo"))
-                && starts_a_child(&line("authctl curl"))
+            runs_program(&line("authctl -q exec --typo")) && runs_program(&line("authctl curl"))
         );
-        assert!(!starts_a_child(&line("authctl header curl")));
+        assert!(!runs_program(&line("authctl header curl")));
     }
 }

@@ -1,12 +1,12 @@
-//! Programs that this one makes room for: `curl` and what `exec` runs.
+//! Programs that replace this one: `curl`, and what `exec` runs.
 
 use crate::failure::{Code, Failure};
 use std::convert::Infallible;
 use std::io::ErrorKind;
 use std::process::Command;
 
-/// Becomes the program: its signals, its exit code and the terminal are its own from here on. Comes back only when it
-/// could not be started.
+/// Replaces this process with the program, which gets its signals, its terminal and its exit code.
+/// Returns only if the program could not be started.
 #[cfg(unix)]
 pub(super) fn replace(mut command: Command) -> Result<Infallible, Failure> {
     use std::os::unix::process::CommandExt;
@@ -14,7 +14,8 @@ pub(super) fn replace(mut command: Command) -> Result<Infallible, Failure> {
     Err(not_started(&command, &error))
 }
 
-/// Runs the program to its end and ends with its exit code. Ctrl-C reaches the program by itself, which decides.
+/// Runs the program and exits with its exit code. The program gets Ctrl-C as well, and decides what
+/// to do.
 #[cfg(not(unix))]
 pub(super) fn replace(mut command: Command) -> Result<Infallible, Failure> {
     let mut child = command
@@ -25,7 +26,8 @@ pub(super) fn replace(mut command: Command) -> Result<Infallible, Failure> {
     std::process::exit(status.code().unwrap_or(1))
 }
 
-/// As `env` and the shells have it: 127 for a program that is not there, 126 for one that cannot be run.
+/// As in `env` and the shells: 127 for a program that does not exist, 126 for one that cannot be
+/// run.
 fn not_started(command: &Command, error: &std::io::Error) -> Failure {
     let program = command.get_program().to_string_lossy();
     let code = match error.kind() {

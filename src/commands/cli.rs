@@ -1,16 +1,17 @@
-//! The command line itself: which commands there are, and what each leaves in the trail.
+//! The command line: which commands there are, in which groups, and how they are parsed.
 
+use super::profile::Run;
 use super::{
     audit, before, client, curl, doctor, exec, header, key, list, login, logout, provider, refresh,
-    relocate, rotate, schedule, shell, status, token, vault,
+    relocate, rename, rotate, schedule, shell, status, token, vault,
 };
-use crate::app::{App, Global};
-use crate::audit::{DONE, Event};
-use crate::failure::Failure;
-use clap::{Args, FromArgMatches, Parser, Subcommand};
+use crate::app::Global;
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::ffi::OsString;
+use std::fmt::Write as _;
 
-/// Keep API keys and OAuth logins in the OS keychain; hand fresh tokens and headers to the shell
+/// Store API keys and OAuth logins in the OS keychain, and hand fresh tokens and headers to the
+/// shell
 #[derive(Parser, Debug)]
 #[command(name = "authctl", version, arg_required_else_help = true, after_help = EXAMPLES, after_long_help = LONG)]
 pub(super) struct Cli {
@@ -22,37 +23,48 @@ pub(super) struct Cli {
 
 const EXAMPLES: &str = "\
 Examples:
-  authctl login github                                  log in through the browser
-  authctl key add stripe                                store an API key, typed hidden
+  authctl login github                      log in through the browser
+  authctl key add stripe                    store an API key
   curl -fsS $(authctl header github) https://api.github.com/user
   authctl curl stripe https://api.stripe.com/v1/balance
-  authctl exec openai -- ./job                          the key in the job's environment
-  authctl status                                        what expires, what is due";
+  authctl exec openai -- ./job              run a job with the key in its environment
+  authctl status                            show what expires or is due
+
+Run `authctl COMMAND --help` for more about a command.";
 
 const LONG: &str = "\
 Examples:
-  authctl login github                                  log in through the browser
-  authctl key add stripe                                store an API key, typed hidden
+  authctl login github                      log in through the browser
+  authctl key add stripe                    store an API key
   curl -fsS $(authctl header github) https://api.github.com/user
   authctl header stripe --format raw | curl -fsS -H @- https://api.stripe.com/v1/balance
   authctl curl stripe https://api.stripe.com/v1/balance
-  authctl exec openai -- ./job                          the key in the job's environment
-  authctl status                                        what expires, what is due
-  authctl rotate --due                                  replace the keys that are due
-  authctl doctor                                        what works on this machine, and what to type
+  authctl exec openai -- ./job              run a job with the key in its environment
+  authctl status                            show what expires or is due
+  authctl rotate --due                      rotate the keys that are due
+  authctl doctor                            check what works on this machine
 
 Exit codes:
-  0 done   1 failed   2 wrong command line   3 no such credential or provider   4 login required
-  5 store locked or unavailable   6 provider or network unreachable, try later
-  7 refused (origin, endpoint, subject or policy)   8 done, with findings   130 interrupted
-  curl and exec: the program's own; 125 authctl failed before it   126 not executable   127 not found
+  0    done
+  1    failed
+  2    wrong command line
+  3    no such credential or provider
+  4    login required
+  5    store locked or unavailable
+  6    provider or network unreachable; retry later
+  7    refused (origin, endpoint, account or policy)
+  8    done, with findings
+  130  interrupted
+  `curl` and `exec` exit with the code of the program that they run. If authctl
+  fails before, the code is 125; 126 means that the program cannot be run, 127
+  that it does not exist.
 
 Environment:
-  AUTHCTL_HOME                    one folder for everything, instead of the XDG ones
-  AUTHCTL_STORE                   keychain or vault, for new credentials
-  AUTHCTL_VAULT_PASSPHRASE_FILE   a file that holds the vault's passphrase
-  AUTHCTL_VAULT_IDENTITY          the vault's identity, kept elsewhere
-  BROWSER, NO_COLOR, SSL_CERT_FILE and the proxy variables mean what they mean everywhere";
+  AUTHCTL_HOME                    one folder for everything, instead of the XDG folders
+  AUTHCTL_STORE                   the store for new credentials: keychain or vault
+  AUTHCTL_VAULT_PASSPHRASE_FILE   a file with the passphrase of the vault
+  AUTHCTL_VAULT_IDENTITY          the identity of the vault, if it is stored elsewhere
+  BROWSER, NO_COLOR, SSL_CERT_FILE and the proxy variables have their usual meaning.";
 
 #[derive(Subcommand, Debug)]
 pub(super) enum Command {
@@ -68,7 +80,7 @@ pub(super) enum Command {
     #[command(subcommand)]
     Key(key::KeyCommand),
     Move(relocate::MoveArgs),
-    Rename(relocate::RenameArgs),
+    Rename(rename::RenameArgs),
     Rotate(rotate::RotateArgs),
     #[command(subcommand)]
     Schedule(schedule::ScheduleCommand),
@@ -84,157 +96,125 @@ pub(super) enum Command {
     Man(shell::ManArgs),
 }
 
-/// One command alone: the whole command line takes longer to set up than a cached token to read.
-fn alone<T: Args>(name: &'static str, arguments: &[OsString]) -> Option<(Global, T)> {
-    let command = T::augment_args(clap::Command::new(name));
-    let whole = Global::augment_args(clap::Command::new("authctl")).subcommand(command);
-    let matches = whole.try_get_matches_from(arguments).ok()?;
-    let own = matches.subcommand_matches(name)?;
-    Some((
-        Global::from_arg_matches(&matches).ok()?,
-        T::from_arg_matches(own).ok()?,
-    ))
-}
+/// The groups in which help, README and manual list the commands: by what a person wants to do.
+pub(super) const GROUPS: [(&str, &[&str]); 4] = [
+    ("Use credentials", &["token", "header", "curl", "exec"]),
+    (
+        "Log in and store",
+        &["login", "logout", "key", "refresh", "move", "rename"],
+    ),
+    (
+        "Maintain",
+        &["list", "status", "rotate", "schedule", "audit"],
+    ),
+    (
+        "Set up",
+        &[
+            "vault",
+            "client",
+            "provider",
+            "doctor",
+            "completions",
+            "man",
+        ],
+    ),
+];
 
 impl Cli {
-    /// Parses the arguments.
+    /// Parses the arguments. A command that scripts call often is parsed alone, since setting up
+    /// the whole command line takes longer than reading a cached token.
     ///
     /// # Errors
-    /// They are wrong, or ask for help; always as the whole command line has it.
+    /// They are wrong, or ask for help; always as the whole command line reports it.
     pub(super) fn read(arguments: &[OsString]) -> Result<Self, clap::Error> {
-        let quick = match before::felt(arguments) {
-            Some("token") => {
-                alone("token", arguments).map(|(global, args)| (global, Command::Token(args)))
-            }
-            Some("header") => {
-                alone("header", arguments).map(|(global, args)| (global, Command::Header(args)))
-            }
-            Some("curl") => {
-                alone("curl", arguments).map(|(global, args)| (global, Command::Curl(args)))
-            }
-            Some("exec") => {
-                alone("exec", arguments).map(|(global, args)| (global, Command::Exec(args)))
-            }
+        let quick = match before::word(arguments).as_deref() {
+            Some("token") => alone("token", arguments, Command::Token),
+            Some("header") => alone("header", arguments, Command::Header),
+            Some("curl") => alone("curl", arguments, Command::Curl),
+            Some("exec") => alone("exec", arguments, Command::Exec),
             _ => None,
         };
-        if let Some((global, command)) = quick {
-            return Ok(Self { global, command });
+        match quick {
+            Some(cli) => Ok(cli),
+            None => Self::from_arg_matches(&Self::grouped().try_get_matches_from(arguments)?),
         }
-        Self::try_parse_from(arguments)
     }
 
-    /// Whether there is such a command.
-    pub(super) fn knows(word: &str) -> bool {
-        <Self as clap::CommandFactory>::command()
-            .find_subcommand(word)
-            .is_some()
+    /// The whole command line, with the commands in groups.
+    pub(super) fn grouped() -> clap::Command {
+        let command = Self::command();
+        let template = format!(
+            "{{about-with-newline}}\n{{usage-heading}} {{usage}}\n{}\nOptions:\n{{options}}{{after-help}}",
+            command_list(&command)
+        );
+        command.help_template(template)
     }
+
+    /// Whether there is a command of this name.
+    pub(super) fn knows(word: &str) -> bool {
+        Self::command().find_subcommand(word).is_some()
+    }
+}
+
+/// The commands in their groups, each with the first line of its help.
+fn command_list(command: &clap::Command) -> String {
+    let mut text = String::new();
+    for (title, names) in GROUPS {
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "\n{title}:");
+        for name in names {
+            let about = command
+                .find_subcommand(name)
+                .and_then(clap::Command::get_about)
+                .map(ToString::to_string)
+                .unwrap_or_default();
+            let _ = writeln!(text, "  {name:<11}  {about}");
+        }
+    }
+    text
+}
+
+/// Parses the arguments of one command.
+fn alone<T: Args>(
+    name: &'static str,
+    arguments: &[OsString],
+    command: fn(T) -> Command,
+) -> Option<Cli> {
+    let own = T::augment_args(clap::Command::new(name));
+    let whole = Global::augment_args(clap::Command::new("authctl")).subcommand(own);
+    let matches = whole.try_get_matches_from(arguments).ok()?;
+    let args = T::from_arg_matches(matches.subcommand_matches(name)?).ok()?;
+    Some(Cli {
+        global: Global::from_arg_matches(&matches).ok()?,
+        command: command(args),
+    })
 }
 
 impl Command {
-    /// Whether a person may be asked for something. Scripts wait for the others.
-    pub(super) fn may_prompt(&self) -> bool {
+    /// The command that was given.
+    pub(super) fn into_run(self) -> Box<dyn Run> {
         match self {
-            Self::Login(_)
-            | Self::Logout(_)
-            | Self::Key(_)
-            | Self::Move(_)
-            | Self::Rename(_)
-            | Self::Client(_)
-            | Self::Vault(_) => true,
-            Self::Status(args) => args.tries(),
-            Self::Token(_)
-            | Self::Header(_)
-            | Self::Curl(_)
-            | Self::Exec(_)
-            | Self::Refresh(_)
-            | Self::List(_)
-            | Self::Rotate(_)
-            | Self::Schedule(_)
-            | Self::Provider(_)
-            | Self::Doctor(_)
-            | Self::Audit(_)
-            | Self::Completions(_)
-            | Self::Man(_) => false,
-        }
-    }
-
-    /// Whether a person is told first that a scheduled run failed: not where a script or the schedule itself waits.
-    pub(super) fn tells_news(&self) -> bool {
-        match self {
-            Self::Token(_)
-            | Self::Header(_)
-            | Self::Curl(_)
-            | Self::Exec(_)
-            | Self::Completions(_)
-            | Self::Man(_) => false,
-            Self::Rotate(args) => !args.scheduled,
-            Self::Schedule(command) => command.change().is_some(),
-            _ => true,
-        }
-    }
-
-    /// What the command changes and of what, for the trail; `None` when it only reads. A refresh is noted where it happens.
-    fn change(&self) -> Option<(String, Option<String>)> {
-        let named =
-            |event: &str, name: &dyn ToString| Some((event.to_owned(), Some(name.to_string())));
-        match self {
-            Self::Login(args) => named("login", &args.called()),
-            Self::Logout(args) => named("logout", &args.name),
-            Self::Key(command) => {
-                let (event, name) = command.change()?;
-                Some((format!("key {event}"), name))
-            }
-            Self::Move(args) => named("move", &args.name),
-            Self::Rename(args) => named("rename", &args.old),
-            Self::Client(command) => {
-                let (event, provider) = command.change()?;
-                named(&format!("client {event}"), &provider)
-            }
-            // A rotation is noted for each credential where it happens.
-            Self::Schedule(command) => Some((format!("schedule {}", command.change()?), None)),
-            Self::Vault(command) => Some((format!("vault {}", command.word()), None)),
-            _ => None,
-        }
-    }
-
-    /// Runs the command and leaves its outcome in the trail.
-    pub(super) fn run_on_record(self, app: &App) -> Result<(), Failure> {
-        let change = self.change();
-        let result = self.run(app);
-        if let Some((event, name)) = change {
-            let (outcome, detail) = match &result {
-                Ok(()) => (DONE, None),
-                Err(failure) => (failure.code.name(), Some(failure.message.as_str())),
-            };
-            Event::now(&event, name, outcome, detail).append(&app.paths.audit());
-        }
-        result
-    }
-
-    fn run(self, app: &App) -> Result<(), Failure> {
-        match self {
-            Self::Login(args) => login::run(app, args),
-            Self::Logout(args) => logout::run(app, &args),
-            Self::Token(args) => token::run(app, &args),
-            Self::Header(args) => header::run(app, &args),
-            Self::Curl(args) => curl::run(app, &args).map(|never| match never {}),
-            Self::Exec(args) => exec::run(app, &args).map(|never| match never {}),
-            Self::Refresh(args) => refresh::run(app, &args),
-            Self::List(args) => list::run(app, &args),
-            Self::Status(args) => status::run(app, &args),
-            Self::Key(command) => key::run(app, command),
-            Self::Rotate(args) => rotate::run(app, &args),
-            Self::Schedule(command) => schedule::run(app, &command),
-            Self::Move(args) => relocate::run_move(app, &args),
-            Self::Rename(args) => relocate::run_rename(app, &args),
-            Self::Client(command) => client::run(app, &command),
-            Self::Provider(command) => provider::run(app, command),
-            Self::Vault(command) => vault::run(app, &command),
-            Self::Doctor(args) => doctor::run(app, &args),
-            Self::Audit(args) => audit::run(app, &args),
-            Self::Completions(args) => shell::run_completions(app, &args),
-            Self::Man(args) => shell::run_man(app, &args),
+            Self::Login(args) => Box::new(args),
+            Self::Logout(args) => Box::new(args),
+            Self::Token(args) => Box::new(args),
+            Self::Header(args) => Box::new(args),
+            Self::Curl(args) => Box::new(args),
+            Self::Exec(args) => Box::new(args),
+            Self::Refresh(args) => Box::new(args),
+            Self::List(args) => Box::new(args),
+            Self::Status(args) => Box::new(args),
+            Self::Key(command) => Box::new(command),
+            Self::Move(args) => Box::new(args),
+            Self::Rename(args) => Box::new(args),
+            Self::Rotate(args) => Box::new(args),
+            Self::Schedule(command) => Box::new(command),
+            Self::Client(command) => Box::new(command),
+            Self::Provider(command) => Box::new(command),
+            Self::Vault(command) => Box::new(command),
+            Self::Doctor(args) => Box::new(args),
+            Self::Audit(args) => Box::new(args),
+            Self::Completions(args) => Box::new(args),
+            Self::Man(args) => Box::new(args),
         }
     }
 }
@@ -242,6 +222,46 @@ impl Command {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn every_command_is_in_one_group() {
+        let grouped: Vec<&str> = GROUPS
+            .iter()
+            .flat_map(|(_, names)| *names)
+            .copied()
+            .collect();
+        let unique: BTreeSet<&str> = grouped.iter().copied().collect();
+        let command = Cli::command();
+        let all: BTreeSet<&str> = command
+            .get_subcommands()
+            .map(clap::Command::get_name)
+            .collect();
+        assert_eq!(unique, all);
+        assert_eq!(unique.len(), grouped.len());
+    }
+
+    /// The README has one table for each group, with the same commands.
+    #[test]
+    fn the_readme_lists_the_commands_in_the_same_groups() {
+        let readme = include_str!("../../README.md");
+        for (title, names) in GROUPS {
+            let (_, table) = readme.split_once(&format!("| {title} | |\n")).unwrap();
+            let table = table.split("\n\n").next().unwrap();
+            let listed: BTreeSet<&str> = table
+                .lines()
+                .filter_map(|line| line.split('|').nth(1))
+                .flat_map(|cell| cell.split('`'))
+                .filter_map(|text| text.split_whitespace().next())
+                .filter(|word| GROUPS.iter().any(|(_, names)| names.contains(word)))
+                .collect();
+            assert_eq!(listed, names.iter().copied().collect(), "{title}");
+        }
+    }
+
+    fn whole(words: &[OsString]) -> Result<Cli, clap::Error> {
+        Cli::from_arg_matches(&Cli::grouped().try_get_matches_from(words)?)
+    }
 
     #[test]
     fn the_quick_way_reads_the_same() {
@@ -254,7 +274,7 @@ mod tests {
             "authctl token --json x",
         ] {
             let words: Vec<OsString> = line.split(' ').map(OsString::from).collect();
-            let whole = Cli::try_parse_from(&words).unwrap();
+            let whole = whole(&words).unwrap();
             assert_eq!(
                 format!("{:?}", Cli::read(&words).unwrap()),
                 format!("{whole:?}"),
@@ -270,7 +290,7 @@ mod tests {
             let words: Vec<OsString> = line.split(' ').map(OsString::from).collect();
             assert_eq!(
                 Cli::read(&words).unwrap_err().to_string(),
-                Cli::try_parse_from(&words).unwrap_err().to_string(),
+                whole(&words).unwrap_err().to_string(),
                 "{line}"
             );
         }

@@ -1,34 +1,33 @@
 //! `authctl client`: the user's OAuth client registrations.
 
-use super::registration::{
-    Registration, check_secret, provider_lock, read_secret, refuse_while_used,
-};
-use super::{answer, args, complete, documents};
+use super::profile::{Profile, Run};
+use super::{answer, args, client_secret, complete, documents};
 use crate::app::{App, store_for};
 use crate::config::Client;
-use crate::credential::{Index, Name};
+use crate::credential::{Entry, Name, StoreKind};
 use crate::failure::{Code, Failure};
+use crate::lifecycle::{Registration, remove_client};
 use crate::provider::{OAuthSpec, SecretRule};
-use crate::store::Slot;
 use std::collections::BTreeMap;
 
-/// Show and keep your client registrations
+/// Show and store your client registrations
 ///
-/// A client is how an app is known at a provider. Nobody's is built in: you register one of your own at the provider, once,
-/// and give its id (and its secret, where it has one) here or at the first login.
+/// An OAuth client identifies an app at a provider. authctl has none built in: you register one of
+/// your own at the provider, once, and give its id (and its secret, if it has one) here or at the
+/// first login.
 #[derive(clap::Subcommand, Debug)]
 #[command(
     after_help = "Examples:\n  authctl client list\n  authctl client add github --client-id Iv1.0123 --client-secret-stdin < secret.txt"
 )]
 pub enum ClientCommand {
     Add(AddArgs),
-    /// List them
+    /// List the clients
     #[command(after_help = "Examples:\n  authctl client list\n  authctl client list --json")]
     List,
     Remove(RemoveArgs),
 }
 
-/// Keep a client registration
+/// Store a client registration
 #[derive(clap::Args, Debug)]
 #[command(
     after_help = "Examples:\n  authctl client add gitlab --client-id abc\n  authctl client add github --client-id Iv1.0123 --client-secret-stdin < secret.txt"
@@ -43,14 +42,15 @@ pub struct AddArgs {
     /// Read the client secret from standard input
     #[arg(long)]
     client_secret_stdin: bool,
-    /// A value of the provider's row, such as host=gitlab.example.com
+    /// A value for the provider definition, such as host=gitlab.example.com
     #[arg(long, value_name = "NAME=VALUE", value_parser = args::assignment)]
     set: Vec<(String, String)>,
 }
 
-/// Forget a client registration
+/// Remove a client registration
 ///
-/// Refused while logins use it: without it they could not be refreshed.
+/// Refused while logins use it, since they could not be refreshed without it. The client stays
+/// registered at the provider.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "Examples:\n  authctl client remove github")]
 pub struct RemoveArgs {
@@ -59,130 +59,100 @@ pub struct RemoveArgs {
     provider: String,
 }
 
-impl ClientCommand {
-    /// What it changes, and whose client.
-    pub(super) fn change(&self) -> Option<(&'static str, String)> {
+impl Run for ClientCommand {
+    fn profile(&self) -> Profile {
         match self {
-            Self::Add(args) => Some(("add", args.provider.clone())),
-            Self::Remove(args) => Some(("remove", args.provider.clone())),
-            Self::List => None,
+            Self::Add(args) => Profile::asking().logged("client add", Some(&args.provider)),
+            Self::Remove(args) => Profile::asking().logged("client remove", Some(&args.provider)),
+            Self::List => Profile::asking(),
         }
     }
-}
 
-pub(super) fn run(app: &App, command: &ClientCommand) -> Result<(), Failure> {
-    match command {
-        ClientCommand::Add(args) => add(app, args),
-        ClientCommand::List => list(app),
-        ClientCommand::Remove(args) => remove(app, args),
+    fn run(self: Box<Self>, app: &App) -> Result<(), Failure> {
+        match *self {
+            Self::Add(args) => add(app, &args),
+            Self::List => list(app),
+            Self::Remove(args) => remove(app, &args),
+        }
     }
 }
 
 fn add(app: &App, args: &AddArgs) -> Result<(), Failure> {
     let values: BTreeMap<String, String> = args.set.iter().cloned().collect();
     let row = app.catalogue.get(&args.provider)?.resolve(&values)?;
-    let oauth: OAuthSpec = row.oauth.ok_or_else(|| {
-        Failure::new(
-            Code::Usage,
-            format!("{} has API keys, no logins", row.title),
-        )
-    })?;
+    let oauth: OAuthSpec = row
+        .oauth
+        .ok_or_else(|| Failure::usage(format!("{} has API keys, but no logins", row.title)))?;
     let provider = row.name.as_str();
     if !Client::is_valid_id(&args.client_id) {
-        return Err(Failure::new(
-            Code::Usage,
-            "a client id is plain ASCII text of at most 512 characters",
+        return Err(Failure::usage(
+            "a client id is ASCII text of at most 512 characters",
         ));
     }
     if oauth.client_secret == SecretRule::Required && !args.client_secret_stdin {
-        return Err(Failure::new(
-            Code::Usage,
-            format!(
-                "{} wants a client secret, even from an app like this",
-                row.title
-            ),
-        )
-        .hint(format!(
+        let message = format!("{} requires a client secret", row.title);
+        return Err(Failure::usage(message).hint(format!(
             "run `authctl client add {provider} --client-id {} --client-secret-stdin < FILE`",
             args.client_id
         )));
     }
     if let Some(earlier) = Client::read(&app.paths, provider)? {
-        refuse_while_used(app, provider, None, &earlier, &args.client_id)?;
-        refuse_other_endpoints(app, provider, &args.client_id, &oauth)?;
-        if earlier.client_id == args.client_id
-            && earlier.secret_id.is_some()
-            && !args.client_secret_stdin
-        {
-            return Err(Failure::new(
-                Code::Refused,
-                format!(
-                    "the client `{}` of {provider} is kept already, with its secret",
-                    args.client_id
-                ),
-            )
-            .hint("give another secret with `--client-secret-stdin`, or remove it first"));
-        }
+        check_earlier(app, provider, args, &oauth, &earlier)?;
     }
-    let store = if args.client_secret_stdin {
-        Some(store_for(app, None)?)
+    let (store, secret) = if args.client_secret_stdin {
+        let store = store_for(app, None)?;
+        let secret = client_secret::read(app)?;
+        client_secret::check(&oauth, &secret)?;
+        (store, Some(secret))
     } else {
-        None
+        (StoreKind::Keychain, None)
     };
-    let secret = if args.client_secret_stdin {
-        Some(read_secret(app)?)
-    } else {
-        None
-    };
-    if let Some(secret) = &secret {
-        check_secret(&oauth, secret)?;
-    }
     let registration = Registration {
         id: args.client_id.clone(),
         secret,
         is_new: true,
     };
     let name = Name::new(provider, "default")?;
-    registration.keep(
-        app,
-        &name,
-        &oauth,
-        store.unwrap_or(crate::credential::StoreKind::Keychain),
-    )?;
-    registration.settle_in(app, provider)?;
+    registration.store(&app.keeper(), &name, &oauth, store)?;
+    registration.delete_replaced(&app.keeper(), provider)?;
     app.ui.say(&format!(
-        "kept the client of {provider}; run `authctl login {provider}`"
+        "stored the client of {provider}; run `authctl login {provider}`"
     ));
-    let kept = Client::read(&app.paths, provider)?;
-    answer(
-        app.output,
-        || kept.map(|client| document(app, provider, &client)),
-        |_| Ok(()),
-    )
+    let stored = Client::read(&app.paths, provider)?;
+    let document = || stored.map(|client| document(app, provider, &client));
+    answer(app, document, |_| Ok(()))
 }
 
-/// The secret of a client goes to the endpoint that it was given for: given for another one, logins could not use it.
-fn refuse_other_endpoints(
+/// Checks that the client may replace the earlier one.
+fn check_earlier(
     app: &App,
     provider: &str,
-    id: &str,
+    args: &AddArgs,
     oauth: &OAuthSpec,
+    earlier: &Client,
 ) -> Result<(), Failure> {
-    let entries = Index::all(&app.paths.credentials());
-    let mut logins = entries.iter().flatten().filter(|index| {
-        index.name.provider() == provider && index.bound.client_id.as_deref() == Some(id)
-    });
-    match logins.find(|index| index.bound.token_endpoint.as_ref() != Some(&oauth.token_endpoint)) {
-        Some(index) => Err(Failure::new(
-            Code::Refused,
-            format!("`{}` uses this client at another host", index.name),
-        )
-        .hint(format!(
+    let id = &args.client_id;
+    Registration::check_unused(&app.keeper(), provider, None, earlier, id)?;
+    // A client secret is only sent to the endpoints it was given for, so logins at other endpoints
+    // could not use it.
+    let is_elsewhere = |entry: &&Entry| {
+        entry.name.provider() == provider
+            && entry.bound.client_id.as_ref() == Some(id)
+            && entry.bound.token_endpoint.as_ref() != Some(&oauth.token_endpoint)
+    };
+    if let Some(entry) = app.index.all().readable.iter().find(is_elsewhere) {
+        let message = format!("`{}` uses this client at another host", entry.name);
+        return Err(Failure::new(Code::Refused, message).hint(format!(
             "give the same values with `--set`, or run `authctl logout {}` first",
-            index.name
-        ))),
-        None => Ok(()),
+            entry.name
+        )));
     }
+    if earlier.client_id == *id && earlier.secret_id.is_some() && !args.client_secret_stdin {
+        let message = format!("the client `{id}` of {provider} is already stored, with its secret");
+        return Err(Failure::new(Code::Refused, message)
+            .hint("give a new secret with `--client-secret-stdin`, or remove the client first"));
+    }
+    Ok(())
 }
 
 fn list(app: &App) -> Result<(), Failure> {
@@ -206,7 +176,7 @@ fn list(app: &App) -> Result<(), Failure> {
         ]
     };
     answer(
-        app.output,
+        app,
         || &clients,
         |output| {
             if clients.is_empty() {
@@ -223,20 +193,21 @@ fn list(app: &App) -> Result<(), Failure> {
 }
 
 fn document(app: &App, provider: &str, client: &Client) -> documents::Client {
-    let entries = Index::all(&app.paths.credentials());
-    let uses = |index: &&Index| {
-        index.name.provider() == provider
-            && index.bound.client_id.as_ref() == Some(&client.client_id)
+    let uses = |entry: &&Entry| {
+        entry.name.provider() == provider
+            && entry.bound.client_id.as_ref() == Some(&client.client_id)
     };
     documents::Client {
         provider: provider.to_owned(),
         client_id: client.client_id.clone(),
-        secret_store: client.secret_store.map(|store| store.to_string()),
-        used_by: entries
+        secret_store: client.secret_store,
+        used_by: app
+            .index
+            .all()
+            .readable
             .iter()
-            .flatten()
             .filter(uses)
-            .map(|index| index.name.to_string())
+            .map(|entry| entry.name.to_string())
             .collect(),
     }
 }
@@ -244,43 +215,12 @@ fn document(app: &App, provider: &str, client: &Client) -> documents::Client {
 fn remove(app: &App, args: &RemoveArgs) -> Result<(), Failure> {
     let provider = args.provider.as_str();
     crate::credential::check_part(provider, "")?;
-    let absent = || {
-        Failure::new(
-            Code::NotFound,
-            format!("there is no client of `{provider}`"),
-        )
-        .hint("run `authctl client list`")
+    let Some(client) = remove_client(&app.keeper(), provider)? else {
+        let message = format!("there is no client of `{provider}`");
+        return Err(Failure::new(Code::NotFound, message).hint("run `authctl client list`"));
     };
-    // Asked before the lock, so that a wrong name leaves no lock file behind.
-    Client::read(&app.paths, provider)?.ok_or_else(absent)?;
-    let _lock = provider_lock(app, provider)?;
-    let client = Client::read(&app.paths, provider)?.ok_or_else(absent)?;
-    let entries = Index::all(&app.paths.credentials());
-    let mut logins = entries
-        .iter()
-        .flatten()
-        .flat_map(Index::chain)
-        .filter(|index| index.name.provider() == provider);
-    if let Some(index) = logins.find(|index| index.bound.client_id.is_some()) {
-        return Err(Failure::new(
-            Code::Refused,
-            format!("`{}` was made with a client of {provider}", index.name),
-        )
-        .hint(format!("run `authctl logout {}` first", index.name)));
-    }
-    // Secrets first: what is still to be deleted after a crash is still named.
-    for registration in std::iter::successors(Some(&client), |client| client.earlier.as_deref()) {
-        if let Some((store, id)) = registration
-            .secret_store
-            .zip(registration.secret_id.as_ref())
-        {
-            app.stores.delete(store, &Slot::client(provider, id))?;
-        }
-    }
-    let forgotten = document(app, provider, &client);
-    Client::delete(&app.paths, provider)?;
     app.ui.say(&format!(
-        "forgot the client of {provider}; at the provider it is still registered"
+        "removed the saved client; it is still registered at {provider}"
     ));
-    answer(app.output, || forgotten, |_| Ok(()))
+    answer(app, || document(app, provider, &client), |_| Ok(()))
 }

@@ -1,8 +1,8 @@
-//! What a tab completes besides commands and flags: names from the index and the catalogue, read from their folders
-//! alone. No store is opened and no network is touched.
+//! Completion of names, from the index and the catalogue. No store is opened, and the network is
+//! not used.
 
 use crate::config::{Client, Paths};
-use crate::credential::{Index, Kind};
+use crate::credential::Kind;
 use crate::provider::{Catalogue, Row};
 use clap_complete::engine::{ArgValueCandidates, CompletionCandidate};
 
@@ -10,7 +10,7 @@ use clap_complete::engine::{ArgValueCandidates, CompletionCandidate};
 pub(super) fn credentials() -> ArgValueCandidates {
     ArgValueCandidates::new(|| {
         let names = Paths::from_environment()
-            .map(|paths| Index::names(&paths.credentials()))
+            .map(|paths| paths.index().names())
             .unwrap_or_default();
         names
             .iter()
@@ -19,7 +19,7 @@ pub(super) fn credentials() -> ArgValueCandidates {
     })
 }
 
-/// The names of providers: what a login or a key can be made for.
+/// The names of providers.
 pub(super) fn providers() -> ArgValueCandidates {
     ArgValueCandidates::new(|| {
         let names = Paths::from_environment()
@@ -29,12 +29,12 @@ pub(super) fn providers() -> ArgValueCandidates {
     })
 }
 
-/// The names of API keys alone.
+/// The names of API keys.
 pub(super) fn keys() -> ArgValueCandidates {
     of_kind(Kind::Key)
 }
 
-/// The names of logins alone.
+/// The names of logins.
 pub(super) fn logins() -> ArgValueCandidates {
     of_kind(Kind::Login)
 }
@@ -42,30 +42,29 @@ pub(super) fn logins() -> ArgValueCandidates {
 fn of_kind(kind: Kind) -> ArgValueCandidates {
     ArgValueCandidates::new(move || {
         let entries = Paths::from_environment()
-            .map(|paths| Index::all(&paths.credentials()))
+            .map(|paths| paths.index().all().readable)
             .unwrap_or_default();
-        let fits = entries
-            .into_iter()
-            .flatten()
-            .filter(|index| index.kind == kind);
-        fits.map(|index| CompletionCandidate::new(index.name.to_string()))
+        let fits = entries.into_iter().filter(|entry| entry.kind == kind);
+        fits.map(|entry| CompletionCandidate::new(entry.name.to_string()))
             .collect()
     })
 }
 
-/// What one can log in to: providers with logins, and the logins that there are.
+/// The names of providers with logins, and of stored logins.
 pub(super) fn login_targets() -> ArgValueCandidates {
     ArgValueCandidates::new(|| {
         let Some(paths) = Paths::from_environment() else {
             return Vec::new();
         };
         let rows = rows(&paths, |row| row.oauth.is_some());
-        let logins = Index::all(&paths.credentials())
+        let logins = paths
+            .index()
+            .all()
+            .readable
             .into_iter()
-            .flatten()
-            .filter(|index| index.kind == Kind::Login);
+            .filter(|entry| entry.kind == Kind::Login);
         let mut names: Vec<String> = logins
-            .map(|index| index.name.to_string())
+            .map(|entry| entry.name.to_string())
             .chain(rows)
             .collect();
         names.sort();
@@ -84,7 +83,7 @@ pub(super) fn key_providers() -> ArgValueCandidates {
     ArgValueCandidates::new(|| candidates(|row| row.key.is_some()))
 }
 
-/// Providers that there are clients of.
+/// Providers with a stored client.
 pub(super) fn clients() -> ArgValueCandidates {
     ArgValueCandidates::new(|| {
         let names = Paths::from_environment()

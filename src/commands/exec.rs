@@ -1,7 +1,8 @@
-use super::{args, child, warn_all};
+use super::profile::{Profile, Run};
+use super::{args, child};
 use crate::app::App;
 use crate::credential::Name;
-use crate::failure::{Code, Failure};
+use crate::failure::Failure;
 use crate::lifecycle::{Handed, Wanted, parts};
 use crate::provider::check_variable;
 use crate::secret::Secret;
@@ -14,15 +15,16 @@ use std::time::Duration;
 
 /// Run a program with credentials in its environment
 ///
-/// Each credential goes into the variable that its provider's own tools read, or into the one that is given behind `=`
-/// (several, separated by commas, for a key of several parts). The program takes the place of authctl: signals, the
-/// terminal and the exit code are its own. It writes no core dump, since that would hold its environment.
+/// Each credential is put into the variable that the provider's own tools read, or into the
+/// variable after `=` (several variables, separated by commas, for a key with several parts). The
+/// program replaces authctl, so it gets the signals and the terminal, and authctl exits with its
+/// exit code. It writes no core dump, which would contain its environment.
 ///
-/// Processes of the same user can read a program's environment. Where the program can take a header or a file instead,
-/// `authctl curl`, `authctl header` and a pipe keep the secret out of it.
+/// Other processes of the same user can read the environment of a program. If the program can read
+/// a header or a file instead, use `authctl curl`, `authctl header` or a pipe.
 ///
-/// Exit codes: the program's own; 125 when authctl fails before it starts, 126 when it cannot be run, 127 when it is not
-/// there.
+/// Exit codes: that of the program; 125 if authctl fails before it starts, 126 if the program
+/// cannot be run, 127 if it does not exist.
 #[derive(clap::Args, Debug)]
 #[command(
     after_help = "Examples:\n  authctl exec github -- gh api user\n  authctl exec stripe openai=KEY -- ./job\n  authctl exec datadog=DD_API_KEY,DD_APP_KEY --min-ttl 1h -- make deploy"
@@ -31,7 +33,7 @@ pub struct ExecArgs {
     /// The credentials: NAME, or NAME=VARIABLE
     #[arg(value_name = "NAME[=VARIABLE]", required = true, add = super::complete::credentials())]
     credentials: Vec<Asked>,
-    /// Refresh tokens unless they live at least this long
+    /// Refresh unless the tokens are valid for at least this long
     #[arg(long, value_name = "TIME", default_value = "60s", value_parser = args::duration)]
     min_ttl: Duration,
     /// The program and its arguments
@@ -39,7 +41,7 @@ pub struct ExecArgs {
     command: Vec<OsString>,
 }
 
-/// A credential and the variables it goes into.
+/// A credential and the variables to put it into.
 #[derive(Clone, Debug)]
 struct Asked {
     name: Name,
@@ -70,6 +72,16 @@ impl FromStr for Asked {
     }
 }
 
+impl Run for ExecArgs {
+    fn profile(&self) -> Profile {
+        Profile::script()
+    }
+
+    fn run(self: Box<Self>, app: &App) -> Result<(), Failure> {
+        match run(app, &self)? {}
+    }
+}
+
 pub(super) fn run(app: &App, args: &ExecArgs) -> Result<Infallible, Failure> {
     let mut environment: BTreeMap<String, (Name, Secret)> = BTreeMap::new();
     for asked in &args.credentials {
@@ -78,9 +90,9 @@ pub(super) fn run(app: &App, args: &ExecArgs) -> Result<Infallible, Failure> {
             ..Wanted::default()
         };
         let handed = parts(&app.keeper(), &asked.name, &wanted)?;
-        warn_all(app, &handed.warnings);
+        app.ui.warn_all(&handed.warnings);
         for (variable, value) in assign(asked, &handed)? {
-            // On Windows the names of variables are the same in either case.
+            // The names of variables are case-insensitive on Windows.
             let same = |known: &&String| {
                 if cfg!(windows) {
                     known.eq_ignore_ascii_case(&variable)
@@ -94,12 +106,12 @@ pub(super) fn run(app: &App, args: &ExecArgs) -> Result<Infallible, Failure> {
                 .and_then(|known| environment.get(known))
                 .map(|(other, _)| other)
             {
-                return Err(Failure::new(
-                    Code::Usage,
-                    format!("`{other}` and `{}` both go into {variable}", asked.name),
-                )
+                return Err(Failure::usage(format!(
+                    "both `{other}` and `{}` use the variable {variable}",
+                    asked.name
+                ))
                 .hint(format!(
-                    "say where one of them goes: `{}=OTHER_VARIABLE`",
+                    "choose another variable for one of them: `{}=OTHER_VARIABLE`",
                     asked.name
                 )));
             }
@@ -109,9 +121,9 @@ pub(super) fn run(app: &App, args: &ExecArgs) -> Result<Infallible, Failure> {
     let mut words = args.command.iter();
     let program = words
         .next()
-        .ok_or_else(|| Failure::new(Code::Usage, "no program was given"))?;
+        .ok_or_else(|| Failure::usage("no program was given"))?;
     let mut command = Command::new(program);
-    // Here the secrets leave, into the one place that this command is for.
+    // This is the one place where secrets may enter an environment.
     command.args(words).env_remove(super::shell::COMPLETE).envs(
         environment
             .iter()
@@ -120,7 +132,7 @@ pub(super) fn run(app: &App, args: &ExecArgs) -> Result<Infallible, Failure> {
     child::replace(command)
 }
 
-/// Which variable holds which part.
+/// The variable for each part.
 fn assign(asked: &Asked, handed: &Handed) -> Result<Vec<(String, Secret)>, Failure> {
     let name = &asked.name;
     let variables = asked.variables.as_ref().unwrap_or(&handed.env);
@@ -130,8 +142,8 @@ fn assign(asked: &Asked, handed: &Handed) -> Result<Vec<(String, Secret)>, Failu
         .filter_map(|part| handed.parts.get(part));
     if variables.is_empty() {
         return Err(
-            Failure::new(Code::Usage, format!("no variable is known for `{name}`"))
-                .hint(format!("name one: `{name}=VARIABLE`")),
+            Failure::usage(format!("the variable for `{name}` is not known"))
+                .hint(format!("name a variable: `{name}=VARIABLE`")),
         );
     }
     if variables.len() < handed.parts.len()
@@ -147,8 +159,9 @@ fn assign(asked: &Asked, handed: &Handed) -> Result<Vec<(String, Secret)>, Failu
         };
         let message = format!("`{name}` has {parts} ({})", handed.part_order.join(", "));
         let places = vec!["VARIABLE"; handed.parts.len()].join(",");
-        return Err(Failure::new(Code::Usage, message)
-            .hint(format!("name as many variables: `{name}={places}`")));
+        return Err(
+            Failure::usage(message).hint(format!("name as many variables: `{name}={places}`"))
+        );
     }
     Ok(variables.iter().cloned().zip(parts.cloned()).collect())
 }

@@ -1,4 +1,5 @@
-use super::{args, documents, warn_all};
+use super::profile::{Profile, Run};
+use super::{args, documents};
 use crate::app::App;
 use crate::credential::{Name, Origin, plain_url};
 use crate::failure::{Code, Failure};
@@ -8,13 +9,15 @@ use crate::output::Output;
 use crate::provider::Header;
 use std::time::Duration;
 
-/// Print the request header for curl
+/// Print a request header for curl
 ///
-/// `curl $(authctl header NAME) URL` works in bash, dash, zsh and fish. What is printed is `-K` and the path of a memory
-/// file that holds curl config for half a minute; the secret itself is in no argument list, no environment and no file
-/// system. When there is no header, what is printed makes curl stop with exit code 26 instead of sending a bare request.
-/// The raw form cannot do that: `authctl header NAME --format raw | curl -H @- URL` sends a request without a header when
-/// authctl fails, unless the script stops by itself (`set -o pipefail` tells it only afterwards).
+/// `curl $(authctl header NAME) URL` works in bash, dash, zsh and fish. The output is `-K` and the
+/// path of a memory file that contains curl config for up to 30 seconds. The secret itself is in no
+/// argument list, no environment and no file system. If there is no header, the output makes curl
+/// stop with exit code 26, so that no request is sent without the credential.
+///
+/// The raw form cannot do that: if authctl fails, `authctl header NAME --format raw | curl -H @-
+/// URL` sends a request without the header (`set -o pipefail` reports the failure only afterwards).
 #[derive(clap::Args, Debug)]
 #[command(
     after_help = "Examples:\n  curl -fsS $(authctl header github) https://api.github.com/user\n  authctl header github --format raw | curl -fsS -H @- https://api.github.com/user\n  authctl header github --url https://api.github.com/user --format raw"
@@ -23,18 +26,18 @@ pub struct HeaderArgs {
     /// The credential: PROVIDER or PROVIDER/ACCOUNT
     #[arg(add = super::complete::credentials())]
     name: Name,
-    /// How to print it
+    /// The output format
     #[arg(long, value_enum, default_value_t = Format::Curl)]
     format: Format,
-    /// Refuse unless the credential belongs to this URL's origin
+    /// Refuse unless the credential is bound to the origin of this URL
     #[arg(long, value_name = "URL")]
     url: Option<String>,
-    /// Refresh unless the token lives at least this long
+    /// Refresh unless the token is valid for at least this long
     #[arg(long, value_name = "TIME", default_value = "60s", value_parser = args::duration)]
     min_ttl: Duration,
 }
 
-/// The forms of a header.
+/// The output formats.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 enum Format {
     /// `-K` and a path, for `curl $(…)`
@@ -45,12 +48,22 @@ enum Format {
     Json,
 }
 
+impl Run for HeaderArgs {
+    fn profile(&self) -> Profile {
+        Profile::script()
+    }
+
+    fn run(self: Box<Self>, app: &App) -> Result<(), Failure> {
+        run(app, &self)
+    }
+}
+
 pub(super) fn run(app: &App, args: &HeaderArgs) -> Result<(), Failure> {
     if args.format == Format::Curl {
         if app.output.is_json() {
             return Err(
-                Failure::new(Code::Usage, "`--json` does not go with the words for curl")
-                    .hint("say `--format json`"),
+                Failure::usage("`--json` cannot be used with `--format curl`")
+                    .hint("use `--format json`"),
             );
         }
         if !cfg!(target_os = "linux") {
@@ -62,7 +75,7 @@ pub(super) fn run(app: &App, args: &HeaderArgs) -> Result<(), Failure> {
         ..Wanted::default()
     };
     let handed = parts(&app.keeper(), &args.name, &wanted)?;
-    warn_all(app, &handed.warnings);
+    app.ui.warn_all(&handed.warnings);
     if let Some(text) = &args.url
         && let url =
             plain_url(text).map_err(|error| Failure::new(Code::Refused, error.to_string()))?
@@ -77,7 +90,7 @@ pub(super) fn run(app: &App, args: &HeaderArgs) -> Result<(), Failure> {
                 proxy().filter(|_| handed.bound.origins.iter().any(Origin::is_plain_http))
             {
                 app.ui.warn(&format!(
-                    "{variable} is set, and `{}` may go over plain http: give curl `--noproxy '*'`",
+                    "{variable} is set, and `{}` may be sent over plain http; add `--noproxy '*'` to the curl command",
                     args.name
                 ));
             }
@@ -97,7 +110,7 @@ pub(super) fn run(app: &App, args: &HeaderArgs) -> Result<(), Failure> {
             })?;
         }
         Format::Curl => {
-            // The first word stands there already, see `begin`.
+            // The first word was printed by `begin`.
             app.output
                 .line(&hand_over(&curl_config(&headers, &handed.bound.origins))?)?;
         }
@@ -105,7 +118,7 @@ pub(super) fn run(app: &App, args: &HeaderArgs) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The variable that sends plain http through a proxy, who sees what passes.
+/// The variable that sends plain http through a proxy, which could read the header.
 fn proxy() -> Option<&'static str> {
     ["http_proxy", "all_proxy", "ALL_PROXY"]
         .into_iter()
@@ -116,15 +129,16 @@ fn line(header: &Header) -> crate::secret::Secret {
     crate::secret::Secret::new(format!("{}: {}", header.name, header.value.expose()))
 }
 
-/// Prints the first word at once. Whatever happens from here on, a signal included, `curl -K` without a readable file
-/// stops with exit code 26, where an empty answer would send the request bare. One word per line: only that survives
-/// the word splitting of all four shells.
+/// Prints the first word at once. Whatever happens after this, a signal included, `curl -K` without
+/// a readable file stops with exit code 26, while an empty output would send the request without
+/// the credential. Each word is on a line of its own, because nothing else survives the word
+/// splitting of all four shells.
 pub(super) fn begin() {
-    // When this cannot be written, curl is not there to read it.
+    // If this cannot be written, there is no curl to read it.
     let _ = Output::new(false).line(OPTION);
 }
 
-/// Prints the second word of an answer that makes curl stop.
+/// Prints a second word that makes curl stop.
 pub(super) fn refuse(reason: &str) {
     let _ = Output::new(false).line(&refusal(reason));
 }

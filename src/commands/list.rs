@@ -1,45 +1,56 @@
+use super::profile::{Profile, Run};
 use super::rotate::plans;
 use super::words::{self, relative};
 use super::{answer, documents};
 use crate::app::App;
-use crate::credential::{Entries, Index, State};
+use crate::credential::{Entries, Entry, State};
 use crate::failure::{Code, Failure};
 use crate::rotation::{Plan, What};
 use jiff::Timestamp;
 
-/// List the credentials
+/// List the stored credentials
 ///
-/// Reads the index alone: no store is opened, nothing is asked.
+/// Reads only the index: no store is opened, and nothing is asked.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "Examples:\n  authctl list\n  authctl list --json")]
 pub struct ListArgs {}
 
-pub(super) fn run(app: &App, _: &ListArgs) -> Result<(), Failure> {
+impl Run for ListArgs {
+    fn profile(&self) -> Profile {
+        Profile::reading()
+    }
+
+    fn run(self: Box<Self>, app: &App) -> Result<(), Failure> {
+        run(app)
+    }
+}
+
+fn run(app: &App) -> Result<(), Failure> {
     let now = Timestamp::now();
     let Entries {
-        sound: found,
+        readable: found,
         damaged,
-    } = Index::sorted_out(&app.paths.credentials());
+    } = app.index.all();
     for (_, error) in &damaged {
         app.ui.warn(&error.to_string());
     }
     let plans = plans(app, &found, now);
     let lines = || found.iter().zip(&plans);
     answer(
-        app.output,
+        app,
         || {
             lines()
-                .map(|(index, plan)| documents::Entry::of(index, plan.is_due))
+                .map(|(entry, plan)| documents::Entry::of(entry, plan.is_due))
                 .collect::<Vec<_>>()
         },
         |output| {
             if found.is_empty() && damaged.is_empty() {
-                app.ui.say("there are no credentials yet; `authctl login NAME` or `authctl key add NAME` makes one");
+                app.ui.say(words::NO_CREDENTIALS);
                 return Ok(());
             }
             output.table(
-                &["NAME", "KIND", "STORE", "ENDS", "WHOSE", "FOR"],
-                lines().map(|(index, plan)| row(index, plan, now)).collect(),
+                &["NAME", "TYPE", "STORE", "EXPIRES", "ACCOUNT", "ORIGINS"],
+                lines().map(|(entry, plan)| row(entry, plan, now)).collect(),
             )
         },
     )?;
@@ -48,18 +59,27 @@ pub(super) fn run(app: &App, _: &ListArgs) -> Result<(), Failure> {
     } else {
         Err(Failure::new(
             Code::Findings,
-            format!("damaged index files: {}", damaged.len()),
+            format!(
+                "{} cannot be read",
+                words::count(damaged.len(), "index file")
+            ),
         ))
     }
 }
 
-fn row(index: &Index, plan: &Plan, now: Timestamp) -> Vec<String> {
-    let ends = match (index.state, index.access_expires_at, index.expires) {
-        (State::Adding, ..) => Some("(half added)".into()),
-        (State::Renaming, ..) => Some("(half renamed)".into()),
-        (State::Removing | State::Forgetting, ..) => Some("(half removed)".into()),
-        (State::Active, Some(ends), _) => Some(relative(ends, now)),
-        (State::Active, None, Some(day)) if day < words::day(now) => Some(format!("{day}, over")),
+fn row(entry: &Entry, plan: &Plan, now: Timestamp) -> Vec<String> {
+    let access = entry.login.access_expires_at;
+    let expires = match (&entry.state, access, entry.rotation.expires) {
+        (State::Adding { .. }, ..) => Some("(incompletely added)".into()),
+        (State::Renaming { .. }, ..) => Some("(incompletely renamed)".into()),
+        (State::Removing { .. } | State::Forgetting { .. }, ..) => {
+            Some("(incompletely removed)".into())
+        }
+        (State::Active, Some(end), _) if end > now => Some(relative(end, now)),
+        (State::Active, Some(end), _) => Some(format!("expired {}", relative(end, now))),
+        (State::Active, None, Some(day)) if day < words::day(now) => {
+            Some(format!("{day}, expired"))
+        }
         (State::Active, None, Some(day)) => Some(day.to_string()),
         (State::Active, None, None) => None,
     };
@@ -68,33 +88,24 @@ fn row(index: &Index, plan: &Plan, now: Timestamp) -> Vec<String> {
         What::Finish => "rotation unfinished",
         _ => "rotation due",
     };
-    let told: Vec<String> = ends
+    let notes: Vec<String> = expires
         .into_iter()
         .chain(plan.is_due.then(|| due.to_owned()))
         .collect();
-    let ends = if told.is_empty() {
-        "-".into()
-    } else {
-        told.join("; ")
-    };
-    let whose = index
-        .bound
-        .label
-        .clone()
-        .or_else(|| index.bound.subject.clone())
-        .unwrap_or_else(|| "-".into());
-    let origins: Vec<String> = index
+    let or_dash = |text: String| if text.is_empty() { "-".into() } else { text };
+    let account = entry.bound.label.clone().or(entry.bound.subject.clone());
+    let origins: Vec<String> = entry
         .bound
         .origins
         .iter()
         .map(ToString::to_string)
         .collect();
     vec![
-        index.name.to_string(),
-        index.kind.to_string(),
-        index.store.to_string(),
-        ends,
-        whose,
+        entry.name.to_string(),
+        entry.kind.to_string(),
+        entry.store.to_string(),
+        or_dash(notes.join("; ")),
+        or_dash(account.unwrap_or_default()),
         origins.join(" "),
     ]
 }

@@ -1,16 +1,17 @@
-//! The pages of the manual: one a command, made from the command line's types, and two that are written by hand.
+//! The pages of the manual: one for each command, generated from the command line, and two that are
+//! written by hand.
 
 use crate::failure::{Code, Failure};
 use clap::Command;
 use clap_mangen::Man;
 use std::io::Write;
 
-/// A page.
+/// A page of the manual.
 pub(super) struct Page {
     name: String,
-    /// 1 for commands, 5 for files, 7 for the rest.
+    /// The section: 1 for commands, 5 for files, 7 for the rest.
     pub section: u8,
-    /// Its text.
+    /// The roff source.
     pub roff: String,
 }
 
@@ -21,7 +22,7 @@ impl Page {
     }
 }
 
-/// Every page, the program's own first.
+/// All pages, that of the program itself first.
 pub(super) fn pages(command: &Command) -> Result<Vec<Page>, Failure> {
     let mut command = command.clone().disable_help_subcommand(true);
     command.build();
@@ -55,12 +56,12 @@ fn add(command: &Command, name: &str, pages: &mut Vec<Page>) -> Result<(), Failu
     Ok(())
 }
 
-/// When the manual was last looked through: the same types make the same page on any day.
+/// The date on the pages: fixed, so that they do not change from day to day.
 const DATE: &str = "2026-11-24";
 
 /// One page.
 fn render(command: &Command, name: &str) -> Result<String, Failure> {
-    // What stands behind the help is laid out with spaces, which only an example block keeps.
+    // The text after the help is aligned with spaces, which only an example block keeps.
     let after = command
         .get_after_long_help()
         .or(command.get_after_help())
@@ -75,7 +76,8 @@ fn render(command: &Command, name: &str) -> Result<String, Failure> {
     let mut text = Vec::new();
     let made = (|| {
         man.render_name_section(&mut text)?;
-        // clap's own line: the one of the library lacks `--` and the names of values.
+        // The synopsis is clap's own usage line; that of clap_mangen lacks `--` and the names of
+        // values.
         let usage = command.clone().render_usage().to_string();
         writeln!(text, ".SH SYNOPSIS")?;
         for line in usage
@@ -93,7 +95,9 @@ fn render(command: &Command, name: &str) -> Result<String, Failure> {
         {
             man.render_options_section(&mut text)?;
         }
-        if command.get_subcommands().next().is_some() {
+        if name == "authctl" {
+            write_groups(command, &mut text)?;
+        } else if command.get_subcommands().next().is_some() {
             man.render_subcommands_section(&mut text)?;
         }
         std::io::Result::Ok(())
@@ -127,7 +131,25 @@ fn render(command: &Command, name: &str) -> Result<String, Failure> {
     Ok(title + &tidy(&text))
 }
 
-/// A line as it stands: backslashes, dashes that are typed, and what roff would take for a request.
+/// The commands in the groups of the help, each with the first line of its help.
+fn write_groups(command: &Command, text: &mut Vec<u8>) -> std::io::Result<()> {
+    writeln!(text, ".SH COMMANDS")?;
+    for (title, names) in super::cli::GROUPS {
+        writeln!(text, ".SS {title}")?;
+        for inner in names
+            .iter()
+            .filter_map(|name| command.find_subcommand(name))
+        {
+            let name = escape(inner.get_name());
+            let about = inner.get_about().map(ToString::to_string);
+            let about = escape(&about.unwrap_or_default());
+            writeln!(text, ".TP\n.BR authctl\\-{name} (1)\n{about}")?;
+        }
+    }
+    Ok(())
+}
+
+/// A line as roff source that prints it literally.
 fn escape(line: &str) -> String {
     let text = line.replace('\\', "\\e").replace('-', "\\-");
     if text.starts_with(['.', '\'']) {
@@ -137,8 +159,8 @@ fn escape(line: &str) -> String {
     }
 }
 
-/// Without what the checkers of pages complain of: trailing spaces, empty lines, breaks after breaks, and the preamble that
-/// each section brings once more.
+/// Removes what linters of man pages complain about: trailing spaces, empty lines, repeated breaks
+/// and preambles.
 fn tidy(text: &str) -> String {
     const PREAMBLE: [&str; 2] = [".ie \\n(.g .ds Aq \\(aq", ".el .ds Aq '"];
     let mut lines: Vec<&str> = PREAMBLE.to_vec();
@@ -189,7 +211,7 @@ pub(super) mod tests {
             let name = entry.unwrap().file_name().into_string().unwrap();
             assert!(
                 files.contains(&name),
-                "man/{name} is the page of no command"
+                "man/{name} is not the page of a command"
             );
         }
     }
@@ -203,10 +225,7 @@ pub(super) mod tests {
                 .map(ToString::to_string)
                 .unwrap_or_default();
             assert!(help.contains("Examples:"), "`{path}` has no examples");
-            assert!(
-                command.get_about().is_some(),
-                "`{path}` says nothing of itself"
-            );
+            assert!(command.get_about().is_some(), "`{path}` has no description");
             for inner in command
                 .get_subcommands()
                 .filter(|inner| inner.get_name() != "help")

@@ -1,4 +1,5 @@
-//! The command line: one command, one file with its arguments (their comments are the help) and its run.
+//! The command line: one command, one file with its arguments (their comments are the help) and its
+//! run.
 
 mod args;
 mod audit;
@@ -6,6 +7,7 @@ mod before;
 mod child;
 mod cli;
 mod client;
+mod client_secret;
 mod complete;
 mod curl;
 mod doctor;
@@ -17,10 +19,12 @@ mod list;
 mod login;
 mod logout;
 mod manual;
+mod pager;
+mod profile;
 mod provider;
 mod refresh;
-mod registration;
 mod relocate;
+mod rename;
 mod rotate;
 mod schedule;
 mod shell;
@@ -30,7 +34,9 @@ mod vault;
 mod words;
 
 use crate::app::App;
-use crate::credential::{Bound, Entries, Index, Name};
+use crate::audit::Event;
+use crate::code::Outcome;
+use crate::credential::{Bound, Entries, Name};
 use crate::failure::{Code, Failure};
 use crate::lifecycle::Handed;
 use crate::output::Output;
@@ -43,107 +49,138 @@ use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use cli::Cli;
+use profile::Profile;
 
-/// Parses the arguments, runs the command, reports what failed.
+/// Parses the arguments, runs the command, and reports a failure.
 pub fn run(arguments: &[OsString]) -> ExitCode {
     let for_curl = before::is_for_curl(arguments);
-    let child = before::starts_a_child(arguments);
     if for_curl {
         header::begin();
     }
-    let (code, failure, ui) = match Cli::read(arguments) {
+    match Cli::read(arguments) {
         Ok(cli) => {
-            let ui = Ui {
-                quiet: cli.global.quiet,
-                json: cli.global.json,
-                no_input: cli.global.no_input,
-            };
-            let may_prompt = cli.command.may_prompt();
-            match App::load(&cli.global, may_prompt).and_then(|app| {
-                if cli.command.tells_news() && speaks_to_a_terminal() {
-                    schedule::tell_news(&app);
-                }
-                cli.command.run_on_record(&app)
-            }) {
-                Ok(()) => return ExitCode::SUCCESS,
-                Err(failure) => (failure.code, failure, ui),
+            let ui = cli.global.ui();
+            match run_command(cli) {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(failure) => report(arguments, ui, failure),
             }
         }
+        // Help and version.
         Err(error) if !error.use_stderr() => {
             let _ = error.print();
-            return ExitCode::SUCCESS;
+            ExitCode::SUCCESS
         }
-        Err(error) => {
-            // `curl $(authctl haeder github)` must not send a bare request either.
-            // Below a command that there is, nothing was meant for curl.
-            let is_known = before::word(arguments).is_some_and(|word| Cli::knows(&word));
-            let mistaken = !is_known
-                && matches!(
-                    error.kind(),
-                    ErrorKind::InvalidSubcommand
-                        | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
-                );
-            let json = arguments.iter().any(|argument| argument == "--json");
-            if mistaken && !json && !std::io::stdout().is_terminal() {
-                header::begin();
-                header::refuse("usage");
-            }
-            let ui = Ui {
-                quiet: false,
-                json,
-                no_input: true,
-            };
-            if !ui.json {
-                if for_curl {
-                    header::refuse("usage");
-                }
-                let _ = error.print();
-                return ExitCode::from(exit_code(Code::Usage, child));
-            }
-            let message = error.to_string();
-            let lines: Vec<&str> = message
-                .lines()
-                .take_while(|line| !line.is_empty())
-                .map(str::trim)
-                .collect();
-            let message = lines.join(" ").trim_start_matches("error: ").to_owned();
-            (
-                Code::Usage,
-                Failure::new(Code::Usage, message).hint("run `authctl --help`"),
-                ui,
-            )
-        }
-    };
-    if for_curl {
+        Err(error) => report_usage(arguments, &error),
+    }
+}
+
+/// The whole command line, for the manual.
+fn command_line() -> clap::Command {
+    Cli::grouped()
+}
+
+/// Runs a command, and writes its outcome to the audit log.
+fn run_command(cli: Cli) -> Result<(), Failure> {
+    let command = cli.command.into_run();
+    let Profile {
+        prompts,
+        reports_runs,
+        event,
+    } = command.profile();
+    let app = App::load(&cli.global, prompts)?;
+    if reports_runs && speaks_to_a_terminal() {
+        schedule::report_failed_run(&app);
+    }
+    let result = command.run(&app);
+    if let Some((event, name)) = event {
+        let (outcome, detail) = outcome(result.as_ref().err());
+        Event::now(&event, name, outcome, detail).append(&app.paths.audit());
+    }
+    result
+}
+
+/// The outcome of a command, as the audit log has it.
+fn outcome(failure: Option<&Failure>) -> (Outcome, Option<&str>) {
+    failure.map_or((Outcome::DONE, None), |failure| {
+        (
+            Outcome::Failed(failure.code),
+            Some(failure.message.as_str()),
+        )
+    })
+}
+
+/// Reports a failed command, to curl as well if it is waiting for words.
+fn report(arguments: &[OsString], ui: Ui, failure: Failure) -> ExitCode {
+    let (code, runs_program) = (failure.code, before::runs_program(arguments));
+    if before::is_for_curl(arguments) {
         header::refuse(&code.name().replace('_', "-"));
     }
-    let message = if child && !ui.json {
+    let message = if runs_program && !ui.json {
         format!("{} ({})", failure.message, code.name())
     } else {
         failure.message
     };
     ui.fail(code.name(), &message, failure.hint.as_deref());
-    ExitCode::from(exit_code(code, child))
+    ExitCode::from(exit_code(code, runs_program))
 }
 
-/// The exit code of a failure; a command that takes a program's exit code has only three of its own, so that the two
-/// can be told apart.
-fn exit_code(code: Code, child: bool) -> u8 {
+/// Reports a wrong command line.
+fn report_usage(arguments: &[OsString], error: &clap::Error) -> ExitCode {
+    let ui = Ui {
+        quiet: false,
+        json: arguments.iter().any(|argument| argument == "--json"),
+        no_input: true,
+    };
+    // A mistyped command, as in `curl $(authctl haeder github)`, must not send a request without a
+    // credential either.
+    let is_known = before::word(arguments).is_some_and(|word| Cli::knows(&word));
+    let is_mistyped = !is_known
+        && matches!(
+            error.kind(),
+            ErrorKind::InvalidSubcommand | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
+        );
+    if is_mistyped && !ui.json && !std::io::stdout().is_terminal() {
+        header::begin();
+        header::refuse("usage");
+    }
+    if ui.json {
+        let message = error.to_string();
+        let lines: Vec<&str> = message
+            .lines()
+            .take_while(|line| !line.is_empty())
+            .map(str::trim)
+            .collect();
+        let message = lines.join(" ").trim_start_matches("error: ").to_owned();
+        return report(
+            arguments,
+            ui,
+            Failure::usage(message).hint("run `authctl --help`"),
+        );
+    }
+    if before::is_for_curl(arguments) {
+        header::refuse("usage");
+    }
+    let _ = error.print();
+    ExitCode::from(exit_code(Code::Usage, before::runs_program(arguments)))
+}
+
+/// The exit code of a failure. A command that exits with the code of a program has only three codes
+/// of its own, so that the two can be told apart.
+fn exit_code(code: Code, runs_program: bool) -> u8 {
     match code {
         Code::NotExecutable | Code::ProgramNotFound | Code::Interrupted => code as u8,
-        _ if child => Code::NotStarted as u8,
+        _ if runs_program => Code::NotStarted as u8,
         _ => code as u8,
     }
 }
 
 pub use shell::COMPLETE;
 
-/// Answers a shell that asks what fits.
+/// Answers a shell that completes a command line.
 pub fn complete() -> ExitCode {
-    let answered =
-        clap_complete::env::CompleteEnv::with_factory(<Cli as clap::CommandFactory>::command)
-            .var(COMPLETE)
-            .try_complete(std::env::args_os(), std::env::current_dir().ok().as_deref());
+    let answered = clap_complete::env::CompleteEnv::with_factory(Cli::grouped)
+        .var(COMPLETE)
+        .try_complete(std::env::args_os(), std::env::current_dir().ok().as_deref());
     if answered.is_ok_and(|answered| answered) {
         ExitCode::SUCCESS
     } else {
@@ -151,7 +188,7 @@ pub fn complete() -> ExitCode {
     }
 }
 
-/// What is left to do when this program itself broke: curl must stop, and the person must know.
+/// Reports a defect of this program: curl must stop, and the user must know.
 pub fn report_defect(arguments: &[OsString]) {
     if before::is_for_curl(arguments) {
         header::refuse("failed");
@@ -164,21 +201,19 @@ pub fn report_defect(arguments: &[OsString]) {
     ui.fail(
         Code::Failed.name(),
         "internal error",
-        Some("please report what you did; nothing that was stored is lost"),
+        Some("please report this; no stored credential is lost"),
     );
 }
 
-/// The entries of the named credentials, each once, or of all.
+/// The entries of the named credentials, each once, or all entries.
 fn entries(app: &App, names: &[Name]) -> Result<Entries, Failure> {
-    let folder = app.paths.credentials();
     if names.is_empty() {
-        return Ok(Index::sorted_out(&folder));
+        return Ok(app.index.all());
     }
-    let missing = |name: &Name| crate::lifecycle::Error::NotFound(name.clone());
     let names: BTreeSet<&Name> = names.iter().collect();
-    let read = |name| Ok(Index::read(&folder, name)?.ok_or_else(|| missing(name))?);
+    let read = |name| Ok(app.index.entry(name)?);
     Ok(Entries {
-        sound: names
+        readable: names
             .into_iter()
             .map(read)
             .collect::<Result<_, Failure>>()?,
@@ -189,44 +224,36 @@ fn entries(app: &App, names: &[Name]) -> Result<Entries, Failure> {
 /// The request headers of a credential.
 fn headers(name: &Name, handed: &Handed) -> Result<Vec<Header>, Failure> {
     if handed.templates.is_empty() {
-        return Err(Failure::new(
-            Code::Usage,
-            format!("`{name}` signs requests and is never sent in a header"),
-        )
+        return Err(Failure::usage(format!(
+            "`{name}` signs requests and is never sent in a header"
+        ))
         .hint(format!(
-            "run the program that signs: `authctl exec {name} -- COMMAND`"
+            "run a program that signs them: `authctl exec {name} -- COMMAND`"
         )));
     }
     Ok(render(&handed.templates, &handed.parts)?)
 }
 
-/// A credential was about to be sent where it does not belong.
+/// A credential must not be sent to an origin that it is not bound to.
 fn elsewhere(name: &Name, bound: &Bound, url: &url::Url) -> Failure {
     let origins: Vec<String> = bound.origins.iter().map(ToString::to_string).collect();
     let message = format!(
-        "`{name}` does not belong to {}",
+        "`{name}` is not bound to {}",
         url.origin().ascii_serialization()
     );
     Failure::new(Code::Refused, message).hint(format!("it is bound to {}", origins.join(", ")))
 }
 
-/// Warnings of the layers below, which do not print.
-fn warn_all(app: &App, warnings: &[String]) {
-    for warning in warnings {
-        app.ui.warn(warning);
-    }
-}
-
-/// An answer in the form that was asked for.
+/// Prints the answer, in the form that was asked for.
 fn answer<T: serde::Serialize>(
-    output: Output,
+    app: &App,
     json: impl FnOnce() -> T,
     text: impl FnOnce(Output) -> std::io::Result<()>,
 ) -> Result<(), Failure> {
-    if output.is_json() {
-        output.json(&json())
+    if app.output.is_json() {
+        app.output.json(&json())?;
     } else {
-        text(output)
+        text(app.output)?;
     }
-    .map_err(Into::into)
+    Ok(())
 }

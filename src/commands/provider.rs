@@ -1,3 +1,4 @@
+use super::profile::{Profile, Run};
 use super::{answer, complete, documents};
 use crate::app::App;
 use crate::config::parse_toml;
@@ -6,7 +7,7 @@ use crate::failure::{Code, Failure};
 use crate::provider::Row;
 use std::path::{Path, PathBuf};
 
-/// Show and extend the catalogue of providers
+/// Show the known providers, and add providers of your own
 #[derive(clap::Subcommand, Debug)]
 #[command(
     after_help = "Examples:\n  authctl provider list\n  authctl provider show github\n  authctl provider add acme.toml"
@@ -15,13 +16,13 @@ pub enum ProviderCommand {
     /// List the providers
     #[command(after_help = "Examples:\n  authctl provider list\n  authctl provider list --json")]
     List,
-    /// Show what is known of a provider, and what of it is unverified
+    /// Show the definition of a provider, and which of its facts are unverified
     Show(ShowArgs),
     Add(AddArgs),
     Check(CheckArgs),
 }
 
-/// Which provider to show.
+/// The provider to show.
 #[derive(clap::Args, Debug)]
 #[command(
     after_help = "Examples:\n  authctl provider show github\n  authctl provider show github --json"
@@ -32,7 +33,7 @@ pub struct ShowArgs {
     name: String,
 }
 
-/// Check a TOML file that describes a provider, without adding it
+/// Check a provider definition without adding it
 #[derive(clap::Args, Debug)]
 #[command(after_help = "Examples:\n  authctl provider check acme.toml")]
 pub struct CheckArgs {
@@ -40,25 +41,35 @@ pub struct CheckArgs {
     file: PathBuf,
 }
 
-/// Add a provider of your own from a TOML file
+/// Add a provider definition from a TOML file
 ///
-/// The file is checked first. A provider of the same name that comes with the program is replaced for you alone.
+/// The file is checked first. A built-in provider of the same name is replaced, for you only.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "Examples:\n  authctl provider add acme.toml")]
 pub struct AddArgs {
     /// The file
     file: PathBuf,
-    /// Replace a provider of yours that has the same name
+    /// Replace your definition of the same name
     #[arg(long)]
     replace: bool,
 }
 
-pub(super) fn run(app: &App, command: ProviderCommand) -> Result<(), Failure> {
+impl Run for ProviderCommand {
+    fn profile(&self) -> Profile {
+        Profile::reading()
+    }
+
+    fn run(self: Box<Self>, app: &App) -> Result<(), Failure> {
+        run(app, &self)
+    }
+}
+
+pub(super) fn run(app: &App, command: &ProviderCommand) -> Result<(), Failure> {
     match command {
         ProviderCommand::List => list(app),
-        ProviderCommand::Show(args) => show(app, &args),
-        ProviderCommand::Add(args) => add(app, &args),
-        ProviderCommand::Check(args) => check(app, &args),
+        ProviderCommand::Show(args) => show(app, args),
+        ProviderCommand::Add(args) => add(app, args),
+        ProviderCommand::Check(args) => check(app, args),
     }
 }
 
@@ -83,7 +94,7 @@ fn list(app: &App) -> Result<(), Failure> {
         }
     };
     answer(
-        app.output,
+        app,
         || {
             let document = |row: &Row| documents::Provider {
                 name: row.name.clone(),
@@ -116,26 +127,23 @@ fn show(app: &App, args: &ShowArgs) -> Result<(), Failure> {
     let text =
         toml::to_string(&row).map_err(|error| Failure::new(Code::Failed, error.to_string()))?;
     answer(
-        app.output,
+        app,
         || &row,
         |output| {
             let verified = row.verified.map_or("never".into(), |day| day.to_string());
-            output.line(&format!("# facts compared with their sources: {verified}"))?;
+            output.line(&format!("# last checked against its sources: {verified}"))?;
             match row.unverified.as_slice() {
                 [] => {}
-                fields => output.line(&format!(
-                    "# seen in no source, take with care: {}",
-                    fields.join(", ")
-                ))?,
+                fields => output.line(&format!("# unverified: {}", fields.join(", ")))?,
             }
             output.line(text.trim_end())
         },
     )
 }
 
-/// A row from a file, checked.
+/// Reads a row from a file and checks it.
 fn read(file: &Path) -> Result<Row, Failure> {
-    // Read once, on the person's word: whoever may change it later changes nothing here.
+    // Read once, when the user says so: later changes of the file have no effect.
     let bytes = disk::read(file, Privacy::Shared)?;
     let bytes = bytes.ok_or_else(|| {
         Failure::new(Code::Failed, format!("there is no file {}", file.display()))
@@ -148,12 +156,12 @@ fn read(file: &Path) -> Result<Row, Failure> {
 fn check(app: &App, args: &CheckArgs) -> Result<(), Failure> {
     let row = read(&args.file)?;
     app.ui.say(&format!(
-        "{} describes {} as it should",
+        "{} is a valid definition of {}",
         args.file.display(),
         row.name
     ));
     answer(
-        app.output,
+        app,
         || documents::ProviderAdded {
             name: row.name.clone(),
         },
@@ -166,18 +174,18 @@ fn add(app: &App, args: &AddArgs) -> Result<(), Failure> {
     if app.catalogue.is_own(&row.name) && !args.replace {
         return Err(Failure::new(
             Code::Refused,
-            format!("you have a provider called `{}` already", row.name),
+            format!("your definition of `{}` already exists", row.name),
         )
         .hint("add `--replace` to replace it"));
     }
     app.catalogue.add(&row)?;
     app.ui.say(&format!(
-        "added {} to {}",
+        "added {} as {}",
         row.name,
         app.catalogue.path(&row.name).display()
     ));
     answer(
-        app.output,
+        app,
         || documents::ProviderAdded {
             name: row.name.clone(),
         },

@@ -1,5 +1,6 @@
+use super::profile::{Profile, Run};
 use super::words::relative;
-use super::{answer, documents, warn_all};
+use super::{answer, documents};
 use crate::app::App;
 use crate::credential::Name;
 use crate::failure::Failure;
@@ -8,13 +9,23 @@ use jiff::Timestamp;
 
 /// Refresh a login now
 ///
-/// Nothing is printed but how long the new access token lives. One refresh runs at a time, whoever asks.
+/// Prints when the new access token expires. Only one process refreshes a login at a time.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "Examples:\n  authctl refresh github\n  authctl refresh gitlab/work --json")]
 pub struct RefreshArgs {
     /// The login: PROVIDER or PROVIDER/ACCOUNT
     #[arg(add = super::complete::logins())]
     name: Name,
+}
+
+impl Run for RefreshArgs {
+    fn profile(&self) -> Profile {
+        Profile::reading()
+    }
+
+    fn run(self: Box<Self>, app: &App) -> Result<(), Failure> {
+        run(app, &self)
+    }
 }
 
 pub(super) fn run(app: &App, args: &RefreshArgs) -> Result<(), Failure> {
@@ -29,10 +40,10 @@ pub(super) fn run(app: &App, args: &RefreshArgs) -> Result<(), Failure> {
     );
     drop(spinner);
     let handed = handed?;
-    warn_all(app, &handed.warnings);
+    app.ui.warn_all(&handed.warnings);
     let ends = handed.expires_at.map(|ends| {
         format!(
-            ", its access token ends {}",
+            "; its access token expires {}",
             relative(ends, Timestamp::now())
         )
     });
@@ -42,7 +53,7 @@ pub(super) fn run(app: &App, args: &RefreshArgs) -> Result<(), Failure> {
         ends.unwrap_or_default()
     ));
     answer(
-        app.output,
+        app,
         || documents::Refreshed {
             name: args.name.to_string(),
             expires_at: handed.expires_at.map(|time| time.to_string()),

@@ -1,5 +1,6 @@
-//! `authctl schedule`: rotating by itself, once a day.
+//! `authctl schedule`: rotating what is due, once a day.
 
+use super::profile::{Profile, Run};
 use super::words::relative;
 use super::{answer, documents};
 use crate::app::App;
@@ -18,41 +19,45 @@ pub enum ScheduleCommand {
     Remove(RemoveArgs),
 }
 
-/// Install a daily `authctl rotate --due`
+/// Run `authctl rotate --due` once a day
 ///
-/// A systemd user timer, a launchd agent, a task of the Task Scheduler or a marked region of the crontab, whichever this
-/// system has. It runs the program by its absolute path. `authctl doctor --as-cron` foretells what such a run meets: a
-/// keychain is often locked then, a vault under `vault unlock` or `--unattended` is not. Under systemd a program of your own
-/// (a recipe's, or the one that `notify` names) runs in the confines of the unit: no new privileges, no namespaces, no memory
-/// that is both written and run.
+/// Installs a systemd user timer, a launchd agent, a task of the Task Scheduler or a marked region
+/// of the crontab, whichever this system has. It runs the program by its absolute path. Run
+/// `authctl doctor --as-cron` to predict the outcome of such a run: a keychain is often locked
+/// then, but a vault that is unlocked or unattended is not. Under systemd, a program of your own
+/// (that of a recipe, or the `notify` program) runs with the restrictions of the unit: no new
+/// privileges, no namespaces, no memory that is both writable and executable.
 #[derive(clap::Args, Debug)]
 #[command(
     after_help = "Examples:\n  authctl schedule install\n  authctl schedule install --with crontab"
 )]
 pub struct InstallArgs {
-    /// Who runs it
+    /// The scheduler to use
     #[arg(long, value_name = "WHO")]
     with: Option<How>,
 }
 
-/// Show what is installed, when it last ran and how that ended
+/// Show whether a schedule is installed, and the outcome of the last run
 #[derive(clap::Args, Debug)]
 #[command(after_help = "Examples:\n  authctl schedule status\n  authctl schedule status --json")]
 pub struct StatusArgs {}
 
-/// Take away what `schedule install` wrote, and nothing else
+/// Remove what `schedule install` installed
 #[derive(clap::Args, Debug)]
 #[command(after_help = "Examples:\n  authctl schedule remove")]
 pub struct RemoveArgs {}
 
-impl ScheduleCommand {
-    /// The word for the trail, where something changes.
-    pub(super) fn change(&self) -> Option<&'static str> {
+impl Run for ScheduleCommand {
+    fn profile(&self) -> Profile {
         match self {
-            Self::Install(_) => Some("install"),
-            Self::Remove(_) => Some("remove"),
-            Self::Status(_) => None,
+            Self::Install(_) => Profile::reading().logged("schedule install", None::<String>),
+            Self::Remove(_) => Profile::reading().logged("schedule remove", None::<String>),
+            Self::Status(_) => Profile::script(),
         }
+    }
+
+    fn run(self: Box<Self>, app: &App) -> Result<(), Failure> {
+        run(app, &self)
     }
 }
 
@@ -67,12 +72,13 @@ pub(super) fn run(app: &App, command: &ScheduleCommand) -> Result<(), Failure> {
 fn run_install(app: &App, args: &InstallArgs) -> Result<(), Failure> {
     let how = args.with.unwrap_or_else(How::here);
     let mut variables: Vec<(String, String)> = CARRIED.into_iter().filter_map(carried).collect();
-    // A proxy with a password in its address: what is written here is no place for that.
+    // The address of a proxy may contain a password, which must not be written to the files of a
+    // scheduler.
     variables.retain(|(name, value)| {
         let is_secret = is_proxy(name) && value.contains('@');
         if is_secret {
             app.ui.warn(&format!(
-                "{name} holds a password, so a scheduled run goes without it"
+                "{name} contains a password, so scheduled runs do not use it"
             ));
         }
         !is_secret
@@ -82,7 +88,7 @@ fn run_install(app: &App, args: &InstallArgs) -> Result<(), Failure> {
         variables,
     };
     let done = install(how, &job)?;
-    // Another one would run beside it; it goes when this one is sure to run.
+    // A second scheduler would run at the same time. It is removed once this one is active.
     for other in installed()
         .iter()
         .filter(|other| other.how != how && done.is_started)
@@ -90,24 +96,26 @@ fn run_install(app: &App, args: &InstallArgs) -> Result<(), Failure> {
         remove(other)?;
     }
     if how == How::TaskScheduler && !job.variables.is_empty() {
-        app.ui.warn("the Task Scheduler sets no variables: set AUTHCTL_HOME and the like for your account (`setx`)");
+        app.ui.warn("the Task Scheduler sets no variables; set AUTHCTL_HOME and the others for your account (`setx`)");
     }
     app.ui.say(&format!(
-        "installed for {how}: `authctl rotate --due` once a day"
+        "installed for {how}: runs `authctl rotate --due` once a day"
     ));
     for file in &done.files {
         app.ui.say(&format!("  {}", file.display()));
     }
     if !done.is_started {
-        app.ui
-            .warn(&format!("{how} was not told: {}", by_hand(how)));
+        app.ui.warn(&format!(
+            "cannot activate the schedule for {how}: {}",
+            by_hand(how)
+        ));
     }
     app.ui
-        .say("`authctl doctor --as-cron` foretells what such a run meets");
-    answer(app.output, || document(&[done], None), |_| Ok(()))
+        .say("run `authctl doctor --as-cron` to predict the outcome of a scheduled run");
+    answer(app, || document(&[done], None), |_| Ok(()))
 }
 
-/// A variable that is set here. What is a path is one from everywhere.
+/// A variable of this session, with a path made absolute.
 fn carried(name: &str) -> Option<(String, String)> {
     let value = std::env::var(name).ok().filter(|value| !value.is_empty())?;
     let is_path = name != "AUTHCTL_STORE" && !is_proxy(name);
@@ -125,7 +133,7 @@ fn is_proxy(name: &str) -> bool {
 fn by_hand(how: How) -> &'static str {
     match how {
         How::Systemd => {
-            "run `systemctl --user enable --now authctl-rotate.timer` in a session of its own"
+            "run `systemctl --user enable --now authctl-rotate.timer` in a login session"
         }
         How::Launchd => "log out and in again",
         _ => "install it again",
@@ -141,7 +149,7 @@ fn run_remove(app: &App) -> Result<(), Failure> {
         remove(one)?;
         app.ui.say(&format!("removed from {}", one.how));
     }
-    answer(app.output, || document(&[], None), |_| Ok(()))
+    answer(app, || document(&[], None), |_| Ok(()))
 }
 
 fn run_status(app: &App) -> Result<(), Failure> {
@@ -149,22 +157,22 @@ fn run_status(app: &App) -> Result<(), Failure> {
     let last = LastRun::read(&app.paths.last_run());
     let now = Timestamp::now();
     answer(
-        app.output,
+        app,
         || document(&found, last.as_ref()),
         |output| {
             if found.is_empty() {
-                output.line("no schedule is installed (`authctl schedule install`)")?;
+                output.line("no schedule is installed; run `authctl schedule install`")?;
             }
             for one in &found {
                 let state = if one.is_started {
                     "runs once a day"
                 } else {
-                    "is not started"
+                    "is not active"
                 };
                 output.line(&format!("{}: {state}", one.how))?;
             }
             match &last {
-                None => output.line("it has not run yet"),
+                None => output.line("no run yet"),
                 Some(last) => {
                     let reason = last
                         .reason
@@ -172,7 +180,7 @@ fn run_status(app: &App) -> Result<(), Failure> {
                         .map(|reason| format!(": {reason}"))
                         .unwrap_or_default();
                     output.text(&format!(
-                        "last run {}: {} (exit code {}){reason}",
+                        "last run: {}, {} (exit code {}){reason}",
                         relative(last.at, now),
                         last.outcome.replace('_', " "),
                         last.code
@@ -193,8 +201,8 @@ fn document(found: &[Installed], last: Option<&LastRun>) -> documents::Schedule 
     }
 }
 
-/// What a person is told first, in a terminal, when a scheduled run failed and nobody was told.
-pub(super) fn tell_news(app: &App) {
+/// Reports a scheduled run that failed, once, in a terminal.
+pub(super) fn report_failed_run(app: &App) {
     if let Some(run) = LastRun::news(&app.paths.last_run()) {
         let reason = run.reason.unwrap_or_else(|| run.outcome.clone());
         app.ui.warn(&format!(

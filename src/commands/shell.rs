@@ -1,19 +1,21 @@
-//! `authctl completions` and `authctl man`: the same that `completions/` and `man/` hold.
+//! `authctl completions` and `authctl man`.
 
-use super::{Cli, manual};
+use super::profile::{Profile, Run};
+use super::{manual, pager};
 use crate::app::App;
-use crate::failure::{Code, Failure};
+use crate::failure::Failure;
 use clap::ValueEnum;
 use clap_complete::env::Shells;
 use std::path::PathBuf;
 
-/// The variable that the completion scripts set: then the program completes instead of running.
+/// The variable that the completion scripts set. With it, the program completes a command line
+/// instead of running it.
 pub const COMPLETE: &str = "AUTHCTL_COMPLETE";
 
 /// Print the completion script for a shell
 ///
-/// The script asks authctl itself what fits, so the names of credentials, providers and stores complete as well. They are
-/// read from the index and the catalogue alone.
+/// The script asks authctl for completions, so the names of credentials, providers and stores are
+/// completed, too. They are read from the index and the catalogue only.
 #[derive(clap::Args, Debug)]
 #[command(
     after_help = "Examples:\n  source <(authctl completions bash)                                     # ~/.bashrc\n  source <(authctl completions zsh)                                      # ~/.zshrc, after compinit\n  authctl completions fish > ~/.config/fish/completions/authctl.fish\n  authctl completions powershell | Out-String | Invoke-Expression        # $PROFILE"
@@ -23,7 +25,7 @@ pub struct CompletionsArgs {
     shell: Shell,
 }
 
-/// The shells that there is a script for.
+/// The shells with a completion script.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum Shell {
     Bash,
@@ -33,26 +35,47 @@ pub(super) enum Shell {
     Power,
 }
 
-/// Print a page of the manual
+/// Show a page of the manual
 ///
-/// Without a page, the one of authctl itself. The pages are roff, for `man -l -` or `mandoc`.
+/// In a terminal, the page is shown by `man` and its pager. In a pipe, it is printed as roff source.
+/// Without a name, the page of authctl itself is shown.
 #[derive(clap::Args, Debug)]
 #[command(
-    after_help = "Examples:\n  authctl man | man -l -\n  authctl man login | man -l -\n  authctl man key add\n  authctl man --list\n  authctl man --dir ~/.local/share/man"
+    after_help = "Examples:\n  authctl man\n  authctl man key add\n  authctl man secrets\n  authctl man --list\n  authctl man --dir ~/.local/share/man"
 )]
 pub struct ManArgs {
-    /// The command whose page it is, or `providers` or `secrets`
+    /// The command, or `providers` or `secrets`
     #[arg(value_name = "COMMAND")]
     page: Vec<String>,
     /// List the pages
     #[arg(long, conflicts_with = "page")]
     list: bool,
-    /// Write all pages below this folder, in man1, man5 and man7
+    /// Write all pages to the folders man1, man5 and man7 below this one
     #[arg(long, value_name = "FOLDER", conflicts_with_all = ["page", "list"])]
     dir: Option<PathBuf>,
 }
 
-/// The script that a shell reads to complete authctl's command line.
+impl Run for CompletionsArgs {
+    fn profile(&self) -> Profile {
+        Profile::script()
+    }
+
+    fn run(self: Box<Self>, app: &App) -> Result<(), Failure> {
+        run_completions(app, &self)
+    }
+}
+
+impl Run for ManArgs {
+    fn profile(&self) -> Profile {
+        Profile::script()
+    }
+
+    fn run(self: Box<Self>, app: &App) -> Result<(), Failure> {
+        run_man(app, &self)
+    }
+}
+
+/// The completion script for a shell.
 pub(super) fn script(shell: Shell) -> std::io::Result<String> {
     let shells = Shells::builtins();
     let name = shell
@@ -73,7 +96,7 @@ pub(super) fn run_completions(app: &App, args: &CompletionsArgs) -> Result<(), F
 }
 
 pub(super) fn run_man(app: &App, args: &ManArgs) -> Result<(), Failure> {
-    let pages = manual::pages(&<Cli as clap::CommandFactory>::command())?;
+    let pages = manual::pages(&super::command_line())?;
     if args.list {
         return Ok(pages
             .iter()
@@ -92,7 +115,7 @@ pub(super) fn run_man(app: &App, args: &ManArgs) -> Result<(), Failure> {
         ));
         return Ok(());
     }
-    // As the list and the other pages write them: `authctl-login.1`, `authctl(7)`.
+    // Names as the list and the pages write them: `authctl-login.1`, `authctl(7)`.
     let words: Vec<&str> = args
         .page
         .iter()
@@ -108,7 +131,7 @@ pub(super) fn run_man(app: &App, args: &ManArgs) -> Result<(), Failure> {
         page.file() == args.page.join("-") || page.file() == format!("{}.1", args.page.join("-"))
     };
     if let Some(page) = pages.iter().find(|page| name(page)) {
-        return Ok(app.output.line(page.roff.trim_end())?);
+        return pager::show(app, &page.roff);
     }
     let wanted = match words.as_slice() {
         ["secrets"] => "authctl.7".to_owned(),
@@ -125,13 +148,10 @@ pub(super) fn run_man(app: &App, args: &ManArgs) -> Result<(), Failure> {
         .iter()
         .find(|page| page.file() == wanted)
         .ok_or_else(|| {
-            Failure::new(
-                Code::Usage,
-                format!("there is no page `{}`", args.page.join(" ")),
-            )
-            .hint("run `authctl man --list`")
+            Failure::usage(format!("no manual page named `{}`", args.page.join(" ")))
+                .hint("run `authctl man --list`")
         })?;
-    Ok(app.output.line(page.roff.trim_end())?)
+    pager::show(app, &page.roff)
 }
 
 #[cfg(test)]

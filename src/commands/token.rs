@@ -1,14 +1,16 @@
-use super::{answer, args, documents, warn_all};
+use super::profile::{Profile, Run};
+use super::{answer, args, documents};
 use crate::app::App;
 use crate::credential::{Name, scope_words};
-use crate::failure::{Code, Failure};
+use crate::failure::Failure;
 use crate::lifecycle::{Handed, Wanted, parts};
 use crate::secret::Secret;
 use std::time::Duration;
 
-/// Print a fresh access token, or the key
+/// Print a fresh access token, or an API key
 ///
-/// A login's token is refreshed first when it has not long to live. Standard output holds the token and nothing else.
+/// A login is refreshed first if its access token is about to expire. Standard output contains the
+/// token and nothing else.
 #[derive(clap::Args, Debug)]
 #[command(
     after_help = "Examples:\n  TOKEN=$(authctl token github)\n  authctl token gitlab --min-ttl 10m\n  authctl token datadog --part app\n  authctl token github --check && echo good"
@@ -17,24 +19,34 @@ pub struct TokenArgs {
     /// The credential: PROVIDER or PROVIDER/ACCOUNT
     #[arg(add = super::complete::credentials())]
     name: Name,
-    /// Refresh unless the token lives at least this long
+    /// Refresh unless the token is valid for at least this long
     #[arg(long, value_name = "TIME", default_value = "60s", value_parser = args::duration)]
     min_ttl: Duration,
-    /// Refresh in any case
+    /// Refresh even if the cached token is valid
     #[arg(long)]
     refresh: bool,
-    /// Ask for a narrower scope than the login has
+    /// Request a token with a narrower scope than that of the login
     #[arg(long, value_name = "SCOPE")]
     scope: Vec<String>,
-    /// Ask for a token for this resource (RFC 8707)
+    /// Request a token for this resource (RFC 8707)
     #[arg(long, value_name = "URL")]
     resource: Option<url::Url>,
-    /// Which part of a key that has several
+    /// The part to print, if the key has several
     #[arg(long, value_name = "PART")]
     part: Option<String>,
-    /// Print nothing, only tell by the exit code whether a token can be had
+    /// Print nothing; exit 0 if a token is available
     #[arg(long)]
     check: bool,
+}
+
+impl Run for TokenArgs {
+    fn profile(&self) -> Profile {
+        Profile::script()
+    }
+
+    fn run(self: Box<Self>, app: &App) -> Result<(), Failure> {
+        run(app, &self)
+    }
 }
 
 pub(super) fn run(app: &App, args: &TokenArgs) -> Result<(), Failure> {
@@ -45,18 +57,18 @@ pub(super) fn run(app: &App, args: &TokenArgs) -> Result<(), Failure> {
         resource: args.resource.as_ref().map(ToString::to_string),
     };
     let handed = parts(&app.keeper(), &args.name, &wanted)?;
-    warn_all(app, &handed.warnings);
+    app.ui.warn_all(&handed.warnings);
     let value = pick(&args.name, &handed, args.part.as_deref())?;
     if args.check {
         return Ok(());
     }
     let document = || documents::Token {
         name: args.name.to_string(),
-        kind: handed.kind.to_string(),
+        kind: handed.kind,
         token: value.expose(),
         expires_at: handed.expires_at.map(|time| time.to_string()),
     };
-    answer(app.output, document, |output| output.secret(value))
+    answer(app, document, |output| output.secret(value))
 }
 
 fn pick<'a>(name: &Name, handed: &'a Handed, part: Option<&str>) -> Result<&'a Secret, Failure> {
@@ -78,6 +90,6 @@ fn pick<'a>(name: &Name, handed: &'a Handed, part: Option<&str>) -> Result<&'a S
             Some(part) => format!("`{name}` has no part `{part}`"),
             None => format!("`{name}` has several parts"),
         };
-        Failure::new(Code::Usage, message).hint(format!("say which with `--part`: {}", names()))
+        Failure::usage(message).hint(format!("choose one with `--part`: {}", names()))
     })
 }

@@ -1,3 +1,4 @@
+use super::profile::{Profile, Run};
 use super::words::length;
 use super::{answer, args, documents};
 use crate::app::{App, new_passphrase};
@@ -5,11 +6,13 @@ use crate::failure::{Code, Failure};
 use crate::store::Protection;
 use std::time::Duration;
 
-/// Set up and open the vault
+/// Set up, unlock and lock the vault
 ///
-/// The vault keeps credentials where there is no keychain: one age file each, saved without a passphrase, read with it.
+/// The vault stores credentials if there is no keychain: as one age file each, which can be written
+/// without a passphrase and read with it.
 ///
-/// `AUTHCTL_VAULT_PASSPHRASE_FILE` names a file with the passphrase, for `init` as well as for reading.
+/// `AUTHCTL_VAULT_PASSPHRASE_FILE` names a file with the passphrase, for `init` as well as for
+/// reading.
 #[derive(clap::Subcommand, Debug)]
 #[command(
     after_help = "Examples:\n  authctl vault init\n  authctl vault unlock --for 8h\n  authctl vault passwd"
@@ -17,105 +20,108 @@ use std::time::Duration;
 pub enum VaultCommand {
     Init(InitArgs),
     Unlock(UnlockArgs),
-    /// Forget an unlocked vault's key
+    /// Lock an unlocked vault
     #[command(after_help = "Examples:\n  authctl vault lock")]
     Lock,
     Passwd(PasswdArgs),
 }
 
-/// Make a vault, protected by a passphrase
+/// Create a vault that is protected by a passphrase
 #[derive(clap::Args, Debug)]
 #[command(after_help = "Examples:\n  authctl vault init\n  authctl vault init --unattended")]
 pub struct InitArgs {
-    /// Keep the key beside the vault, without a passphrase: for servers, and no safer than a private file
+    /// Store the key beside the vault instead of using a passphrase: for servers, and no safer than
+    /// a private file
     #[arg(long)]
     unattended: bool,
 }
 
-/// Open the vault for a while
+/// Unlock the vault for a limited time
 ///
-/// The opened key lies in the kernel's keyring of this user (Linux) until the time is over.
+/// The key of the vault is kept in the kernel keyring of this user until then (Linux only).
 #[derive(clap::Args, Debug)]
 #[command(after_help = "Examples:\n  authctl vault unlock --for 8h")]
 pub struct UnlockArgs {
-    /// For how long
+    /// How long to keep the vault unlocked
     #[arg(long = "for", value_name = "TIME", default_value = "8h", value_parser = args::duration)]
     time: Duration,
 }
 
 /// Change the passphrase
 ///
-/// Only the key is wrapped anew; the records stay as they are. The new passphrase is typed at a terminal.
+/// Only the key of the vault is encrypted again; the credentials stay as they are. The new
+/// passphrase is entered in a terminal.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "Examples:\n  authctl vault passwd\n  authctl vault passwd --unattended")]
 pub struct PasswdArgs {
-    /// Take the passphrase away
+    /// Remove the passphrase
     #[arg(long)]
     unattended: bool,
 }
 
-impl VaultCommand {
-    /// Its word on the command line.
-    pub(super) fn word(&self) -> &'static str {
-        match self {
-            Self::Init(_) => "init",
-            Self::Unlock(_) => "unlock",
-            Self::Lock => "lock",
-            Self::Passwd(_) => "passwd",
-        }
-    }
-}
-
-/// The shortest time: the kernel counts whole seconds, and takes none for "for ever".
+/// The shortest time: the kernel counts whole seconds, and zero means no limit.
 const SHORTEST: Duration = Duration::from_secs(1);
 
-/// The longest time that a vault stays open: a week.
+/// The longest time: a week.
 const LONGEST: Duration = Duration::from_secs(7 * 86_400);
+
+impl Run for VaultCommand {
+    fn profile(&self) -> Profile {
+        let event = match self {
+            Self::Init(_) => "vault init",
+            Self::Unlock(_) => "vault unlock",
+            Self::Lock => "vault lock",
+            Self::Passwd(_) => "vault passwd",
+        };
+        Profile::asking().logged(event, None::<String>)
+    }
+
+    fn run(self: Box<Self>, app: &App) -> Result<(), Failure> {
+        run(app, &self)
+    }
+}
 
 pub(super) fn run(app: &App, command: &VaultCommand) -> Result<(), Failure> {
     let vault = app.stores.vault();
     match command {
         VaultCommand::Init(args) => {
-            // Before anybody thinks up a passphrase.
+            // Checked before anybody thinks of a passphrase.
             if vault.exists() {
-                return Err(Failure::new(Code::Refused, "there is a vault already")
+                return Err(Failure::new(Code::Refused, "the vault already exists")
                     .hint("change its passphrase with `authctl vault passwd`"));
             }
             vault.init(&protection(app, args.unattended, false)?)?;
-            app.ui.say("the vault is ready");
+            app.ui.say("created the vault");
         }
         VaultCommand::Unlock(args) => {
             if args.time < SHORTEST || args.time > LONGEST {
-                return Err(Failure::new(
-                    Code::Usage,
-                    "a vault can be open for a second to a week",
-                ));
+                return Err(Failure::usage("`--for` must be between 1s and 7d"));
             }
             refuse_unattended(app)?;
             vault.unlock(args.time)?;
             app.ui.say(&format!(
-                "the vault is open for {}",
+                "unlocked the vault for {}",
                 length(args.time.as_secs())
             ));
         }
         VaultCommand::Lock => {
             refuse_unattended(app)?;
             vault.lock()?;
-            app.ui.say("the vault is locked");
+            app.ui.say("locked the vault");
         }
         VaultCommand::Passwd(args) => {
-            // The old one first: nobody should choose a new one in vain.
+            // The old passphrase is asked for first, so that nobody chooses a new one in vain.
             vault.open_now()?;
             vault.protect(&protection(app, args.unattended, true)?)?;
             app.ui.say(if args.unattended {
-                "the vault has no passphrase any more"
+                "removed the passphrase of the vault"
             } else {
-                "the vault's passphrase is changed"
+                "changed the passphrase of the vault"
             });
         }
     }
     answer(
-        app.output,
+        app,
         || documents::Vault {
             unattended: vault.is_unattended(),
         },
@@ -125,10 +131,11 @@ pub(super) fn run(app: &App, command: &VaultCommand) -> Result<(), Failure> {
 
 fn refuse_unattended(app: &App) -> Result<(), Failure> {
     if app.stores.vault().is_unattended() {
-        return Err(
-            Failure::new(Code::Refused, "an unattended vault is always open")
-                .hint("give it a passphrase with `authctl vault passwd`"),
-        );
+        return Err(Failure::new(
+            Code::Refused,
+            "the vault is unattended, so it is always open",
+        )
+        .hint("set a passphrase with `authctl vault passwd`"));
     }
     Ok(())
 }
@@ -138,7 +145,7 @@ fn protection(app: &App, unattended: bool, replaces: bool) -> Result<Protection,
         return Ok(Protection::Passphrase(new_passphrase(app, replaces)?));
     }
     app.ui.warn(
-        "the vault's key lies beside it: whoever can read the folder can read the credentials",
+        "the key of the vault is stored beside it: whoever can read the folder can read the credentials",
     );
     Ok(Protection::None)
 }

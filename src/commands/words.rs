@@ -1,26 +1,39 @@
-//! Times for people: relative, never absolute.
+//! Phrases that several commands print: relative times, counts.
 
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
+
+/// What there is to say when nothing is stored.
+pub(super) const NO_CREDENTIALS: &str =
+    "no credentials are stored yet; run `authctl login NAME` or `authctl key add NAME`";
+
+/// `1 finding`, `2 findings`.
+pub(super) fn count(count: usize, noun: &str) -> String {
+    if count == 1 {
+        format!("1 {noun}")
+    } else {
+        format!("{count} {noun}s")
+    }
+}
 
 /// `in 59 minutes`, `3 days ago`, `just now`.
 pub(super) fn relative(time: Timestamp, now: Timestamp) -> String {
     let seconds = time.duration_since(now).as_secs();
     match seconds {
         0 => "just now".into(),
-        // A day from now is still one a moment later.
+        // Rounded, so that a day from now is still one a moment later.
         1.. => format!("in {}", length(nearest(seconds.unsigned_abs()))),
         _ => format!("{} ago", length(seconds.unsigned_abs())),
     }
 }
 
-/// The day that a time falls on, as the whole world counts it.
+/// The day of a time, in UTC.
 pub(super) fn day(time: Timestamp) -> Date {
     TimeZone::UTC.to_datetime(time).date()
 }
 
-/// Half a unit more, for those that [`length`] cuts off.
+/// Half a unit more, since [`length`] rounds down.
 fn nearest(seconds: u64) -> u64 {
     seconds
         + match seconds {
@@ -31,7 +44,7 @@ fn nearest(seconds: u64) -> u64 {
         }
 }
 
-/// `59 minutes`, cut off.
+/// `59 minutes`, rounded down.
 pub(super) fn length(seconds: u64) -> String {
     let (count, unit) = match seconds {
         0..=119 => (seconds, "second"),

@@ -1,4 +1,5 @@
-//! A client: an OAuth client registration of the user's, one per provider. Nobody's client id is shipped.
+//! OAuth clients: registrations of the user's, one for each provider. authctl has no client ids of
+//! its own.
 
 use super::{Error, Paths, read_toml};
 use crate::credential::{Id, StoreKind};
@@ -13,28 +14,28 @@ use std::path::PathBuf;
 pub struct Client {
     /// The client identifier (RFC 6749 section 2.2).
     pub client_id: String,
-    /// The item that holds the client secret, where there is one.
+    /// The item with the client secret, if there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub secret_id: Option<Id>,
     /// The store of that item.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub secret_store: Option<StoreKind>,
-    /// The client that this one is about to replace: still in force for logins that were made with it.
+    /// The client that this one is replacing; logins that were made with it still use it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub earlier: Option<Box<Client>>,
 }
 
-/// The stored client secret, with what it is bound to.
+/// A stored client secret, with what it is bound to.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ClientSecret {
-    /// The provider whose client it is.
+    /// The provider.
     pub provider: String,
-    /// The client it belongs to.
+    /// The client id.
     pub client_id: String,
-    /// The one endpoint it may be sent to.
+    /// The endpoint that it may be sent to.
     pub token_endpoint: String,
-    /// But for this one, when a login is revoked.
+    /// The endpoint that it may be sent to when a login is revoked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revocation_endpoint: Option<String>,
     /// The secret.
@@ -45,11 +46,11 @@ pub struct ClientSecret {
 impl ClientSecret {
     /// The text for the store.
     pub fn to_text(&self) -> Secret {
-        // Serializing plain strings into memory has no way to fail.
+        // Serializing plain strings cannot fail.
         Secret::new(serde_json::to_string(self).unwrap_or_default())
     }
 
-    /// Reads what [`ClientSecret::to_text`] wrote; `None` when it is something else.
+    /// Reads what [`ClientSecret::to_text`] wrote; `None` for anything else.
     pub fn from_text(text: &str) -> Option<Self> {
         serde_json::from_str(text).ok()
     }
@@ -60,7 +61,7 @@ impl Client {
         paths.clients().join(format!("{provider}.toml"))
     }
 
-    /// The providers that there are clients of, sorted.
+    /// The providers with a stored client, sorted.
     pub fn providers(paths: &Paths) -> Vec<String> {
         let files = std::fs::read_dir(paths.clients())
             .into_iter()
@@ -83,12 +84,12 @@ impl Client {
     /// The user's client for a provider.
     ///
     /// # Errors
-    /// The file cannot be read or says something unknown.
+    /// The file cannot be read, or is invalid.
     pub fn read(paths: &Paths, provider: &str) -> Result<Option<Self>, Error> {
         read_toml(&Self::path(paths, provider))
     }
 
-    /// Stores it.
+    /// Writes the file.
     ///
     /// # Errors
     /// The disk refused.
@@ -102,7 +103,7 @@ impl Client {
         Ok(disk::write(&path, text.as_bytes())?)
     }
 
-    /// Takes the file away.
+    /// Deletes the file.
     ///
     /// # Errors
     /// The disk refused.
@@ -110,7 +111,8 @@ impl Client {
         Ok(disk::remove(&Self::path(paths, provider))?)
     }
 
-    /// The registrations with this client id, newest first: this one, and those that it is about to replace.
+    /// The registrations with this client id, the newest first: this one, and those that it is
+    /// replacing.
     pub fn all_of<'a>(&'a self, client_id: &'a str) -> impl Iterator<Item = &'a Self> {
         std::iter::successors(Some(self), |client| client.earlier.as_deref())
             .filter(move |client| client.client_id == client_id)
@@ -121,7 +123,7 @@ impl Client {
         self.all_of(client_id).next()
     }
 
-    /// Whether `text` can be a client identifier: RFC 6749 appendix A.1 allows printable ASCII.
+    /// Whether `text` is a valid client identifier: RFC 6749 appendix A.1 allows printable ASCII.
     pub fn is_valid_id(text: &str) -> bool {
         !text.is_empty()
             && text.len() <= 512

@@ -1,66 +1,67 @@
-//! Where things lie, what the user set, and the user's OAuth client registrations.
+//! Folders, settings and OAuth clients.
 
 mod client;
-mod duration;
 mod paths;
 
 pub use client::{Client, ClientSecret};
-pub use duration::{duration, interval};
 pub use paths::Paths;
 
 use crate::credential::StoreKind;
 use crate::disk::{self, Privacy};
+use crate::time::{Interval, optional_duration};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::Duration;
 
-/// What `config.toml` may say.
+/// The settings in `config.toml`.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
-    /// Where new credentials are kept, unless a flag or `AUTHCTL_STORE` says otherwise.
+    /// The store for new credentials, unless a flag or `AUTHCTL_STORE` names another.
     pub store: Option<StoreKind>,
     /// How keys are rotated.
     #[serde(default)]
     pub rotation: RotationConfig,
 }
 
-/// What it may say of rotation.
+/// The settings for rotations.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct RotationConfig {
-    /// How often keys are rotated (`30d`, or `never`), unless a key or its provider says otherwise.
-    pub every: Option<String>,
-    /// The same for the keys of one provider.
-    pub providers: BTreeMap<String, String>,
-    /// How long a replaced key stays good (`24h`).
-    pub grace: Option<String>,
-    /// A program, and its arguments, that is run when a scheduled rotation failed.
+    /// How often keys are rotated (`30d`, or `never`), unless it is set for a key or its provider.
+    pub every: Option<Interval>,
+    /// How often the keys of a provider are rotated.
+    pub providers: BTreeMap<String, Interval>,
+    /// How long a previous key stays valid (`24h`).
+    #[serde(deserialize_with = "optional_duration")]
+    pub grace: Option<Duration>,
+    /// A program with its arguments, which is run when a scheduled rotation fails.
     pub notify: Vec<String>,
 }
 
-/// Why a file of the user's cannot be used.
+/// Why a configuration file cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// It cannot be read or written.
     #[error(transparent)]
     Disk(#[from] disk::Error),
-    /// It says something this program does not understand.
+    /// It is invalid.
     #[error("{}{at}: {reason}", path.display())]
     Malformed {
         /// The file.
         path: PathBuf,
-        /// `:LINE` where it is known.
+        /// `:LINE` if it is known.
         at: String,
         /// What is wrong.
         reason: String,
     },
 }
 
-/// Reads a TOML file of the user's; `None` when there is none.
+/// Reads a TOML file; `None` if there is none.
 ///
 /// # Errors
-/// It cannot be read, or does not fit `T`; the line is named.
+/// It cannot be read, or does not match `T`; the line is named.
 pub fn read_toml<T: serde::de::DeserializeOwned>(
     path: &std::path::Path,
 ) -> Result<Option<T>, Error> {
@@ -70,10 +71,10 @@ pub fn read_toml<T: serde::de::DeserializeOwned>(
     parse_toml(path, &bytes).map(Some)
 }
 
-/// Reads TOML that came from `path`.
+/// Parses TOML from the file `path`.
 ///
 /// # Errors
-/// It does not fit `T`; the line is named.
+/// It does not match `T`; the line is named.
 pub fn parse_toml<T: serde::de::DeserializeOwned>(
     path: &std::path::Path,
     bytes: &[u8],
@@ -98,10 +99,10 @@ pub fn parse_toml<T: serde::de::DeserializeOwned>(
 }
 
 impl Config {
-    /// The user's settings; the defaults when there is no file.
+    /// The user's settings; the defaults if there is no file.
     ///
     /// # Errors
-    /// The file cannot be read or says something unknown.
+    /// The file cannot be read, or is invalid.
     pub fn load(paths: &Paths) -> Result<Self, Error> {
         Ok(read_toml(&paths.config_file())?.unwrap_or_default())
     }

@@ -1,10 +1,10 @@
-//! The folders: `AUTHCTL_HOME`, or the XDG ones.
+//! The folders: that of `AUTHCTL_HOME`, or the XDG folders.
 
-use crate::credential::Name;
+use crate::credential::{Index, Name};
 use crate::disk::Lock;
 use std::path::PathBuf;
 
-/// Where everything lies.
+/// The paths of all files.
 #[derive(Clone, Debug)]
 pub struct Paths {
     config: PathBuf,
@@ -12,10 +12,11 @@ pub struct Paths {
 }
 
 impl Paths {
-    /// From the environment; `None` when the system knows no home folder for this user.
+    /// The paths for this environment; `None` if the system has no home folder for this user.
     pub fn from_environment() -> Option<Self> {
         if let Some(home) = std::env::var_os("AUTHCTL_HOME").filter(|home| !home.is_empty()) {
-            // An absolute path, so that the answer does not depend on the working folder of a later call.
+            // An absolute path, so that the result does not depend on the current folder of a later
+            // call.
             let home = std::path::absolute(home).ok()?;
             return Some(Self {
                 config: home.clone(),
@@ -39,10 +40,10 @@ impl Paths {
         }
     }
 
-    /// Whether anything can be kept: makes and deletes a file where the index lies.
+    /// Checks that files can be stored, by creating and deleting one beside the index.
     ///
     /// # Errors
-    /// The disk refused, or the folder is open to others.
+    /// The disk refused, or other users can read the folder.
     pub fn try_writing(&self) -> Result<(), crate::disk::Error> {
         crate::disk::Reserved::beside(&self.data.join("credentials/try"), 4096).map(drop)
     }
@@ -62,9 +63,9 @@ impl Paths {
         self.config.join("clients")
     }
 
-    /// The index files.
-    pub fn credentials(&self) -> PathBuf {
-        self.data.join("credentials")
+    /// The index.
+    pub fn index(&self) -> Index {
+        Index::new(self.data.join("credentials"))
     }
 
     /// The sealed files.
@@ -77,7 +78,7 @@ impl Paths {
         self.data.join("last-run.toml")
     }
 
-    /// The trail.
+    /// The audit log.
     pub fn audit(&self) -> PathBuf {
         self.data.join("audit.jsonl")
     }
@@ -92,8 +93,8 @@ impl Paths {
         Lock::path(&self.data.join("locks"), provider, ".client")
     }
 
-    /// Held while somebody logs in to a credential, so that one browser opens for many who wait. No account can have
-    /// this name.
+    /// The lock of a login in progress, so that one browser opens for many processes that wait. No
+    /// account can have this name.
     pub fn login_lock(&self, name: &Name) -> PathBuf {
         Lock::path(
             &self.data.join("locks"),

@@ -1,25 +1,29 @@
-//! What authctl keeps: names, ids, origins, records (the secret part) and index files (the rest).
+//! Credentials: names, ids, origins, records (the secret part) and entries of the index (the rest).
 
 mod bound;
+mod entry;
+mod entry_file;
 mod index;
 mod name;
 mod origin;
-mod progress;
 mod record;
 mod slots;
+mod state;
 
 pub use bound::{Bound, ClientAuth};
+pub use entry::{Entry, LoginState, RotationState};
 pub use index::{Entries, Index, IndexError};
 pub use name::{Id, Name, NameError, check_part};
 pub use origin::{Origin, OriginError, is_loopback, plain_url, trusted_url};
-pub use progress::{LastError, Leftover, Other, State};
 pub use record::{AccessToken, Record, RecordError, SecretPart, scope_words};
 pub use slots::{Made, Making, Parts, Progress, Retiring, Slots, same_parts};
+pub use state::{ErrorCode, LastError, Leftover, Other, State};
 
 use serde::{Deserialize, Serialize};
 
 /// The two kinds of credential.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
     /// An API key, of one or more parts.
@@ -37,21 +41,32 @@ impl std::fmt::Display for Kind {
     }
 }
 
-/// Where records live.
+/// The credential stores.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum StoreKind {
     /// The keychain of the operating system
     Keychain,
-    /// A folder of age files under a passphrase (or, unattended, a key beside them)
+    /// A folder of age files, protected by a passphrase or (unattended) by a key beside them
     Vault,
+}
+
+impl StoreKind {
+    /// All stores.
+    pub const ALL: [Self; 2] = [Self::Keychain, Self::Vault];
+
+    /// The name of the store.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Keychain => "keychain",
+            Self::Vault => "vault",
+        }
+    }
 }
 
 impl std::fmt::Display for StoreKind {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Keychain => "keychain",
-            Self::Vault => "vault",
-        })
+        f.write_str(self.name())
     }
 }

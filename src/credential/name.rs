@@ -1,16 +1,17 @@
-//! Names of credentials: `PROVIDER` or `PROVIDER/ACCOUNT`. They are file names on every system, so the rules are narrow.
+//! Names of credentials: `PROVIDER` or `PROVIDER/ACCOUNT`. They are file names on every system, so
+//! the rules are strict.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
 
-/// The account that a bare provider name means.
+/// The account of a name without one.
 const DEFAULT: &str = "default";
 
 /// The longest part of a name, in characters.
 const MAX: usize = 64;
 
-/// A credential's name.
+/// The name of a credential.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Name {
@@ -23,11 +24,11 @@ pub struct Name {
 pub enum NameError {
     /// A part breaks a rule.
     #[error(
-        "`{0}` is not a name: use lower-case letters, digits, `.`, `_` and `-`, at most 64 of them, starting with a letter or digit and not ending in `.`"
+        "`{0}` is not a valid name: use up to 64 lower-case letters, digits, `.`, `_` and `-`, begin with a letter or digit, and do not end with `.`"
     )]
     Shape(String),
     /// Windows would open a device instead of a file.
-    #[error("`{0}` is the name of a device on Windows, choose another")]
+    #[error("`{0}` is the name of a Windows device; choose another name")]
     Device(String),
 }
 
@@ -45,7 +46,7 @@ impl Name {
         })
     }
 
-    /// The catalogue row it belongs to.
+    /// The provider.
     pub fn provider(&self) -> &str {
         &self.provider
     }
@@ -56,7 +57,7 @@ impl Name {
     }
 }
 
-/// Checks one part of a name; `extra` lists further characters that it may hold.
+/// Checks one part of a name; `extra` lists further characters that are allowed.
 ///
 /// # Errors
 /// The part breaks a rule.
@@ -117,7 +118,7 @@ impl From<Name> for String {
     }
 }
 
-/// The random id of one stored record: a name that is added again gets a new one.
+/// The random id of a stored record. A credential that is added again gets a new one.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Id(String);

@@ -1,11 +1,11 @@
-//! Origins: scheme, host and port. A credential is sent to the origins it is bound to and nowhere else.
+//! Origins: scheme, host and port. A credential is sent only to the origins it is bound to.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
 use url::{Host, Url};
 
-/// One place a credential belongs: `https://api.example.com`, or with `*.` every host below a domain.
+/// An origin: `https://api.example.com`, or with `*.` every host below a domain.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Origin {
@@ -16,20 +16,20 @@ pub struct Origin {
 /// Why an origin or a URL was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum OriginError {
-    /// Not a URL, or one with parts that none of ours has.
-    #[error("`{0}` is not a plain URL")]
+    /// It is not a URL, or it has parts that are not allowed.
+    #[error("`{0}` is not a valid URL")]
     Malformed(String),
-    /// Plain http to somewhere else than this machine, or another scheme.
-    #[error("`{0}` must start with `https://` (plain `http://` is for loopback addresses alone)")]
+    /// It is plain http to another machine, or another scheme.
+    #[error("`{0}` must begin with `https://` (`http://` is only allowed for loopback addresses)")]
     Insecure(String),
-    /// An origin with a path, a query, a fragment or a user.
+    /// It has a path, a query, a fragment or a user.
     #[error(
-        "`{0}` is more than an origin: give scheme, host and port only, like `https://api.example.com`"
+        "`{0}` is not an origin: give only scheme, host and port, such as `https://api.example.com`"
     )]
     TooMuch(String),
 }
 
-/// Whether a URL's host is this very machine: an IP literal of loopback, or `localhost`.
+/// Whether the host of a URL is this machine: a loopback IP address, or `localhost`.
 pub fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Ipv4(address)) => address.is_loopback(),
@@ -39,10 +39,10 @@ pub fn is_loopback(url: &Url) -> bool {
     }
 }
 
-/// Parses a URL that a secret may be sent to: https, or plain http on loopback, and no user info.
+/// Parses a URL that a secret may be sent to: https, or plain http on loopback, without user info.
 ///
 /// # Errors
-/// It is anything else.
+/// The URL is anything else.
 pub fn trusted_url(text: &str) -> Result<Url, OriginError> {
     let shown = || text.escape_default().take(200).collect::<String>();
     let url = Url::parse(text).map_err(|_| OriginError::Malformed(shown()))?;
@@ -56,11 +56,11 @@ pub fn trusted_url(text: &str) -> Result<Url, OriginError> {
     Ok(url)
 }
 
-/// Parses a URL that somebody else (curl) will parse again from the same text. Two parsers agree only on plain ones: a
-/// backslash, user info or white space means another host to one than to the other.
+/// Parses a URL that another program (curl) will parse again. Two parsers agree only on plain URLs:
+/// a backslash, user info or white space may mean different hosts to them.
 ///
 /// # Errors
-/// It is not ASCII, holds such a character, or has another scheme than http and https.
+/// It is not ASCII, contains such a character, or has a scheme other than http and https.
 pub fn plain_url(text: &str) -> Result<Url, OriginError> {
     let malformed = || OriginError::Malformed(text.escape_default().take(200).collect());
     let web = text.starts_with("https://") || text.starts_with("http://");
@@ -74,7 +74,7 @@ pub fn plain_url(text: &str) -> Result<Url, OriginError> {
     let authority = text
         .split_once("://")
         .map(|(_, rest)| rest.split(['/', '?', '#']).next().unwrap_or_default());
-    // The one address in brackets that is ever bound, whole: with a port or without.
+    // The only IPv6 address that is ever bound, with or without a port.
     let loopback = |authority: &str| {
         let port = authority.strip_prefix("[::1]");
         port.is_some_and(|port| {
@@ -123,7 +123,7 @@ impl Origin {
                 .is_some_and(|rest| rest.len() > 1 && rest.ends_with('.'))
     }
 
-    /// Whether it is plain http, which is allowed on loopback alone.
+    /// Whether it is plain http, which is only allowed on loopback.
     pub fn is_plain_http(&self) -> bool {
         self.text.starts_with("http://")
     }
@@ -143,7 +143,7 @@ impl FromStr for Origin {
                 text.escape_default().take(200).collect(),
             ));
         }
-        // A star stands for the first labels and nothing else, and never for all hosts of a top-level domain.
+        // A star stands for the first labels only, and never for all hosts of a top-level domain.
         let host = url.host_str().unwrap_or_default();
         let labels = host.starts_with('[')
             || host

@@ -1,4 +1,4 @@
-//! The secret part of a credential, as the JSON text that a store keeps.
+//! The secret part of a credential, as the JSON text in its store.
 
 use super::{Bound, Id, Kind, Name, Slots};
 use crate::secret::{
@@ -10,21 +10,23 @@ use serde::{Deserialize, Serialize};
 /// The format this program writes.
 const VERSION: u32 = 1;
 
-/// One credential's secrets and what they are bound to. Changed by a save alone, which counts the generation up.
+/// The secrets of a credential and what they are bound to. Only a save changes it, and increases
+/// the generation.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Record {
     version: u32,
-    /// Counts the saves: of two copies the higher one is the record.
+    /// The number of saves: of two copies, the one with the higher generation counts.
     pub generation: u64,
-    /// The id under which it lies in the store; never changes.
+    /// The id in the store; it never changes.
     pub id: Id,
-    /// The name, so that a record put under another name is noticed.
+    /// The name, so that a record under another name is noticed.
     pub name: Name,
     #[serde(serialize_with = "stored")]
     seal_key: Secret,
-    /// Where its secrets may go.
+    /// What the secrets are bound to.
     pub bound: Bound,
-    /// The secrets; absent when the item in the store is too small for them and they live in the sealed file.
+    /// The secrets; `None` if the item in the store is too small for them and they are in the
+    /// sealed file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub secret: Option<SecretPart>,
 }
@@ -37,30 +39,31 @@ pub enum SecretPart {
     Key(Slots),
     /// A login.
     Login {
-        /// What gets new access tokens; absent where the provider issues none.
+        /// The token that gets new access tokens; `None` if the provider issues none.
         #[serde(default, serialize_with = "stored_option")]
         refresh_token: Option<Secret>,
-        /// The access token, only when there is no refresh token: it is then the durable secret.
+        /// The access token, only if there is no refresh token: then it is the durable secret.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         access: Option<AccessToken>,
     },
 }
 
-/// An access token and how long it is good for.
+/// An access token and its lifetime.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct AccessToken {
     /// The token.
     #[serde(serialize_with = "stored")]
     pub token: Secret,
-    /// When this machine received it; a clock behind this makes it stale.
+    /// When it was received. If the clock is behind this time, it has jumped, and the token is not
+    /// used.
     pub received_at: Timestamp,
-    /// Counted from receipt; absent when the server gave no lifetime and none is known.
+    /// When it expires, counted from receipt; `None` if the lifetime is not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,
-    /// The narrower scope it was asked for, sorted; empty for all that was granted.
+    /// The narrower scope that was requested, sorted; empty for all granted scopes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub scope: Vec<String>,
-    /// The resource it was asked for (RFC 8707).
+    /// The resource that it was requested for (RFC 8707).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resource: Option<String>,
 }
@@ -68,16 +71,16 @@ pub struct AccessToken {
 /// Why a stored text is not a record.
 #[derive(Debug, thiserror::Error)]
 pub enum RecordError {
-    /// Damaged, or not ours.
-    #[error("it is not a record of authctl (line {line}, column {column})")]
+    /// It is damaged, or was not written by this program.
+    #[error("it is not a valid record (line {line}, column {column})")]
     Malformed {
         /// Line of the JSON text.
         line: usize,
         /// Column of the JSON text.
         column: usize,
     },
-    /// Written by a later authctl.
-    #[error("it was written by a newer authctl (format {0})")]
+    /// It was written by a newer version.
+    #[error("it was written by a newer version of authctl (format {0})")]
     Newer(u32),
     /// A secret in it could break out of a header.
     #[error("a secret in it {0}")]
@@ -101,7 +104,7 @@ impl Record {
         })
     }
 
-    /// The next generation: same id, name and seal key.
+    /// The next generation, with the same id, name and seal key.
     pub fn next(&self, bound: Bound, secret: SecretPart) -> Self {
         Self {
             generation: self.generation.saturating_add(1),
@@ -135,7 +138,7 @@ impl Record {
         })
     }
 
-    /// Whether it can get a new access token.
+    /// Whether it can get new access tokens.
     pub fn is_refreshable(&self) -> bool {
         matches!(
             &self.secret,
@@ -156,14 +159,15 @@ impl Record {
 
     /// The text for the store: one line of JSON.
     pub fn to_text(&self) -> Secret {
-        // Serializing plain data into memory has no way to fail: every map key is a string.
+        // Serializing plain data cannot fail: every map key is a string.
         Secret::new(serde_json::to_string(self).unwrap_or_default())
     }
 
-    /// Reads what [`Record::to_text`] wrote, and checks every secret in it again: a store can be edited, too.
+    /// Reads what [`Record::to_text`] wrote, and checks every secret in it again: a store can be
+    /// edited, too.
     ///
     /// # Errors
-    /// It is damaged, newer than this program, or holds a secret that must not reach a header.
+    /// It is damaged, newer than this program, or contains a secret that must not reach a header.
     pub fn from_text(text: &str) -> Result<Self, RecordError> {
         #[derive(Deserialize)]
         struct Version {
@@ -182,11 +186,11 @@ impl Record {
         Ok(record)
     }
 
-    /// Whether every secret in it may be handed out. Asked before it is saved, too: what could not be read again would
-    /// replace what can.
+    /// Checks that every secret may be handed out. Also called before a save, because a record that
+    /// cannot be read again would replace one that can.
     ///
     /// # Errors
-    /// It holds a secret that must not reach a header.
+    /// It contains a secret that must not reach a header.
     pub fn check(&self) -> Result<(), RecordError> {
         match &self.secret {
             Some(SecretPart::Key(slots)) => slots.check()?,
@@ -206,7 +210,7 @@ impl Record {
         Ok(())
     }
 
-    /// The most room a sealed file can need for one more refresh of this record, in bytes.
+    /// The largest size of a sealed file after one more refresh of this record, in bytes.
     pub fn room(&self) -> usize {
         self.to_text().len() + 2 * MAX_BYTES
     }

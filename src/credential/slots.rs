@@ -1,4 +1,5 @@
-//! The slots of an API key: the one that is handed out, and what a rotation has made and not yet ended.
+//! The slots of an API key: the key that is in use, and the keys of a rotation that is not
+//! finished.
 
 use crate::secret::{Alphabet, BadSecret, Secret, stored_list, stored_map, stored_option};
 use jiff::Timestamp;
@@ -8,50 +9,50 @@ use std::collections::BTreeMap;
 /// The named parts of a key; most have one, `key`.
 pub type Parts = BTreeMap<String, Secret>;
 
-/// Everything that is kept of an API key. Ids are the provider's; they are kept like secrets, since at some providers
+/// Everything that is stored of an API key. Ids are treated like secrets, because at some providers
 /// the id of a key is the key.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Slots {
-    /// What is handed out.
+    /// The key in use.
     #[serde(serialize_with = "stored_map")]
     pub active: Parts,
-    /// The provider's id of it, where it is known.
+    /// The provider's id of it, if it is known.
     #[serde(
         default,
         serialize_with = "stored_option",
         skip_serializing_if = "Option::is_none"
     )]
     pub active_id: Option<Secret>,
-    /// Whether a rotation made it, so that a rotation may end it.
+    /// Whether a rotation created it, so that a rotation may revoke it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub made: bool,
-    /// Made, kept, and not yet seen to work.
+    /// A new key that is not verified yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pending: Option<Made>,
-    /// Replaced, and still good for those who asked before.
+    /// Previous keys that are still valid.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub retiring: Vec<Retiring>,
-    /// What was asked for, and may or may not have come into being.
+    /// Requests that may or may not have created a key.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub making: Vec<Making>,
 }
 
-/// A key that a rotation made.
+/// A key that a rotation created.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Made {
     /// Its parts.
     #[serde(serialize_with = "stored_map")]
     pub parts: Parts,
-    /// The provider's id of it, or the slot it sits in; unknown where a person made it.
+    /// The provider's id of it, or its slot; not known if a person created it.
     #[serde(
         default,
         serialize_with = "stored_option",
         skip_serializing_if = "Option::is_none"
     )]
     pub id: Option<Secret>,
-    /// When it was made: a provider may take a while to know it.
+    /// When it was created. A provider may take a while to know it.
     pub at: Timestamp,
-    /// When it ends, where that was asked for: a later run may be the one that hands it out.
+    /// When it expires, if that was requested. A later run may be the one that switches to it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires: Option<Timestamp>,
 }
@@ -59,10 +60,10 @@ pub struct Made {
 /// A key that was replaced.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Retiring {
-    /// Its parts: some providers take a key back by its value.
+    /// Its parts: some providers revoke a key by its value.
     #[serde(serialize_with = "stored_map")]
     pub parts: Parts,
-    /// The provider's id of it, or the slot it sits in, where that is known.
+    /// The provider's id of it, or its slot, if known.
     #[serde(
         default,
         serialize_with = "stored_option",
@@ -71,34 +72,34 @@ pub struct Retiring {
     pub id: Option<Secret>,
     /// When it was replaced.
     pub since: Timestamp,
-    /// Nobody ends it before this.
+    /// It is not revoked before this time.
     pub until: Timestamp,
-    /// Not ours to end: it only has to be waited for.
+    /// Not created by authctl, so it is not revoked; only the time has to pass.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub by_hand: bool,
 }
 
-/// An intent: it is on the disk before the request is sent.
+/// The intent to create a key, which is on the disk before the request is sent.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Making {
-    /// By which the key is found at the provider.
+    /// The label by which the key is found at the provider.
     pub label: String,
-    /// The ids that were there before, where keys have no labels: what is new is known by that.
+    /// The ids that existed before, if keys have no labels; a new key is recognized by these.
     #[serde(
         default,
         serialize_with = "stored_list",
         skip_serializing_if = "Vec::is_empty"
     )]
     pub known: Vec<Secret>,
-    /// When it was asked for; after a while the request can no longer arrive.
+    /// When the request was sent. After a while it can no longer take effect.
     pub at: Timestamp,
-    /// Whether the old key ends in the same moment: readers then wait for the lock.
+    /// Whether the old value expires at the same moment; then readers wait for the lock.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub roll: bool,
 }
 
 impl Slots {
-    /// A key that was just given.
+    /// A key that a person gave.
     pub fn of(active: Parts) -> Self {
         Self {
             active,
@@ -110,14 +111,21 @@ impl Slots {
         }
     }
 
-    /// Whether the active key may be ending this very moment.
+    /// Whether the active key may be expiring at this moment.
     pub fn is_rolling(&self) -> bool {
         self.making.iter().any(|making| making.roll)
     }
 
-    /// The slots after a person gave another key. What a rotation made is kept until it is ended at the provider: the
-    /// pending key, and the active one if it was made here. Where keys sit in two slots (`has_slots`), the slot of a key
-    /// that was not made here waits for the grace as well. Intents stay, but for a roll's: its key is the one replaced.
+    /// Whether a rotation made keys that are not revoked yet.
+    pub fn has_made_keys(&self) -> bool {
+        self.made || self.pending.is_some() || !self.retiring.is_empty() || !self.making.is_empty()
+    }
+
+    /// The slots after a person replaced the key. Keys that a rotation created are kept until they
+    /// are revoked: the pending key, and the active one if a rotation created it. If the keys are
+    /// in two slots (`has_slots`), the slot of a key that was not created by authctl has to wait
+    /// for the grace period as well. Intents stay, except that of a roll, whose key is the one that
+    /// is replaced.
     pub fn replaced_by(
         &self,
         parts: Parts,
@@ -144,7 +152,7 @@ impl Slots {
                 by_hand: !self.made,
             });
         }
-        // The key itself, given once more: there is nothing of it to end.
+        // The same key, given again, must not be revoked.
         retiring.retain(|old| !same_parts(&old.parts, &parts));
         let making = self
             .making
@@ -162,10 +170,10 @@ impl Slots {
         }
     }
 
-    /// Every secret in it is safe in a header. Ids never go there.
+    /// Checks that every secret is safe in a header. Ids are never part of one.
     ///
     /// # Errors
-    /// Says what is wrong with the first that is not.
+    /// Says what is wrong with the first secret that is not safe.
     pub fn check(&self) -> Result<(), BadSecret> {
         let pending = self.pending.iter().flat_map(|made| made.parts.values());
         let retiring = self.retiring.iter().flat_map(|old| old.parts.values());
@@ -176,7 +184,7 @@ impl Slots {
             .try_for_each(|part| part.check(Alphabet::Printable))
     }
 
-    /// What may be told of it without a store.
+    /// What the index says about the slots.
     pub fn progress(&self) -> Option<Progress> {
         let progress = Progress {
             making: self.making.len(),
@@ -198,21 +206,21 @@ pub fn same_parts(one: &Parts, other: &Parts) -> bool {
         })
 }
 
-/// What a rotation has not finished, for the index: no ids, no labels.
+/// What a rotation has not finished, for the index. It contains no ids and no labels.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Progress {
-    /// So many requests may have made a key that nobody has.
+    /// The number of requests that may have created an unused key.
     #[serde(default)]
     pub making: usize,
-    /// One of them ends the old key in the same moment.
+    /// Whether one of them replaces the value of the key.
     #[serde(default)]
     pub rolling: bool,
-    /// A new key waits for being accepted.
+    /// Whether a new key is not verified yet.
     #[serde(default)]
     pub pending: bool,
-    /// When each of the replaced keys may be ended.
+    /// When each of the previous keys may be revoked.
     #[serde(default)]
     #[cfg_attr(test, schemars(with = "Vec<String>"))]
     pub retiring: Vec<Timestamp>,

@@ -1,4 +1,5 @@
-//! One lock file per credential, held for every change of its record, never deleted: an unlinked lock has two holders.
+//! Lock files: one for each credential, held for every change of its record, and never deleted. A
+//! deleted lock file could have two holders.
 
 use super::{Error, private_dir};
 use std::fs::{File, TryLockError};
@@ -6,7 +7,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-/// Proof that this process alone may change a record. Dropping it (or dying) releases the lock.
+/// A lock that is held until it is dropped, or the process ends.
 #[derive(Debug)]
 pub struct Lock {
     _file: File,
@@ -15,13 +16,14 @@ pub struct Lock {
 /// Why the lock was not taken.
 #[derive(Debug, thiserror::Error)]
 pub enum LockError {
-    /// Somebody held it until the deadline.
-    #[error("another authctl is still busy with it after {} seconds", waited.as_secs())]
+    /// Another process held it until the deadline.
+    #[error("another authctl process still holds the lock after {} seconds", waited.as_secs())]
     Busy {
         /// How long this process waited.
         waited: Duration,
     },
-    /// The lock file cannot be made or locked (a read-only home, a network file system without locks).
+    /// The lock file cannot be created or locked (a read-only home, a network file system without
+    /// locks).
     #[error(transparent)]
     Disk(#[from] Error),
 }
@@ -30,7 +32,7 @@ impl Lock {
     /// Takes the lock, waiting for at most `patience`.
     ///
     /// # Errors
-    /// It stayed taken, or cannot be used at all.
+    /// Another process holds it, or locks do not work here.
     pub fn acquire(path: &Path, patience: Duration) -> Result<Self, LockError> {
         private_dir(path.parent().unwrap_or(Path::new(".")))?;
         let file = open(path).map_err(|error| Error::io("lock", path, error))?;
@@ -53,13 +55,13 @@ impl Lock {
         }
     }
 
-    /// Takes the lock of a file if it is free now, without asking anything of its folder.
+    /// Takes the lock of a file if it is free, without checking the folder.
     pub(super) fn beside(path: &Path) -> Option<Self> {
         let file = open(&path.with_extension("lock")).ok()?;
         file.try_lock().ok().map(|()| Self { _file: file })
     }
 
-    /// Where the lock of a credential lies below `dir`.
+    /// The lock file of a credential.
     pub fn path(dir: &Path, provider: &str, account: &str) -> PathBuf {
         dir.join(provider).join(account)
     }

@@ -1,4 +1,4 @@
-//! Files that survive a crash and that nobody else can read: the atomic write, the lock, the modes.
+//! Files that survive a crash and that nobody else can read: atomic writes, locks, file modes.
 
 mod lock;
 mod write;
@@ -10,10 +10,10 @@ use std::path::{Path, PathBuf};
 pub use lock::{Lock, LockError};
 pub use write::{Reserved, append, create_new, older, remove, write};
 
-/// The largest file this program reads, in bytes: everything it writes is far smaller.
+/// The largest file that is read, in bytes. Everything that this program writes is far smaller.
 pub const MAX_FILE: u64 = 1024 * 1024;
 
-/// What went wrong with which file.
+/// Why a file cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The operating system refused.
@@ -26,15 +26,18 @@ pub enum Error {
         /// The system's reason.
         source: io::Error,
     },
-    /// Others could read it (or, for configuration, change it).
-    #[cfg_attr(not(unix), allow(dead_code, reason = "elsewhere access lists decide"))]
-    #[error("{} {} other users (mode {mode:04o})", path.display(), if *writable { "can be changed by" } else { "is open to" })]
+    /// Other users can read it (or, for a configuration file, change it).
+    #[cfg_attr(
+        not(unix),
+        allow(dead_code, reason = "access lists decide on other systems")
+    )]
+    #[error("{} {} other users (mode {mode:04o})", path.display(), if *writable { "can be changed by" } else { "can be read by" })]
     Loose {
         /// The file or folder.
         path: PathBuf,
         /// Its permission bits.
         mode: u32,
-        /// Whether reading would have been allowed, and changing is the trouble.
+        /// Whether other users may read it, but must not be able to change it.
         writable: bool,
     },
     /// Larger than [`MAX_FILE`].
@@ -55,21 +58,22 @@ impl Error {
     }
 }
 
-/// Who may read or change a file that is read here.
+/// Who may read or change a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Privacy {
-    /// Written by this program: no permission for anybody else.
+    /// Written by this program: nobody else may read or change it.
     Private,
-    /// Written by a person with an editor: others may read it, never change it.
+    /// Written by a person: others may read it, but not change it.
     Shared,
-    /// Anybody's: it is only looked at.
+    /// Any file: it is only looked at.
     Any,
 }
 
-/// Reads a whole file; `None` when there is none.
+/// Reads a whole file; `None` if there is none.
 ///
 /// # Errors
-/// It cannot be read, is larger than [`MAX_FILE`], or its mode is looser than `privacy` allows.
+/// It cannot be read, is larger than [`MAX_FILE`], or other users have more permissions than
+/// `privacy` allows.
 pub fn read(path: &Path, privacy: Privacy) -> Result<Option<Vec<u8>>, Error> {
     let file = match open(path) {
         Ok(file) => file,
@@ -94,7 +98,7 @@ pub fn read(path: &Path, privacy: Privacy) -> Result<Option<Vec<u8>>, Error> {
         ));
     }
     check_mode(path, &metadata, privacy)?;
-    // Room for all of it and for the end: thousands of files are read for a list, each with as few calls as can be.
+    // Room for the whole file: a list reads thousands of files, each with as few calls as possible.
     let mut bytes =
         Vec::with_capacity(usize::try_from(metadata.len().min(MAX_FILE)).unwrap_or_default() + 1);
     file.take(MAX_FILE + 1)
@@ -108,10 +112,10 @@ pub fn read(path: &Path, privacy: Privacy) -> Result<Option<Vec<u8>>, Error> {
     Ok(Some(bytes))
 }
 
-/// Makes a folder and its missing parents, each with mode 0700, and makes sure that the folder is private.
+/// Creates a folder and its missing parents with mode 0700, and checks that the folder is private.
 ///
 /// # Errors
-/// It cannot be made, or it exists and other users have a permission on it.
+/// It cannot be created, or other users have permissions on it.
 pub fn private_dir(path: &Path) -> Result<(), Error> {
     match fs::metadata(path) {
         Ok(metadata) => check_mode(path, &metadata, Privacy::Private),
@@ -123,7 +127,7 @@ pub fn private_dir(path: &Path) -> Result<(), Error> {
             }
             match builder().create(path) {
                 Ok(()) => {}
-                // Another process was quicker.
+                // Another process was faster.
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                 Err(error) => return Err(Error::io("create", path, error)),
             }
@@ -134,7 +138,7 @@ pub fn private_dir(path: &Path) -> Result<(), Error> {
 }
 
 fn builder() -> fs::DirBuilder {
-    #[allow(unused_mut, reason = "the mode exists on unix alone")]
+    #[allow(unused_mut, reason = "only unix has a mode")]
     let mut builder = fs::DirBuilder::new();
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
@@ -160,7 +164,8 @@ fn check_mode(path: &Path, metadata: &fs::Metadata, privacy: Privacy) -> Result<
     Ok(())
 }
 
-/// Opens a file for reading. Without blocking: a FIFO in a file's place would otherwise hang every command.
+/// Opens a file for reading, without blocking: a FIFO in its place would otherwise hang every
+/// command.
 #[cfg(unix)]
 fn open(path: &Path) -> io::Result<File> {
     use std::os::unix::fs::OpenOptionsExt;
@@ -181,7 +186,7 @@ pub fn is_loose(file: &File) -> bool {
         .is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o077 != 0)
 }
 
-/// Whether other users may read it: on Windows the access list of its folder decides.
+/// Whether other users may read it: on Windows, the access list of its folder decides.
 #[cfg(not(unix))]
 pub fn is_loose(_: &File) -> bool {
     false
@@ -196,7 +201,7 @@ fn check_mode(_: &Path, _: &fs::Metadata, _: Privacy) -> Result<(), Error> {
     Ok(())
 }
 
-/// Makes the entries of a folder durable.
+/// Syncs a folder.
 ///
 /// # Errors
 /// The folder cannot be opened or synced.
@@ -207,7 +212,7 @@ pub fn sync_dir(path: &Path) -> Result<(), Error> {
         .map_err(|error| Error::io("sync", path, error))
 }
 
-/// Windows has no call for this; the rename itself is journalled.
+/// Windows has no call for this; the rename itself is journaled.
 #[cfg(not(unix))]
 #[allow(
     clippy::unnecessary_wraps,
@@ -217,10 +222,10 @@ pub fn sync_dir(_: &Path) -> Result<(), Error> {
     Ok(())
 }
 
-/// Makes a file and the entry that names it durable, for a reader who found a write that may not have been synced.
+/// Syncs a file and its folder, for a reader who found a write that may not have been synced.
 ///
 /// # Errors
-/// Either cannot be opened or synced.
+/// One of them cannot be opened or synced.
 pub fn sync(path: &Path) -> Result<(), Error> {
     let open = File::options().read(true).write(cfg!(windows)).open(path);
     open.and_then(|file| file.sync_all())

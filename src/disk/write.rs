@@ -7,34 +7,34 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 use tempfile::NamedTempFile;
 
-/// Temporary files carry this prefix, so that what a killed process left can be told and swept.
+/// The prefix of temporary files, by which those of killed processes are found and deleted.
 const PREFIX: &str = ".new-";
 
-/// A temporary file this old belongs to nobody any more; no write takes minutes.
+/// The age at which a temporary file is abandoned; no write takes minutes.
 const ABANDONED: Duration = Duration::from_secs(600);
 
-/// Writes a private file so that a reader sees the old or the new content, whatever happens in between.
+/// Writes a private file so that a reader sees either the old or the new content.
 ///
 /// # Errors
-/// Any step failed; the old content is then still there.
+/// A step failed; then the old content is still there.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     Reserved::beside(path, 0)?.commit(bytes)
 }
 
-/// Room on the disk, taken before it is needed.
+/// Reserved room on the disk.
 ///
-/// A refresh token is spent by the request that uses it, so the room for its successor must be there *before* the
-/// request is sent: a full disk then stops the refresh instead of losing the login.
+/// The request that uses a refresh token spends it, so the room for its successor must exist
+/// *before* the request is sent. A full disk then stops the refresh instead of losing the login.
 pub struct Reserved {
     file: NamedTempFile,
     target: PathBuf,
 }
 
 impl Reserved {
-    /// Takes `bytes` bytes beside `target`.
+    /// Reserves `bytes` bytes beside `target`.
     ///
     /// # Errors
-    /// The folder is missing, loose, read-only or full.
+    /// The folder is missing, not private, read-only or full.
     pub fn beside(target: &Path, bytes: usize) -> Result<Self, Error> {
         let dir = target.parent().unwrap_or(Path::new("."));
         private_dir(dir)?;
@@ -46,8 +46,8 @@ impl Reserved {
         builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600));
         let mut file = builder.tempfile_in(dir).map_err(failed)?;
         if bytes > 0 {
-            // Random-looking bytes would be safer still against compressing file systems; zeros in a real write
-            // (not a hole) are enough for those that allocate on write.
+            // Random bytes would be safer on compressing file systems; zeros that are really
+            // written (not a hole) are enough for file systems that allocate on write.
             file.write_all(&vec![0; bytes])
                 .and_then(|()| file.as_file().sync_all())
                 .map_err(failed)?;
@@ -58,10 +58,10 @@ impl Reserved {
         })
     }
 
-    /// Puts the content where it belongs, durably.
+    /// Writes the content and moves it to the target, durably.
     ///
     /// # Errors
-    /// Any step failed; the old content is then still there.
+    /// A step failed; then the old content is still there.
     pub fn commit(mut self, bytes: &[u8]) -> Result<(), Error> {
         let target = self.target;
         let failed = |error| Error::io("write", &target, error);
@@ -74,7 +74,7 @@ impl Reserved {
         persist(self.file, &target).map_err(failed)?;
         let dir = target.parent().unwrap_or(Path::new("."));
         sync_dir(dir)?;
-        // By the clock of the file system: this process's may be another, or have jumped.
+        // By the clock of the file system: that of this process may differ, or have jumped.
         if let Ok(now) = fs::metadata(&target).and_then(|metadata| metadata.modified()) {
             sweep(dir, now);
         }
@@ -87,7 +87,7 @@ fn persist(file: NamedTempFile, target: &Path) -> io::Result<()> {
     file.persist(target).map(drop).map_err(|error| error.error)
 }
 
-/// On Windows a scanner may hold the target open for a moment.
+/// On Windows, a virus scanner may hold the target open for a moment.
 #[cfg(windows)]
 fn persist(mut file: NamedTempFile, target: &Path) -> io::Result<()> {
     for _ in 0..15 {
@@ -103,10 +103,10 @@ fn persist(mut file: NamedTempFile, target: &Path) -> io::Result<()> {
     file.persist(target).map(drop).map_err(|error| error.error)
 }
 
-/// Writes a new private file where the user said; what is there already is never replaced.
+/// Writes a new private file; an existing file is never replaced.
 ///
 /// # Errors
-/// There is one already, or the disk refused (then nothing is left of it).
+/// There is a file already, or the disk refused; then the new file is deleted.
 pub fn create_new(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     let failed = |error| Error::io("write", path, error);
     let mut options = fs::File::options();
@@ -122,31 +122,31 @@ pub fn create_new(path: &Path, bytes: &[u8]) -> Result<(), Error> {
         })
 }
 
-/// Appends one line to a private log in one write, so that lines of two processes do not mix. A log of `limit` bytes is
-/// first put aside under [`older`]; the one that lay there goes.
+/// Appends a line to a private log in one write, so that lines of two processes do not mix. A log
+/// of `limit` bytes is renamed to [`older`] first, replacing the previous one.
 ///
 /// # Errors
 /// The disk refused.
 pub fn append(path: &Path, line: &[u8], limit: u64) -> Result<(), Error> {
     let dir = path.parent().unwrap_or(Path::new("."));
-    // The folder may be one that the user chose and that others may look into; the log itself is private.
+    // The user may have chosen a folder that others can read; the log itself is private.
     if !dir.exists() {
         private_dir(dir)?;
     }
     let is_full = || fs::metadata(path).is_ok_and(|metadata| metadata.len() >= limit);
-    // Looked at again under the lock, or two processes would put two logs aside and lose one.
+    // Checked again under the lock; otherwise two processes would rename two logs and lose one.
     if is_full()
         && let Some(_lock) = Lock::beside(path)
         && is_full()
     {
-        fs::rename(path, older(path)).map_err(|error| Error::io("put aside", path, error))?;
+        fs::rename(path, older(path)).map_err(|error| Error::io("rename", path, error))?;
     }
     let mut options = fs::File::options();
     options.append(true).create(true);
     #[cfg(unix)]
     {
         use std::os::unix::fs::OpenOptionsExt;
-        // A FIFO in the log's place must not hang whoever writes to it.
+        // A FIFO in the place of the log must not hang the writer.
         options
             .mode(0o600)
             .custom_flags(i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).unwrap_or_default());
@@ -157,14 +157,14 @@ pub fn append(path: &Path, line: &[u8], limit: u64) -> Result<(), Error> {
         .map_err(|error| Error::io("write", path, error))
 }
 
-/// Where a full log is put aside.
+/// The name of a full log.
 pub fn older(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(".1");
     name.into()
 }
 
-/// What the temporary files for a target begin with.
+/// The prefix of the temporary files for a target.
 fn prefix_of(target: &Path) -> String {
     format!(
         "{PREFIX}{}-",
@@ -172,10 +172,11 @@ fn prefix_of(target: &Path) -> String {
     )
 }
 
-/// Removes a file durably, and what killed processes began to write in its place; a missing one is what was wanted.
+/// Deletes a file durably, with the temporary files that killed processes left for it. A missing
+/// file is no error.
 ///
 /// # Errors
-/// It is there and cannot be removed.
+/// The file exists and cannot be deleted.
 pub fn remove(path: &Path) -> Result<(), Error> {
     let begun = prefix_of(path);
     let entries = path.parent().and_then(|folder| fs::read_dir(folder).ok());
@@ -195,7 +196,7 @@ pub fn remove(path: &Path) -> Result<(), Error> {
     }
 }
 
-/// Removes what killed processes left behind. Best effort: the next write tries again.
+/// Deletes what killed processes left. A failure is ignored: the next write tries again.
 fn sweep(dir: &Path, now: SystemTime) {
     let Ok(entries) = fs::read_dir(dir) else {
         return;

@@ -7,12 +7,13 @@ use url::Url;
 
 /// The config for a set of headers that are bound to `origins`.
 ///
-/// `proto` keeps a header off plain http, unless the credential is bound to a loopback http origin. curl drops only
-/// `Authorization` when a redirect changes the host (since 7.58), so with any other header no redirect is followed.
+/// `proto` keeps a header off plain http, unless the credential is bound to a loopback http origin.
+/// When a redirect changes the host, curl drops only `Authorization` (since 7.58), so with any
+/// other header no redirect is followed.
 pub fn curl_config(headers: &[Header], origins: &[Origin]) -> Secret {
     let mut text = header_lines(headers);
     let plain = origins.iter().any(Origin::is_plain_http);
-    // The proxy that `http_proxy` names would see a header that goes to this very machine.
+    // The proxy of `http_proxy` could read a header that is sent to this machine.
     text.push_str(if plain {
         "proto = \"=http,https\"\nnoproxy = \"127.0.0.1,localhost,::1\"\n"
     } else {
@@ -21,8 +22,9 @@ pub fn curl_config(headers: &[Header], origins: &[Origin]) -> Secret {
     Secret::new(text)
 }
 
-/// The config for one request: headers and URL, which curl must not take apart in a way of its own (`globoff`) nor leave
-/// by another scheme. A loopback address is reached without the proxy that `http_proxy` names, who would see the header.
+/// The config for one request: headers and URL, which curl must not expand (`globoff`) or leave for
+/// another scheme. A loopback address is reached without the proxy of `http_proxy`, which could
+/// read the header.
 pub fn curl_request(headers: &[Header], url: &Url) -> Secret {
     let mut text = header_lines(headers);
     let scheme = url.scheme();
@@ -32,17 +34,17 @@ pub fn curl_request(headers: &[Header], url: &Url) -> Secret {
     if scheme == "http" {
         text.push_str("noproxy = \"*\"\n");
     }
-    // Serialised by the parser that compared its origin: ASCII, and neither quote nor backslash in it.
+    // Serialized by the parser that compared its origin: ASCII, without quotes and backslashes.
     text.push_str(&format!("url = \"{url}\"\n"));
     Secret::new(text)
 }
 
-/// The headers, and no redirect where curl would carry one along.
+/// The headers, and no redirect if curl would keep one of them.
 fn header_lines(headers: &[Header]) -> String {
     let mut text = String::new();
     for header in headers {
-        // Values are printable ASCII without line ends, checked where they entered and where they were rendered; in
-        // curl's double quotes only the quote and the backslash mean something else.
+        // Values are printable ASCII without line ends, checked when they were stored and when they
+        // were rendered. In curl's double quotes, only the quote and the backslash are special.
         text.push_str("header = \"");
         for c in header
             .name

@@ -1,8 +1,10 @@
-//! The holder (Linux): this program again, keeping a sealed memory file open until curl has read it.
+//! The holder (Linux): this program again, keeping a sealed memory file open until curl has read
+//! it.
 //!
-//! Two readers both get the whole text; when the holder is killed the path is gone and curl stops with exit code 26;
-//! other users get EACCES; nothing touches a file system. The holder never reads the memory file, and it closes every
-//! descriptor of the caller: a script's `flock` would be held on otherwise.
+//! Two readers both get the whole text. If the holder is killed, the path is gone and curl stops
+//! with exit code 26. Other users get EACCES, and nothing touches a file system. The holder never
+//! reads the memory file, and it closes every descriptor of the caller: otherwise it would keep the
+//! `flock` of a script.
 
 use super::{Error, HOLD, high};
 use crate::secret::Secret;
@@ -19,10 +21,11 @@ use std::time::{Duration, Instant};
 /// How long a path waits for its first reader.
 const UNREAD: Duration = Duration::from_secs(30);
 
-/// How long it stays after its first reader has closed it, for a second one that opens it at the same time.
+/// How long the holder stays after its first reader has closed the file, for a second one that
+/// opens it at the same time.
 const READ: Duration = Duration::from_secs(1);
 
-/// Puts `config` where curl can read it and gives the path.
+/// Puts `config` where curl can read it, and returns the path.
 ///
 /// # Errors
 /// A system call failed; then there is no path and no holder.
@@ -61,14 +64,15 @@ pub fn hand_over(config: &Secret) -> Result<String, Error> {
     ready.map(|()| path)
 }
 
-/// What the holder says when it runs: until then the kernel may still treat it as this process, which nobody may look
-/// into.
+/// The byte that the holder writes when it runs. Until then, the kernel may still treat it as this
+/// process, which nobody may inspect.
 const RUNNING: &[u8] = b"run";
 
-/// What it says once it watches for readers.
+/// The byte that it writes once it watches for readers.
 const WATCHING: &[u8] = b"watch";
 
-/// Brings the holder up: it runs, our own check of the path (which must not count as a reader), it watches.
+/// Starts the holder: it runs, the parent checks the path (which must not count as a reader), it
+/// watches.
 fn introduce(holder: &mut Child, path: &str, config: &Secret) -> Result<(), Error> {
     let system = |error: std::io::Error| Error::System(error.to_string());
     let (Some(input), Some(mut output)) = (holder.stdin.take(), holder.stdout.take()) else {
@@ -79,7 +83,7 @@ fn introduce(holder: &mut Child, path: &str, config: &Secret) -> Result<(), Erro
         .read_exact(&mut word)
         .map_err(|_| Error::System("the holder did not start".into()))?;
     check(path, config)?;
-    // End of input: the check is over.
+    // End of input: the check is done.
     drop(input);
     let mut word = Vec::new();
     output.read_to_end(&mut word).map_err(system)?;
@@ -99,19 +103,20 @@ fn check(path: &str, config: &Secret) -> Result<(), Error> {
     if text.as_slice() == config.expose().as_bytes() {
         Ok(())
     } else {
-        Err(Error::System(format!("{path} does not read back")))
+        Err(Error::System(format!("{path} does not return the config")))
     }
 }
 
-/// The holder's whole life.
+/// Runs the holder.
 ///
 /// # Errors
-/// A system call failed; the memory file goes with the process.
+/// A system call failed; the memory file is gone with the process.
 pub fn hold(descriptor: i32) -> Result<(), Error> {
     let failed = |error: Errno| Error::System(error.to_string());
-    // Its own session: a Ctrl-C at the terminal ends the pipeline, not what a second curl may still read.
+    // A session of its own: Ctrl-C in the terminal ends the pipeline, but a second curl may still
+    // read the file.
     rustix::process::setsid().map_err(failed)?;
-    // Run from /proc/self/exe it would be called `exe` in a process list.
+    // Started as /proc/self/exe, it would be named `exe` in a list of processes.
     let _ = rustix::thread::set_name(c"authctl");
     let system = |error: std::io::Error| Error::System(error.to_string());
     let say = |word: &[u8]| {
@@ -126,7 +131,8 @@ pub fn hold(descriptor: i32) -> Result<(), Error> {
         .map_err(system)?;
     let readers = Readers::watch(format!("/proc/self/fd/{descriptor}"));
     say(WATCHING)?;
-    // Standard error is the null device already; giving up the pipes tells the parent that all is said.
+    // Standard error is the null device already. Closing the pipes tells the parent that nothing
+    // more will come.
     let null = File::options()
         .read(true)
         .write(true)
@@ -146,22 +152,22 @@ pub fn hold(descriptor: i32) -> Result<(), Error> {
     Ok(())
 }
 
-/// How the holder notices that somebody has read.
+/// How the holder notices that somebody has read the file.
 enum Readers {
-    /// The kernel says so when a reader closes the file.
+    /// The kernel reports that a reader closed the file.
     Told(OwnedFd),
-    /// A user may have 128 inotify instances, and a busy script more holders than that: then the time of the last
-    /// access is looked at now and again.
+    /// A user may have 128 inotify instances, and a busy script more holders than that. Then the
+    /// access time is checked at intervals.
     Asked {
         path: String,
         before: Option<(i64, i64)>,
     },
 }
 
-/// Longer than the coarsest tick in use (100 Hz).
+/// Longer than the coarsest tick of a kernel (100 Hz).
 const TICK: Duration = Duration::from_millis(21);
 
-/// How often the time of the last access is looked at.
+/// The pause between two checks of the access time.
 const LOOK: Duration = Duration::from_millis(100);
 
 impl Readers {
@@ -174,7 +180,8 @@ impl Readers {
         match watched {
             Ok(watcher) => Self::Told(watcher),
             Err(_) => {
-                // Access times move with the kernel's tick: a reader must not fall into the tick of our own check.
+                // Access times advance with the tick of the kernel: a reader must not come in the
+                // same tick as the parent's check.
                 std::thread::sleep(TICK);
                 Self::Asked {
                     before: accessed(&path),
@@ -184,7 +191,7 @@ impl Readers {
         }
     }
 
-    /// Whether somebody has read, waiting for at most `time`.
+    /// Whether somebody has read the file, waiting for at most `time`.
     fn came(&self, time: Duration) -> Result<bool, Errno> {
         match self {
             Self::Told(watcher) => {
@@ -195,7 +202,8 @@ impl Readers {
                 match poll(&mut [PollFd::new(watcher, PollFlags::IN)], Some(&timeout)) {
                     Ok(0) | Err(Errno::INTR) => Ok(false),
                     Ok(_) => {
-                        // What the events say does not matter: somebody has read and closed.
+                        // The content of the events does not matter: somebody has read and closed
+                        // the file.
                         let _ = rustix::io::read(watcher, &mut [0_u8; 4096]);
                         Ok(true)
                     }

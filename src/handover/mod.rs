@@ -1,5 +1,5 @@
-//! Handing headers to curl: `-K` and a path that holds curl config. The secret itself never reaches an argument list, an
-//! environment or a file system.
+//! Passing headers to curl: `-K` and a path that contains curl config. The secret itself never
+//! reaches an argument list, an environment or a file system.
 
 mod config;
 #[cfg(target_os = "linux")]
@@ -13,49 +13,47 @@ pub use holder::{hand_over, hold};
 #[cfg(unix)]
 pub use pipe::hand_to_child;
 
-/// The hidden command under which this program runs again as the holder.
+/// The hidden command that runs this program as the holder.
 pub const HOLD: &str = "__hold";
 
-/// High enough to be out of the way of descriptors that a shell script numbers by hand, below the usual limit of 1024.
+/// A descriptor that does not collide with those that shell scripts number by hand, below the usual
+/// limit of 1024.
 #[cfg(target_os = "linux")]
 const DESCRIPTOR: i32 = 900;
 
-/// Where the limit of open files is lower, or nobody numbers any more.
+/// A lower one, if the limit of open files is lower.
 #[cfg(unix)]
 const LOW_DESCRIPTOR: i32 = 40;
 
-/// The same file under a descriptor that is out of the way; closed on exec.
+/// Duplicates a file to such a descriptor, which is closed on exec.
 #[cfg(target_os = "linux")]
 fn high(file: &impl std::os::fd::AsFd) -> Result<std::os::fd::OwnedFd, rustix::io::Errno> {
     rustix::io::fcntl_dupfd_cloexec(file, DESCRIPTOR)
         .or_else(|_| rustix::io::fcntl_dupfd_cloexec(file, LOW_DESCRIPTOR))
 }
 
-/// Why nothing was handed over.
+/// Why no header was passed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// This system has no way for it.
+    /// This system does not support it.
     #[error("`--format curl` needs Linux")]
     Unsupported,
     /// A system call failed.
-    #[cfg_attr(
-        not(unix),
-        allow(dead_code, reason = "elsewhere nothing is handed over")
-    )]
-    #[error("cannot hand the header over: {0}")]
+    #[cfg_attr(not(unix), allow(dead_code, reason = "other systems pass nothing"))]
+    #[error("cannot pass the header to curl: {0}")]
     System(String),
 }
 
 /// The curl option before the path.
 pub const OPTION: &str = "-K";
 
-/// The path that is printed when there is no header: `curl $(authctl header …)` must stop with exit code 26 and send
-/// nothing, where an empty answer would send the request bare.
+/// The path that is printed if there is no header: `curl $(authctl header …)` must stop with exit
+/// code 26 and send nothing, while an empty output would send the request without the credential.
 pub fn refusal(reason: &str) -> String {
     format!("/dev/null/authctl-{reason}")
 }
 
-/// Elsewhere there is no memory file that another process can open by path.
+/// Other systems have no memory file that another process can open by its path.
 ///
 /// # Errors
 /// Always.
@@ -64,19 +62,19 @@ pub fn hand_over(_: &crate::secret::Secret) -> Result<String, Error> {
     Err(Error::Unsupported)
 }
 
-/// Stands where a config for the next program would.
+/// Takes the place of a config for the next program.
 #[cfg(not(unix))]
 pub struct Handed(std::convert::Infallible);
 
 #[cfg(not(unix))]
 impl Handed {
-    /// Never called: there is none.
+    /// Never called.
     pub fn path(&self) -> String {
         match self.0 {}
     }
 }
 
-/// Elsewhere a program cannot be told to read a descriptor.
+/// Other systems cannot tell a program to read a descriptor.
 ///
 /// # Errors
 /// Always.

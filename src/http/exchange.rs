@@ -8,21 +8,22 @@ use jiff::Timestamp;
 use std::time::Duration;
 use url::Url;
 
-/// A request of this program: small, with a whole-exchange deadline.
+/// A request: small, with a time limit for the whole exchange.
 pub struct Request {
-    /// Where to.
+    /// The URL.
     pub url: Url,
-    /// The method; by default a body makes it a POST.
+    /// The method; by default POST if there is a body.
     pub method: Option<Method>,
-    /// The body: content type (empty for none) and text.
+    /// The content type (empty for none) and the text of the body.
     pub body: Option<(&'static str, Secret)>,
     /// Further headers.
     pub headers: Vec<Header>,
-    /// The deadline of the whole exchange.
+    /// The time limit for the whole exchange.
     pub timeout: Duration,
 }
 
-/// The body of a POST that a row describes: JSON text, or nothing at all. Without one it is a GET.
+/// The body of a POST that a row describes: JSON text, or nothing. Without it, the request is a
+/// GET.
 pub fn json_post(text: Option<&str>) -> Option<(&'static str, Secret)> {
     text.map(|text| {
         (
@@ -36,26 +37,26 @@ pub fn json_post(text: Option<&str>) -> Option<(&'static str, Secret)> {
     })
 }
 
-/// What came back.
+/// The answer.
 #[derive(Debug)]
 pub struct Reply {
     /// HTTP status.
     pub status: u16,
-    /// `Retry-After` in seconds, when given as a number.
+    /// `Retry-After` in seconds, if it is a number.
     pub retry_after: Option<u64>,
-    /// `Date`, where the server tells the time (RFC 9110 section 6.6.1).
+    /// `Date`, if the server sends it (RFC 9110 section 6.6.1).
     pub date: Option<Timestamp>,
     /// The body, at most [`MAX_BODY`] bytes.
     pub body: Vec<u8>,
 }
 
-/// Why there is no answer. The difference decides whether a refresh token may have been used up.
+/// Why there is no answer. The variant decides whether a refresh token may have been spent.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TransportError {
-    /// The server never got the request.
+    /// The request never reached the server.
     #[error("{0}")]
     NotSent(String),
-    /// It may have been acted upon.
+    /// The request may have taken effect.
     #[error("{0}")]
     Lost(String),
 }
@@ -96,7 +97,7 @@ impl Network {
             value.set_sensitive(true);
             builder = builder.header(&header.name, value);
         }
-        // The URL of an error can hold what must not be shown; the sentence names the host elsewhere.
+        // The URL in an error may contain a secret; the host is named elsewhere.
         let mut response = builder
             .send()
             .await
@@ -154,7 +155,7 @@ fn classify(error: reqwest::Error) -> TransportError {
     }
 }
 
-/// The reasons of an error, outermost first, without repetitions.
+/// The reasons of an error, the outermost first, without repetitions.
 pub(super) fn chain(error: &dyn std::error::Error) -> String {
     let mut texts: Vec<String> = Vec::new();
     let mut next = Some(error);
@@ -165,7 +166,7 @@ pub(super) fn chain(error: &dyn std::error::Error) -> String {
         }
         next = error.source();
     }
-    // The outer layers only say that there is something inside.
+    // The outer errors only say that there is an inner one.
     let inner = texts.iter().position(|text| {
         !text.starts_with("error sending request") && !text.starts_with("client error")
     });

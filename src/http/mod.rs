@@ -1,4 +1,5 @@
-//! The network, made on demand: nothing here runs until a request is sent, so the cached path never pays for it.
+//! The network, set up on first use: nothing here runs until a request is sent, so the cached path
+//! does not pay for it.
 
 mod exchange;
 
@@ -8,13 +9,13 @@ use std::time::Duration;
 
 pub use exchange::{Reply, Request, TransportError, json_post};
 
-/// How long one connection attempt may take.
+/// The time limit for one connection attempt.
 const CONNECT: Duration = Duration::from_secs(10);
 
-/// The largest body taken from a server, in bytes; token and metadata answers are a few thousand.
+/// The largest body of an answer, in bytes; tokens and metadata have a few thousand.
 pub const MAX_BODY: usize = 1024 * 1024;
 
-/// A runtime and a client, each made when first needed.
+/// A runtime and a client, each made on first use.
 #[derive(Default)]
 pub struct Network {
     runtime: OnceCell<tokio::runtime::Runtime>,
@@ -23,10 +24,10 @@ pub struct Network {
 }
 
 impl Network {
-    /// Runs a future to its end on this thread.
+    /// Runs a future on this thread.
     ///
     /// # Errors
-    /// The operating system gave no runtime (out of file descriptors).
+    /// The runtime cannot be started (out of file descriptors).
     pub fn run<F: Future>(&self, future: F) -> Result<F::Output, TransportError> {
         let runtime = match self.runtime.get() {
             Some(runtime) => runtime,
@@ -45,7 +46,8 @@ impl Network {
         Ok(runtime.block_on(future))
     }
 
-    /// Makes the client for the world, so that what is missing for it (CA certificates, most of all) is found out.
+    /// Makes the client for the internet, to find out what it lacks (CA certificates, most of the
+    /// time).
     ///
     /// # Errors
     /// Says what is missing.
@@ -62,16 +64,17 @@ impl Network {
         if let Some(client) = cell.get() {
             return Ok(client);
         }
-        // Fails only when a provider is installed already, which is as good.
+        // This fails only if a provider is installed already, which is fine.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let mut builder = reqwest::Client::builder()
-            // A redirect of a token request would carry a secret elsewhere; nothing else here follows them either.
+            // A redirect of a token request would send a secret elsewhere, and no other request
+            // follows redirects either.
             .redirect(reqwest::redirect::Policy::none())
             .https_only(!loopback)
             .connect_timeout(CONNECT)
             .user_agent(concat!("authctl/", env!("CARGO_PKG_VERSION")));
         if loopback {
-            // No proxy and no CA bundle: plain http to this very machine needs neither, and there may be none.
+            // Without a proxy and CA certificates: plain http to this machine needs neither.
             builder = builder.no_proxy().tls_certs_only([]);
         }
         let made = builder
@@ -84,8 +87,8 @@ impl Network {
 fn explain_build(error: &reqwest::Error) -> String {
     let chain = exchange::chain(error);
     if chain.contains("No CA certificates") {
-        return "there are no CA certificates to check servers with: install the package ca-certificates, \
-                or point SSL_CERT_FILE at a bundle"
+        return "no CA certificates were found; install the package ca-certificates, or set \
+                SSL_CERT_FILE"
             .into();
     }
     format!("cannot set up the HTTP client: {chain}")

@@ -1,44 +1,45 @@
-//! Whether everything on this disk still says what the record says. Editing a file cannot redirect a secret: it stops it.
+//! Whether the files on the disk still match what the record is bound to. Editing a file cannot
+//! send a secret elsewhere: the credential is refused instead.
 
-use super::{Error, Found, Keeper};
+use super::{Error, Keeper};
 use crate::config::Client;
-use crate::credential::{Index, Record};
+use crate::credential::{Entry, Record};
 
-/// Whether a record is the one its entry names.
-pub(super) fn check_identity(index: &Index, record: &Record) -> Result<(), Error> {
-    if record.name != index.name || record.id != index.id {
+/// Checks that a record is the one that its entry names.
+pub(super) fn check_identity(entry: &Entry, record: &Record) -> Result<(), Error> {
+    if record.name != entry.name || record.id != entry.id {
         return Err(Error::Swapped {
-            name: index.name.clone(),
+            name: entry.name.clone(),
+            kind: entry.kind,
             found: record.name.clone(),
         });
     }
     Ok(())
 }
 
-/// Whether entry, row and client agree with what the record is bound to.
-pub(super) fn check(keeper: &Keeper<'_>, found: &Found) -> Result<(), Error> {
-    let (name, bound) = (&found.index.name, &found.record.bound);
+/// Checks that the entry, the provider's row and the client match what the record is bound to.
+pub(super) fn check(keeper: &Keeper<'_>, entry: &Entry, record: &Record) -> Result<(), Error> {
+    let (name, bound) = (&entry.name, &record.bound);
     let refused = |reason: String| {
         Err(Error::Refused {
             name: name.clone(),
+            kind: entry.kind,
             reason,
         })
     };
-    if !found.index.agrees_with(&found.record) {
-        return refused(
-            "its index file was edited and no longer says what the record is bound to".into(),
-        );
+    if !entry.agrees_with(record) {
+        return refused("its index file was edited and no longer matches its record".into());
     }
     if let Some(client_id) = &bound.client_id
         && let Some(client) = Client::read(keeper.paths, name.provider())?
         && client.of(client_id).is_none()
     {
         return refused(format!(
-            "it is bound to the client `{client_id}`, and clients/{}.toml names another",
+            "it is bound to the client `{client_id}`, but clients/{}.toml names another one",
             name.provider()
         ));
     }
-    // A row that came with the program may change with it; the bound values simply count. One of the user's own is a
+    // A built-in row may change with the program; the bound values count. A row of the user's is a
     // file that anybody who can write there may have edited.
     if !keeper.catalogue.is_own(name.provider()) {
         return Ok(());
@@ -50,7 +51,7 @@ pub(super) fn check(keeper: &Keeper<'_>, found: &Found) -> Result<(), Error> {
         && oauth.token_endpoint != *endpoint
     {
         return refused(format!(
-            "it is bound to the token endpoint {endpoint}, and providers/{}.toml names another",
+            "it is bound to the token endpoint {endpoint}, but providers/{}.toml names another one",
             row.name
         ));
     }
@@ -59,21 +60,21 @@ pub(super) fn check(keeper: &Keeper<'_>, found: &Found) -> Result<(), Error> {
         && (oauth.revocation_endpoint != bound.revocation_endpoint || oauth.issuer != bound.issuer)
     {
         return refused(format!(
-            "providers/{}.toml names another issuer or revocation endpoint than it is bound to",
+            "providers/{}.toml names an issuer or revocation endpoint that it is not bound to",
             row.name
         ));
     }
-    // Headers that were given with a key do not come from the row.
-    if bound.headers.is_empty() && bound.shape.as_ref() != Some(&row.shape(found.index.kind)) {
+    // Headers that were given with `key add` do not come from the row.
+    if bound.headers.is_empty() && bound.shape.as_ref() != Some(&row.shape(entry.kind)) {
         return refused(format!(
-            "providers/{}.toml says otherwise than before how it is sent",
+            "providers/{}.toml changed how the credential is sent",
             row.name
         ));
     }
     let origins = row.bound_origins().unwrap_or_default();
     if !bound.chosen_origins && origins != bound.origins {
         return refused(format!(
-            "providers/{}.toml names other origins than it is bound to",
+            "providers/{}.toml names origins that it is not bound to",
             row.name
         ));
     }

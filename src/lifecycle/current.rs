@@ -1,53 +1,53 @@
-//! What there is, under the lock: everything read again, and the store brought up to it.
+//! Reading a credential under its lock, and bringing the store up to date.
 
 use super::save::store_text;
-use super::{Error, Found, Keeper, Look, look, settle};
-use crate::credential::Name;
-use crate::disk::Lock;
+use super::{Claim, Error, Found, Look, look, recover};
 use crate::sealed::Sealed;
 use crate::store::Slot;
 
-/// A credential as it is now. What a dead process left half done is settled; a record that only the sealed file has
-/// taken is written to the store, once.
+/// Reads the claimed credential. What an interrupted command left is finished first. A record that
+/// only the sealed file has is written to the store, once.
 ///
 /// # Errors
-/// There is none, or what there is cannot be used.
-pub fn current(keeper: &Keeper<'_>, lock: &Lock, name: &Name) -> Result<Found, Error> {
+/// There is no such credential, or it cannot be used.
+pub fn current(claim: &Claim<'_>) -> Result<Found, Error> {
+    let (keeper, name) = (&claim.keeper, claim.name());
     let mut found = match look(keeper, name)? {
         Look::Found(found) => found,
         Look::Nothing => return Err(Error::NotFound(name.clone())),
-        Look::Unsettled => {
-            settle(keeper, lock, name)?;
+        Look::Incomplete => {
+            recover(claim)?;
             match look(keeper, name)? {
                 Look::Found(found) => found,
                 _ => return Err(Error::NotFound(name.clone())),
             }
         }
-        Look::Absent(index) => return Err(Error::gone(&index)),
+        Look::Absent(entry) => return Err(Error::gone(&entry)),
     };
-    bring_store_up(keeper, &mut found)?;
+    update_store(claim, &mut found)?;
     Ok(*found)
 }
 
-/// The sealed file knows a newer record than the store: a process died between the two writes, or the store refused.
-/// Synced first, since nobody knows whether its writer lived to do that; then one write to the store, and whatever
-/// becomes of that stops nothing.
-fn bring_store_up(keeper: &Keeper<'_>, found: &mut Found) -> Result<(), Error> {
+/// Writes the sealed file's record to a store that has an older one: a process died between the two
+/// writes, or the store refused. The sealed file is synced first, since its writer may have died
+/// before that. A store that refuses again stops nothing.
+fn update_store(claim: &Claim<'_>, found: &mut Found) -> Result<(), Error> {
     if !found.store_is_behind {
         return Ok(());
     }
-    let index = &found.index;
-    Sealed::sync(&keeper.paths.sealed(), &index.id).map_err(|error| Error::Damaged {
-        name: index.name.clone(),
+    let (keeper, entry) = (&claim.keeper, &found.entry);
+    Sealed::sync(&keeper.paths.sealed(), &entry.id).map_err(|error| Error::Damaged {
+        name: entry.name.clone(),
+        kind: entry.kind,
         reason: error.to_string(),
     })?;
-    let slot = Slot::record(&index.name, &index.id);
-    let text = store_text(&found.record, index.store);
-    match keeper.stores.write(index.store, &slot, &text) {
+    let slot = Slot::record(&entry.name, &entry.id);
+    let text = store_text(&found.record, entry.store);
+    match keeper.stores.write(entry.store, &slot, &text) {
         Ok(()) => found.store_is_behind = false,
         Err(error) => found.warnings.push(format!(
-            "`{}` is kept in its sealed file for now: {error}",
-            index.name
+            "`{}` is only in its sealed file until the {} can be written: {error}",
+            entry.name, entry.store
         )),
     }
     Ok(())

@@ -1,4 +1,4 @@
-//! What to do next: pure decisions that take `now`.
+//! The decision about a token request: pure functions that take `now`.
 
 use crate::credential::{AccessToken, Record, SecretPart};
 use crate::sealed::{FailedAttempt, Sealed};
@@ -6,14 +6,14 @@ use crate::secret::Secret;
 use jiff::{SignedDuration, Timestamp};
 use std::time::Duration;
 
-/// What the caller needs.
+/// What the caller asks for.
 #[derive(Clone, Debug)]
 pub struct Wanted {
-    /// The token should live at least this long.
+    /// The token should be valid for at least this long.
     pub min_ttl: Duration,
-    /// A new one, whatever is cached.
+    /// A new token, even if a cached one is valid.
     pub force: bool,
-    /// A narrower scope than was granted, sorted; empty for all of it.
+    /// A narrower scope than the granted one, sorted; empty for the whole grant.
     pub scope: Vec<String>,
     /// A resource (RFC 8707).
     pub resource: Option<String>,
@@ -30,30 +30,34 @@ impl Default for Wanted {
     }
 }
 
-/// What a login needs now.
+/// The next step for a login.
 #[derive(Debug)]
 pub enum Step {
-    /// Nothing: this token does.
+    /// Use this cached token.
     Use(AccessToken),
-    /// A refresh.
+    /// Refresh.
     Refresh,
-    /// The answer that somebody else just got; asking again would only add to the trouble.
+    /// Return the result of another process's recent refresh: another request would only add load.
     Repeat(FailedAttempt),
-    /// A new login: there is no refresh token.
+    /// A new login is needed: there is no refresh token.
     LogIn,
-    /// Nothing: without a refresh token there is no other token than this good one.
+    /// Use this cached token, although it is short-lived: without a refresh token there is no
+    /// other.
     Cannot,
 }
 
-/// How long a kept failure can hold anybody back, whatever clock or server said so.
+/// The longest time for which a stored failure holds back requests, whatever a clock or server
+/// says.
 const LONGEST_RETRY: SignedDuration = SignedDuration::from_hours(1);
 
-/// A remaining life of `min_ttl` is enough, and so is a quarter of the whole life, so that five-second tokens work too.
+/// A remaining lifetime of `min_ttl` is enough, and so is a quarter of the whole lifetime, so that
+/// five-second tokens work too.
 pub fn is_usable(token: &AccessToken, min_ttl: Duration, now: Timestamp) -> bool {
     let Some(expires_at) = token.expires_at else {
         return true;
     };
-    // A clock behind the receipt has jumped: nothing counted from the receipt means anything.
+    // If the clock is behind the receipt, it was changed: no duration since the receipt is
+    // reliable.
     if now < token.received_at {
         return false;
     }
@@ -63,7 +67,7 @@ pub fn is_usable(token: &AccessToken, min_ttl: Duration, now: Timestamp) -> bool
     remaining > SignedDuration::ZERO && remaining >= wanted.min(quarter)
 }
 
-/// Before the lock: with what is cached.
+/// The decision before the lock is taken: with what is cached.
 pub fn first_step(record: &Record, sealed: &Sealed, wanted: &Wanted, now: Timestamp) -> Step {
     if let Some(token) = cached(record, sealed, wanted)
         && !wanted.force
@@ -74,7 +78,8 @@ pub fn first_step(record: &Record, sealed: &Sealed, wanted: &Wanted, now: Timest
     without_network(record, sealed, wanted, now, now)
 }
 
-/// Under the lock, with everything read again: `seen` is the token that the first look saw, `began` when the wait began.
+/// The decision under the lock, with everything read again. `seen` is the token that was cached
+/// before the lock was taken, `began` the time at which the wait for the lock began.
 pub fn step_under_lock(
     record: &Record,
     sealed: &Sealed,
@@ -85,7 +90,8 @@ pub fn step_under_lock(
 ) -> Step {
     if let Some(token) = cached(record, sealed, wanted) {
         let is_new = seen.is_none_or(|seen| !seen.same_as(token.token.expose()));
-        // Somebody else has refreshed meanwhile; that is as good as doing it, even when it was forced.
+        // Another process has refreshed in the meantime, which is as good as doing it, even with
+        // `--force`.
         if is_new && is_usable(token, Duration::ZERO, now) && (seen.is_some() || !wanted.force) {
             return Step::Use(token.clone());
         }
@@ -96,7 +102,7 @@ pub fn step_under_lock(
     without_network(record, sealed, wanted, began, now)
 }
 
-/// What is left when no cached token will do.
+/// The decision if no cached token can be used.
 fn without_network(
     record: &Record,
     sealed: &Sealed,
@@ -120,14 +126,16 @@ fn without_network(
     }
 }
 
-/// A failure is the answer for those who were waiting when it happened and those who come before `retry_after`.
+/// A failure applies to the processes that were waiting when it happened, and to those that start
+/// before `retry_after`.
 fn counts(failure: &FailedAttempt, began: Timestamp, now: Timestamp) -> bool {
     let age = now.duration_since(failure.at);
     let sane = age >= SignedDuration::ZERO && age <= LONGEST_RETRY;
     sane && (failure.at > began || now < failure.retry_after)
 }
 
-/// The cached token for what is wanted. Without a refresh token, the record's own is the one there is.
+/// The cached token for this request. Without a refresh token, the token of the record is the only
+/// one.
 fn cached<'a>(record: &'a Record, sealed: &'a Sealed, wanted: &Wanted) -> Option<&'a AccessToken> {
     match &record.secret {
         Some(SecretPart::Login {

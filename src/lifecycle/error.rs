@@ -1,141 +1,147 @@
-//! Why there is no token. A caller branches on the variants; each has its own exit code.
+//! Why there is no token. Callers branch on the variants; each has its own exit code.
 
 use crate::config;
-use crate::credential::{Bound, Index, IndexError, Kind, Name, StoreKind};
+use crate::credential::{Bound, Entry, IndexError, Kind, Name, StoreKind};
 use crate::disk;
 use crate::http::TransportError;
 use crate::provider::ProviderError;
 use crate::sealed::{self, FailedAttempt, FailureKind};
 use crate::secret::SealError;
 use crate::store;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use std::time::Duration;
 
-/// Everything that can go wrong between a name and its token.
+/// Everything that can go wrong with a credential.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// No such credential.
-    #[error("no credential is called `{0}`")]
+    /// There is no such credential.
+    #[error("no credential named `{0}`")]
     NotFound(Name),
-    /// There is one, and only a new login helps.
+    /// There is a login, and only a new one helps.
     #[error("no valid login for `{name}`: {why}")]
     LoginRequired {
-        /// Which.
+        /// The credential.
         name: Name,
-        /// Why the old one is over.
+        /// Why the login is not valid any more.
         why: String,
     },
-    /// There is an entry for a key, and the store holds it no more.
-    #[error("the {store} no longer holds the key `{name}`")]
+    /// There is an entry for a key, but the store does not contain it.
+    #[error("the key `{name}` is missing from the {store}")]
     KeyGone {
-        /// Which.
+        /// The credential.
         name: Name,
-        /// Where it was.
+        /// The store that contained it.
         store: StoreKind,
     },
-    /// The store cannot say.
+    /// The store cannot be read.
     #[error(transparent)]
     Store(#[from] store::Error),
-    /// The provider cannot be reached or is not well; everything is kept.
+    /// The provider cannot be reached or is overloaded; nothing is lost.
     #[error("cannot refresh `{name}`: {reason}")]
     Unreachable {
-        /// Which.
+        /// The credential.
         name: Name,
-        /// Why.
+        /// The reason.
         reason: String,
-        /// Nobody asks again before this.
-        retry_after: Option<Timestamp>,
+        /// How long nobody asks the provider again.
+        retry_in: Option<SignedDuration>,
     },
     /// Another process holds the lock.
-    #[error("`{name}`: another authctl is still busy with it after {} seconds", waited.as_secs())]
+    #[error("another authctl process is still using `{name}` after {} seconds", waited.as_secs())]
     Busy {
-        /// Which.
+        /// The credential.
         name: Name,
         /// How long this process waited.
         waited: Duration,
     },
-    /// A secret would have gone where it does not belong.
-    #[error("`{name}` is refused: {reason}")]
+    /// A secret would have been sent where it does not belong.
+    #[error("refusing to use `{name}`: {reason}")]
     Refused {
-        /// Which.
+        /// The credential.
         name: Name,
-        /// What does not fit.
+        /// Its kind.
+        kind: Kind,
+        /// What does not match.
         reason: String,
     },
-    /// The store holds another credential's record under this one's id.
-    #[error("`{name}` is refused: the store holds the record of `{found}` in its place")]
+    /// The store contains another credential's record under this one's id.
+    #[error("refusing to use `{name}`: the store contains the record of `{found}` in its place")]
     Swapped {
-        /// Which.
+        /// The credential.
         name: Name,
-        /// Whose record is there.
+        /// Its kind.
+        kind: Kind,
+        /// The credential whose record it is.
         found: Name,
     },
-    /// A refresh cannot widen what the login was granted.
+    /// A refresh cannot ask for a scope that the login was not granted.
     #[error("the scope `{scope}` was not granted to `{name}`")]
     NotGranted {
-        /// Which.
+        /// The credential.
         name: Name,
         /// The scope.
         scope: String,
     },
-    /// There is no room for what would come back, so nothing was sent.
-    #[error("`{name}` is not refreshed, since the new token could not be kept: {reason}")]
+    /// There is no room for the new token, so nothing was sent.
+    #[error("did not refresh `{name}`, because the new token could not be saved: {reason}")]
     NoRoom {
-        /// Which.
+        /// The credential.
         name: Name,
-        /// The disk's reason.
+        /// The operating system's reason.
         reason: String,
     },
-    /// The provider answered, and not with a token.
+    /// The provider answered, but not with a token.
     #[error("cannot refresh `{name}`: {reason}")]
     Provider {
-        /// Which.
+        /// The credential.
         name: Name,
         /// Its reason.
         reason: String,
     },
-    /// Stopped by a signal; what had arrived is saved.
+    /// Stopped by a signal; whatever had arrived is saved.
     #[error("interrupted")]
     Interrupted,
-    /// The record is not what it should be.
-    #[error("the record of `{name}` cannot be used: {reason}")]
+    /// The record cannot be used.
+    #[error("cannot use the record of `{name}`: {reason}")]
     Damaged {
-        /// Which.
+        /// The credential.
         name: Name,
+        /// Its kind.
+        kind: Kind,
         /// What is wrong with it.
         reason: String,
     },
-    /// The record would hold what must not be handed out, so it was not saved.
-    #[error("`{name}` is not saved: {reason}")]
+    /// The record contains a value that must not be handed out, so it was not saved.
+    #[error("did not save `{name}`: {reason}")]
     Unsaved {
-        /// Which.
+        /// The credential.
         name: Name,
         /// What is wrong with it.
         reason: String,
     },
     /// Neither the sealed file nor the store took a record.
-    #[error("`{name}` could not be saved: {sealed}; {store}")]
+    #[error("cannot save `{name}`: {sealed}; {store}")]
     NotSaved {
-        /// Which.
+        /// The credential.
         name: Name,
         /// The sealed file's reason.
         sealed: String,
         /// The store's reason.
         store: String,
     },
-    /// The question does not fit the credential.
+    /// The request does not make sense for this credential.
     #[error("{0}")]
     Unsuitable(String),
     /// An index file.
     #[error(transparent)]
-    Index(#[from] IndexError),
+    Index(IndexError),
     /// A sealed file.
     #[error(transparent)]
     Sealed(#[from] sealed::Error),
-    /// A file of the user's.
+    /// A configuration file.
     #[error(transparent)]
     Config(#[from] config::Error),
-    /// A row.
+    /// A provider's row.
     #[error(transparent)]
     Provide(#[from] ProviderError),
     /// Another file, or the lock.
@@ -149,9 +155,27 @@ pub enum Error {
     Transport(#[from] TransportError),
 }
 
+impl From<IndexError> for Error {
+    fn from(error: IndexError) -> Self {
+        match error {
+            IndexError::NotFound(name) => Self::NotFound(name),
+            error => Self::Index(error),
+        }
+    }
+}
+
 impl Error {
-    /// The answer that another process got.
-    pub(super) fn repeated(name: &Name, failure: FailedAttempt) -> Self {
+    /// Whether replacing the credential is how a person gets out of this: something was edited or
+    /// damaged.
+    pub fn is_mended_by_replacing(&self) -> bool {
+        matches!(
+            self,
+            Self::Refused { .. } | Self::Swapped { .. } | Self::Damaged { .. }
+        )
+    }
+
+    /// The failure that another process got.
+    pub(super) fn repeated(name: &Name, failure: FailedAttempt, now: Timestamp) -> Self {
         match failure.kind {
             FailureKind::LoginRequired => Self::LoginRequired {
                 name: name.clone(),
@@ -160,36 +184,36 @@ impl Error {
             FailureKind::Unreachable => Self::Unreachable {
                 name: name.clone(),
                 reason: failure.reason,
-                retry_after: Some(failure.retry_after),
+                retry_in: Some(failure.retry_after.duration_since(now)),
             },
         }
     }
 
-    /// The entry is there and its item is not.
-    pub(super) fn gone(index: &Index) -> Self {
-        let (name, store) = (index.name.clone(), index.store);
-        match index.kind {
+    /// The entry exists, but its item does not.
+    pub(super) fn gone(entry: &Entry) -> Self {
+        let (name, store) = (entry.name.clone(), entry.store);
+        match entry.kind {
             Kind::Key => Self::KeyGone { name, store },
             Kind::Login => Self::LoginRequired {
                 name,
-                why: format!("the {store} no longer holds it"),
+                why: format!("it is missing from the {store}"),
             },
         }
     }
 
-    /// A login without a refresh token has one access token and no way to another.
+    /// A login without a refresh token has a single access token.
     pub(super) fn cannot(name: &Name) -> Self {
         Self::Unsuitable(format!(
-            "`{name}` has no refresh token, so there is no other token than the one it has, which is good"
+            "`{name}` has no refresh token, so its access token, which is still valid, is the only one"
         ))
     }
 
-    /// The one access token of such a login has ended.
+    /// The single access token of such a login has expired.
     pub(super) fn over(name: &Name, bound: &Bound) -> Self {
         let why = if bound.token_endpoint.is_some() {
-            "the access token has ended and there is no refresh token"
+            "the access token has expired and there is no refresh token"
         } else {
-            "it names no token endpoint"
+            "its record contains no token endpoint"
         };
         Self::LoginRequired {
             name: name.clone(),

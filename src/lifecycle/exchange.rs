@@ -8,32 +8,33 @@ use jiff::SignedDuration;
 use std::time::{Duration, Instant};
 use url::Url;
 
-/// The whole budget of the exchanges with the token endpoint, repetitions included.
+/// The time limit for all exchanges of one refresh, repetitions included.
 const BUDGET: Duration = Duration::from_secs(45);
 
-/// The first attempt may take this much of it: a slow answer is better than a second request with a spent token.
+/// The part of it that the first attempt may take: a slow answer is better than a second request
+/// with a spent token.
 const FIRST_ATTEMPT: Duration = Duration::from_secs(30);
 
-/// How often a lost answer is asked for again.
+/// How many times the request is repeated after a lost answer.
 const REPETITIONS: usize = 2;
 
-/// After a signal, an answer that may be on its way is waited for this long: without it the login would be lost.
+/// How long to wait for an answer after a signal: without the answer the login would be lost.
 const LAST_WAIT: Duration = Duration::from_secs(10);
 
-/// How long others repeat a failure instead of the request: a server that is not well.
+/// How long other processes repeat the failure of an overloaded server instead of the request.
 pub(super) const RETRY_BUSY: SignedDuration = SignedDuration::from_secs(10);
 
-/// The same for a network that is not there, which comes back without notice.
+/// The same for an unreachable network, which may come back at any moment.
 const RETRY_NETWORK: SignedDuration = SignedDuration::from_secs(3);
 
-/// The longest wait a server may ask for.
+/// The longest wait that a server may ask for.
 const RETRY_LONGEST: SignedDuration = SignedDuration::from_mins(15);
 
 /// Why there is no new token.
 pub(super) enum Refusal {
-    /// The login is over, says the provider.
+    /// The provider says that the login is not valid any more.
     Over(String),
-    /// Not now.
+    /// Temporary.
     Later {
         reason: String,
         wait: SignedDuration,
@@ -48,8 +49,9 @@ impl<E: Into<Error>> From<E> for Refusal {
     }
 }
 
-/// Sends the grant, and again when the answer is lost: the token in hand is the only one left, and a server with a
-/// grace period still takes it. A signal does not tear the exchange apart; it only ends the patience.
+/// Sends the grant, and repeats it when the answer is lost: there is no other token to send, and a
+/// server with a grace period still accepts it. A signal does not interrupt the exchange; it only
+/// shortens the wait.
 pub(super) async fn exchange(
     keeper: &Keeper<'_>,
     endpoint: &Url,
@@ -85,7 +87,7 @@ pub(super) async fn exchange(
             {
                 tracing::info!(
                     reason,
-                    "the answer was lost, asking again with the same token"
+                    "the answer was lost, repeating the request with the same token"
                 );
                 attempt += 1;
             }

@@ -1,44 +1,45 @@
 //! From a name to a token, and to the parts that headers are made of.
 
+use super::claim::now;
 use super::decide::{self, Step, Wanted};
 use super::refresh::{self, Fresh};
-use super::{Error, Found, Keeper, Look, look, now, settle};
+use super::{Claim, Error, Found, Keeper, Look, look, recover};
 use crate::credential::{Bound, Kind, Name, SecretPart};
-use crate::disk::Lock;
 use crate::provider::Template;
 use crate::secret::Secret;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 
-/// What a caller is handed.
+/// What a caller gets.
 pub struct Handed {
     /// Key or login.
     pub kind: Kind,
-    /// Named parts: `token` for a login, the key's own for a key.
+    /// Named parts: `token` for a login, the parts of the key for a key.
     pub parts: BTreeMap<String, Secret>,
-    /// Their names in the order in which a person gives them.
+    /// The names of the parts, in the order in which a person enters them.
     pub part_order: Vec<String>,
-    /// The environment variables that conventionally hold them, in the same order; empty where none is known.
+    /// The environment variables that usually hold them, in the same order; empty if unknown.
     pub env: Vec<String>,
-    /// The headers they go in.
+    /// The headers they are sent in.
     pub templates: Vec<Template>,
     /// What the credential is bound to.
     pub bound: Bound,
-    /// When the access token ends.
+    /// When the access token expires.
     pub expires_at: Option<Timestamp>,
-    /// What a person should know.
+    /// What to tell the user.
     pub warnings: Vec<String>,
 }
 
 /// A usable access token of a login, or the parts of a key.
 ///
 /// # Errors
-/// See [`Error`]; nothing that was stored is lost by any of them.
+/// See [`Error`]; none of them loses anything that was stored.
 pub fn parts(keeper: &Keeper<'_>, name: &Name, wanted: &Wanted) -> Result<Handed, Error> {
     let found = match look(keeper, name)? {
         Look::Nothing => return Err(Error::NotFound(name.clone())),
-        // A half-done removal or addition; or an item that another process is just replacing.
-        Look::Unsettled | Look::Absent(_) => return locked_parts(keeper, name, wanted),
+        // Left incomplete by an interrupted command, or an item that another process is replacing
+        // right now.
+        Look::Incomplete | Look::Absent(_) => return locked_parts(keeper, name, wanted),
         Look::Found(found) => found,
     };
     match &found.record.secret {
@@ -55,7 +56,7 @@ pub fn parts(keeper: &Keeper<'_>, name: &Name, wanted: &Wanted) -> Result<Handed
 /// A fresh access token of a login.
 ///
 /// # Errors
-/// As for [`parts`]; also when the name is that of a key.
+/// As for [`parts`]; also if the credential is a key.
 pub fn token(keeper: &Keeper<'_>, name: &Name, wanted: &Wanted) -> Result<Handed, Error> {
     let handed = parts(keeper, name, wanted)?;
     if handed.kind == Kind::Key {
@@ -71,53 +72,49 @@ fn fresh(keeper: &Keeper<'_>, name: &Name, wanted: &Wanted, found: &Found) -> Re
     let began = now();
     match decide::first_step(&found.record, &found.sealed, wanted, began) {
         Step::Use(token) => {
-            tracing::info!(%name, "the cached token lives long enough");
+            tracing::info!(%name, "the cached token is valid for long enough");
             Ok(Fresh {
                 token,
                 warnings: found.warnings.clone(),
             })
         }
         Step::Repeat(failure) => {
-            tracing::info!(%name, "a refresh failed a moment ago; the provider is not asked again yet");
-            Err(Error::repeated(name, failure))
+            tracing::info!(%name, "a refresh failed a moment ago; not asking the provider again yet");
+            Err(Error::repeated(name, failure, began))
         }
         Step::LogIn => Err(Error::over(name, &found.record.bound)),
         Step::Cannot => Err(Error::cannot(name)),
         Step::Refresh => {
-            tracing::info!(%name, "there is no cached token that lives long enough");
+            tracing::info!(%name, "no cached token is valid for long enough");
             let seen = found
                 .sealed
                 .token(&wanted.scope, wanted.resource.as_deref())
                 .map(|token| token.token.clone());
-            let lock = keeper.lock(name)?;
-            refresh::under_lock(keeper, name, wanted, &lock, seen.as_ref(), began)
+            let claim = keeper.claim(name)?;
+            refresh::under_lock(&claim, wanted, seen.as_ref(), began)
         }
     }
 }
 
-/// For what the first look could not settle.
+/// For what the first look could not decide.
 fn locked_parts(keeper: &Keeper<'_>, name: &Name, wanted: &Wanted) -> Result<Handed, Error> {
-    let lock = keeper.lock(name)?;
-    let settled = settle(keeper, &lock, name)?;
-    let mut handed = settled_parts(keeper, name, wanted, &lock)?;
-    handed.warnings.extend(settled);
+    let claim = keeper.claim(name)?;
+    let warnings = recover(&claim)?;
+    let mut handed = recovered_parts(&claim, wanted)?;
+    handed.warnings.extend(warnings);
     Ok(handed)
 }
 
-fn settled_parts(
-    keeper: &Keeper<'_>,
-    name: &Name,
-    wanted: &Wanted,
-    lock: &Lock,
-) -> Result<Handed, Error> {
+fn recovered_parts(claim: &Claim<'_>, wanted: &Wanted) -> Result<Handed, Error> {
+    let (keeper, name) = (&claim.keeper, claim.name());
     match look(keeper, name)? {
-        Look::Nothing | Look::Unsettled => Err(Error::NotFound(name.clone())),
-        Look::Absent(index) => Err(Error::gone(&index)),
+        Look::Nothing | Look::Incomplete => Err(Error::NotFound(name.clone())),
+        Look::Absent(entry) => Err(Error::gone(&entry)),
         Look::Found(found) => match &found.record.secret {
             Some(SecretPart::Key(slots)) => hand_key(keeper, name, &found, &slots.active, wanted),
             _ => {
                 check_scope(name, &found.record.bound, wanted)?;
-                let fresh = refresh::under_lock(keeper, name, wanted, lock, None, now())?;
+                let fresh = refresh::under_lock(claim, wanted, None, now())?;
                 hand_token(keeper, name, found.record.bound, fresh)
             }
         },
@@ -151,7 +148,7 @@ fn hand_key(
     wanted: &Wanted,
 ) -> Result<Handed, Error> {
     check_key_question(name, wanted)?;
-    tracing::info!(%name, "the key is handed out as it is kept");
+    tracing::info!(%name, "handing out the stored key");
     let (bound, warnings) = (found.record.bound.clone(), found.warnings.clone());
     hand(
         keeper,
@@ -179,7 +176,8 @@ impl Handed {
     }
 }
 
-/// Adds what the row knows: headers (unless they were given with the key), variables, the order of parts.
+/// Adds what the provider's row says: headers (unless they were given with the key), variables, the
+/// order of parts.
 fn hand(keeper: &Keeper<'_>, name: &Name, mut handed: Handed) -> Result<Handed, Error> {
     handed.templates = if handed.bound.headers.is_empty() {
         let row = keeper.row(name, &handed.bound)?;
@@ -202,21 +200,23 @@ fn hand(keeper: &Keeper<'_>, name: &Name, mut handed: Handed) -> Result<Handed, 
     } else {
         handed.bound.headers.iter().map(Template::new).collect()
     };
-    // Without a header a request would go out bare. Only a row may say that its keys are never sent.
+    // Without a header a request would be sent without the credential. Only a row may say that its
+    // keys are never sent.
     if handed.templates.is_empty() && handed.env.is_empty() {
         let reason = format!(
-            "the provider's row, which says how the key is sent, is gone (providers/{}.toml)",
+            "providers/{}.toml, which said how the key is sent, is missing",
             name.provider()
         );
         return Err(Error::Refused {
             name: name.clone(),
+            kind: handed.kind,
             reason,
         });
     }
     Ok(handed)
 }
 
-/// A refresh asks for no wider scope than was granted (RFC 6749 section 6).
+/// A refresh must not ask for a scope that was not granted (RFC 6749 section 6).
 fn check_scope(name: &Name, bound: &Bound, wanted: &Wanted) -> Result<(), Error> {
     match wanted
         .scope
@@ -234,7 +234,7 @@ fn check_scope(name: &Name, bound: &Bound, wanted: &Wanted) -> Result<(), Error>
 fn check_key_question(name: &Name, wanted: &Wanted) -> Result<(), Error> {
     if !wanted.scope.is_empty() || wanted.resource.is_some() || wanted.force {
         return Err(Error::Unsuitable(format!(
-            "`{name}` is an API key: it has no scope, no resource and no refresh"
+            "`{name}` is an API key, which has no scope or resource and cannot be refreshed"
         )));
     }
     Ok(())

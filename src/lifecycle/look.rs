@@ -1,68 +1,72 @@
-//! Reading a credential: index, then store (one read), then sealed file. No lock, no network, no write.
+//! Reading a credential: the entry, then the store (one read), then the sealed file. No lock, no
+//! network, no write.
 
 use super::{Error, Keeper, binding};
-use crate::credential::{Index, Name, Record, State};
+use crate::credential::{Entry, Name, Record};
 use crate::sealed::{self, Sealed};
 use crate::secret::SealError;
 use crate::store::{self, Slot};
 
 /// What there is under a name.
 pub enum Look {
-    /// Nothing.
+    /// No entry.
     Nothing,
-    /// Something half added or half removed: only [`super::settle`], under the lock, can tell what becomes of it.
-    Unsettled,
-    /// The index names an item that the (open) store does not hold.
-    Absent(Box<Index>),
+    /// An interrupted command left the credential incomplete; [`super::recover`] finishes or undoes
+    /// that under the lock.
+    Incomplete,
+    /// The entry names an item that the (open) store does not contain.
+    Absent(Box<Entry>),
     /// A credential.
     Found(Box<Found>),
 }
 
 /// A credential as it is now.
 pub struct Found {
-    /// Its entry.
-    pub index: Index,
+    /// Its entry in the index.
+    pub entry: Entry,
     /// The newer of the store's record and the sealed file's.
     pub record: Record,
     /// The sealed file.
     pub sealed: Sealed,
-    /// Whether the store is behind the sealed file.
+    /// Whether the store has an older record than the sealed file.
     pub store_is_behind: bool,
-    /// What a person should know.
+    /// What to tell the user.
     pub warnings: Vec<String>,
 }
 
-/// Reads everything that is known under a name, and checks that it fits together.
+/// Reads everything under a name, and checks that it fits together.
 ///
 /// # Errors
-/// The store cannot say, a file is damaged, or something was edited (then nothing may be sent).
+/// The store cannot be read, a file is damaged, or something was edited; then nothing may be sent.
 pub fn look(keeper: &Keeper<'_>, name: &Name) -> Result<Look, Error> {
-    let Some(index) = Index::read(&keeper.paths.credentials(), name)? else {
+    let Some(entry) = keeper.index.find(name)? else {
         return Ok(Look::Nothing);
     };
-    if index.state != State::Active {
-        return Ok(Look::Unsettled);
+    if !entry.state.is_active() {
+        return Ok(Look::Incomplete);
     }
-    let Some(found) = read_record(keeper, index)? else {
-        let Some(index) = Index::read(&keeper.paths.credentials(), name)? else {
+    let Some(found) = read_record(keeper, entry)? else {
+        // Another process may just have removed it.
+        let Some(entry) = keeper.index.find(name)? else {
             return Ok(Look::Nothing);
         };
-        return Ok(Look::Absent(Box::new(index)));
+        return Ok(Look::Absent(Box::new(entry)));
     };
-    binding::check(keeper, &found)?;
+    binding::check(keeper, &found.entry, &found.record)?;
     Ok(Look::Found(Box::new(found)))
 }
 
-/// Reads the record that an entry names; `None` when the store does not hold it.
-pub(super) fn read_record(keeper: &Keeper<'_>, index: Index) -> Result<Option<Found>, Error> {
-    let name = &index.name;
+/// Reads the record that an entry names; `None` when the store does not contain it.
+pub(super) fn read_record(keeper: &Keeper<'_>, entry: Entry) -> Result<Option<Found>, Error> {
+    let name = &entry.name;
     let damaged = |reason: String| Error::Damaged {
         name: name.clone(),
+        kind: entry.kind,
         reason,
     };
     let text = match keeper
         .stores
-        .read(index.store, &Slot::record(name, &index.id))
+        .read(entry.store, &Slot::record(name, &entry.id))
     {
         Ok(Some(text)) => text,
         Ok(None) => return Ok(None),
@@ -71,19 +75,20 @@ pub(super) fn read_record(keeper: &Keeper<'_>, index: Index) -> Result<Option<Fo
     };
     let stored = Record::from_text(text.expose()).map_err(|error| damaged(error.to_string()))?;
     let mut warnings = Vec::new();
-    // Before anything is done with it: a record that was put under another name must not even open a sealed file.
-    binding::check_identity(&index, &stored)?;
-    let mut sealed = match Sealed::read(&keeper.paths.sealed(), &index.id, &stored.seal_key()?) {
+    // Checked first: a record that was put under another name must not even open a sealed file.
+    binding::check_identity(&entry, &stored)?;
+    let mut sealed = match Sealed::read(&keeper.paths.sealed(), &entry.id, &stored.seal_key()?) {
         Ok(sealed) => sealed,
-        // It may hold a newer record than the store: then the store's refresh token is spent, its key replaced.
+        // Unless it may contain a newer record: then the store's refresh token is spent, or its key
+        // replaced.
         Err(sealed::Error::Seal(error @ SealError::Damaged))
-            if index.generation <= stored.generation =>
+            if entry.generation <= stored.generation =>
         {
-            warnings.push(format!("the sealed file of `{name}` is ignored: {error}"));
+            warnings.push(format!("ignoring the sealed file of `{name}`: {error}"));
             Sealed::default()
         }
         Err(sealed::Error::Seal(error)) => return Err(damaged(error.to_string())),
-        // A file that cannot be read now is not one that is not there.
+        // A file that cannot be read now is not a missing file.
         Err(error) => return Err(error.into()),
     };
     if sealed
@@ -91,19 +96,19 @@ pub(super) fn read_record(keeper: &Keeper<'_>, index: Index) -> Result<Option<Fo
         .as_ref()
         .is_none_or(|kept| kept.generation < stored.generation)
     {
-        // The store alone took the last change: what is cached belongs to what was there before.
+        // Only the store took the last change, so the cached tokens belong to the previous record.
         sealed.access.clear();
         sealed.failure = None;
     }
     let (record, store_is_behind) = newest(stored, &sealed);
     if record.kind().is_none() {
         return Err(damaged(
-            "its secrets were kept in the sealed file, which is lost".into(),
+            "its secrets were in the sealed file, which is missing".into(),
         ));
     }
-    binding::check_identity(&index, &record)?;
+    binding::check_identity(&entry, &record)?;
     Ok(Some(Found {
-        index,
+        entry,
         record,
         sealed,
         store_is_behind,
@@ -111,8 +116,9 @@ pub(super) fn read_record(keeper: &Keeper<'_>, index: Index) -> Result<Option<Fo
     }))
 }
 
-/// The newer of the two copies, and whether the store has the older one. A stub in the store (its items are too small
-/// on some systems) is completed by the sealed file's record of the same generation.
+/// The newer of the two copies, and whether the store has the older one. A stub in the store (items
+/// are too small for some records on Windows) is completed by the sealed file's record of the same
+/// generation.
 fn newest(stored: Record, sealed: &Sealed) -> (Record, bool) {
     match &sealed.record {
         Some(ahead) if ahead.generation > stored.generation => (ahead.clone(), true),
@@ -121,6 +127,15 @@ fn newest(stored: Record, sealed: &Sealed) -> (Record, bool) {
         }
         _ => (stored, false),
     }
+}
+
+/// Whether the store can be read for this entry, and contains its record.
+///
+/// # Errors
+/// The store cannot be read.
+pub fn can_read(keeper: &Keeper<'_>, entry: &Entry) -> Result<bool, store::Error> {
+    let slot = Slot::record(&entry.name, &entry.id);
+    Ok(keeper.stores.read(entry.store, &slot)?.is_some())
 }
 
 #[cfg(test)]

@@ -1,36 +1,38 @@
-//! A refresh, under the lock. The order of the steps is what keeps a login alive through crashes, lost answers and
-//! stores that fail: see section 5 of the design before changing any of it.
+//! A refresh, under the lock. The order of the steps keeps a login alive through crashes, lost
+//! answers and failing stores: read "Getting a token" in `.github/DESIGN.md` before changing any of
+//! it.
 
+use super::claim::{bound_url, now};
 use super::decide::{self, Step, Wanted, refresh_token};
 use super::exchange::{RETRY_BUSY, Refusal, exchange, judge};
-use super::{Error, Found, Keeper, Look, bound_url, current, look, now, save};
-use crate::audit::DONE;
-use crate::credential::{AccessToken, Index, LastError, Name, SecretPart};
-use crate::disk::{Lock, Reserved};
+use super::{Claim, Error, Found, Look, current, look, save};
+use crate::code::{Code, Outcome};
+use crate::credential::{AccessToken, Entry, ErrorCode, LastError, LoginState, Record, SecretPart};
+use crate::disk::Reserved;
 use crate::oauth::{Dialect, Grant, TokenError, TokenReply};
+use crate::provider::OAuthSpec;
 use crate::sealed::{FailedAttempt, FailureKind, Sealed};
 use crate::secret::Secret;
 use crate::signals;
 use jiff::{SignedDuration, Timestamp};
 
-/// A fresh access token and what to know about it.
+/// A fresh access token, and what to tell the user about it.
 pub(super) struct Fresh {
     pub(super) token: AccessToken,
     pub(super) warnings: Vec<String>,
 }
 
-/// Gets a fresh token: another's, if somebody was quicker, or a refreshed one.
+/// Gets a fresh token: another process's, if that was faster, or a refreshed one.
 pub(super) fn under_lock(
-    keeper: &Keeper<'_>,
-    name: &Name,
+    claim: &Claim<'_>,
     wanted: &Wanted,
-    lock: &Lock,
     seen: Option<&Secret>,
     began: Timestamp,
 ) -> Result<Fresh, Error> {
+    let name = claim.name();
     let mut second_round = false;
     loop {
-        let found = current(keeper, lock, name)?;
+        let found = current(claim)?;
         match decide::step_under_lock(&found.record, &found.sealed, wanted, seen, began, now()) {
             Step::Use(token) => {
                 return Ok(Fresh {
@@ -38,158 +40,108 @@ pub(super) fn under_lock(
                     warnings: found.warnings,
                 });
             }
-            Step::Repeat(failure) => return Err(Error::repeated(name, failure)),
+            Step::Repeat(failure) => return Err(Error::repeated(name, failure, now())),
             Step::LogIn => return Err(Error::over(name, &found.record.bound)),
             Step::Cannot => return Err(Error::cannot(name)),
             Step::Refresh => {}
         }
-        match refresh(keeper, lock, &found, wanted) {
-            Err(Refusal::Over(reason)) => {
-                // The token may have been replaced in a store that others write to (two machines, one keychain).
-                let changed = matches!(look(keeper, name)?, Look::Found(again) if !same_token(&again, &found));
-                if changed && !second_round {
-                    second_round = true;
-                    continue;
-                }
-                if changed {
-                    return Err(Error::Unreachable {
-                        name: name.clone(),
-                        reason,
-                        retry_after: None,
-                    });
-                }
-                keep_failure(
-                    keeper,
-                    &found,
-                    FailureKind::LoginRequired,
-                    &reason,
-                    now() + RETRY_BUSY,
-                );
-                return Err(Error::LoginRequired {
-                    name: name.clone(),
-                    why: reason,
-                });
-            }
-            Err(Refusal::Later { reason, wait }) => {
-                let retry_after = now() + wait;
-                keep_failure(
-                    keeper,
-                    &found,
-                    FailureKind::Unreachable,
-                    &reason,
-                    retry_after,
-                );
-                return Err(Error::Unreachable {
-                    name: name.clone(),
-                    reason,
-                    retry_after: Some(retry_after),
-                });
-            }
-            Err(Refusal::Other(error)) => {
-                if let Error::Provider { reason, .. } = &error {
-                    keeper.note("refresh", name, "failed", Some(reason));
-                }
-                return Err(error);
-            }
+        let refusal = match refresh(claim, &found, wanted) {
             Ok(fresh) => return Ok(fresh),
+            Err(refusal) => refusal,
+        };
+        // Another machine may have replaced the token in a store that both write to: then that one
+        // is used, once.
+        if let Refusal::Over(reason) = &refusal
+            && was_replaced(claim, &found)?
+        {
+            if !second_round {
+                second_round = true;
+                continue;
+            }
+            return Err(Error::Unreachable {
+                name: name.clone(),
+                reason: reason.clone(),
+                retry_in: None,
+            });
+        }
+        return Err(failed(claim, &found, refusal));
+    }
+}
+
+/// What a refusal means for the caller; it is kept for the others who wait for the same answer.
+fn failed(claim: &Claim<'_>, found: &Found, refusal: Refusal) -> Error {
+    let name = claim.name().clone();
+    match refusal {
+        Refusal::Over(why) => {
+            let retry_after = now() + RETRY_BUSY;
+            keep_failure(claim, found, FailureKind::LoginRequired, &why, retry_after);
+            Error::LoginRequired { name, why }
+        }
+        Refusal::Later { reason, wait } => {
+            let retry_after = now() + wait;
+            keep_failure(claim, found, FailureKind::Unreachable, &reason, retry_after);
+            Error::Unreachable {
+                name,
+                reason,
+                retry_in: Some(wait),
+            }
+        }
+        Refusal::Other(error) => {
+            if let Error::Provider { reason, .. } = &error {
+                let keeper = &claim.keeper;
+                let outcome = Outcome::Failed(Code::Failed);
+                keeper.log_event("refresh", &name, outcome, Some(reason));
+            }
+            error
         }
     }
 }
 
-/// Whether two looks saw the same refresh token.
-fn same_token(one: &Found, other: &Found) -> bool {
-    match (refresh_token(&one.record), refresh_token(&other.record)) {
+/// Whether the store has another refresh token by now.
+fn was_replaced(claim: &Claim<'_>, found: &Found) -> Result<bool, Error> {
+    let again = look(&claim.keeper, claim.name())?;
+    Ok(matches!(again, Look::Found(again) if !same_token(&again.record, &found.record)))
+}
+
+fn same_token(one: &Record, other: &Record) -> bool {
+    match (refresh_token(one), refresh_token(other)) {
         (Some(one), Some(other)) => one.same_as(other.expose()),
         (one, other) => one.is_none() && other.is_none(),
     }
 }
 
-fn refresh(
-    keeper: &Keeper<'_>,
-    lock: &Lock,
-    found: &Found,
-    wanted: &Wanted,
-) -> Result<Fresh, Refusal> {
-    let (name, record) = (&found.index.name, &found.record);
-    let endpoint = bound_url(name, "token endpoint", record.bound.token_endpoint.as_ref())?;
+fn refresh(claim: &Claim<'_>, found: &Found, wanted: &Wanted) -> Result<Fresh, Refusal> {
+    let (keeper, name, record) = (&claim.keeper, claim.name(), &found.record);
+    let endpoint = record.bound.token_endpoint.as_ref();
+    let endpoint = bound_url(name, "token endpoint", endpoint)?;
     let Some(spent) = refresh_token(record) else {
         return Err(Error::over(name, &record.bound).into());
     };
     let client = keeper.client(name, &record.bound)?;
     let row = keeper.row(name, &record.bound)?;
     let oauth = row.as_ref().and_then(|row| row.oauth.as_ref());
-
     let dialect = oauth.map(Dialect::of).unwrap_or_default();
-    let mut grant = Grant::refresh(spent);
-    let separator = oauth.map_or(" ", |oauth| oauth.scope_separator.as_str());
-    let scope = if wanted.scope.is_empty() && oauth.is_some_and(|oauth| oauth.refresh.send_scope) {
-        &record.bound.scopes
-    } else {
-        &wanted.scope
-    };
-    grant.add(
-        "scope",
-        (!scope.is_empty()).then(|| Secret::new(scope.join(separator))),
-    );
-    grant.add("resource", wanted.resource.clone().map(Secret::new));
-    if oauth.is_some_and(|oauth| oauth.refresh.send_redirect_uri) {
-        grant.add(
-            "redirect_uri",
-            record.bound.redirect_uri.clone().map(Secret::new),
-        );
-    }
+    let grant = grant(record, spent, oauth, wanted);
 
-    // From the moment of the request the old token may be spent: the room for the new one is taken before.
-    let room = Sealed::reserve(
-        &keeper.paths.sealed(),
-        &record.id,
-        found.sealed.size() + record.room(),
-    )
-    .map_err(|error| Error::NoRoom {
-        name: name.clone(),
-        reason: error.to_string(),
+    // The old token may be spent from the moment of the request, so room for the new one is
+    // reserved first.
+    let bytes = found.sealed.size() + record.room();
+    let room = Sealed::reserve(&keeper.paths.sealed(), &record.id, bytes).map_err(|error| {
+        Error::NoRoom {
+            name: name.clone(),
+            reason: error.to_string(),
+        }
     })?;
-    // Up until the answer is on the disk.
+    // Until the answer is on the disk.
     let shield = signals::shield();
     let answer = keeper.network.run(exchange(
         keeper, &endpoint, &client, &grant, &dialect, &shield,
     ))?;
     let reply = match answer {
         Ok(reply) => reply,
-        Err(error) => {
-            // An answer that cannot be used may still carry the successor of the token that it has spent.
-            if let TokenError::Unusable {
-                successor: Some(successor),
-                ..
-            } = &error
-            {
-                let secret = SecretPart::Login {
-                    refresh_token: Some(successor.clone()),
-                    access: None,
-                };
-                save(
-                    keeper,
-                    lock,
-                    &found.index,
-                    record.next(record.bound.clone(), secret),
-                    found.sealed.clone(),
-                    Some(room),
-                )?;
-            }
-            // Nobody knows what the answer would have been: no failure that others could repeat.
-            if signals::came() {
-                return Err(Refusal::Other(Error::Interrupted));
-            }
-            return Err(judge(
-                name,
-                error,
-                oauth
-                    .map(|oauth| oauth.refresh.over_errors.as_slice())
-                    .unwrap_or_default(),
-            ));
-        }
+        Err(error) => return Err(without_token(claim, found, error, oauth, room)),
     };
-    tracing::info!(%name, "the token endpoint gave a new access token");
+    tracing::info!(%name, "the token endpoint returned a new access token");
 
     let received_at = now();
     let life = reply
@@ -202,20 +154,79 @@ fn refresh(
         scope: wanted.scope.clone(),
         resource: wanted.resource.clone(),
     };
-    let warnings = keep(keeper, lock, found, &reply, token.clone(), room)?;
-    // After the save: nothing may stand between the answer and the disk.
-    keeper.note("refresh", name, DONE, None);
-    if signals::came() {
+    let warnings = keep(claim, found, &reply, token.clone(), room)?;
+    // After the save: nothing may come between the answer and the disk.
+    keeper.log_event("refresh", name, Outcome::DONE, None);
+    if signals::interrupted() {
         Err(Refusal::Other(Error::Interrupted))
     } else {
         Ok(Fresh { token, warnings })
     }
 }
 
-/// The answer is in hand: it is on the disk before anybody uses or sees it.
+/// The parameters of the request (RFC 6749 section 6).
+fn grant(record: &Record, spent: &Secret, oauth: Option<&OAuthSpec>, wanted: &Wanted) -> Grant {
+    let mut grant = Grant::refresh(spent);
+    let sends_scope = oauth.is_some_and(|oauth| oauth.refresh.send_scope);
+    let scope = if wanted.scope.is_empty() && sends_scope {
+        &record.bound.scopes
+    } else {
+        &wanted.scope
+    };
+    let separator = oauth.map_or(" ", |oauth| oauth.scope_separator.as_str());
+    let scope = (!scope.is_empty()).then(|| Secret::new(scope.join(separator)));
+    grant.add("scope", scope);
+    grant.add("resource", wanted.resource.clone().map(Secret::new));
+    if oauth.is_some_and(|oauth| oauth.refresh.send_redirect_uri) {
+        let redirect_uri = record.bound.redirect_uri.clone();
+        grant.add("redirect_uri", redirect_uri.map(Secret::new));
+    }
+    grant
+}
+
+/// The answer contains no usable token. It may still contain the successor of the refresh token
+/// that it spent.
+fn without_token(
+    claim: &Claim<'_>,
+    found: &Found,
+    error: TokenError,
+    oauth: Option<&OAuthSpec>,
+    room: Reserved,
+) -> Refusal {
+    if let TokenError::Unusable {
+        successor: Some(successor),
+        ..
+    } = &error
+    {
+        let next = successor_of(&found.record, successor);
+        let sealed = found.sealed.clone();
+        if let Err(error) = save(claim, &found.entry, next, sealed, Some(room)) {
+            return error.into();
+        }
+    }
+    // Nobody knows what the answer would have been, so there is no failure that others could
+    // repeat.
+    if signals::interrupted() {
+        return Refusal::Other(Error::Interrupted);
+    }
+    let over_errors = oauth
+        .map(|oauth| oauth.refresh.over_errors.as_slice())
+        .unwrap_or_default();
+    judge(claim.name(), error, over_errors)
+}
+
+/// The next generation of a login's record, with a new refresh token.
+fn successor_of(record: &Record, refresh_token: &Secret) -> Record {
+    let secret = SecretPart::Login {
+        refresh_token: Some(refresh_token.clone()),
+        access: None,
+    };
+    record.next(record.bound.clone(), secret)
+}
+
+/// Saves the answer before anybody uses or sees it.
 fn keep(
-    keeper: &Keeper<'_>,
-    lock: &Lock,
+    claim: &Claim<'_>,
     found: &Found,
     reply: &TokenReply,
     token: AccessToken,
@@ -224,7 +235,7 @@ fn keep(
     let record = &found.record;
     let mut warnings = found.warnings.clone();
     let mut sealed = found.sealed.clone();
-    // Beside which record the token is good: what lies beside an older one is not believed.
+    // A cached token is only believed beside the record that it belongs to.
     sealed.record = Some(record.clone());
     sealed.keep(token.clone());
     let spent = refresh_token(record);
@@ -233,51 +244,53 @@ fn keep(
         .as_ref()
         .filter(|new| spent.is_none_or(|old| !old.same_as(new.expose())));
     if let Some(successor) = successor {
-        let next = record.next(
-            record.bound.clone(),
-            SecretPart::Login {
-                refresh_token: Some(successor.clone()),
-                access: None,
+        let next = successor_of(record, successor);
+        let entry = Entry {
+            login: LoginState {
+                refreshed_at: Some(now()),
+                ..found.entry.login.clone()
             },
-        );
-        let index = Index {
-            refreshed_at: Some(now()),
-            ..found.index.clone()
+            ..found.entry.clone()
         };
-        let saved = save(keeper, lock, &index, next, sealed, Some(room))?;
+        let saved = save(claim, &entry, next, sealed, Some(room))?;
         warnings.extend(saved.warnings);
         return Ok(warnings);
     }
-    // The same refresh token, or none: the record does not change, so the store need not be written.
+    // The same refresh token, or none: the record does not change, so the store need not be
+    // written.
     if let Err(error) = sealed.write_into(room, &record.id, &record.seal_key()?) {
         warnings.push(format!(
             "the access token of `{}` is not cached: {error}",
             record.name
         ));
     }
-    let mut index = Index {
+    let mut entry = if found.entry.generation < record.generation {
+        found.entry.following(record, now())
+    } else {
+        found.entry.clone()
+    };
+    entry.login = LoginState {
         access_expires_at: token.expires_at,
         refreshed_at: Some(now()),
         last_error: None,
-        ..found.index.clone()
+        ..entry.login
     };
-    if found.index.generation < record.generation {
-        index = index.following(record, now());
-    }
-    if let Err(error) = index.write(&keeper.paths.credentials()) {
+    if let Err(error) = claim.keeper.index.write(&entry) {
         tracing::info!(%error, "the index is not up to date");
     }
     Ok(warnings)
 }
 
-/// Keeps a failure for those who wait for the same. Best effort: without it they ask themselves.
+/// Keeps a failure for those who wait for the same answer. If it cannot be kept, they ask for
+/// themselves.
 fn keep_failure(
-    keeper: &Keeper<'_>,
+    claim: &Claim<'_>,
     found: &Found,
     kind: FailureKind,
     reason: &str,
     retry_after: Timestamp,
 ) {
+    let (keeper, record) = (&claim.keeper, &found.record);
     let failure = FailedAttempt {
         at: now(),
         kind,
@@ -285,33 +298,30 @@ fn keep_failure(
         retry_after,
     };
     let sealed = Sealed {
-        record: Some(found.record.clone()),
+        record: Some(record.clone()),
         failure: Some(failure),
         ..found.sealed.clone()
     };
-    let key = found.record.seal_key();
-    let written = key
+    let written = record
+        .seal_key()
         .map_err(Into::into)
-        .and_then(|key| sealed.write(&keeper.paths.sealed(), &found.record.id, &key));
+        .and_then(|key| sealed.write(&keeper.paths.sealed(), &record.id, &key));
     if let Err(error) = written {
         tracing::info!(%error, "the failure is not kept");
     }
-    let code = match kind {
-        FailureKind::Unreachable => "unreachable",
-        FailureKind::LoginRequired => "login_required",
+    let (code, outcome) = match kind {
+        FailureKind::Unreachable => (ErrorCode::Unreachable, Code::Unreachable),
+        FailureKind::LoginRequired => (ErrorCode::LoginRequired, Code::LoginRequired),
     };
-    let last_error = Some(LastError {
+    let mut entry = found.entry.clone();
+    entry.login.last_error = Some(LastError {
         at: now(),
-        code: code.to_owned(),
+        code,
         reason: reason.to_owned(),
     });
-    if let Err(error) = (Index {
-        last_error,
-        ..found.index.clone()
-    })
-    .write(&keeper.paths.credentials())
-    {
+    if let Err(error) = keeper.index.write(&entry) {
         tracing::info!(%error, "the failure is not in the index");
     }
-    keeper.note("refresh", &found.index.name, code, Some(reason));
+    let outcome = Outcome::Failed(outcome);
+    keeper.log_event("refresh", claim.name(), outcome, Some(reason));
 }

@@ -1,118 +1,114 @@
-//! A credential's end: the index says so first and goes last, so that a crash leaves nothing invisible.
+//! Removing a credential. The entry says so first and is deleted last, so that a crash leaves
+//! nothing that no entry names.
 
-use super::settle::{clear, is_anothers};
-use super::{Error, Keeper, bound_url, look};
-use crate::credential::{Index, Kind, Record, SecretPart, State};
-use crate::disk::Lock;
+use super::claim::bound_url;
+use super::cleanup::{clear, delete_item, discard_predecessor, shares_id};
+use super::look::read_record;
+use super::{Claim, Error, Keeper};
+use crate::credential::{Entry, Kind, Record, SecretPart, State};
 use crate::oauth::{self, RevokeError};
 use crate::provider::RevokeStyle;
 use crate::sealed::Sealed;
 use crate::store::Slot;
 
-/// What became of the credential at the provider.
+/// Whether the credential was revoked at the provider.
 #[derive(Debug)]
 pub enum Revocation {
-    /// It is worthless there, too.
+    /// It was.
     Done,
-    /// It was not asked for.
+    /// That was not asked for.
     Skipped,
-    /// It may still be good there.
+    /// It may still be valid there.
     Failed {
-        /// Why.
+        /// The reason.
         reason: String,
-        /// Where a person can revoke it.
+        /// The page on which a person can revoke it.
         page: Option<String>,
     },
 }
 
-/// Removes a credential, in this order: index marked, newest token revoked (if `revoke`), item, sealed file, index.
-/// May be repeated after any interruption.
+/// Removes a credential, in this order: entry marked, newest token revoked (if `revoke`), item,
+/// sealed file, entry. It may be repeated after any interruption.
 ///
 /// # Errors
-/// The store or the disk refused; the next command that meets the name goes on with it.
-pub fn remove(
-    keeper: &Keeper<'_>,
-    _lock: &Lock,
-    index: Index,
-    revoke: bool,
-) -> Result<Revocation, Error> {
-    let credentials = keeper.paths.credentials();
-    // Before this one goes: else a renaming that was not finished would bring the old name back.
-    let index = super::relocate::end_predecessor(keeper, index)?;
-    // The store is asked before anything is changed: a locked one keeps everything as it is.
-    let record = match look::read_record(keeper, index.clone()) {
-        // A keychain finds an item by name and id: there is none, and the files of this id belong to another name.
-        Ok(None) if is_anothers(keeper, &index) => {
-            Index::delete(&credentials, &index.name)?;
-            return Ok(lost(
-                revoke && index.kind == Kind::Login,
-                "its record in the store was another's",
-            ));
+/// The store or the disk refused; the next command that meets the name continues.
+pub fn remove(claim: &Claim<'_>, entry: Entry, revoke: bool) -> Result<Revocation, Error> {
+    let keeper = &claim.keeper;
+    // First: otherwise a rename that was interrupted would bring the old name back.
+    let entry = discard_predecessor(keeper, entry)?;
+    let should_revoke = revoke && entry.kind == Kind::Login;
+    let lost = |reason: &str| {
+        if should_revoke {
+            Revocation::Failed {
+                reason: reason.into(),
+                page: None,
+            }
+        } else {
+            Revocation::Skipped
+        }
+    };
+    // The store is asked before anything is changed: a locked store keeps everything as it is.
+    let record = match read_record(keeper, entry.clone()) {
+        // The item under this id belongs to another credential: only the entry is deleted. A
+        // keychain finds an item by name and id, so it may also say that there is none.
+        Err(Error::Swapped { .. }) => {
+            keeper.index.delete(&entry.name)?;
+            return Ok(lost("the store contained another credential's record"));
+        }
+        Ok(None) if shares_id(keeper, &entry) => {
+            keeper.index.delete(&entry.name)?;
+            return Ok(lost("the store contained another credential's record"));
         }
         Ok(found) => found.map(|found| found.record),
-        // The item under this id is another credential's: only the entry is this one's to remove.
-        Err(Error::Swapped { .. }) => {
-            Index::delete(&credentials, &index.name)?;
-            return Ok(lost(
-                revoke && index.kind == Kind::Login,
-                "its record in the store was another's",
-            ));
-        }
-        // A record that cannot be read can still be thrown away.
+        // A record that cannot be read can still be deleted.
         Err(Error::Damaged { reason, .. }) => {
             tracing::info!(reason, "the record cannot be read");
             None
         }
         Err(error) => return Err(error),
     };
-    let state = if revoke {
-        State::Removing
-    } else {
-        State::Forgetting
-    };
-    if index.state == State::Active || index.state == State::Adding {
-        Index {
-            state,
-            ..index.clone()
-        }
-        .write(&credentials)?;
-    }
+    let entry = mark(keeper, entry, revoke)?;
     let revocation = match &record {
         Some(record) if revoke => revoke_newest(keeper, record)?,
-        _ => lost(
-            revoke && index.kind == Kind::Login,
-            "its record is gone from the store",
-        ),
+        _ => lost("its record is missing from the store"),
     };
-    keeper
-        .stores
-        .delete(index.store, &Slot::record(&index.name, &index.id))?;
-    for left in &index.leftovers {
-        keeper
-            .stores
-            .delete(left.store, &Slot::record(&left.name, &left.id))?;
+    delete_item(keeper, &entry)?;
+    for left in &entry.leftovers {
+        let slot = Slot::record(&left.name, &left.id);
+        keeper.stores.delete(left.store, &slot)?;
     }
-    Sealed::delete(&keeper.paths.sealed(), &index.id)?;
-    if let Some(earlier) = &index.earlier {
-        // An addition that was never finished: what it would have replaced goes with it.
+    Sealed::delete(&keeper.paths.sealed(), &entry.id)?;
+    if let Some(earlier) = entry.state.earlier() {
+        // What an unfinished addition would have replaced is deleted with it.
         for warning in clear(keeper, earlier).0 {
-            tracing::info!(warning, "something of a replaced entry is left");
+            tracing::info!(
+                warning,
+                "part of a replaced credential could not be deleted"
+            );
         }
     }
-    Index::delete(&credentials, &index.name)?;
+    keeper.index.delete(&entry.name)?;
     Ok(revocation)
 }
 
-/// There is nothing to revoke, or nothing left to do it with.
-fn lost(wanted: bool, reason: &str) -> Revocation {
-    if wanted {
-        Revocation::Failed {
-            reason: reason.into(),
-            page: None,
-        }
-    } else {
-        Revocation::Skipped
+/// Marks the entry as being removed, unless it is already.
+fn mark(keeper: &Keeper<'_>, entry: Entry, revoke: bool) -> Result<Entry, Error> {
+    if !matches!(entry.state, State::Active | State::Adding { .. }) {
+        return Ok(entry);
     }
+    let may_land_until = entry.state.may_land_until();
+    let earlier = entry.state.clone().into_earlier();
+    let state = if revoke {
+        State::Removing { earlier }
+    } else {
+        State::Forgetting {
+            earlier,
+            may_land_until,
+        }
+    };
+    let marked = Entry { state, ..entry };
+    keeper.index.write(&marked)?;
+    Ok(marked)
 }
 
 fn revoke_newest(keeper: &Keeper<'_>, record: &Record) -> Result<Revocation, Error> {
@@ -129,7 +125,8 @@ fn revoke_newest(keeper: &Keeper<'_>, record: &Record) -> Result<Revocation, Err
     };
     let name = &record.name;
     let failed = |reason: String, page: Option<String>| Ok(Revocation::Failed { reason, page });
-    // Whatever is wrong with the row, the login can be removed; it is only not revoked.
+    // A login can be removed whatever is wrong with the provider's row; it is only not revoked
+    // then.
     let spec = keeper
         .row(name, &record.bound)
         .ok()
@@ -138,14 +135,11 @@ fn revoke_newest(keeper: &Keeper<'_>, record: &Record) -> Result<Revocation, Err
         .and_then(|oauth| oauth.revoke);
     let page = spec.as_ref().and_then(|spec| spec.page.clone());
     let style = spec.map_or(RevokeStyle::Rfc7009, |spec| spec.style);
-    if style == RevokeStyle::None || record.bound.revocation_endpoint.is_none() {
+    let endpoint = record.bound.revocation_endpoint.as_ref();
+    if style == RevokeStyle::None || endpoint.is_none() {
         return failed(RevokeError::Unsupported.to_string(), page);
     }
-    let endpoint = match bound_url(
-        name,
-        "revocation endpoint",
-        record.bound.revocation_endpoint.as_ref(),
-    ) {
+    let endpoint = match bound_url(name, "revocation endpoint", endpoint) {
         Ok(endpoint) => endpoint,
         Err(error) => return failed(error.to_string(), page),
     };
@@ -154,14 +148,8 @@ fn revoke_newest(keeper: &Keeper<'_>, record: &Record) -> Result<Revocation, Err
         Err(error @ Error::Store(_)) => return Err(error),
         Err(error) => return failed(error.to_string(), page),
     };
-    match keeper.network.run(oauth::revoke(
-        keeper.network,
-        style,
-        &endpoint,
-        &client,
-        token,
-        is_refresh,
-    ))? {
+    let request = oauth::revoke(keeper.network, style, &endpoint, &client, token, is_refresh);
+    match keeper.network.run(request)? {
         Ok(()) => Ok(Revocation::Done),
         Err(error) => failed(error.to_string(), page),
     }

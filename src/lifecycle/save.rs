@@ -1,66 +1,68 @@
-//! The one way in which a record changes: sealed file, store, index, in this order, under the lock.
+//! Saving the next generation of a record: sealed file, store, index, in this order.
 
-use super::{Error, Keeper, now};
-use crate::credential::{Index, Record, StoreKind};
-use crate::disk::{Lock, Reserved};
+use super::claim::now;
+use super::{Claim, Error};
+use crate::credential::{Entry, Record, StoreKind};
+use crate::disk::Reserved;
 use crate::sealed::Sealed;
 use crate::secret::Secret;
 use crate::store::{Slot, Stores};
 
-/// What became of a save.
+/// The outcome of a save.
 #[derive(Debug, Default)]
 pub struct Saved {
-    /// Whether the store took it; else the sealed file alone has it, and the next to come finishes the write.
+    /// Whether the store took the record. Otherwise only the sealed file has it, and the next
+    /// command writes it to the store.
     pub in_store: bool,
-    /// What a person should know.
+    /// What to tell the user.
     pub warnings: Vec<String>,
 }
 
-/// Saves `next`, the following generation of an existing record. The sealed file keeps it until the end of its days: a
-/// store write that timed out may land later, and the newer of the two counts. One of the two must take it.
+/// Saves `next`, the next generation of an existing record. The sealed file keeps a copy for as
+/// long as the credential exists: a store write that timed out may take effect later, and then the
+/// newer of the two counts. At least one of the two has to take the record.
 ///
 /// # Errors
-/// Neither took it, or it could not be read again: then nothing was written.
+/// Both refused, or the record could not be read back; then nothing was written.
 pub fn save(
-    keeper: &Keeper<'_>,
-    _lock: &Lock,
-    index: &Index,
+    claim: &Claim<'_>,
+    entry: &Entry,
     next: Record,
     mut sealed: Sealed,
     room: Option<Reserved>,
 ) -> Result<Saved, Error> {
+    let keeper = &claim.keeper;
     let mut saved = Saved::default();
     let (name, id, folder) = (next.name.clone(), next.id.clone(), keeper.paths.sealed());
     check(&next)?;
     sealed.record = Some(next.clone());
     let key = next.seal_key()?;
     let in_file = match room {
-        // Room that is gone (swept, moved) is no reason to give up the file.
+        // Reserved room that was swept or moved is no reason to give up the file.
         Some(room) => sealed
             .write_into(room, &id, &key)
             .or_else(|_| sealed.write(&folder, &id, &key)),
         None => sealed.write(&folder, &id, &key),
     };
-    // A sealed file that was refused is no reason to give up the store, and the other way round.
-    let full = next.to_text();
+    // A sealed file that cannot be written is no reason to give up the store, and the other way
+    // round.
     let text = if in_file.is_ok() {
-        store_text(&next, index.store)
+        store_text(&next, entry.store)
     } else {
-        full
+        next.to_text()
     };
-    let in_store = keeper
-        .stores
-        .write(index.store, &Slot::record(&name, &id), &text);
+    let slot = Slot::record(&name, &id);
+    let in_store = keeper.stores.write(entry.store, &slot, &text);
     saved.in_store = in_store.is_ok();
     match (in_file, in_store) {
         (Ok(()), Ok(())) => tracing::debug!(%name, generation = next.generation, "saved"),
         (Ok(()), Err(error)) => saved.warnings.push(format!(
-            "`{name}` is kept in its sealed file for now: {error}"
+            "`{name}` is only in its sealed file until the {} can be written: {error}",
+            entry.store
         )),
-        (Err(error), Ok(())) => saved.warnings.push(format!(
-            "`{name}` is kept in the {} alone: {error}",
-            index.store
-        )),
+        (Err(error), Ok(())) => saved
+            .warnings
+            .push(format!("`{name}` is only in the {}: {error}", entry.store)),
         (Err(sealed), Err(store)) => {
             return Err(Error::NotSaved {
                 name,
@@ -69,17 +71,17 @@ pub fn save(
             });
         }
     }
-    let mut index = index.following(&next, now());
-    index.access_expires_at = sealed.access.first().and_then(|token| token.expires_at);
-    if let Err(error) = index.write(&keeper.paths.credentials()) {
-        saved
-            .warnings
-            .push(format!("the index of `{name}` is not up to date: {error}"));
+    let mut entry = entry.following(&next, now());
+    entry.login.access_expires_at = sealed.access.first().and_then(|token| token.expires_at);
+    if let Err(error) = keeper.index.write(&entry) {
+        saved.warnings.push(format!(
+            "the index entry of `{name}` is out of date: {error}"
+        ));
     }
     Ok(saved)
 }
 
-/// Refuses what nobody could read again.
+/// Refuses a record that could not be read again.
 pub(super) fn check(record: &Record) -> Result<(), Error> {
     record.check().map_err(|error| Error::Unsaved {
         name: record.name.clone(),
@@ -87,8 +89,8 @@ pub(super) fn check(record: &Record) -> Result<(), Error> {
     })
 }
 
-/// What the store is given: the whole record, or, where its items are too small for that, all but the secrets, which
-/// are then in the sealed file alone.
+/// The text for the store: the whole record, or, where its items are too small, everything but the
+/// secrets, which are then only in the sealed file.
 pub(super) fn store_text(record: &Record, store: StoreKind) -> Secret {
     fit(record, Stores::item_limit(store))
 }

@@ -6,8 +6,8 @@ use crate::disk::Lock;
 use crate::sealed::Sealed;
 use crate::store::Slot;
 
-/// Under the lock, a half-done addition or removal has no living owner: its item decides about the former, the latter
-/// is finished. Gives what a person should know.
+/// Under the lock, a half-done addition or removal has no living owner: its item decides about the
+/// former, the latter is finished. Gives what a person should know.
 ///
 /// # Errors
 /// The store cannot say, or the disk refused; the next command tries again.
@@ -50,7 +50,8 @@ pub fn settle(keeper: &Keeper<'_>, lock: &Lock, name: &Name) -> Result<Vec<Strin
                 tracing::info!(%name, "an interrupted addition is finished: the store has it");
                 return Ok(warnings);
             }
-            // A write that timed out may land yet; until then the entry stays, so that its item has a name.
+            // A write that timed out may land yet; until then the entry stays, so that its item has
+            // a name.
             None if index.may_land_until.is_some_and(|until| now() < until) => {}
             None => {
                 undo(keeper, index)?;
@@ -61,7 +62,8 @@ pub fn settle(keeper: &Keeper<'_>, lock: &Lock, name: &Name) -> Result<Vec<Strin
     Ok(Vec::new())
 }
 
-/// Takes back an addition: its item goes first, and only then its entry. What it would have replaced comes back.
+/// Takes back an addition: its item goes first, and only then its entry. What it would have
+/// replaced comes back.
 pub(super) fn undo(keeper: &Keeper<'_>, index: Index) -> Result<(), Error> {
     keeper
         .stores

@@ -1,72 +1,73 @@
-//! The authorization request (RFC 6749 section 4.1.1 with PKCE, RFC 7636) and the check of what comes back.
+//! The authorization request (RFC 6749 section 4.1.1 with PKCE, RFC 7636) and the check of its
+//! response.
 
 use crate::provider::{OAuthSpec, Pkce};
 use crate::secret::{SealError, Secret, base64url};
 use ring::digest::{SHA256, digest};
 use url::Url;
 
-/// What one login waits for; made before the browser opens.
+/// The state of one login, made before the browser opens.
 pub struct Flow {
-    /// The URL the browser goes to.
+    /// The authorization URL.
     pub url: Url,
     state: Secret,
     /// The PKCE code verifier, unless the server would refuse it.
     pub verifier: Option<Secret>,
-    /// Bound into the ID token when `openid` is asked for.
+    /// The nonce, which the ID token repeats if `openid` is requested.
     pub nonce: Option<Secret>,
     issuer: Option<String>,
     announces_iss: bool,
 }
 
-/// What the browser brought to the loopback listener: the query of the redirect.
+/// The query that the browser brought to the loopback listener.
 #[derive(Debug)]
 pub struct Callback {
     pairs: Vec<(String, Secret)>,
 }
 
-/// A code that may be redeemed.
+/// A checked authorization response.
 #[derive(Debug)]
 pub struct Authorization {
     /// The authorization code.
     pub code: Secret,
 }
 
-/// Why a redirect ends the login.
+/// The reason why an authorization response is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AuthorizeError {
-    /// The person or the provider said no (RFC 6749 section 4.1.2.1).
+    /// The user or the provider denied it (RFC 6749 section 4.1.2.1).
     #[error("the provider refused: {code}{}", description.as_ref().map(|text| format!(" ({text})")).unwrap_or_default())]
     Denied {
         /// The error code.
         code: String,
-        /// The provider's words, plain ASCII.
+        /// The description of the provider, plain ASCII.
         description: Option<String>,
     },
-    /// RFC 9207: the answer comes from another authorization server than was asked.
+    /// RFC 9207: the response comes from another authorization server.
     #[error(
-        "the answer names the issuer `{found}`, not `{expected}`: it may come from another server"
+        "the response names the issuer `{found}`, not `{expected}`: it may come from another server"
     )]
     WrongIssuer {
-        /// From `iss`.
+        /// The issuer in the response.
         found: String,
-        /// From the row.
+        /// The issuer in the row.
         expected: String,
     },
-    /// RFC 9207: announced, and missing.
-    #[error("the answer does not name its issuer although the provider announces that it does")]
+    /// RFC 9207: the issuer is announced, but missing.
+    #[error("the response does not name its issuer, although the provider announces that it does")]
     NoIssuer,
     /// Neither a code nor an error.
-    #[error("the answer holds neither a code nor an error")]
+    #[error("the response contains neither a code nor an error")]
     Empty,
-    /// RFC 6749 section 3.1: no parameter more than once.
-    #[error("the answer holds `{0}` more than once")]
+    /// RFC 6749 section 3.1: no parameter may be repeated.
+    #[error("the response contains `{0}` more than once")]
     Repeated(&'static str),
 }
 
 /// Prepares a login: state, PKCE verifier, nonce, and the URL to open.
 ///
 /// # Errors
-/// The system's random generator failed.
+/// The random generator of the system failed.
 pub fn begin(
     spec: &OAuthSpec,
     endpoint: &Url,
@@ -127,7 +128,7 @@ fn challenge(verifier: &Secret) -> String {
 }
 
 impl Callback {
-    /// From the query of a redirect.
+    /// Reads the query of a redirect.
     pub fn from_query(query: &str) -> Self {
         let pairs = url::form_urlencoded::parse(query.as_bytes());
         Self {
@@ -137,7 +138,7 @@ impl Callback {
         }
     }
 
-    /// From what a person copied out of the browser: the whole address, or its query alone.
+    /// Reads what a user copied out of the browser: the whole address, or only its query.
     pub fn from_pasted(text: &str) -> Self {
         let text = text.trim().trim_matches(['"', '\'', '<', '>']);
         let query = text.split_once('?').map_or(text, |(_, query)| query);
@@ -158,27 +159,28 @@ impl Callback {
 }
 
 impl Flow {
-    /// Whether a redirect answers *this* login. Anything else is a stranger's and is ignored while the login waits on.
+    /// Whether a redirect belongs to *this* login. All others are ignored, and the login continues
+    /// to wait.
     pub fn is_ours(&self, callback: &Callback) -> bool {
         matches!(callback.get("state"), Ok(Some(state)) if self.state.same_as(state.expose()))
     }
 
-    /// Reads a redirect that [`Flow::is_ours`] accepted.
+    /// Checks a redirect that [`Flow::is_ours`] accepted.
     ///
     /// # Errors
-    /// It carries an error, comes from another issuer, or holds no code.
+    /// It contains an error, comes from another issuer, or contains no code.
     pub fn accept(&self, callback: &Callback) -> Result<Authorization, AuthorizeError> {
         let code = callback.get("code")?;
         let error = callback.get("error")?;
         match (callback.get("iss")?, &self.issuer) {
-            // RFC 9207 section 2.4: compared as strings, whenever it is present, before anything else is believed.
+            // RFC 9207 section 2.4: compared as strings, if present, before anything else is used.
             (Some(found), Some(expected)) if found.expose() != expected => {
                 return Err(AuthorizeError::WrongIssuer {
                     found: plain(found.expose()),
                     expected: expected.clone(),
                 });
             }
-            // A server may leave it out of a denial; a code without it is not believed.
+            // A server may omit it from an error response; a code without it is refused.
             (None, _) if self.announces_iss && error.is_none() => {
                 return Err(AuthorizeError::NoIssuer);
             }
@@ -200,7 +202,7 @@ impl Flow {
     }
 }
 
-/// A stranger's text, safe to show: plain ASCII, bounded.
+/// Untrusted text, safe to show: plain ASCII, limited in length.
 pub(super) fn plain(text: &str) -> String {
     text.chars()
         .filter(|c| c.is_ascii_graphic() || *c == ' ')

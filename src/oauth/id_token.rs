@@ -1,5 +1,5 @@
-//! The ID token of OpenID Connect. It came straight from the token endpoint over TLS, so its signature need not be
-//! checked (OpenID Connect Core section 3.1.3.7, rule 6); its claims are.
+//! The ID token of OpenID Connect. It was received from the token endpoint over TLS, so its
+//! signature need not be verified (OpenID Connect Core section 3.1.3.7, rule 6); its claims are.
 
 use super::authorize::plain;
 use crate::secret::Secret;
@@ -7,18 +7,18 @@ use base64::Engine as _;
 use jiff::Timestamp;
 use serde::Deserialize;
 
-/// Why an ID token is not believed.
+/// The reason why an ID token is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum IdTokenError {
     /// Not a JWT.
     #[error("the ID token is malformed")]
     Malformed,
-    /// A claim does not fit this login.
+    /// A claim does not match this login.
     #[error("the ID token's {0} does not belong to this login")]
     Claim(&'static str),
 }
 
-/// Seconds by which the server's clock may differ from ours.
+/// The allowed difference between the clock of the server and ours, in seconds.
 const CLOCK_SKEW: f64 = 300.0;
 
 #[derive(Deserialize)]
@@ -40,7 +40,7 @@ enum Audience {
     Many(Vec<String>),
 }
 
-/// The person an ID token speaks of: `sub`, and how they are called where it says so.
+/// The account in an ID token: `sub`, and a readable name if there is one.
 ///
 /// # Errors
 /// It is malformed, or made for another issuer, client or login.
@@ -72,11 +72,11 @@ pub fn subject_of(
         Audience::One(audience) => audience == client_id,
         Audience::Many(audiences) => audiences.iter().any(|audience| audience == client_id),
     };
-    // Rules 3 and 5: made for us, and not merely for somebody who may pass it on to us.
+    // Rules 3 and 5: issued to this client, and not to another one that may pass it on.
     if !ours || claims.azp.as_ref().is_some_and(|party| party != client_id) {
         return Err(IdTokenError::Claim("audience"));
     }
-    // Rule 9, with room for clocks that differ.
+    // Rule 9, with an allowance for clocks that differ.
     #[allow(clippy::cast_precision_loss, reason = "seconds since 1970 fit")]
     if claims
         .exp

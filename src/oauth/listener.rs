@@ -1,8 +1,9 @@
-//! The loopback listener (RFC 8252 section 7.3). The sockets are bound once and held: between a release and a second
-//! bind a stranger could take the port and with it the code.
+//! The loopback listener (RFC 8252 section 7.3). The sockets are bound once and stay bound: between
+//! a release and a second bind, another process could take the port and with it the code.
 //!
-//! `tiny_http` has two open advisories, CVE-2026-66752 (any Transfer-Encoding is taken as chunked) and CVE-2026-66753
-//! (line ends in header values that we set). Neither is reached here: no body is read and every header is a constant.
+//! `tiny_http` has two open advisories, CVE-2026-66752 (any Transfer-Encoding is handled as
+//! chunked) and CVE-2026-66753 (line ends in header values that the caller sets). Neither applies
+//! here: no body is read, and every header is a constant.
 
 use super::authorize::{Callback, Flow};
 use super::page::Page;
@@ -14,10 +15,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tiny_http::{Header, Method, Request, Response, Server};
 
-/// How often a server thread looks whether it is still wanted.
+/// The interval at which a server thread checks whether it should stop.
 const TICK: Duration = Duration::from_millis(100);
 
-/// The longest request target that is looked at, in bytes; codes are a few hundred.
+/// The longest request target that is read, in bytes; codes have a few hundred.
 const MAX_TARGET: usize = 16 * 1024;
 
 /// Bound sockets that wait for one redirect.
@@ -28,17 +29,17 @@ pub struct Listener {
     path: String,
 }
 
-/// Why nothing listens.
+/// The reason why the listener failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ListenerError {
-    /// Every allowed port is taken.
+    /// Every allowed port is in use.
     #[error("cannot listen on {host} port {ports}: {source}")]
     Taken {
-        /// The redirect's host.
+        /// The host of the redirect.
         host: String,
         /// The ports that were tried.
         ports: String,
-        /// The last reason.
+        /// The last error.
         source: io::Error,
     },
     /// The server thread could not start.
@@ -46,7 +47,7 @@ pub enum ListenerError {
     Serve(String),
 }
 
-/// A redirect that answers the login, and the browser that still waits for its page.
+/// A redirect that belongs to the login, and the browser that waits for its page.
 pub struct Arrival {
     /// The redirect.
     pub callback: Callback,
@@ -55,10 +56,10 @@ pub struct Arrival {
 }
 
 impl Listener {
-    /// Binds what the row allows; `port` overrides it.
+    /// Binds an allowed port; `port` overrides those of the row.
     ///
     /// # Errors
-    /// Every allowed port is taken.
+    /// Every allowed port is in use.
     pub fn bind(redirect: &Redirect, port: Option<u16>) -> Result<Self, ListenerError> {
         let ports = match port {
             Some(port) => vec![port],
@@ -91,12 +92,13 @@ impl Listener {
         })
     }
 
-    /// The redirect URI, byte for byte as both requests of the login must say it.
+    /// The redirect URI, exactly as both requests of the login must contain it.
     pub fn redirect_uri(&self) -> String {
         format!("http://{}:{}{}", self.host, self.port, self.path)
     }
 
-    /// Serves until a redirect with the right state arrives. Strangers get an answer and change nothing.
+    /// Serves until a redirect with the right state arrives. Other requests get an answer and
+    /// change nothing.
     ///
     /// # Errors
     /// The server could not start. There is no deadline here: drop the future to stop.
@@ -126,7 +128,7 @@ impl Listener {
         let arrived = receiver.recv().await;
         let (callback, browser) =
             arrived.ok_or_else(|| ListenerError::Serve("the server thread ended".into()))?;
-        // From here on the page decides how long the threads are wanted.
+        // From here on, the page decides when the threads stop.
         guard.release();
         Ok(Arrival {
             callback,
@@ -137,7 +139,7 @@ impl Listener {
 }
 
 impl Arrival {
-    /// Tells the browser how it ended. It may have gone; then nobody is told.
+    /// Shows the result in the browser. If it has disconnected, nothing is shown.
     pub fn answer(self, outcome: Result<&str, &str>) {
         let page = outcome.map_or_else(Page::Failed, Page::Done);
         let _ = self.browser.respond(response(
@@ -153,7 +155,7 @@ struct Place {
     path: String,
 }
 
-/// Ends the server threads when a login is given up.
+/// Stops the server threads when a login is cancelled.
 struct StopOnDrop(Option<Arc<AtomicBool>>);
 
 impl StopOnDrop {
@@ -179,17 +181,18 @@ fn bind(host: &str, port: u16) -> io::Result<(Vec<TcpListener>, u16)> {
         return Ok((vec![socket], port));
     }
     let mut last = io::Error::from(io::ErrorKind::AddrInUse);
-    // A free port of one family can be taken in the other, so a few are tried.
+    // A free port of one address family can be in use in the other, so several are tried.
     for _ in 0..8 {
         let first = v4(port)?;
         let bound = first.local_addr()?.port();
         if host != "localhost" {
             return Ok((vec![first], bound));
         }
-        // A browser may resolve `localhost` to either family: hold both, or somebody else answers on the other.
+        // A browser may resolve `localhost` to either address family: bind both, or another process
+        // could answer on the other.
         match v6(bound) {
             Ok(second) => return Ok((vec![first, second], bound)),
-            // A machine without IPv6 has nobody to take the other one.
+            // Without IPv6, no other process can bind it either.
             Err(error)
                 if matches!(
                     error.kind(),
@@ -217,8 +220,9 @@ fn serve(
         let request = match server.recv_timeout(TICK) {
             Ok(Some(request)) => request,
             Ok(None) => {
-                // When two connections come at the same moment, the server may queue the second one behind the first,
-                // and a silent first one never makes room. A connection that ends at once brings a thread that does.
+                // When two connections arrive at the same moment, the server may queue the second
+                // one behind the first, and a silent first one blocks it. A connection that is
+                // closed at once makes the server start another thread.
                 if let Some(address) = address {
                     drop(TcpStream::connect_timeout(&address, TICK));
                 }
@@ -228,11 +232,12 @@ fn serve(
         };
         match judge(&request, place, flow) {
             Ok(callback) => {
-                // Full or closed: the login has its answer already, this one is a second browser tab.
+                // Full or closed: the login has its response already, and this is a second browser
+                // tab.
                 if let Err(error) = sender.try_send((callback, request)) {
                     let (tokio::sync::mpsc::error::TrySendError::Full((_, request))
                     | tokio::sync::mpsc::error::TrySendError::Closed((_, request))) = error;
-                    refuse(request, 409, "This login has been answered already");
+                    refuse(request, 409, "This login was completed already");
                 }
             }
             Err((status, reason)) => refuse(request, status, reason),
@@ -240,14 +245,14 @@ fn serve(
     }
 }
 
-/// Whether a request is the redirect we wait for; otherwise what to tell the stranger.
+/// Whether a request is the expected redirect; otherwise the answer to it.
 fn judge(request: &Request, place: &Place, flow: &Flow) -> Result<Callback, (u16, &'static str)> {
     let host = request
         .headers()
         .iter()
         .find(|header| header.field.equiv("Host"));
-    // A page elsewhere that resolves its own name to loopback (DNS rebinding) carries its own name here.
-    // The default port of http is left out.
+    // A page on another site that resolves its own name to loopback (DNS rebinding) sends that name
+    // here. The default port of http is omitted.
     let ours = |value: &str| {
         value.eq_ignore_ascii_case(&place.host)
             || place
@@ -256,15 +261,15 @@ fn judge(request: &Request, place: &Place, flow: &Flow) -> Result<Callback, (u16
                 .is_some_and(|bare| value.eq_ignore_ascii_case(bare))
     };
     if host.is_none_or(|header| !ours(header.value.as_str())) {
-        return Err((421, "This is not the address that authctl listens on"));
+        return Err((421, "authctl does not listen on this address"));
     }
     if *request.method() != Method::Get {
-        return Err((405, "Only GET is served here"));
+        return Err((405, "Only GET is supported here"));
     }
     let target = request.url();
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
     if path != place.path {
-        return Err((404, "There is nothing here"));
+        return Err((404, "Not found"));
     }
     if target.len() > MAX_TARGET {
         return Err((414, "The address is too long"));
@@ -273,7 +278,7 @@ fn judge(request: &Request, place: &Place, flow: &Flow) -> Result<Callback, (u16
     if flow.is_ours(&callback) {
         Ok(callback)
     } else {
-        Err((400, "This answer does not belong to the login in progress"))
+        Err((400, "This response does not belong to the current login"))
     }
 }
 

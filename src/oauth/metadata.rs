@@ -1,4 +1,5 @@
-//! Authorization server metadata: RFC 8414, and OpenID Connect Discovery 1.0 where that is what a server has.
+//! Authorization server metadata: RFC 8414, or OpenID Connect Discovery 1.0 if a server publishes
+//! only that.
 
 use crate::credential::{ClientAuth, OriginError, trusted_url};
 use crate::http::{Network, Reply, Request, TransportError};
@@ -7,27 +8,27 @@ use serde::Deserialize;
 use std::time::Duration;
 use url::Url;
 
-/// How long one metadata document may take.
+/// The time limit for one metadata document.
 const TIMEOUT: Duration = Duration::from_secs(15);
 
-/// Why an issuer could not be used.
+/// The reason why an issuer cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum MetadataError {
-    /// Not a URL that a login may go to.
+    /// Not a URL that a login may use.
     #[error(transparent)]
     Url(#[from] OriginError),
     /// The server did not answer.
     #[error("cannot reach {host}: {reason}")]
     Unreachable {
-        /// The host that was asked.
+        /// The host.
         host: String,
-        /// Why not.
+        /// The reason.
         reason: String,
     },
-    /// It answered, and has no metadata.
+    /// It answered, but publishes no metadata.
     #[error("{0} publishes no authorization server metadata (status {1})")]
     None(String, u16),
-    /// What it published cannot be used.
+    /// Its metadata cannot be used.
     #[error("the metadata of {0} {1}")]
     Unusable(String, String),
 }
@@ -49,10 +50,10 @@ struct Document {
     scopes_supported: Option<Vec<String>>,
 }
 
-/// Finds out how an issuer works.
+/// Reads the metadata of an issuer.
 ///
 /// # Errors
-/// It cannot be reached, publishes nothing, or publishes what cannot be trusted.
+/// It cannot be reached, publishes no metadata, or publishes metadata that cannot be trusted.
 pub async fn discover(network: &Network, issuer: &str) -> Result<OAuthSpec, MetadataError> {
     let url = trusted_url(issuer)?;
     let mut last = MetadataError::None(shown(&url), 0);
@@ -65,14 +66,15 @@ pub async fn discover(network: &Network, issuer: &str) -> Result<OAuthSpec, Meta
             timeout: TIMEOUT,
         };
         match network.send(request).await {
-            // A web app answers every path with its start page: the other place may still have the document.
+            // A web application answers every path with its start page; the next location may have
+            // the document.
             Ok(Reply {
                 status: 200, body, ..
             }) => match read(issuer, &url, &body) {
                 Ok(spec) => return Ok(spec),
                 Err(error) => last = error,
             },
-            // A later place may do; a server that asks to come back later is named as such.
+            // The next location may have it; a server that asks to retry later is reported as such.
             Ok(Reply { status, .. }) if status == 429 || status >= 500 => {
                 last = MetadataError::Unreachable {
                     host: shown(&url),
@@ -91,8 +93,8 @@ pub async fn discover(network: &Network, issuer: &str) -> Result<OAuthSpec, Meta
     Err(last)
 }
 
-/// RFC 8414 section 3.1 inserts the well-known path before the issuer's own; OpenID Connect Discovery section 4.1
-/// appends it.
+/// RFC 8414 section 3.1 inserts the well-known path before the issuer's own; OpenID Connect
+/// Discovery section 4.1 appends it.
 fn places(issuer: &Url) -> Vec<Url> {
     let path = issuer.path().trim_end_matches('/');
     let with = |path: String| {
@@ -121,7 +123,8 @@ fn read(asked: &str, url: &Url, body: &[u8]) -> Result<OAuthSpec, MetadataError>
             error.column()
         ))
     })?;
-    // RFC 8414 section 3.3: identical to the issuer it was asked of; a trailing slash is the one thing people leave out.
+    // RFC 8414 section 3.3: it must be identical to the issuer that was asked; a trailing slash is
+    // the one difference that is accepted, since users often omit it.
     if document.issuer.trim_end_matches('/') != asked.trim_end_matches('/') {
         return Err(unusable(format!(
             "names another issuer, `{}`",
@@ -131,7 +134,7 @@ fn read(asked: &str, url: &Url, body: &[u8]) -> Result<OAuthSpec, MetadataError>
     let endpoint = |name: &str, value: Option<String>| {
         let value = value.ok_or_else(|| unusable(format!("has no {name}")))?;
         trusted_url(&value)
-            .map_err(|error| unusable(format!("has a {name} that cannot be used: {error}")))?;
+            .map_err(|error| unusable(format!("has an unusable {name}: {error}")))?;
         Ok::<_, MetadataError>(value)
     };
     let mut spec = OAuthSpec::new(
@@ -147,14 +150,14 @@ fn read(asked: &str, url: &Url, body: &[u8]) -> Result<OAuthSpec, MetadataError>
     });
     spec.issuer = Some(document.issuer);
     spec.announces_iss = document.authorization_response_iss_parameter_supported;
-    // RFC 9700 section 2.1.1: PKCE is sent anyway; servers that do not know it ignore it.
+    // RFC 9700 section 2.1.1: PKCE is used anyway; servers that do not know it ignore it.
     if document
         .code_challenge_methods_supported
         .is_some_and(|methods| methods.iter().any(|method| method == "S256"))
     {
         spec.pkce = Pkce::Required;
     }
-    // RFC 8414 section 2: `client_secret_basic` is the default when nothing is said.
+    // RFC 8414 section 2: `client_secret_basic` is the default.
     let methods = document
         .token_endpoint_auth_methods_supported
         .unwrap_or_else(|| vec!["client_secret_basic".into()]);
@@ -176,7 +179,7 @@ fn read(asked: &str, url: &Url, body: &[u8]) -> Result<OAuthSpec, MetadataError>
     }
     if offers("offline_access") {
         spec.offline_scopes.push("offline_access".into());
-        // OpenID Connect Core section 11: without consent the scope is ignored.
+        // OpenID Connect Core section 11: without consent, the scope is ignored.
         spec.authorize_params
             .insert("prompt".into(), "consent".into());
     }

@@ -1,4 +1,5 @@
-//! The OAuth exchanges, each in two halves where a person is between them. Nothing here prints or opens a browser.
+//! The OAuth exchanges, each in two halves if a user acts between them. Nothing here prints or
+//! opens a browser.
 
 mod authorize;
 mod id_token;
@@ -10,7 +11,7 @@ mod token;
 mod whoami;
 
 pub use authorize::{AuthorizeError, Callback, Flow, begin};
-pub use id_token::subject_of;
+pub use id_token::{IdTokenError, subject_of};
 pub use listener::{Arrival, Listener, ListenerError};
 pub use metadata::{MetadataError, discover};
 pub use revoke::{RevokeError, revoke};

@@ -1,23 +1,24 @@
-//! The page a browser sees after the redirect. It is answered after the exchange, so it tells the truth.
+//! The page that the browser shows after the redirect. It is sent after the exchange, so that it
+//! reports the real result.
 
-/// What the page says.
+/// The result that the page shows.
 pub(super) enum Page<'a> {
     /// The login is stored.
     Done(&'a str),
-    /// It is not; the reason is ours, never text from the request.
+    /// The login failed; the reason is our own message, never text from the request.
     Failed(&'a str),
 }
 
 impl Page<'_> {
-    /// The whole document. It loads nothing and runs nothing: its style is allowed by its hash-free inline policy in
-    /// the response header, everything else is forbidden.
+    /// The whole document. It loads nothing and runs nothing: the policy in the response header
+    /// allows only its inline style.
     pub(super) fn html(&self) -> String {
         let (title, mark, colour, text) = match self {
             Self::Done(name) => (
                 "Logged in",
                 "✓",
                 "#1a7f37",
-                format!("authctl has stored your login <b>{}</b>.", escape(name)),
+                format!("authctl has stored the login <b>{}</b>.", escape(name)),
             ),
             Self::Failed(reason) => (
                 "Not logged in",

@@ -1,4 +1,4 @@
-//! Revocation: RFC 7009, and the ways of those who do it otherwise.
+//! Revocation: RFC 7009, and the methods of providers that differ from it.
 
 use super::token::{Client, Grant, encode};
 use crate::http::{Network, Reply, Request, TransportError};
@@ -7,27 +7,27 @@ use crate::secret::Secret;
 use std::time::Duration;
 use url::Url;
 
-/// How long a revocation may take.
+/// The time limit for a revocation.
 const TIMEOUT: Duration = Duration::from_secs(15);
 
-/// Why a token may still be good.
+/// The reason why a token may still be valid.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RevokeError {
     /// No answer.
     #[error("{0}")]
     Unreachable(String),
-    /// An answer that is not success.
+    /// The answer is not a success.
     #[error("the server answered {0}")]
     Refused(u16),
-    /// There is no call for it.
+    /// The provider has no request for it.
     #[error("the provider has no way to revoke a login")]
     Unsupported,
 }
 
-/// Makes a token worthless at the provider.
+/// Revokes a token at the provider.
 ///
 /// # Errors
-/// It may still be good.
+/// It may still be valid.
 pub async fn revoke(
     network: &Network,
     style: RevokeStyle,
@@ -38,7 +38,7 @@ pub async fn revoke(
 ) -> Result<(), RevokeError> {
     let (kind, (body, headers)) = match style {
         RevokeStyle::Rfc7009 => {
-            // RFC 7009 section 2.1: with client authentication, and a hint which kind of token it is.
+            // RFC 7009 section 2.1: with client authentication, and a hint about the type of token.
             let hint = if is_refresh {
                 "refresh_token"
             } else {

@@ -1,4 +1,4 @@
-//! Whose login it is, where no ID token says so: a GET with the fresh access token.
+//! The account of a login, if no ID token names it: a GET with the new access token.
 
 use super::authorize::plain;
 use crate::credential::trusted_url;
@@ -7,22 +7,22 @@ use crate::provider::{Header, WhoAmI};
 use serde_json::Value;
 use std::time::Duration;
 
-/// How long the question may take.
+/// The time limit of the request.
 const TIMEOUT: Duration = Duration::from_secs(15);
 
-/// A person as the provider knows them.
+/// An account at the provider.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Person {
-    /// What never changes.
+    /// Its permanent identifier.
     pub subject: String,
-    /// How they are called.
+    /// Its readable name.
     pub label: Option<String>,
 }
 
-/// Asks the provider whose token this is.
+/// Asks the provider for the account of a token.
 ///
 /// # Errors
-/// It did not answer, or not with the fields the row names.
+/// It did not answer, or the answer lacks the fields that the row names.
 pub async fn whoami(
     network: &Network,
     ask: &WhoAmI,
@@ -41,9 +41,8 @@ pub async fn whoami(
     {
         Reply {
             status: 200, body, ..
-        } => read(ask, &body).ok_or_else(|| {
-            TransportError::Lost("the answer does not say whose token it is".into())
-        }),
+        } => read(ask, &body)
+            .ok_or_else(|| TransportError::Lost("the answer does not name the account".into())),
         Reply { status, .. } => Err(TransportError::Lost(format!(
             "the server answered {status}"
         ))),

@@ -5,14 +5,14 @@ use comfy_table::presets::NOTHING;
 use comfy_table::{ColumnConstraint, ContentArrangement, Table};
 use std::io::{self, Write};
 
-/// Where answers go, as text or as one JSON document.
+/// Standard output, as text or as one JSON document.
 #[derive(Clone, Copy, Debug)]
 pub struct Output {
     json: bool,
 }
 
 impl Output {
-    /// As the flags say.
+    /// The output that the flags ask for.
     pub fn new(json: bool) -> Self {
         Self { json }
     }
@@ -22,15 +22,15 @@ impl Output {
         self.json
     }
 
-    /// One line.
+    /// Prints one line.
     ///
     /// # Errors
-    /// Standard output is full or closed (but for a closed pipe, which is how `head` says "enough").
+    /// Standard output is full or closed. A closed pipe is no error: the reader has seen enough.
     pub fn line(self, text: &str) -> io::Result<()> {
         put(&[text, "\n"])
     }
 
-    /// One line that holds what others said: nothing in it moves the cursor.
+    /// Prints one line of text that may come from a provider, with control characters replaced.
     ///
     /// # Errors
     /// As for [`Output::line`].
@@ -38,7 +38,7 @@ impl Output {
         self.line(&harmless(text))
     }
 
-    /// A secret on a line of its own: here it leaves.
+    /// Prints a secret on a line of its own. This is the place where secrets leave.
     ///
     /// # Errors
     /// As for [`Output::line`].
@@ -46,7 +46,7 @@ impl Output {
         put(&[secret.expose(), "\n"])
     }
 
-    /// One JSON document.
+    /// Prints one JSON document.
     ///
     /// # Errors
     /// As for [`Output::line`].
@@ -56,7 +56,7 @@ impl Output {
         put(&[text.as_str(), "\n"])
     }
 
-    /// Titles and what stands for them, one pair a line; a title for which nothing stands is left out.
+    /// Prints titles and values, one pair per line; empty values are left out.
     ///
     /// # Errors
     /// As for [`Output::line`].
@@ -66,8 +66,8 @@ impl Output {
         told.try_for_each(|(title, text)| self.line(&format!("{title:width$}  {}", harmless(text))))
     }
 
-    /// A table with a head; as wide as the terminal, or as its content in a pipe. Where the terminal is too narrow for
-    /// more than its last column to be folded, each row is a paragraph of titles and values instead.
+    /// Prints a table with a heading, as wide as the terminal, or as its content in a pipe. If the
+    /// terminal is too narrow, each row is printed as a paragraph of titles and values.
     ///
     /// # Errors
     /// As for [`Output::line`].
@@ -118,10 +118,10 @@ impl Output {
     }
 }
 
-/// The last column may be folded to this width, in characters.
+/// The smallest width of the last column, in characters.
 const FOLDED: usize = 24;
 
-/// How wide a terminal must be for the table to be read as one, in columns.
+/// The smallest width of a terminal for this table, in columns.
 fn least_width(head: &[&str], rows: &[Vec<String>]) -> usize {
     let widest = |column: usize| {
         let cells = rows
@@ -137,7 +137,7 @@ fn least_width(head: &[&str], rows: &[Vec<String>]) -> usize {
     (0..last).map(|column| widest(column) + 2).sum::<usize>() + widest(last).min(FOLDED)
 }
 
-/// Answers hold what providers say: nothing in them may move the cursor or break a row.
+/// Replaces control characters: text of a provider must not move the cursor or break a row.
 fn harmless(text: &str) -> String {
     text.chars()
         .map(|c| if c.is_control() { '\u{fffd}' } else { c })

@@ -1,6 +1,6 @@
 //! The rows that come with the program.
 
-/// Name and text of each file in `catalogue/`.
+/// The name and text of each file in `catalogue/`.
 pub(super) const BUILTIN: &[(&str, &str)] = &[
     ("airtable", include_str!("catalogue/airtable.toml")),
     ("algolia", include_str!("catalogue/algolia.toml")),

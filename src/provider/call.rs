@@ -1,24 +1,25 @@
-//! One request of a recipe, as data, and what may stand in its templates.
+//! One request of a recipe, as data, and the words that its templates may contain.
 
-use super::{RenderError, Setting};
+use super::Setting;
+use super::template::{Piece, pieces};
 use crate::credential::trusted_url;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-/// One request. In its texts `${…}` stands for values: `${label}`, `${id}` (the old key's, or the one to be ended),
-/// `${part:NAME}` of the key, settings by their names (`${number:NAME}` as a number), `${old:/pointer}` for what the old key's metadata says
-/// (`${nullable:/pointer}` where null says something), and
-/// `${expires:FORMAT}` (`date`, `datetime`, `rfc3339`, `millis`, `seconds`). A `?` behind the word leaves the field out
-/// where there is no value.
+/// One request. In its texts, `${…}` stands for values: `${label}`, `${id}` (of the current key, or
+/// of the key to revoke), `${part:NAME}` of the key, settings by their names (`${number:NAME}` as a
+/// number), `${old:/pointer}` for a value in the metadata of the current key
+/// (`${nullable:/pointer}` if null is a value), and `${expires:FORMAT}` (`date`, `datetime`,
+/// `rfc3339`, `millis`, `seconds`). A `?` after the word omits the field if there is no value.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Call {
-    /// GET unless said otherwise.
+    /// The method; GET by default.
     #[serde(default)]
     pub method: Method,
-    /// Where to.
+    /// The URL.
     pub url: String,
     /// A JSON body.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -26,24 +27,25 @@ pub struct Call {
     /// A form body.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub form: BTreeMap<String, String>,
-    /// JSON pointers whose being filled in an answer of 2xx means failure (GraphQL).
+    /// JSON pointers: if one of them is not empty in a 2xx answer, the request failed (GraphQL).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub failures: Vec<String>,
-    /// Statuses that mean "no such key", which counts as done where a key is ended.
+    /// Statuses that mean "no such key". When a key is revoked, they count as success.
     #[serde(default = "not_found", skip_serializing_if = "is_not_found")]
     pub gone: Vec<u16>,
-    /// Statuses that mean that the credential is not good (any more).
+    /// Statuses that mean that the credential is not valid (any more).
     #[serde(default = "unauthorized", skip_serializing_if = "is_unauthorized")]
     pub bad: Vec<u16>,
-    /// Sent without the caller's credential.
+    /// Sent without the credential of the caller.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub bare: bool,
-    /// The answer is XML, which is read as if it were JSON: an element is an object, repeated ones an array.
+    /// The answer is XML, which is read as if it were JSON: an element becomes an object, repeated
+    /// elements an array.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub xml: bool,
 }
 
-/// The methods that recipes use.
+/// The HTTP methods of recipes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "UPPERCASE")]
@@ -77,14 +79,14 @@ fn is_not_found(gone: &[u16]) -> bool {
     gone == [404]
 }
 
-/// What stands between `${` and `}`.
+/// The text between `${` and `}`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Word<'a> {
     /// `label`, `id`, `old`, …
     pub name: &'a str,
-    /// What stands behind the colon.
+    /// The text after the colon.
     pub argument: &'a str,
-    /// Whether the field may be left out.
+    /// Whether the field may be omitted.
     pub optional: bool,
 }
 
@@ -99,24 +101,34 @@ impl<'a> Word<'a> {
     }
 }
 
-/// The pieces of a template: texts and words, in turn.
-pub fn words(template: &str) -> Result<Vec<Result<&str, Word<'_>>>, RenderError> {
-    let mut found = Vec::new();
-    let mut rest = template;
-    while let Some((before, after)) = rest.split_once("${") {
-        let (word, behind) = after
-            .split_once('}')
-            .ok_or_else(|| RenderError::Template("`${` without `}`".into()))?;
-        if !before.is_empty() {
-            found.push(Ok(before));
-        }
-        found.push(Err(Word::parse(word)));
-        rest = behind;
-    }
-    if !rest.is_empty() {
-        found.push(Ok(rest));
-    }
-    Ok(found)
+/// A piece of a template in a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CallPiece<'a> {
+    /// Literal text.
+    Text(&'a str),
+    /// A word that stands for a value.
+    Word(Word<'a>),
+}
+
+/// The pieces of a template in a request.
+///
+/// # Errors
+/// A word is not closed.
+pub fn call_pieces(template: &str) -> Result<Vec<CallPiece<'_>>, String> {
+    let read = |piece| match piece {
+        Piece::Text(text) => CallPiece::Text(text),
+        Piece::Word(word) => CallPiece::Word(Word::parse(word)),
+    };
+    Ok(pieces(template, "${")?.into_iter().map(read).collect())
+}
+
+/// A template with `x` in place of every word.
+fn with_plain_words(template: &str) -> Result<String, String> {
+    let text = |piece| match piece {
+        CallPiece::Text(text) => text,
+        CallPiece::Word(_) => "x",
+    };
+    Ok(call_pieces(template)?.into_iter().map(text).collect())
 }
 
 impl Call {
@@ -142,7 +154,7 @@ impl Call {
         }
     }
 
-    /// Every text in it that may hold words.
+    /// Every text in the request that may contain words.
     fn texts(&self) -> Vec<&str> {
         fn strings<'a>(value: &'a Value, found: &mut Vec<&'a str>) {
             match value {
@@ -160,56 +172,44 @@ impl Call {
 
     pub(super) fn check(&self, settings: &BTreeMap<String, Setting>) -> Result<(), String> {
         for text in self.texts() {
-            for word in words(text)
-                .map_err(|error| error.to_string())?
-                .into_iter()
-                .filter_map(Result::err)
-            {
+            for piece in call_pieces(text)? {
+                let CallPiece::Word(word) = piece else {
+                    continue;
+                };
                 let known = matches!(
                     word.name,
                     "label" | "id" | "part" | "old" | "nullable" | "expires" | "session"
                 ) || settings.contains_key(word.name)
                     || word.name == "number" && settings.contains_key(word.argument);
                 if !known {
-                    return Err(format!("`${{{}}}` stands for nothing", word.name));
+                    return Err(format!("`${{{}}}` is not a known word", word.name));
                 }
             }
         }
-        // With plain words for its variables it must be a URL that a secret may be sent to.
-        let mut url = String::new();
-        for piece in words(&self.url).map_err(|error| error.to_string())? {
-            url.push_str(piece.unwrap_or("x"));
-        }
+        // With example values, it must be a URL to which a secret may be sent.
+        let url = with_plain_words(&self.url)?;
         trusted_url(&url).map_err(|error| format!("url: {error}"))?;
         if self.json.is_some() && !self.form.is_empty() {
-            return Err("it has both a JSON and a form body".into());
+            return Err("it has both a JSON body and a form body".into());
         }
         Ok(())
     }
 
-    /// Whether it names a key by its id.
+    /// Whether it contains the id of the key.
     pub fn needs_id(&self) -> bool {
         let is_id = |text: &str| {
-            words(text).is_ok_and(|pieces| {
-                pieces
-                    .iter()
-                    .any(|piece| piece.as_ref().is_err_and(|word| word.name == "id"))
+            call_pieces(text).is_ok_and(|pieces| {
+                let word = |piece: &CallPiece<'_>| matches!(piece, CallPiece::Word(word) if word.name == "id");
+                pieces.iter().any(word)
             })
         };
         self.texts().into_iter().any(is_id)
     }
 
     #[cfg(test)]
-    /// The URL with plain words in the places of its values: to see which origin it lies in.
+    /// The URL with example values, for its origin.
     pub fn example_url(&self) -> String {
-        words(&self.url)
-            .map(|pieces| {
-                pieces
-                    .into_iter()
-                    .map(|piece| piece.unwrap_or("x"))
-                    .collect()
-            })
-            .unwrap_or_default()
+        with_plain_words(&self.url).unwrap_or_default()
     }
 }
 
@@ -219,29 +219,26 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn a_template_is_texts_and_words() {
-        let word = |name, argument, optional| {
-            Err(Word {
-                name,
-                argument,
-                optional,
-            })
+    fn a_word_has_a_name_an_argument_and_a_mark() {
+        let word = Word {
+            name: "old",
+            argument: "/x/y",
+            optional: true,
         };
         assert_eq!(
-            words("a${old?:/x/y}b").unwrap(),
-            [Ok("a"), word("old", "/x/y", true), Ok("b")]
+            call_pieces("a${old?:/x/y}b").unwrap(),
+            [
+                CallPiece::Text("a"),
+                CallPiece::Word(word),
+                CallPiece::Text("b")
+            ]
         );
-        assert_eq!(
-            words("mutation($keys: X){id}").unwrap(),
-            [Ok("mutation($keys: X){id}")]
-        );
-        assert!(words("${open").is_err());
     }
 
     proptest! {
         #[test]
         fn no_template_panics(text: String) {
-            let _ = words(&text);
+            let _ = call_pieces(&text);
         }
     }
 }

@@ -1,4 +1,5 @@
-//! All rows: the built-in ones, and the user's own, which win over a built-in row of the same name.
+//! All rows: the built-in ones and those of the user, which override built-in rows of the same
+//! name.
 
 use super::builtin::BUILTIN;
 use super::{ProviderError, Row};
@@ -7,34 +8,34 @@ use crate::credential::check_part;
 use crate::disk;
 use std::path::PathBuf;
 
-/// Finds rows. Holds none: a row is parsed when it is asked for.
+/// Finds rows. Each row is parsed when it is needed.
 #[derive(Clone, Debug)]
 pub struct Catalogue {
     folder: PathBuf,
 }
 
 impl Catalogue {
-    /// The catalogue of a home.
+    /// The catalogue for a home directory.
     pub fn new(paths: &Paths) -> Self {
         Self {
             folder: paths.providers(),
         }
     }
 
-    /// Where the user's row of that name lies.
+    /// The path of the user's row of that name.
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder.join(format!("{name}.toml"))
     }
 
-    /// One row, its variables still unfilled; `None` when there is none of that name.
+    /// One row, with its variables unresolved; `None` if there is none of that name.
     ///
     /// # Errors
-    /// The user's file is damaged or names another provider.
+    /// The user's file is damaged or contains another provider's name.
     pub fn find(&self, name: &str) -> Result<Option<Row>, ProviderError> {
         if let Some(row) = read_toml::<Row>(&self.path(name))? {
             if row.name != name {
                 let reason = format!(
-                    "the file {} names `{}`",
+                    "the file {} contains the provider `{}`",
                     self.path(name).display(),
                     row.name
                 );
@@ -52,7 +53,7 @@ impl Catalogue {
             .transpose()
     }
 
-    /// One row that must be there.
+    /// One row that must exist.
     ///
     /// # Errors
     /// There is none of that name, or the user's file is damaged.
@@ -79,7 +80,8 @@ impl Catalogue {
                 .strip_suffix(".toml")
                 .map(str::to_owned)
         });
-        // A file that no provider can be called like is none; a shell would be offered its name.
+        // A file whose name is not a valid provider name is ignored: a shell would offer it as a
+        // completion.
         let own = own.filter(|name| check_part(name, "").is_ok());
         let mut names: Vec<String> = BUILTIN
             .iter()
@@ -91,10 +93,10 @@ impl Catalogue {
         names
     }
 
-    /// Stores a row of the user's.
+    /// Stores a row of the user.
     ///
     /// # Errors
-    /// The disk refused.
+    /// It cannot be written.
     pub fn add(&self, row: &Row) -> Result<(), ProviderError> {
         let text = toml::to_string(row).map_err(|error| ProviderError::Invalid {
             row: row.name.clone(),
@@ -104,9 +106,9 @@ impl Catalogue {
         Ok(())
     }
 
-    /// The provider whose keys start with the longest prefix of `key`. Damaged rows of the user's are passed over: they
-    /// are named when they are used.
-    pub fn recognise(&self, key: &str) -> Option<Row> {
+    /// The provider whose keys start with the longest prefix of `key`. Damaged rows of the user are
+    /// skipped: they are reported when they are used.
+    pub fn recognize(&self, key: &str) -> Option<Row> {
         let rows = self
             .names()
             .into_iter()
@@ -159,9 +161,9 @@ mod tests {
     }
 
     #[test]
-    fn keys_are_recognised_by_their_longest_prefix() {
+    fn keys_are_recognized_by_their_longest_prefix() {
         let (_home, catalogue) = catalogue();
-        let name = |key: &str| catalogue.recognise(key).map(|row| row.name);
+        let name = |key: &str| catalogue.recognize(key).map(|row| row.name);
         assert_eq!(name("sk-ant-api03-x").as_deref(), Some("anthropic"));
         assert_eq!(name("sk-proj-x").as_deref(), Some("openai"));
         assert_eq!(name("rk_live_x").as_deref(), Some("stripe"));

@@ -1,4 +1,4 @@
-//! What must hold of every row that comes with the program, and how much of it was seen in a source.
+//! Tests of every built-in row, and of how many of its facts have a source.
 
 use super::builtin::BUILTIN;
 use super::{Catalogue, Row, render};
@@ -21,9 +21,9 @@ fn rows() -> Vec<(Row, toml::Table)> {
         .collect()
 }
 
-/// A text that a pattern matches, always the same one.
+/// A text that matches a pattern, always the same one.
 fn sample(pattern: &str) -> String {
-    // `\w` is ASCII for the patterns of the rows, and all of Unicode for the generator.
+    // In the patterns of rows, `\w` is ASCII; for the generator, it is all of Unicode.
     let ascii = pattern
         .replace(r"[\w", "[A-Za-z0-9_")
         .replace(r"\w", "[A-Za-z0-9_]")
@@ -36,7 +36,7 @@ fn sample(pattern: &str) -> String {
         .current()
 }
 
-/// The path of every fact in a row, dotted.
+/// The path of every fact in a row, with dots.
 fn facts(table: &toml::Table, prefix: &str, found: &mut BTreeSet<String>) {
     for (name, value) in table {
         let path = format!("{prefix}{name}");
@@ -153,7 +153,7 @@ fn every_url_is_https_and_every_endpoint_where_its_secrets_belong() {
         if let Some(oauth) = &row.oauth {
             assert!(
                 oauth.register.is_some() && oauth.revoke.is_some(),
-                "{name}: where is a client registered, and a login ended?"
+                "{name}: where is a client registered, and a login revoked?"
             );
         }
     }
@@ -169,7 +169,7 @@ fn strings(value: &toml::Value, found: &mut Vec<String>) {
 }
 
 #[test]
-fn a_key_looks_like_one_is_recognised_and_goes_in_its_header() {
+fn a_key_looks_like_one_is_recognized_and_goes_in_its_header() {
     let home = tempfile::tempdir().unwrap();
     let catalogue = Catalogue::new(&Paths::in_one(home.path()));
     let mut shown = String::new();
@@ -191,10 +191,10 @@ fn a_key_looks_like_one_is_recognised_and_goes_in_its_header() {
                     row.name
                 );
                 if key.prefixes.iter().any(|prefix| sample.starts_with(prefix)) {
-                    let found = catalogue.recognise(&sample).unwrap();
+                    let found = catalogue.recognize(&sample).unwrap();
                     assert_eq!(
                         found.name, row.name,
-                        "{sample} is taken for a key of another provider"
+                        "{sample} is recognized as a key of another provider"
                     );
                 }
             }
@@ -260,7 +260,7 @@ fn what_was_seen_in_no_source_is_marked_and_counted() {
         for entry in &row.unverified {
             assert!(
                 found.iter().any(|fact| is_below(fact, entry)),
-                "{}: `{entry}` is no fact of the row",
+                "{}: `{entry}` is not a fact of the row",
                 row.name
             );
         }
@@ -283,7 +283,7 @@ fn what_was_seen_in_no_source_is_marked_and_counted() {
         .flat_map(|(row, _)| &row.rotation)
         .filter(|recipe| recipe.kind.wants_a_person())
         .count();
-    println!("catalogue: {by_request} recipes by request, {by_hand} by hand");
+    println!("catalogue: {by_request} recipes by request, {by_hand} manual");
     println!(
         "catalogue: {} rows ({logins} with logins, {keys} with keys), {} facts with a source, {unverified} marked as unverified",
         rows().len(),
@@ -292,6 +292,6 @@ fn what_was_seen_in_no_source_is_marked_and_counted() {
     assert!(rows().len() >= 50 && logins >= 13 && keys >= 40);
     assert!(
         unverified * 2 < all,
-        "{unverified} of {all} facts were seen in no source"
+        "{unverified} of {all} facts have no source"
     );
 }

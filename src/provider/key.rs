@@ -1,29 +1,30 @@
-//! The API-key half of a row: parts, headers, how a key looks, how it is checked.
+//! The API-key half of a row: parts, headers, patterns, and the request that verifies a key.
 
 use super::{Template, check_variable};
 use serde::{Deserialize, Serialize};
 
-/// The shape of a provider's API keys.
+/// The API keys of a provider.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct KeySpec {
-    /// What a key consists of; most have the one part `key`.
+    /// The parts of a key; most keys have the single part `key`.
     #[serde(default = "one_part")]
     pub parts: Vec<Part>,
-    /// The headers it goes in, with `{part}` for the parts; none for keys that sign requests and are never sent.
+    /// The headers that contain the key, with `{part}` for its parts; none for keys that sign
+    /// requests and are never sent.
     #[serde(default)]
     pub headers: Vec<Template>,
-    /// What its keys start with: a key without a name is recognised by the longest.
+    /// The prefixes of its keys: a key without a provider is recognized by the longest.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub prefixes: Vec<String>,
-    /// The environment variables that conventionally hold the parts, in their order.
+    /// The environment variables that conventionally contain the parts, in the same order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub env: Vec<String>,
-    /// How to ask the provider whether a key is good.
+    /// The request that verifies a key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub check: Option<Check>,
-    /// The page where keys are made.
+    /// The page on which keys are created.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub page: Option<String>,
 }
@@ -35,26 +36,38 @@ pub struct KeySpec {
 pub struct Part {
     /// Its name in templates and for `--part`.
     pub name: String,
-    /// How it is asked for.
+    /// The prompt for it.
     pub label: String,
-    /// A regular expression it usually matches; a mismatch warns and never refuses, since formats change.
+    /// A regular expression that it usually matches; a mismatch is a warning, never an error, since
+    /// formats change.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pattern: Option<String>,
 }
 
-/// A request that tells a good key from a bad one.
+/// A request that verifies a key.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Check {
-    /// A GET with the key's headers: 2xx is good, 401 is bad, anything else says nothing.
+    /// A GET with the headers of the key: 2xx means valid, 401 invalid, and any other status
+    /// nothing.
     pub url: String,
     /// A POST with this JSON text instead.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub post: Option<String>,
-    /// JSON pointer to how the provider calls the owner or the key.
+    /// JSON pointer to the name of the owner or of the key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
+}
+
+impl Check {
+    /// The host of the request, for messages.
+    pub fn host(&self) -> String {
+        url::Url::parse(&self.url)
+            .ok()
+            .and_then(|url| url.host_str().map(str::to_owned))
+            .unwrap_or_default()
+    }
 }
 
 fn one_part() -> Vec<Part> {
@@ -66,7 +79,7 @@ fn one_part() -> Vec<Part> {
 }
 
 impl KeySpec {
-    /// A key of an unknown provider: one part, the user's headers.
+    /// A key of an unknown provider: one part, with the headers that the user gave.
     pub fn from_headers(headers: Vec<Template>) -> Self {
         Self {
             parts: one_part(),
@@ -76,6 +89,15 @@ impl KeySpec {
             check: None,
             page: None,
         }
+    }
+
+    /// The first part that does not match the pattern of its provider.
+    pub fn odd_part(&self, parts: &crate::credential::Parts) -> Option<&Part> {
+        self.parts.iter().find(|part| {
+            parts
+                .get(&part.name)
+                .is_some_and(|value| self.looks_wrong(&part.name, value.expose()))
+        })
     }
 
     pub(super) fn urls_mut(&mut self) -> impl Iterator<Item = &mut String> {
@@ -91,20 +113,20 @@ impl KeySpec {
             !name.is_empty() && name.chars().all(|c| c.is_ascii_lowercase() || c == '_')
         };
         if names.is_empty() || !names.iter().all(word) {
-            return Err("parts need names of lower-case letters".into());
+            return Err("the names of parts need lower-case letters".into());
         }
         if self.headers.is_empty() && self.env.is_empty() {
-            return Err("headers must hold at least one `Name: value`, or env the variables of a key that is never sent".into());
+            return Err("`headers` needs at least one `Name: value`, or `env` the variables of a key that is never sent".into());
         }
         self.headers
             .iter()
             .try_for_each(|header| header.check(&names))
             .map_err(|reason| format!("headers: {reason}"))?;
-        // A part that no header carries would make requests that lack it.
+        // A part that is in no header would be missing from requests.
         if let Some(unused) = names.iter().find(|name| {
             !self.headers.is_empty() && !self.headers.iter().any(|header| header.uses(name))
         }) {
-            return Err(format!("no header holds the part `{unused}`"));
+            return Err(format!("no header contains the part `{unused}`"));
         }
         self.env
             .iter()
@@ -119,7 +141,7 @@ impl KeySpec {
         Ok(())
     }
 
-    /// The part called `name`, with its pattern, if the value does not look like it.
+    /// The part called `name` and its pattern, if the value does not match it.
     pub fn looks_wrong(&self, name: &str, value: &str) -> bool {
         let pattern = self
             .parts

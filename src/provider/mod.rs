@@ -1,4 +1,5 @@
-//! Providers as data: one row of TOML each, built in or the user's own. No provider's name ever stands in an `if`.
+//! Providers as data: one TOML file (a row) each, built in or written by the user. The code never
+//! branches on the name of a provider.
 
 mod builtin;
 mod call;
@@ -10,13 +11,15 @@ mod oauth;
 #[cfg(test)]
 mod page;
 mod render;
+mod resolve;
 mod rotation;
 mod row;
+mod template;
 mod variable;
 
-pub use call::{Call, Method, Word, words};
+pub use call::{Call, CallPiece, Method, Word, call_pieces};
 pub use catalogue::Catalogue;
-pub use key::{Check, KeySpec, Part};
+pub use key::{KeySpec, Part};
 pub use oauth::{
     OAuthSpec, Pkce, Redirect, RevokeSpec, RevokeStyle, SecretRule, TokenBody, WhoAmI,
 };

@@ -1,49 +1,51 @@
-//! The OAuth half of a row: where its logins go and how its servers differ from the standards.
+//! The OAuth half of a row: the endpoints, and how the server differs from the standards.
 
 use super::{Template, check_variable};
 use crate::credential::{ClientAuth, trusted_url};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// Endpoints and behaviour of an authorization server.
+/// The endpoints and behaviour of an authorization server.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct OAuthSpec {
-    /// Issuer identifier (RFC 8414 section 2); checked against `iss` of a redirect (RFC 9207) where known.
+    /// The issuer identifier (RFC 8414 section 2), which is compared with `iss` of a redirect (RFC
+    /// 9207).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub issuer: Option<String>,
     /// Whether the server announces `iss` in every authorization response (RFC 9207 section 3).
     #[serde(skip_serializing_if = "is_default")]
     pub announces_iss: bool,
-    /// Where the browser goes (RFC 6749 section 3.1).
+    /// The URL that the browser opens (RFC 6749 section 3.1).
     pub authorization_endpoint: String,
-    /// Where codes and refresh tokens go (section 3.2).
+    /// The URL to which codes and refresh tokens are sent (section 3.2).
     pub token_endpoint: String,
-    /// Where tokens are revoked (RFC 7009), or the provider's own URL, see `revoke`.
+    /// The URL at which tokens are revoked (RFC 7009), or the provider's own, see `revoke`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub revocation_endpoint: Option<String>,
-    /// Whether a code challenge is sent; it is, unless the server would refuse it (RFC 7636).
+    /// Whether a code challenge (RFC 7636) is sent.
     pub pkce: Pkce,
-    /// How the client authenticates when it has a secret.
+    /// How a client with a secret authenticates.
     pub client_auth: ClientAuth,
-    /// Whether a client of the user's has a secret.
+    /// Whether the client of a user has a secret.
     pub client_secret: SecretRule,
-    /// How the parameters of a token request are encoded: RFC 6749 section 4.1.3 says as a form.
+    /// How the parameters of a token request are encoded; RFC 6749 section 4.1.3 requires a form.
     #[serde(skip_serializing_if = "is_default")]
     pub token_body: TokenBody,
-    /// JSON pointer (RFC 6901) to the object in a token reply that holds the token's fields, where that is not the reply.
+    /// JSON pointer (RFC 6901) to the object in a token response that contains the token's fields,
+    /// if that is not the response itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reply_at: Option<String>,
-    /// Values of `token_type` besides `Bearer` that mean the same.
+    /// Values of `token_type` that mean the same as `Bearer`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub token_types: Vec<String>,
-    /// The name of the scope parameter, where it is not `scope`.
+    /// The name of the scope parameter, if it is not `scope`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scope_param: Option<String>,
-    /// What separates scopes in a request: RFC 6749 section 3.3 says a space.
+    /// The separator of scopes in a request; RFC 6749 section 3.3 requires a space.
     pub scope_separator: String,
-    /// Scopes asked for when the user names none.
+    /// The scopes that are requested if the user names none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub default_scopes: Vec<String>,
     /// Scopes without which the server issues no refresh token.
@@ -52,23 +54,23 @@ pub struct OAuthSpec {
     /// Further parameters of the authorization request.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub authorize_params: BTreeMap<String, String>,
-    /// Headers that carry the access token; Bearer when empty.
+    /// The headers that contain the access token; Bearer if empty.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub headers: Vec<Template>,
-    /// The environment variable that conventionally holds an access token.
+    /// The environment variable that conventionally contains an access token.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub env: Vec<String>,
-    /// Seconds an access token is assumed to live when the server says nothing.
+    /// The assumed lifetime of an access token in seconds, if the server does not report one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub assumed_lifetime: Option<u32>,
     /// How refreshes behave.
     pub refresh: RefreshSpec,
-    /// The loopback redirect it accepts (RFC 8252 section 7.3).
+    /// The loopback redirect that the server accepts (RFC 8252 section 7.3).
     pub redirect: Redirect,
-    /// How a logout revokes.
+    /// How a logout revokes the login.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub revoke: Option<RevokeSpec>,
-    /// How to learn whose login it is.
+    /// How the account of a login is found.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub whoami: Option<WhoAmI>,
     /// Where and how a user registers a client.
@@ -85,16 +87,16 @@ fn is_default<T: Default + PartialEq>(value: &T) -> bool {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Pkce {
-    /// The server refuses a request without.
+    /// The server refuses a request without it.
     Required,
-    /// The server checks it when it is there. Unknown servers ignore it (RFC 7636 section 5).
+    /// The server verifies it if it is present. Unknown servers ignore it (RFC 7636 section 5).
     #[default]
     Supported,
     /// The server refuses a request with it.
     Unsupported,
 }
 
-/// Parameters of the authorization request that say where the answer goes and to whom: none may come twice (RFC 6749
+/// Parameters of the authorization request that authctl sets itself: none may be repeated (RFC 6749
 /// section 3.1).
 const OWN_PARAMETERS: [&str; 10] = [
     "response_type",
@@ -121,12 +123,12 @@ pub enum TokenBody {
     Json,
 }
 
-/// Whether the user's client has a secret.
+/// Whether the client of a user has a secret.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum SecretRule {
-    /// The server wants one even from a native app.
+    /// The server requires one even from a native app.
     Required,
     /// Both kinds of client exist.
     #[default]
@@ -140,13 +142,14 @@ pub enum SecretRule {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct RefreshSpec {
-    /// Whether a refresh token is spent by its use; shown to the user, nothing depends on it.
+    /// Whether a refresh token can be used only once; this is shown to the user and nothing depends
+    /// on it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rotates: Option<bool>,
-    /// Days without use after which the login ends.
+    /// Days without use after which the login expires.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub idle_days: Option<u32>,
-    /// Days after which a person must log in again, however much it is used.
+    /// Days after which the login expires, however much it is used.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub absolute_days: Option<u32>,
     /// Whether the redirect URI must be repeated.
@@ -155,7 +158,7 @@ pub struct RefreshSpec {
     /// Whether the granted scope must be repeated.
     #[serde(skip_serializing_if = "is_default")]
     pub send_scope: bool,
-    /// Error codes besides `invalid_grant` that mean: this login is over.
+    /// Error codes besides `invalid_grant` that mean that the login has expired or was revoked.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub over_errors: Vec<String>,
 }
@@ -165,9 +168,9 @@ pub struct RefreshSpec {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct Redirect {
-    /// `127.0.0.1`, `[::1]` or `localhost`, as registrations spell it.
+    /// `127.0.0.1`, `[::1]` or `localhost`, as it is registered.
     pub host: String,
-    /// Ports that are registered; empty: any free one.
+    /// The registered ports; if empty, any free port.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub ports: Vec<u16>,
     /// The path.
@@ -184,19 +187,20 @@ impl Default for Redirect {
     }
 }
 
-/// How a logout revokes.
+/// How a logout revokes the login.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct RevokeSpec {
-    /// The way.
+    /// The method.
     pub style: RevokeStyle,
-    /// Where a person revokes by hand, for when the call fails or there is none.
+    /// The page on which a user revokes a login manually, for when the request fails or there is
+    /// none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub page: Option<String>,
 }
 
-/// The ways in which providers revoke. A new one is a function in `oauth::revoke`.
+/// The methods of revocation. A new one needs a function in `oauth::revoke`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
@@ -205,11 +209,11 @@ pub enum RevokeStyle {
     Rfc7009,
     /// `POST {"credentials":[TOKEN]}` without authentication.
     CredentialsList,
-    /// The provider has no call for it.
+    /// The provider has no request for it.
     None,
 }
 
-/// How to learn whose login it is, when no ID token says so.
+/// How the account of a login is found, if no ID token names it.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
@@ -219,9 +223,9 @@ pub struct WhoAmI {
     /// A POST with this JSON text instead; empty for a POST without a body.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub post: Option<String>,
-    /// JSON pointer (RFC 6901) to what identifies the person for good.
+    /// JSON pointer (RFC 6901) to the permanent identifier of the account.
     pub subject: String,
-    /// JSON pointer to how the person is called.
+    /// JSON pointer to the readable name of the account.
     pub label: String,
 }
 
@@ -232,7 +236,7 @@ pub struct WhoAmI {
 pub struct Register {
     /// The page.
     pub page: String,
-    /// What to choose there, besides the redirect URI.
+    /// What to choose on it, besides the redirect URI.
     pub note: String,
 }
 
@@ -273,7 +277,7 @@ impl OAuthSpec {
         }
     }
 
-    /// Every field that may hold a variable.
+    /// Every field that may contain a variable.
     pub(super) fn urls_mut(&mut self) -> impl Iterator<Item = &mut String> {
         let optional = self
             .issuer
@@ -292,49 +296,13 @@ impl OAuthSpec {
     }
 
     pub(super) fn check(&self) -> Result<(), String> {
-        let url = |field: &str, text: &str| match trusted_url(text) {
-            // RFC 6749 sections 3.1 and 3.2: an endpoint has no fragment.
-            Ok(url) if url.fragment().is_some() && field.ends_with("endpoint") => {
-                Err(format!("{field} must not have a fragment"))
-            }
-            Ok(_) => Ok(()),
-            Err(error) => Err(format!("{field}: {error}")),
-        };
-        url("authorization_endpoint", &self.authorization_endpoint)?;
-        url("token_endpoint", &self.token_endpoint)?;
-        for (field, text) in [
-            ("issuer", &self.issuer),
-            ("revocation_endpoint", &self.revocation_endpoint),
-            (
-                "whoami.url",
-                &self.whoami.as_ref().map(|whoami| whoami.url.clone()),
-            ),
-            (
-                "register.page",
-                &self.register.as_ref().map(|register| register.page.clone()),
-            ),
-        ] {
-            text.as_ref().map_or(Ok(()), |text| url(field, text))?;
-        }
-        if !matches!(
-            self.redirect.host.as_str(),
-            "127.0.0.1" | "[::1]" | "localhost"
-        ) {
-            return Err("redirect.host must be 127.0.0.1, [::1] or localhost".into());
-        }
-        let path_char = |c: char| c.is_ascii_alphanumeric() || "/-_.~".contains(c);
-        if !self.redirect.path.starts_with('/') || !self.redirect.path.chars().all(path_char) {
-            return Err("redirect.path must be a plain path that starts with `/`".into());
-        }
+        self.check_urls()?;
+        self.check_redirect()?;
         if self.scope_separator != " " && self.scope_separator != "," {
             return Err("scope_separator must be a space or a comma".into());
         }
-        if self
-            .revoke
-            .as_ref()
-            .is_some_and(|revoke| revoke.style != RevokeStyle::None)
-            && self.revocation_endpoint.is_none()
-        {
+        let revokes = |revoke: &RevokeSpec| revoke.style != RevokeStyle::None;
+        if self.revoke.as_ref().is_some_and(revokes) && self.revocation_endpoint.is_none() {
             return Err("revoke needs a revocation_endpoint".into());
         }
         self.headers
@@ -342,36 +310,72 @@ impl OAuthSpec {
             .try_for_each(|header| header.check(&["token"]))
             .map_err(|reason| format!("headers: {reason}"))?;
         if !self.headers.is_empty() && !self.headers.iter().any(|header| header.uses("token")) {
-            return Err("headers: none of them holds the token".into());
+            return Err("headers: none contains the token".into());
         }
         self.env
             .iter()
             .try_for_each(|name| check_variable(name))
             .map_err(|reason| format!("env: {reason}"))?;
-        let asked = self.authorize_params.keys().chain(&self.scope_param);
-        if let Some(own) = asked
-            .into_iter()
-            .find(|name| OWN_PARAMETERS.contains(&name.as_str()))
-        {
-            return Err(format!("the parameter `{own}` is this program's to set"));
-        }
-        let query = trusted_url(&self.authorization_endpoint).map_err(|error| error.to_string())?;
-        if let Some((own, _)) = query
-            .query_pairs()
-            .find(|(name, _)| OWN_PARAMETERS.contains(&name.as_ref()))
-        {
-            return Err(format!(
-                "authorization_endpoint holds the parameter `{own}`, which is this program's to set"
-            ));
-        }
-        // Such a token is of no use as a bearer token, or must not be used as one.
-        match self
-            .token_types
-            .iter()
-            .find(|kind| ["dpop", "mac", "pop"].contains(&kind.to_ascii_lowercase().as_str()))
-        {
+        self.check_parameters()?;
+        // Such a token cannot be used as a bearer token, or must not be.
+        let is_bound =
+            |kind: &&String| ["dpop", "mac", "pop"].contains(&kind.to_ascii_lowercase().as_str());
+        match self.token_types.iter().find(is_bound) {
             Some(kind) => Err(format!(
-                "token_types: a token of the type `{kind}` is no bearer token"
+                "token_types: a token of the type `{kind}` is not a bearer token"
+            )),
+            None => Ok(()),
+        }
+    }
+
+    fn check_urls(&self) -> Result<(), String> {
+        let check = |field: &str, text: &str| match trusted_url(text) {
+            // RFC 6749 sections 3.1 and 3.2: an endpoint has no fragment.
+            Ok(url) if url.fragment().is_some() && field.ends_with("endpoint") => {
+                Err(format!("{field} must not have a fragment"))
+            }
+            Ok(_) => Ok(()),
+            Err(error) => Err(format!("{field}: {error}")),
+        };
+        let whoami = self.whoami.as_ref().map(|whoami| &whoami.url);
+        let register = self.register.as_ref().map(|register| &register.page);
+        for (field, text) in [
+            ("authorization_endpoint", Some(&self.authorization_endpoint)),
+            ("token_endpoint", Some(&self.token_endpoint)),
+            ("issuer", self.issuer.as_ref()),
+            ("revocation_endpoint", self.revocation_endpoint.as_ref()),
+            ("whoami.url", whoami),
+            ("register.page", register),
+        ] {
+            text.map_or(Ok(()), |text| check(field, text))?;
+        }
+        Ok(())
+    }
+
+    fn check_redirect(&self) -> Result<(), String> {
+        let Redirect { host, path, .. } = &self.redirect;
+        if !matches!(host.as_str(), "127.0.0.1" | "[::1]" | "localhost") {
+            return Err("redirect.host must be 127.0.0.1, [::1] or localhost".into());
+        }
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || "/-_.~".contains(c);
+        if !path.starts_with('/') || !path.chars().all(is_plain) {
+            return Err("redirect.path must be a plain path that starts with `/`".into());
+        }
+        Ok(())
+    }
+
+    /// Checks that the row sets no parameter that authctl sets itself.
+    fn check_parameters(&self) -> Result<(), String> {
+        let is_own = |name: &str| OWN_PARAMETERS.contains(&name);
+        let mut named = self.authorize_params.keys().chain(&self.scope_param);
+        if let Some(name) = named.find(|name| is_own(name)) {
+            return Err(format!("the parameter `{name}` is set by authctl"));
+        }
+        let endpoint =
+            trusted_url(&self.authorization_endpoint).map_err(|error| error.to_string())?;
+        match endpoint.query_pairs().find(|(name, _)| is_own(name)) {
+            Some((name, _)) => Err(format!(
+                "authorization_endpoint contains the parameter `{name}`, which is set by authctl"
             )),
             None => Ok(()),
         }

@@ -1,28 +1,30 @@
-//! The page authctl-providers(5): every field of a row, from the comments of its types. Made by a test, committed in `man/`.
+//! The page authctl-providers(5): every field of a row, from the comments of its types. A test
+//! writes it to `man/`.
 
 use super::{Catalogue, Row};
 use serde_json::Value;
 
-/// What stands before the fields.
+/// The text before the fields.
 const HEAD: &str = r#".TH AUTHCTL-PROVIDERS 5 2026-11-24 "authctl" "authctl manual"
 .SH NAME
-authctl-providers \- how a provider is described
+authctl-providers \- the definition of a provider
 .SH DESCRIPTION
-A provider is a row of the catalogue: a TOML file that says where its logins go, how its servers differ from the
-standards, what its API keys look like and where both may be sent.
-The rows that come with authctl are shown by
+A provider is a row of the catalogue: a TOML file with its OAuth endpoints, the differences of its
+servers from the standards, the format of its API keys, and the origins to which both may be sent.
+The command
 .B authctl provider show
-.IR NAME .
-A row of your own is added by
+.I NAME
+prints a built\-in row.
+The command
 .B authctl provider add
-.IR FILE ,
-which checks it and keeps it in
-.IR $XDG_CONFIG_HOME/authctl/providers ;
-it takes the place of a built\-in one of the same name.
+.I FILE
+checks a row of your own and stores it in
+.IR $XDG_CONFIG_HOME/authctl/providers .
+It replaces a built\-in row of the same name.
 .PP
-A row gives nothing away that is stored already: what a credential is bound to is kept with its secret, and a row that says
-something else stops it (exit code 7).
-Every URL is https, but for loopback addresses.
+A row cannot redirect a credential that is already stored: the origins of a credential are stored
+with its secret, and if the row differs from them, the credential is not used (exit code 7).
+Every URL must be https, except for loopback addresses.
 .SH EXAMPLE
 .nf
 name = "acme"
@@ -69,43 +71,44 @@ label = "/name"
 .fi
 "#;
 
-/// What stands behind the fields: the words of a request, which no type describes.
+/// The text after the fields: the words of a request, which no type describes.
 const WORDS: &str = r#".SH "WORDS IN A REQUEST"
 In the URL and the body of a request of
 .BR [[rotation]] ,
 a word in
 .B ${ }
 stands for a value.
-A text that is one word alone keeps the kind of its value: a list stays a list, a number a number.
-A question mark behind the name
+If a text is a single word, the value keeps its type: a list stays a list, a number stays a number.
+A question mark after the name
 .RB ( ${expires?:date} )
-lets the field be left out where there is no value; without it the rotation is refused, and
-.B \-\-force
-leaves out what the old key does not tell.
+omits the field if there is no value.
+Without it, the rotation is refused; with
+.BR \-\-force ,
+a field is omitted if the provider does not report its value for the current key.
 .TP
 .B ${label}
-the name under which the new key is made, and found again
+the label of the new key, by which it can be found
 .TP
 .B ${id}
-the provider's id of the key that the request is about; in a recipe of two slots, the slot
+the id of the key that the request is about; in a recipe with two slots, the slot
 .TP
 .B ${part:NAME}
 a part of the key that the request is about
 .TP
 .B ${old:/POINTER}
-what
+a value in the answer of
 .B read
-told of the old key, at this place (JSON pointer, RFC 6901)
+for the current key (JSON pointer, RFC 6901)
 .TP
 .B ${nullable:/POINTER}
-the same where null says something: that there is no limit
+the same, if null is a value (no limit)
 .TP
 .B ${expires:FORMAT}
-the end of the new key, which lives as long as the old one was made for:
+the expiry of the new key, which has the same lifetime as the current one:
 .B date
 (2027\-01\-31),
 .B datetime
-(without a zone),
+(without a time zone),
 .BR rfc3339 ,
 .B millis
 (since 1970), or
@@ -116,18 +119,18 @@ the end of the new key, which lives as long as the old one was made for:
 a setting, as a number
 .TP
 .B ${NAME}
-any other: a variable of the row, or a setting of the recipe
+a variable of the row, or a setting of the recipe
 "#;
 
-/// And the program of a recipe.
-const PROGRAM: &str = r#".SH "A PROGRAM OF YOUR OWN"
+/// The text about the program of a recipe.
+const PROGRAM: &str = r#".SH "YOUR OWN PROGRAM"
 A recipe of the kind
 .B command
-runs a program that makes and ends keys.
-For each step it is run once: it reads one JSON document on its standard input and prints one on its standard output, within
-a minute.
-No secret is an argument or a variable.
-The document holds
+runs a program that creates and revokes keys.
+It is run once for each step. It reads one JSON document from standard input and must print one to
+standard output within a minute.
+No secret is passed as an argument or in the environment.
+The input contains
 .I version
 (1),
 .I action
@@ -135,34 +138,36 @@ The document holds
 .I name
 (of the credential),
 .I label
-(create: under which the key is made),
+(create: the label of the new key),
 .I id
-(revoke: which key),
+(revoke: the id of the key),
 .I key
 (the parts of the key that the action is about),
 .I active
 (the parts of the key in use) and
 .IR settings .
-The answer to create is
+The answer to create contains
 .I id
 and
 .I key
-(its parts); to list,
+(its parts); the answer to list,
 .I keys
 (a list of
 .I id
 and
 .IR label );
-to verify,
+the answer to verify,
 .I good
-(true or false); to revoke, an empty document.
+(true or false); the answer to revoke is an empty object.
+An answer with
 .I error
-in place of all that is a sentence of what went wrong, and says that nothing happened;
+instead, a sentence, means that the step failed and had no effect;
 .I unsupported
-(true) says that the program does not do this.
-When it ends otherwise than with exit code 0, authctl takes it that the step may have happened, and asks for the list.
+(true) means that the program does not support the action.
+If the exit code is not 0, the step may have had an effect, and authctl lists the keys.
 .PP
-The program is bound to the key like its origins: when the row names another one later, it is not run (exit code 7).
+The program is bound to the key, like its origins: if the row names another program later, it is not
+run (exit code 7).
 .PP
 .nf
 [[rotation]]
@@ -172,10 +177,11 @@ program = ["/usr/local/bin/rotate\-acme"]
 .PP
 .nf
 #!/bin/sh
-# Acme's own tool makes and ends keys.
+# Acme's own tool creates and revokes keys.
 asked=$(cat)
 case $(printf %s "$asked" | jq \-r .action) in
-create) acmectl key create \-\-label "$(printf %s "$asked" | jq \-r .label)" | jq "{id, key: {key: .secret}}" ;;
+create) acmectl key create \-\-label "$(printf %s "$asked" | jq \-r .label)" |
+    jq "{id, key: {key: .secret}}" ;;
 list) acmectl key list | jq "{keys: [.[] | {id, label}]}" ;;
 revoke) printf %s "$asked" | jq \-r .id | acmectl key delete \-\-from\-stdin && echo "{}" ;;
 *) echo "{\e"unsupported\e": true}" ;;
@@ -251,7 +257,7 @@ fn table(schema: &Value, table: &Value, title: &str, text: &mut String) {
     }
 }
 
-/// What a field holds, in a word or two.
+/// The type of a field, in a word or two.
 fn kind(schema: &Value, field: &Value) -> String {
     let field = resolve(schema, field);
     if field["oneOf"].is_array() {
@@ -294,7 +300,7 @@ fn resolve<'a>(schema: &'a Value, field: &'a Value) -> &'a Value {
     }
 }
 
-/// The values of a field that has but a few.
+/// The values of a field that has only a few.
 fn choices(schema: &Value, field: &Value) -> Vec<(String, String)> {
     let choices = resolve(schema, field)["oneOf"]
         .as_array()

@@ -1,12 +1,14 @@
-//! Headers from templates: the one place that turns parts into `Name: value`, for `header`, checks and rotation alike.
+//! Headers from templates: the one place that makes `Name: value` from the parts of a credential.
 
+use super::template::{Piece, pieces};
 use crate::secret::{Alphabet, Secret};
 use base64::Engine as _;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// A header template: `Authorization: Bearer {token}`. `{basic:user:pass}` stands for the base64 of two parts, the
-/// credentials of HTTP Basic (RFC 7617); `=word` instead of a part is that word, and nothing is the empty text.
+/// A header template: `Authorization: Bearer {token}`. `{basic:user:pass}` stands for the base64 of
+/// two parts, the credentials of HTTP Basic (RFC 7617); `=word` instead of a part is that word, and
+/// nothing is the empty text.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(transparent)]
@@ -21,19 +23,19 @@ pub struct Header {
     pub value: Secret,
 }
 
-/// Why a header cannot be made.
+/// The reason why a header cannot be made.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RenderError {
     /// The template names a part that the credential does not have.
     #[error("the header template needs a part called `{0}`")]
     Missing(String),
-    /// The template itself is wrong.
+    /// The template is wrong.
     #[error("{0}")]
     Template(String),
 }
 
 impl Template {
-    /// A template as the user or a row gave it; checked by [`Template::check`].
+    /// A template from the user or a row; checked by [`Template::check`].
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
     }
@@ -56,7 +58,8 @@ impl Template {
         Ok((name, value.trim()))
     }
 
-    /// Whether it is `Name: value`, uses only parts of `names`, and sets no header that steers the request elsewhere.
+    /// Checks that it is `Name: value`, uses only parts in `names`, and sets no header that changes
+    /// the destination or the framing of a request.
     ///
     /// # Errors
     /// Says what is wrong with it.
@@ -73,12 +76,12 @@ impl Template {
         {
             return Err(format!("the value of `{name}` is not plain ASCII text"));
         }
-        let parts = pieces(value).map_err(|error| error.to_string())?;
+        let parts = header_pieces(value).map_err(|error| error.to_string())?;
         for piece in parts {
             let used: &[&str] = match &piece {
-                Piece::Text(_) => &[],
-                Piece::Part(part) => &[*part],
-                Piece::Basic(user, password) => &[*user, *password],
+                HeaderPiece::Text(_) => &[],
+                HeaderPiece::Part(part) => &[*part],
+                HeaderPiece::Basic(user, password) => &[*user, *password],
             };
             if let Some(unknown) = used
                 .iter()
@@ -93,34 +96,35 @@ impl Template {
         Ok(())
     }
 
-    /// Whether the part called `name` is in it.
+    /// Whether it contains the part called `name`.
     pub fn uses(&self, name: &str) -> bool {
         let pieces = self
             .split()
             .ok()
-            .and_then(|(_, value)| pieces(value).ok())
+            .and_then(|(_, value)| header_pieces(value).ok())
             .unwrap_or_default();
         pieces.iter().any(|piece| match piece {
-            Piece::Text(_) => false,
-            Piece::Part(part) => *part == name,
-            Piece::Basic(user, password) => *user == name || *password == name,
+            HeaderPiece::Text(_) => false,
+            HeaderPiece::Part(part) => *part == name,
+            HeaderPiece::Basic(user, password) => *user == name || *password == name,
         })
     }
 
     fn render(&self, parts: &BTreeMap<String, Secret>) -> Result<Header, RenderError> {
         let (name, value) = self.split().map_err(RenderError::Template)?;
         let mut text = String::new();
-        for piece in pieces(value)? {
+        for piece in header_pieces(value)? {
             match piece {
-                Piece::Text(plain) => text.push_str(plain),
-                Piece::Part(part) => text.push_str(find(part, parts)?),
-                Piece::Basic(user, password) => {
+                HeaderPiece::Text(plain) => text.push_str(plain),
+                HeaderPiece::Part(part) => text.push_str(find(part, parts)?),
+                HeaderPiece::Basic(user, password) => {
                     let pair = format!("{}:{}", find(user, parts)?, find(password, parts)?);
                     text.push_str(&base64::engine::general_purpose::STANDARD.encode(pair));
                 }
             }
         }
-        // curl takes a blank value for "no such header", and HTTP drops spaces at both ends (RFC 9110 section 5.5).
+        // curl removes a header with a blank value, and HTTP drops spaces at both ends (RFC 9110
+        // section 5.5).
         if text.trim_matches(' ') != text || text.is_empty() {
             return Err(RenderError::Template(format!(
                 "the value of `{name}` is blank, or begins or ends with a space"
@@ -148,37 +152,37 @@ fn find<'a>(part: &'a str, parts: &'a BTreeMap<String, Secret>) -> Result<&'a st
     }
 }
 
-enum Piece<'a> {
+/// A piece of a header template.
+enum HeaderPiece<'a> {
     Text(&'a str),
     Part(&'a str),
+    /// The base64 of two parts, for HTTP Basic (RFC 7617).
     Basic(&'a str, &'a str),
 }
 
-fn pieces(value: &str) -> Result<Vec<Piece<'_>>, RenderError> {
-    let mut found = Vec::new();
-    let mut rest = value;
-    while let Some((before, after)) = rest.split_once('{') {
-        let open = || RenderError::Template("a `{` in the template is not closed".into());
-        let (inside, behind) = after.split_once('}').ok_or_else(open)?;
-        found.push(Piece::Text(before));
-        found.push(match inside.strip_prefix("basic:") {
-            Some(pair) => {
-                let (user, password) = pair.split_once(':').ok_or_else(|| {
-                    RenderError::Template(
-                        "`{basic:…}` needs two parts, like `{basic:user:password}`".into(),
-                    )
-                })?;
-                Piece::Basic(user, password)
+fn header_pieces(value: &str) -> Result<Vec<HeaderPiece<'_>>, RenderError> {
+    let read = |piece| {
+        let word = match piece {
+            Piece::Text(text) => return Ok(HeaderPiece::Text(text)),
+            Piece::Word("") => {
+                return Err(RenderError::Template(
+                    "`{}` contains no name of a part".into(),
+                ));
             }
-            None if inside.is_empty() => {
-                return Err(RenderError::Template("`{}` names no part".into()));
-            }
-            None => Piece::Part(inside),
-        });
-        rest = behind;
-    }
-    found.push(Piece::Text(rest));
-    Ok(found)
+            Piece::Word(word) => word,
+        };
+        let Some(pair) = word.strip_prefix("basic:") else {
+            return Ok(HeaderPiece::Part(word));
+        };
+        let (user, password) = pair.split_once(':').ok_or_else(|| {
+            RenderError::Template(
+                "`{basic:…}` needs two parts, such as `{basic:user:password}`".into(),
+            )
+        })?;
+        Ok(HeaderPiece::Basic(user, password))
+    };
+    let pieces = pieces(value, "{").map_err(RenderError::Template)?;
+    pieces.into_iter().map(read).collect()
 }
 
 /// Renders every template with the parts of a credential.

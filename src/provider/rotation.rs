@@ -1,5 +1,5 @@
-//! The rotation half of a row: how a key is replaced at the provider. What differs between providers is named fields;
-//! the order of the steps is the engine's and the same for all.
+//! The rotation half of a row: how a key is replaced at the provider. Providers differ in the
+//! values of these fields; the order of the steps is that of the engine, the same for all.
 
 use super::Template;
 use super::call::Call;
@@ -11,69 +11,72 @@ use std::collections::BTreeMap;
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Recipe {
-    /// How it is called, where a row has several.
+    /// Its name, if a row has several.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// Which keys it is for; without it, all that no earlier recipe is for.
+    /// The keys that it applies to; without it, all that no earlier recipe applies to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub when: Option<When>,
-    /// In which steps.
+    /// The kind of rotation.
     pub kind: RotationKind,
-    /// Who asks: the key itself, or a stronger credential.
+    /// The credential that authorizes the requests: the key itself or a manager.
     #[serde(default)]
     pub caller: Caller,
-    /// What the one who asks must be allowed to do, for people.
+    /// The permissions that this credential needs, for messages.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub needs: Option<String>,
-    /// Values that only the user knows (a project, an account), given with `--set`; `${name}` stands for them.
+    /// Values that only the user knows (a project, an account), given with `--set`; `${name}`
+    /// stands for them.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub settings: BTreeMap<String, Setting>,
-    /// Headers of these requests in place of those that the caller's credential usually goes in.
+    /// The headers of these requests, if they differ from those of the credential.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub headers: Vec<Template>,
     /// Further headers, without a secret.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub extra_headers: Vec<Template>,
-    /// A named function that authorizes these requests in place of headers.
+    /// The function that authorizes these requests, instead of headers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signing: Option<Signing>,
-    /// The caller's credential is exchanged for a short token first, `{session}` in `headers`.
+    /// A request that exchanges the credential for a session token, `{session}` in `headers`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session: Option<Session>,
-    /// Where the id of the active key comes from, where it was not made by a rotation.
+    /// How the id of the active key is found, if no rotation created it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub identify: Option<Identify>,
-    /// Reads what the old key may do; `${old:/pointer}` stands for what it says.
+    /// The request that reads the permissions of the current key; `${old:/pointer}` stands for
+    /// values in its answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub read: Option<Call>,
-    /// How long the new key shall live: as long as the old one was made for.
+    /// The lifetime of the new key: the same as that of the current one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lifetime: Option<Lifetime>,
-    /// What would be wider than before where the old key's rights cannot be read: refused then, unless forced.
+    /// What the new key may do that the current one cannot, if the current permissions cannot be
+    /// read. The rotation is then refused without `--force`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub widens: Option<String>,
-    /// Makes the new key (`roll`: the new value of the same key).
+    /// Creates the new key (for `roll`: the new value of the same key).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub create: Option<Create>,
-    /// Lists the keys there are: finds what a lost answer left behind.
+    /// Lists the existing keys: finds a key whose answer was lost.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub list: Option<List>,
-    /// At most so many keys at a time.
+    /// The maximum number of keys at a time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_live: Option<usize>,
-    /// Tells a good key from a bad one, where the row's own `key.check` cannot.
+    /// Verifies a key, if the row's `key.check` cannot.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verify: Option<Call>,
-    /// Ends a key by its id.
+    /// Revokes a key by its id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revoke: Option<Call>,
     /// The names of the two slots (`two_slot`).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub slots: Vec<String>,
-    /// Whether a roll whose answer was lost may be repeated by a manager.
+    /// Whether a manager may repeat a roll whose answer was lost.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub roll_again: bool,
-    /// What a person does on the provider's page (`assisted`, `disable_only`).
+    /// What the user does on the provider's page (`assisted`, `disable_only`).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub steps: Vec<String>,
     /// The user's own program and its arguments (`command`).
@@ -86,17 +89,17 @@ pub struct Recipe {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum RotationKind {
-    /// One request replaces the value; the old one ends in the same moment.
+    /// One request replaces the value; the previous one is revoked at the same moment.
     Roll,
-    /// A second key is made, and the first ended after a grace.
+    /// A second key is created, and the previous one is revoked after a grace period.
     CreateRevoke,
-    /// There are two values at any time; the idle one is made anew.
+    /// There are always two values; the idle one is regenerated.
     TwoSlot,
-    /// A person makes the new key; the old one is switched off by a request.
+    /// The user creates the new key; a request disables the previous one.
     DisableOnly,
-    /// A person makes the new key, and ends the old one unless there is a request for it.
+    /// The user creates the new key, and revokes the previous one unless there is a request for it.
     Assisted,
-    /// A program of the user's makes and ends keys.
+    /// A program of the user creates and revokes keys.
     Command,
 }
 
@@ -106,42 +109,42 @@ impl std::fmt::Display for RotationKind {
             Self::Roll => "roll",
             Self::CreateRevoke => "create and revoke",
             Self::TwoSlot => "two slots",
-            Self::DisableOnly => "by hand, then disable",
-            Self::Assisted => "by hand",
+            Self::DisableOnly => "manual, then disable",
+            Self::Assisted => "manual",
             Self::Command => "your program",
         })
     }
 }
 
 impl RotationKind {
-    /// Whether a person has to make the new key.
+    /// Whether the user has to create the new key.
     pub fn wants_a_person(self) -> bool {
         matches!(self, Self::Assisted | Self::DisableOnly)
     }
 }
 
-/// Who asks the provider.
+/// The credential that authorizes the requests.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Caller {
-    /// The key itself, and nobody else: the requests are about whoever makes them.
+    /// Only the key itself: the requests apply to the key that authorizes them.
     #[default]
     Own,
-    /// The key itself, or a manager where one is named: the requests name the key.
+    /// The key itself, or a manager if one is set: the requests contain the id of the key.
     Either,
-    /// A credential that may manage keys; it must be named.
+    /// A credential that may manage keys; it must be set.
     Manager,
 }
 
-/// Which keys a recipe is for.
+/// The keys that a recipe applies to.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct When {
     /// A part of the key.
     pub part: String,
-    /// What it begins with: one of these.
+    /// Its possible prefixes.
     pub prefixes: Vec<String>,
 }
 
@@ -150,34 +153,35 @@ pub struct When {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Setting {
-    /// What it is, for people.
+    /// Its description.
     pub help: String,
-    /// Without it the field that uses it is left out.
+    /// If it is not set, the field that uses it is omitted.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub optional: bool,
 }
 
-/// A named function that authorizes requests.
+/// A function that authorizes requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Signing {
-    /// AWS Signature Version 4, with the parts `id` and `secret`; the service is the first word of the host.
+    /// AWS Signature Version 4, with the parts `id` and `secret`; the service is the first word of
+    /// the host.
     Aws4,
 }
 
-/// An exchange for a short token.
+/// An exchange for a session token.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Session {
-    /// The request; `${part:NAME}` stands for the caller's parts.
+    /// The request; `${part:NAME}` stands for the parts of the credential.
     pub call: Call,
     /// JSON pointer to the token.
     pub token: String,
 }
 
-/// Where the id of the active key comes from; the first that gives one counts.
+/// How the id of the active key is found; the first way that succeeds counts.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
@@ -185,83 +189,88 @@ pub struct Identify {
     /// A part of the key is its id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub part: Option<String>,
-    /// A regular expression with one group: what of that part is the id.
+    /// A regular expression with one group: the id within that part.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pattern: Option<String>,
-    /// A request, made with the key itself.
+    /// A request that is authorized by the key itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub call: Option<Call>,
     /// JSON pointer to the id in its answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
-    /// JSON pointer to a key's value (or its beginning) in an item of `list`.
+    /// JSON pointer to the value of a key (or a prefix of it) in an item of `list`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub listed: Option<String>,
 }
 
-/// How long the new key shall live. Times are RFC 3339, dates, or numbers of seconds or milliseconds.
+/// The lifetime of the new key. Times are RFC 3339, dates, or numbers of seconds or milliseconds.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Lifetime {
-    /// JSON pointer to when the old key was made, in the answer of `read`; else the day it was stored here counts.
+    /// JSON pointer to the creation time of the current key, in the answer of `read`; otherwise the
+    /// day on which it was stored counts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub created: Option<String>,
-    /// JSON pointer to when it ends.
+    /// JSON pointer to its expiry.
     pub expires: String,
-    /// Days, where the old key has no end and the new one must have one.
+    /// The lifetime in days, if the current key has no expiry but the new one needs one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub days: Option<u16>,
 }
 
-/// Making a key.
+/// How a key is created.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Create {
     /// The request.
     pub call: Call,
-    /// JSON pointer to the new key's id, or a text with `${label}` in it.
+    /// JSON pointer to the id of the new key, or a text that contains `${label}`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
-    /// JSON pointers to the parts of the new key; parts that are not named stay as they were.
+    /// JSON pointers to the parts of the new key; other parts stay as they were.
     pub parts: BTreeMap<String, String>,
-    /// A second request that shows the value, where the first does not; repeated while it is not there yet.
+    /// A second request that returns the value, if the first does not; it is repeated until the
+    /// value is available.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value: Option<Call>,
 }
 
-/// Listing keys.
+/// How keys are listed.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct List {
     /// The request.
     pub call: Call,
-    /// JSON pointer to the array; empty for the whole answer.
+    /// JSON pointer to the array; empty if the answer is the array.
     #[serde(default)]
     pub items: String,
     /// JSON pointer to an item's id.
     pub id: String,
-    /// JSON pointer to an item's label; without it an unknown key that is as old as the intent is taken for it.
+    /// JSON pointer to the label of an item; without it, an unknown key of the same age as the
+    /// intent is assumed to be its result.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
-    /// JSON pointer to when an item was made.
+    /// JSON pointer to the creation time of an item.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub created: Option<String>,
-    /// JSON pointer to an item's value (`two_slot`: to tell which slot holds the active key).
+    /// JSON pointer to the value of an item (`two_slot`: to find the slot that contains the active
+    /// key).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value: Option<String>,
-    /// So many keys fill a page: then there may be more.
+    /// The number of keys on a full page: then there may be further pages.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub full: Option<usize>,
-    /// JSON pointer to what says that there are further pages: then what is not seen is not known to be absent.
+    /// JSON pointer to a value that is set if there are further pages: then a key that is not
+    /// listed may still exist.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub more: Option<String>,
 }
 
 impl Recipe {
-    /// Every call in it.
+    /// Every request in it.
     pub fn calls(&self) -> impl Iterator<Item = (&'static str, &Call)> {
         let create = self.create.iter().flat_map(|create| {
             [
@@ -290,7 +299,7 @@ impl Recipe {
         .filter_map(|(field, call)| Some((field, call?)))
     }
 
-    /// Whether the old key must be named by its id.
+    /// Whether the id of the current key is needed.
     pub fn names_the_old_key(&self) -> bool {
         self.read.as_ref().is_some_and(Call::needs_id) || self.kind == RotationKind::CreateRevoke
     }
@@ -316,13 +325,13 @@ impl Recipe {
         .map(|call| &mut call.url)
     }
 
-    /// What must hold of it, beside the parts of the key it is for.
+    /// Checks everything except the condition on the parts of a key.
     pub(super) fn check(&self) -> Result<(), String> {
         let needs = |field: &str, there: bool| {
             if there {
                 Ok(())
             } else {
-                Err(format!("{field}: a rotation of this kind needs it"))
+                Err(format!("{field}: this kind of rotation needs it"))
             }
         };
         match self.kind {
@@ -343,7 +352,7 @@ impl Recipe {
                     "list.value",
                     self.list.as_ref().is_some_and(|list| list.value.is_some()),
                 )?;
-                needs("slots: two names", self.slots.len() == 2)?;
+                needs("slots: needs two names", self.slots.len() == 2)?;
             }
             RotationKind::DisableOnly => needs("revoke", self.revoke.is_some())?,
             RotationKind::Assisted => {}

@@ -1,7 +1,7 @@
-//! Which environment variables a secret may go into.
+//! The environment variables that may contain a secret.
 
-/// Variables that a program, its loader or its interpreter acts upon: a secret in one of them would be printed, looked up
-/// as a host or run.
+/// Variables that a program, its loader or its interpreter uses: a secret in one of them would be
+/// printed, resolved as a host or run.
 const ACTED_UPON: [&str; 26] = [
     "BASH_ENV",
     "BROWSER",
@@ -31,8 +31,8 @@ const ACTED_UPON: [&str; 26] = [
     "TERM",
 ];
 
-/// Whether `name` is a variable (POSIX, section 8.1: letters, digits and underscores, no digit first) that nothing acts
-/// upon.
+/// Checks that `name` is a variable (POSIX, section 8.1: letters, digits and underscores, no digit
+/// first) that no program interprets.
 ///
 /// # Errors
 /// Says which of the two it is not.
@@ -55,7 +55,7 @@ pub fn check_variable(name: &str) -> Result<(), String> {
         || upper.ends_with("_PROXY");
     if acted_upon {
         Err(format!(
-            "programs act upon the variable `{name}`: a secret has no place in it"
+            "the variable `{name}` changes how programs run, so it cannot contain a secret"
         ))
     } else {
         Ok(())

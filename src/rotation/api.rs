@@ -1,4 +1,5 @@
-//! The provider, as a recipe describes it: each request by whoever may make it, to where its credential belongs.
+//! One request to a provider, as a recipe describes it. It is only sent to an origin that its
+//! credential is bound to.
 
 use super::fill::{FillError, Values, text_at};
 use super::{signing, xml};
@@ -11,16 +12,16 @@ use crate::signals;
 use serde_json::Value;
 use std::time::Duration;
 
-/// The deadline of one request.
-const TIMEOUT: Duration = Duration::from_secs(30);
+/// The time limit of one request.
+pub const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// After a signal, an answer that may be on its way is waited for this long: it may hold a key that nobody else has.
+/// How long to wait for an answer after a signal: it may contain a key that nobody else has.
 const LAST_WAIT: Duration = Duration::from_secs(10);
 
-/// Who makes a request: its headers and parts, and where they may go.
+/// The credential that authorizes a request.
 #[derive(Clone, Debug)]
 pub struct Caller {
-    /// The headers that its credential usually goes in.
+    /// The headers that it is usually sent in.
     pub templates: Vec<Template>,
     /// Its parts.
     pub parts: Parts,
@@ -28,46 +29,47 @@ pub struct Caller {
     pub bound: Bound,
 }
 
-/// Why a request gave nothing. The difference decides what may have happened at the provider.
+/// Why a request failed. The variant decides what may have happened at the provider.
 #[derive(Debug, thiserror::Error)]
 pub enum CallError {
-    /// It never got there, so nothing happened.
+    /// It was not sent, so nothing happened.
     #[error("{0}")]
     NotSent(String),
-    /// It may have been acted upon.
+    /// It may have taken effect.
     #[error("{0}")]
     Lost(String),
     /// The provider has no such key.
-    #[error("the provider knows no such key")]
+    #[error("the provider has no such key")]
     Gone,
-    /// The provider does not take this credential.
-    #[error("the provider does not accept the credential that asks (status {0})")]
+    /// The provider does not accept the credential.
+    #[error("the provider does not accept the credential (status {0})")]
     Unauthorized(u16),
-    /// The credential is good, and may not do this; nothing happened.
-    #[error("the provider does not allow it (status 403{0})")]
+    /// The credential lacks the permission; nothing happened.
+    #[error("the provider denies permission (status 403{0})")]
     Forbidden(String),
-    /// The provider said no; nothing happened.
-    #[error("the provider refuses it: {0}")]
+    /// The provider refused; nothing happened.
+    #[error("the provider refused: {0}")]
     Refused(String),
     /// Too many requests; nothing happened.
-    #[error("the provider wants fewer requests: try again later")]
+    #[error("the provider is limiting requests")]
     Busy {
-        /// Seconds it asks to wait.
+        /// The seconds to wait that it asks for.
         retry_after: Option<u64>,
     },
-    /// The request would have gone where its credential does not belong.
-    #[error("{0} is not where the credential that asks belongs")]
+    /// The credential is not bound to the origin of the request.
+    #[error("the credential is not bound to {0}")]
     Elsewhere(String),
     /// A value is missing; nothing was sent.
     #[error(transparent)]
     Fill(#[from] FillError),
-    /// The headers cannot be made.
+    /// The headers cannot be rendered.
     #[error(transparent)]
     Render(#[from] RenderError),
 }
 
 impl CallError {
-    /// The same with the secrets that were sent taken out of what the provider said: some answer with what they were asked.
+    /// The same error, without the secrets that were sent: some providers repeat the request in
+    /// their answer.
     pub fn without<'s>(self, secrets: impl Iterator<Item = &'s Secret>) -> Self {
         let secrets: Vec<&str> = secrets
             .map(Secret::expose)
@@ -93,28 +95,29 @@ impl CallError {
     }
 }
 
-/// The provider behind a recipe.
+/// The interface of a provider.
 pub struct Api<'a> {
     pub keeper: &'a Keeper<'a>,
-    pub recipe: &'a Recipe,
-    /// Whether requests are authorized as the key is when it is used, whatever the recipe says of its own requests.
-    pub as_used: bool,
-    /// Whether what the answer says counts, and not only its status.
+    /// How requests are authorized; without a recipe, with the headers that the credential is
+    /// usually sent in.
+    pub recipe: Option<&'a Recipe>,
+    /// Whether the answer has to be a document; otherwise its status is enough.
     pub wants_document: bool,
+    /// The time limit of one request.
+    pub timeout: Duration,
 }
 
 impl Api<'_> {
-    /// Makes one request and reads its answer as a document (null for none).
+    /// Sends one request and reads its answer as a document (null for none).
     pub fn call(&self, call: &Call, values: &Values, caller: &Caller) -> Result<Value, CallError> {
         let url = values.url(call)?;
         let body = values.body(call)?;
         if !caller.bound.covers(&url) {
             return Err(CallError::Elsewhere(url.origin().ascii_serialization()));
         }
-        let mut headers = if self.as_used {
-            Vec::new()
-        } else {
-            render(&self.recipe.extra_headers, &Parts::new())?
+        let mut headers = match self.recipe {
+            Some(recipe) => render(&recipe.extra_headers, &Parts::new())?,
+            None => Vec::new(),
         };
         if !call.bare {
             headers.extend(self.authorization(&url, body.as_ref(), values, caller)?);
@@ -126,7 +129,7 @@ impl Api<'_> {
             method,
             body,
             headers,
-            timeout: TIMEOUT,
+            timeout: self.timeout,
         };
         let sent = self.keeper.network.run(async {
             tokio::select! {
@@ -158,28 +161,28 @@ impl Api<'_> {
         values: &Values,
         caller: &Caller,
     ) -> Result<Vec<Header>, CallError> {
-        if self.as_used {
+        let Some(recipe) = self.recipe else {
             return Ok(render(&caller.templates, &caller.parts)?);
-        }
-        if let Some(Signing::Aws4) = self.recipe.signing {
+        };
+        if let Some(Signing::Aws4) = recipe.signing {
             let (kind, body) = body.map_or(("", ""), |(kind, body)| (*kind, body.expose()));
             return Ok(signing::aws4(url, kind, body, &caller.parts, values.now)?);
         }
         let mut parts = caller.parts.clone();
-        if let Some(session) = &self.recipe.session {
+        if let Some(session) = &recipe.session {
             let asked = Values {
                 parts: caller.parts.clone(),
                 ..values.clone()
             };
             let answer = self.call(&session.call, &asked, caller)?;
             let token = text_at(&answer, &session.token)
-                .ok_or_else(|| CallError::Refused("it gives no session token".into()))?;
+                .ok_or_else(|| CallError::Refused("its answer contains no session token".into()))?;
             parts.insert("session".into(), Secret::new(token));
         }
-        let templates = if self.recipe.headers.is_empty() {
+        let templates = if recipe.headers.is_empty() {
             &caller.templates
         } else {
-            &self.recipe.headers
+            &recipe.headers
         };
         Ok(render(templates, &parts)?)
     }
@@ -189,7 +192,7 @@ fn judge(call: &Call, reply: &Reply, wants_document: bool) -> Result<Value, Call
     let document = read(call, &reply.body);
     match reply.status {
         status if call.gone.contains(&status) => Err(CallError::Gone),
-        200..300 if !wants_document => Ok(Value::Null),
+        200..300 if !wants_document => Ok(document.unwrap_or_default()),
         200..300 => {
             let document = document.map_err(CallError::Lost)?;
             let failed = call
@@ -206,16 +209,20 @@ fn judge(call: &Call, reply: &Reply, wants_document: bool) -> Result<Value, Call
         429 => Err(CallError::Busy {
             retry_after: reply.retry_after,
         }),
-        // A gateway may say this of a request that was acted upon.
-        status @ (408 | 425 | 500..) => {
-            Err(CallError::Lost(format!("it answered with status {status}")))
-        }
+        // A gateway may answer this although the request took effect.
+        status @ (408 | 425 | 500..) => Err(CallError::Lost(format!(
+            "the provider answered with status {status}"
+        ))),
         403 => Err(CallError::Forbidden(
-            document.map(|document| said(&document)).unwrap_or_default(),
+            document
+                .map(|document| message_in(&document))
+                .unwrap_or_default(),
         )),
         status => Err(CallError::Refused(format!(
             "status {status}{}",
-            document.map(|document| said(&document)).unwrap_or_default()
+            document
+                .map(|document| message_in(&document))
+                .unwrap_or_default()
         ))),
     }
 }
@@ -241,8 +248,8 @@ fn is_filled(value: &Value) -> bool {
     }
 }
 
-/// What the provider says of a failure, in the places where it is usually said.
-fn said(document: &Value) -> String {
+/// The error message in an answer, at the places where providers usually put it.
+fn message_in(document: &Value) -> String {
     let places = [
         "/error/message",
         "/message",
@@ -263,10 +270,10 @@ fn reason(found: &Value) -> String {
     let text = text_at(found, "/0/message")
         .or_else(|| text_at(found, "/message"))
         .or_else(|| found.as_str().map(str::to_owned));
-    plain(&text.unwrap_or_else(|| "it names no reason".into()))
+    plain(&text.unwrap_or_else(|| "no reason given".into()))
 }
 
-/// A stranger's sentence: short, and without what looks like a key in it.
+/// A message of the provider, shortened, without words that look like a key.
 fn plain(text: &str) -> String {
     let words = text.split_whitespace().map(|word| {
         if word.len() > 24 && word.chars().any(|c| c.is_ascii_digit()) {
@@ -331,7 +338,7 @@ mod tests {
             .without([Secret::new("k-1")].iter());
         assert_eq!(
             told.to_string(),
-            "the provider refuses it: status 400: not you, …"
+            "the provider refused: status 400: not you, …"
         );
         let error = judged(
             call(),
@@ -341,7 +348,7 @@ mod tests {
         .unwrap_err();
         assert_eq!(
             error.to_string(),
-            "the provider does not allow it (status 403: missing scope for …)"
+            "the provider denies permission (status 403: missing scope for …)"
         );
     }
 }

@@ -1,4 +1,5 @@
-//! What the engine asks of whoever makes and ends keys: the provider's own interface, or a program of the user's.
+//! What a rotation asks of the provider: through its own interface, or through a program of the
+//! user's.
 
 use super::Verdict;
 use super::api::CallError;
@@ -12,49 +13,50 @@ use jiff::{SignedDuration, Timestamp};
 pub struct Listed {
     /// Its id.
     pub id: Secret,
-    /// How it is called, where that is told.
+    /// Its label, if the provider reports one.
     pub label: Option<String>,
-    /// When it was made, where that is told.
+    /// When it was created, if the provider reports that.
     pub created: Option<Timestamp>,
-    /// Its value, where that is told.
+    /// Its value, or a part of it, if the provider reports that.
     pub value: Option<Secret>,
 }
 
-/// The keys there are.
+/// The keys that the provider lists.
 #[derive(Clone, Debug, Default)]
 pub struct Listing {
-    /// Those that were seen.
+    /// The keys.
     pub keys: Vec<Listed>,
     /// Whether there may be more.
     pub is_partial: bool,
 }
 
-/// Whoever makes and ends keys.
+/// The provider, as a rotation sees it.
 pub trait Backend {
-    /// From now on this key asks, where no manager does.
+    /// Uses this key for requests from now on, unless a manager is set.
     fn use_key(&mut self, active: &Parts);
-    /// Whether keys are found by their labels; else only by when they were made.
+    /// Whether keys are found by their labels; otherwise only by the time of their creation.
     fn has_labels(&self) -> bool;
-    /// Whether a lost answer can leave a key behind that nobody has.
+    /// Whether a lost answer can leave a key that nobody has.
     fn leaves_orphans(&self) -> bool;
-    /// The id of the active key, where it can be found out.
+    /// The id of the active key, if it can be determined.
     fn identify(&self, slots: &Slots, values: &Values) -> Result<Option<Secret>, CallError>;
-    /// Fills in what the old key may do and how long the new one shall live.
+    /// Fills in the permissions of the current key and the lifetime of the new one.
     fn read_rights(&self, values: &mut Values, stored: Option<Timestamp>) -> Result<(), CallError>;
-    /// Checks that the request for the new key can be made, so that nothing is intended in vain.
+    /// Checks that the request for the new key can be sent, before the intent is saved.
     fn prepare(&self, values: &Values) -> Result<(), CallError>;
-    /// The keys there are; `None` where nobody can tell.
+    /// The keys that exist; `None` if the provider cannot list them.
     fn list(&self, values: &Values) -> Result<Option<Listing>, CallError>;
-    /// Makes a key.
+    /// Creates a key.
     fn create(&self, values: &Values) -> Result<Made, CallError>;
     /// Whether a key works.
     fn verify(&self, parts: &Parts, values: &Values) -> Verdict;
-    /// Ends a key.
-    fn end(&self, values: &Values) -> Result<(), CallError>;
+    /// Revokes a key.
+    fn revoke(&self, values: &Values) -> Result<(), CallError>;
 }
 
-/// Which listed keys nobody has: made for one of the intents, in no slot. Without labels (`has_labels`), the one key that
-/// was not there before an intent and came into being about then; that is a guess, and two of them are none.
+/// The listed keys that nobody has: created for one of the intents, but in no slot. Without labels
+/// (`has_labels`), the one key that did not exist before an intent and was created around its time.
+/// That is a guess, and two candidates are none.
 pub fn orphans<'a>(
     listing: &'a Listing,
     slots: &Slots,
@@ -71,7 +73,7 @@ pub fn orphans<'a>(
             .chain(retiring)
             .any(|ours| ours.same_as(id.expose()))
     };
-    let about_then =
+    let around_then =
         |created: Timestamp, making: &Making| created.duration_since(making.at).abs() <= about;
     let is_new = |key: &Listed, making: &Making| {
         !making.known.is_empty()
@@ -87,7 +89,7 @@ pub fn orphans<'a>(
             .any(|making| match (&key.label, key.created) {
                 (Some(label), _) if has_labels => *label == making.label,
                 (_, Some(created)) if !has_labels => {
-                    is_new(key, making) && about_then(created, making)
+                    is_new(key, making) && around_then(created, making)
                 }
                 _ => false,
             })

@@ -1,104 +1,106 @@
-//! Why a rotation did not come to its end. What was made is kept, whatever is said here.
+//! The reason why a rotation did not finish. Every key that was created stays stored.
 
 use super::api::CallError;
-use crate::credential::{Name, StoreKind};
+use crate::credential::{ErrorCode, Name, StoreKind};
 use crate::lifecycle;
 use crate::provider::ProviderError;
 use crate::sealed;
 use crate::secret::SealError;
 use jiff::Timestamp;
 
-/// The reasons; a caller branches on them.
+/// The reason why a rotation did not finish; callers branch on the variants.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The request may have made a key, and its answer was lost.
-    #[error("no answer when `{name}` was to be made anew: {reason}")]
+    /// The request may have created a key, but its answer was lost.
+    #[error("the provider's answer to the rotation of `{name}` was lost: {reason}")]
     NoReply {
-        /// Which.
+        /// The credential.
         name: Name,
-        /// Why.
+        /// The reason.
         reason: String,
     },
-    /// The new key is kept, and the provider does not take it yet.
-    #[error("the new key of `{name}` is kept, and the provider does not accept it yet: {reason}")]
+    /// The new key is stored, but the provider does not accept it yet.
+    #[error("the new key of `{name}` is stored, but not accepted by the provider yet: {reason}")]
     NotAccepted {
-        /// Which.
+        /// The credential.
         name: Name,
-        /// What it said last.
+        /// The last answer.
         reason: String,
     },
-    /// Something that was made, or replaced, could not be ended.
-    #[error("a key of `{name}` that is not used any more could not be ended: {reason}")]
-    NotEnded {
-        /// Which.
+    /// A key that is not in use any more could not be revoked.
+    #[error("cannot revoke an unused key of `{name}`: {reason}")]
+    NotRevoked {
+        /// The credential.
         name: Name,
-        /// Why.
+        /// The reason.
         reason: String,
     },
-    /// The store does not hold the record that names the new key, so the old one is not ended.
-    #[error("the old key of `{name}` is not ended while its store has not taken the new one")]
-    NotTaken {
-        /// Which.
+    /// The store does not have the new key yet, so the previous one is not revoked.
+    #[error(
+        "did not revoke the previous key of `{name}`, because its store does not have the new one yet"
+    )]
+    NotInStore {
+        /// The credential.
         name: Name,
     },
-    /// The key that was replaced is still good for those who asked before.
-    #[error("`{name}` was replaced a short while ago, and the key before it is good until {}", until.strftime("%Y-%m-%d %H:%M:%S UTC"))]
+    /// The previous key is still in its grace period.
+    #[error("`{name}` was rotated recently, and its previous key is valid until {}", until.strftime("%Y-%m-%d %H:%M:%S UTC"))]
     TooSoon {
-        /// Which.
+        /// The credential.
         name: Name,
-        /// The end of the grace.
+        /// The end of the grace period.
         until: Timestamp,
     },
-    /// The provider, or a rule, says no.
-    #[error("`{name}` is not rotated: {reason}")]
+    /// The provider or a rule refused.
+    #[error("cannot rotate `{name}`: {reason}")]
     Refused {
-        /// Which.
+        /// The credential.
         name: Name,
-        /// Why.
+        /// The reason.
         reason: String,
-        /// What helps.
+        /// What to do about it.
         hint: Option<String>,
     },
     /// The provider cannot be reached.
-    #[error("`{name}` is not rotated: {reason}")]
+    #[error("cannot rotate `{name}`: {reason}")]
     Unreachable {
-        /// Which.
+        /// The credential.
         name: Name,
-        /// Why.
+        /// The reason.
         reason: String,
     },
-    /// The old key ended, and the new one was never seen.
+    /// The old value does not work any more, and the new one was never received.
     #[error(
-        "the key `{name}` was replaced at the provider, and the answer with the new one was lost"
+        "the key `{name}` was replaced at the provider, but the answer with the new value was lost"
     )]
     Dead {
-        /// Which.
+        /// The credential.
         name: Name,
     },
-    /// A person has to make the new key.
-    #[error("the new key of `{name}` has to be made by hand")]
-    ByHand {
-        /// Which.
+    /// A person has to create the new key.
+    #[error("the new key of `{name}` has to be created manually")]
+    Manual {
+        /// The credential.
         name: Name,
     },
-    /// The provider has no way that is known here.
-    #[error("it is not known how a key of `{name}` is rotated")]
+    /// There is no recipe for the provider.
+    #[error("there is no rotation recipe for `{name}`")]
     NoRecipe {
-        /// Which.
+        /// The credential.
         name: Name,
     },
-    /// The facts of the recipe were seen in no source.
-    #[error("the recipe for `{name}` was never tried (seen in no source: {fields})")]
+    /// The recipe has unverified facts, and nobody has agreed to it.
+    #[error("the recipe for `{name}` is untested (no source for {fields})")]
     NotAgreed {
-        /// Which.
+        /// The credential.
         name: Name,
-        /// The fields.
+        /// The unverified fields.
         fields: String,
     },
-    /// The credential itself.
+    /// The credential cannot be read or saved.
     #[error(transparent)]
     Lifecycle(#[from] lifecycle::Error),
-    /// The row.
+    /// The provider's row.
     #[error(transparent)]
     Provider(#[from] ProviderError),
     /// A sealed file.
@@ -110,25 +112,33 @@ pub enum Error {
 }
 
 impl Error {
-    /// One word for it, for scripts.
-    pub fn word(&self) -> &'static str {
+    /// The kind of failure, as the index stores it.
+    pub fn code(&self) -> ErrorCode {
         match self {
-            Self::NoReply { .. } => "no_reply",
-            Self::NotAccepted { .. } => "not_accepted",
-            Self::NotEnded { .. } => "not_ended",
-            Self::NotTaken { .. } => "not_taken",
-            Self::TooSoon { .. } => "too_soon",
-            Self::Refused { .. } => "refused",
-            Self::Unreachable { .. } => "unreachable",
-            Self::Dead { .. } => "dead",
-            Self::ByHand { .. } => "by_hand",
-            Self::NoRecipe { .. } => "no_recipe",
-            Self::NotAgreed { .. } => "not_agreed",
-            Self::Lifecycle(_) | Self::Provider(_) | Self::Sealed(_) | Self::Random(_) => "failed",
+            Self::NoReply { .. } => ErrorCode::NoReply,
+            Self::NotAccepted { .. } => ErrorCode::NotAccepted,
+            Self::NotRevoked { .. } => ErrorCode::NotRevoked,
+            Self::NotInStore { .. } => ErrorCode::NotInStore,
+            Self::Refused { .. } => ErrorCode::Refused,
+            Self::Unreachable { .. } => ErrorCode::Unreachable,
+            Self::Dead { .. } => ErrorCode::Dead,
+            Self::NoRecipe { .. } => ErrorCode::NoRecipe,
+            _ => ErrorCode::Failed,
         }
     }
 
-    /// The store that could not say, where that is why.
+    /// Whether it is a failure; otherwise another step comes first, and nothing is stored.
+    pub fn is_failure(&self) -> bool {
+        !matches!(
+            self,
+            Self::Manual { .. }
+                | Self::TooSoon { .. }
+                | Self::NotAgreed { .. }
+                | Self::Lifecycle(lifecycle::Error::Interrupted)
+        )
+    }
+
+    /// The store that could not be read, if that is the reason.
     pub fn store(&self) -> Option<StoreKind> {
         match self {
             Self::Lifecycle(lifecycle::Error::Store(error)) => Some(error.store()),
@@ -136,14 +146,15 @@ impl Error {
         }
     }
 
-    /// A call that did nothing.
+    /// The error of a request that did nothing.
     pub(super) fn of(name: &Name, error: CallError, needs: Option<&str>) -> Self {
         let (name, reason) = (name.clone(), error.to_string());
         match error {
             CallError::NotSent(_) | CallError::Busy { .. } => Self::Unreachable { name, reason },
             CallError::Lost(_) => Self::Unreachable { name, reason },
             CallError::Forbidden(_) | CallError::Unauthorized(_) => {
-                let hint = needs.map(|needs| format!("whoever asks needs {needs}"));
+                let hint =
+                    needs.map(|needs| format!("the credential that manages the key needs {needs}"));
                 Self::Refused { name, reason, hint }
             }
             CallError::Fill(super::fill::FillError::NotSet(setting)) => {
@@ -160,7 +171,7 @@ impl Error {
             }
             CallError::Fill(super::fill::FillError::NotRead(_)) => {
                 let hint = Some(
-                    "add `--force` if the new key may do more, or live longer, than the old one"
+                    "add `--force` if the new key may have more permissions, or live longer, than the previous one"
                         .into(),
                 );
                 Self::Refused { name, reason, hint }

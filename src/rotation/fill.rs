@@ -1,43 +1,44 @@
-//! Filling the templates of a recipe: pure, so that nothing is sent, and no intent saved, before every value is known.
+//! Fills the templates of a recipe: pure, so that every value is known before a request is sent or
+//! an intent is saved.
 
+use super::times::format_time;
 use crate::credential::Parts;
-use crate::provider::{Call, Word, words};
+use crate::provider::{Call, CallPiece, Word, call_pieces};
 use crate::secret::{Alphabet, Secret};
-use jiff::tz::TimeZone;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use url::Url;
 
-/// What the words of a template stand for.
+/// The values of the words in a template.
 #[derive(Clone, Debug, Default)]
 pub struct Values {
     /// The new key's label.
     pub label: Option<String>,
-    /// The id of the key that the request is about.
+    /// The id of the key in the request.
     pub id: Option<Secret>,
-    /// The parts of the key that the request is about.
+    /// The parts of the key in the request.
     pub parts: Parts,
     /// Settings and variables by name.
     pub settings: BTreeMap<String, String>,
-    /// What the provider says of the old key.
+    /// The provider's metadata of the current key.
     pub old: Option<Value>,
-    /// When the new key shall end.
+    /// The expiry of the new key.
     pub expires: Option<Timestamp>,
-    /// The present.
+    /// The current time.
     pub now: Timestamp,
-    /// The user said that the new key may do more than the old one, where nobody can tell what that may.
+    /// Whether the user allowed (`--force`) that the new key may do more than the current one.
     pub is_forced: bool,
 }
 
-/// A value that a template needs and nobody has.
+/// A value that a template needs is missing.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FillError {
-    /// The provider did not say it of the old key.
-    #[error("the provider does not say `{0}` of the old key")]
+    /// The provider did not report it.
+    #[error("the provider does not report `{0}` for the current key")]
     NotRead(String),
     /// The user has not given it.
-    #[error("it needs a value for `{0}`")]
+    #[error("the value of `{0}` is missing")]
     NotSet(String),
     /// The row is wrong.
     #[error("{0}")]
@@ -45,7 +46,7 @@ pub enum FillError {
 }
 
 impl Values {
-    /// What a word stands for; `None` where it may be left out.
+    /// The value of a word; `None` if it may be omitted.
     fn get(&self, word: Word<'_>) -> Result<Option<Value>, FillError> {
         let text = |secret: &Secret| Value::String(secret.expose().to_owned());
         let (value, missing) = match word.name {
@@ -69,7 +70,7 @@ impl Values {
                     FillError::NotRead(word.argument.trim_start_matches('/').replace('/', ".")),
                 )
             }
-            // Null says something, too: that there is no limit.
+            // Null is a value, too: there is no limit.
             "nullable" => (
                 self.old
                     .as_ref()
@@ -81,7 +82,8 @@ impl Values {
                 let time = self
                     .expires
                     .map(|expires| format_time(word.argument, expires, self.now))
-                    .transpose()?;
+                    .transpose()
+                    .map_err(FillError::Row)?;
                 (time, FillError::NotRead("expires".into()))
             }
             "number" => {
@@ -108,18 +110,18 @@ impl Values {
         }
     }
 
-    /// A text with its words filled in; `None` where one of them may be left out and is missing. A text that is one word
-    /// alone keeps the kind of its value (a list of scopes stays a list).
+    /// A text with its words filled in; `None` if one of them is missing and may be omitted. The
+    /// value of a text that is a single word keeps its type (a list of scopes stays a list).
     fn fill(&self, template: &str) -> Result<Option<Value>, FillError> {
-        let pieces = words(template).map_err(|error| FillError::Row(error.to_string()))?;
-        if let [Err(word)] = pieces.as_slice() {
+        let pieces = call_pieces(template).map_err(FillError::Row)?;
+        if let [CallPiece::Word(word)] = pieces.as_slice() {
             return self.get(*word);
         }
         let mut text = String::new();
         for piece in pieces {
             match piece {
-                Ok(plain) => text.push_str(plain),
-                Err(word) => match self.get(word)? {
+                CallPiece::Text(plain) => text.push_str(plain),
+                CallPiece::Word(word) => match self.get(word)? {
                     Some(value) => text.push_str(&as_text(&value)),
                     None => return Ok(None),
                 },
@@ -131,10 +133,10 @@ impl Values {
     /// The URL, each value as part of a path or query (RFC 3986 section 2.1).
     pub fn url(&self, call: &Call) -> Result<Url, FillError> {
         let mut text = String::new();
-        for piece in words(&call.url).map_err(|error| FillError::Row(error.to_string()))? {
+        for piece in call_pieces(&call.url).map_err(FillError::Row)? {
             match piece {
-                Ok(plain) => text.push_str(plain),
-                Err(word) => {
+                CallPiece::Text(plain) => text.push_str(plain),
+                CallPiece::Word(word) => {
                     let value = self
                         .get(word)?
                         .map(|value| as_text(&value))
@@ -196,7 +198,7 @@ impl Values {
         }))
     }
 
-    /// A text outside a request, such as the id that a label makes.
+    /// A text outside of a request, such as the id that is made from a label.
     pub fn text(&self, template: &str) -> Result<String, FillError> {
         Ok(self
             .fill(template)?
@@ -205,10 +207,10 @@ impl Values {
     }
 }
 
-/// A provider's id of a key, checked where it enters.
+/// The id of a key, checked when it is received.
 ///
 /// # Errors
-/// Says why it cannot be one.
+/// Says why it is not valid.
 pub fn id(text: String) -> Result<Secret, String> {
     let id = Secret::new(text);
     id.check(Alphabet::Text)
@@ -229,13 +231,13 @@ pub fn text_at(value: &Value, pointer: &str) -> Option<String> {
 fn as_text(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
-        // A list goes into a form as words, which is how scopes are written.
+        // In a form, a list becomes words, as scopes do.
         Value::Array(items) => items.iter().map(as_text).collect::<Vec<_>>().join(" "),
         other => other.to_string(),
     }
 }
 
-/// Everything but what a path may hold as it is; ids of some providers are paths themselves.
+/// Everything except what a path may contain unencoded; the ids of some providers are paths.
 fn encoded(value: &str) -> String {
     let mut text = String::with_capacity(value.len());
     for byte in value.bytes() {
@@ -246,65 +248,6 @@ fn encoded(value: &str) -> String {
         }
     }
     text
-}
-
-fn format_time(format: &str, time: Timestamp, now: Timestamp) -> Result<Value, FillError> {
-    let civil = TimeZone::UTC.to_datetime(time);
-    Ok(match format {
-        "date" => Value::String(civil.date().to_string()),
-        "datetime" => Value::String(civil.strftime("%Y-%m-%dT%H:%M:%S").to_string()),
-        "rfc3339" => Value::String(format!("{}Z", civil.strftime("%Y-%m-%dT%H:%M:%S"))),
-        "millis" => Value::from(time.as_millisecond()),
-        "seconds" => Value::from(time.duration_since(now).as_secs().max(1)),
-        other => return Err(FillError::Row(format!("`{other}` is no format of a time"))),
-    })
-}
-
-/// A time as providers write it: RFC 3339, with or without its zone, a date, seconds or milliseconds since 1970.
-pub fn time_at(value: &Value, pointer: &str) -> Option<Timestamp> {
-    match value.pointer(pointer)? {
-        Value::Number(number) => {
-            let number = number.as_f64()?;
-            // From 1973 on in milliseconds, to the year 5138 in seconds.
-            let seconds = if number >= 1e11 {
-                number / 1000.0
-            } else {
-                number
-            };
-            Timestamp::from_second(seconds as i64)
-                .ok()
-                .filter(|time| *time > Timestamp::UNIX_EPOCH)
-        }
-        Value::String(text) => text
-            .parse::<Timestamp>()
-            .ok()
-            .or_else(|| {
-                TimeZone::UTC
-                    .to_timestamp(text.parse::<jiff::civil::DateTime>().ok()?)
-                    .ok()
-            })
-            .or_else(|| {
-                text.parse::<i64>()
-                    .ok()
-                    .and_then(|seconds| Timestamp::from_second(seconds).ok())
-            }),
-        _ => None,
-    }
-}
-
-/// When the new key shall end: after as long as the old one was made for, or after `days` where that has no end.
-pub fn new_end(
-    created: Option<Timestamp>,
-    expires: Option<Timestamp>,
-    days: Option<u16>,
-    now: Timestamp,
-) -> Option<Timestamp> {
-    let life = match expires {
-        Some(expires) => expires.duration_since(created.unwrap_or(now)),
-        None => SignedDuration::from_hours(24 * i64::from(days?)),
-    };
-    now.checked_add(life.max(SignedDuration::from_hours(24)))
-        .ok()
 }
 
 #[cfg(test)]
@@ -390,41 +333,6 @@ mod tests {
             values().body(&form).unwrap().unwrap().1.expose(),
             "a=x+y&b=x%26y%3Dl-1"
         );
-    }
-
-    #[test]
-    fn a_new_key_lives_as_long_as_the_old_one_was_made_for() {
-        let (now, made, ends) = (
-            at("2027-01-01T00:00:00Z"),
-            at("2026-01-01T00:00:00Z"),
-            at("2026-01-31T00:00:00Z"),
-        );
-        assert_eq!(
-            new_end(Some(made), Some(ends), None, now),
-            Some(at("2027-01-31T00:00:00Z"))
-        );
-        assert_eq!(new_end(None, None, None, now), None);
-        assert_eq!(
-            new_end(None, None, Some(10), now),
-            Some(at("2027-01-11T00:00:00Z"))
-        );
-        assert_eq!(
-            new_end(None, Some(ends), None, now),
-            Some(at("2027-01-02T00:00:00Z")),
-            "an end that is over is no life"
-        );
-        let time = |value: Value| time_at(&json!({ "t": value }), "/t");
-        for same in [
-            json!("2026-01-31"),
-            json!("2026-01-31T00:00:00"),
-            json!("2026-01-31T00:00:00.000Z"),
-            json!(1769817600),
-            json!(1769817600000_i64),
-            json!("1769817600"),
-        ] {
-            assert_eq!(time(same.clone()), Some(ends), "{same}");
-        }
-        assert_eq!(time(json!(0)), None);
     }
 
     proptest! {

@@ -1,92 +1,56 @@
-//! How often a key is rotated, and how long the one before stays good.
+//! How often keys are rotated, and how long a replaced key stays valid.
 
-use crate::config::{RotationConfig, duration, interval};
-use crate::credential::{Index, Name};
+use crate::config::RotationConfig;
+use crate::credential::Entry;
+use crate::time::Interval;
 use jiff::SignedDuration;
 
-/// How long a replaced key stays good, unless the user says otherwise.
+/// How long a replaced key stays valid by default.
 pub const GRACE: SignedDuration = SignedDuration::from_hours(24);
 
-/// The least time between a switch and the end of the old key: whoever was handed it before must be done with it.
+/// The shortest time between the switch to a new key and the revocation of the previous one:
+/// programs that were handed the previous key must be done with it.
 pub const READER_LIFE: SignedDuration = SignedDuration::from_secs(60);
 
-/// How often a key is rotated where nobody says otherwise.
+/// How often a key is rotated by default.
 const EVERY: SignedDuration = SignedDuration::from_hours(30 * 24);
 
-/// The word for keys that are not rotated.
-pub const NEVER: &str = "never";
-
-/// What the user set.
+/// The user's settings.
 #[derive(Clone, Debug, Default)]
 pub struct Policy {
     config: RotationConfig,
 }
 
 impl Policy {
-    /// From the user's settings.
-    ///
-    /// # Errors
-    /// Says which of them is no duration.
-    pub fn new(config: &RotationConfig) -> Result<Self, String> {
-        let wrong = |reason: String| format!("config.toml: rotation: {reason}");
-        for text in config
-            .every
-            .iter()
-            .chain(config.providers.values())
-            .filter(|text| *text != NEVER)
-        {
-            interval(text).map_err(wrong)?;
-        }
-        config
-            .grace
-            .iter()
-            .try_for_each(|text| duration(text).map(drop))
-            .map_err(wrong)?;
-        Ok(Self {
-            config: config.clone(),
+    /// The policy of the configuration file.
+    pub fn new(config: RotationConfig) -> Self {
+        Self { config }
+    }
+
+    /// How long a replaced key stays valid.
+    pub fn grace(&self) -> SignedDuration {
+        self.config.grace.map_or(GRACE, |grace| {
+            SignedDuration::try_from(grace).unwrap_or(SignedDuration::MAX)
         })
     }
 
-    /// How long a replaced key stays good.
-    pub fn grace(&self) -> SignedDuration {
-        self.config
-            .grace
+    /// The interval that was set for a key, its provider or all keys; `None` for the default.
+    pub fn interval<'a>(&'a self, entry: &'a Entry) -> Option<&'a Interval> {
+        let of_provider = self.config.providers.get(entry.name.provider());
+        entry
+            .rotation
+            .every
             .as_ref()
-            .and_then(|text| signed(text))
-            .unwrap_or(GRACE)
-    }
-
-    /// How often a key is rotated, as somebody said it, or `None` where nobody did.
-    pub fn said<'a>(&'a self, index: &'a Index) -> Option<&'a str> {
-        let provider = self.of_provider(&index.name);
-        index
-            .rotate_every
-            .as_deref()
-            .or(provider)
-            .or(self.config.every.as_deref())
-    }
-
-    fn of_provider(&self, name: &Name) -> Option<&str> {
-        self.config
-            .providers
-            .get(name.provider())
-            .map(String::as_str)
+            .or(of_provider)
+            .or(self.config.every.as_ref())
     }
 
     /// How often a key is rotated; `None` for never.
     ///
     /// # Errors
-    /// The index file was edited and says no duration.
-    pub fn every(&self, index: &Index) -> Result<Option<SignedDuration>, String> {
-        match self.said(index) {
-            None => Ok(Some(EVERY)),
-            Some(NEVER) => Ok(None),
-            Some(text) => interval(text)
-                .map(|every| Some(SignedDuration::try_from(every).unwrap_or(SignedDuration::MAX))),
-        }
+    /// The index file was edited and does not contain an interval.
+    pub fn every(&self, entry: &Entry) -> Result<Option<SignedDuration>, String> {
+        self.interval(entry)
+            .map_or(Ok(Some(EVERY)), Interval::every)
     }
-}
-
-fn signed(text: &str) -> Option<SignedDuration> {
-    SignedDuration::try_from(duration(text).ok()?).ok()
 }

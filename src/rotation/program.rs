@@ -1,11 +1,12 @@
-//! A program of the user's that makes and ends keys: one JSON document on its standard input, one on its standard output,
-//! so that no secret is ever an argument or a variable.
+//! A program of the user's that creates and revokes keys. It reads one JSON document from standard
+//! input and writes one to standard output, so that no secret is ever an argument or a variable.
 
 use super::Verdict;
 use super::api::CallError;
 use super::backend::{Backend, Listed, Listing};
-use super::fill::{Values, id, text_at, time_at};
+use super::fill::{Values, id, text_at};
 use super::remote::Remote;
+use super::times::time_at;
 use crate::credential::{Made, Name, Parts, Slots};
 use crate::process::run_within;
 use crate::provider::Recipe;
@@ -15,14 +16,14 @@ use serde_json::{Value, json};
 use std::process::Command;
 use std::time::Duration;
 
-/// How long one call of the program may take.
+/// The time limit for one call of the program.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The program behind a recipe of the kind `command`.
 pub struct Program<'a> {
     pub name: &'a Name,
     pub recipe: &'a Recipe,
-    /// Verifies keys where the row has a check of its own; and holds the active key.
+    /// Verifies keys if the row has a request for that, and has the active key.
     pub remote: Remote<'a>,
 }
 
@@ -48,7 +49,7 @@ impl Program<'_> {
         let input = Secret::new(document.to_string());
         let answer = self.run(&input)?;
         let answer: Value = serde_json::from_str(answer.expose())
-            .map_err(|_| CallError::Lost("your program printed no JSON document".into()))?;
+            .map_err(|_| CallError::Lost("your program did not print a JSON document".into()))?;
         match answer.get("error").and_then(Value::as_str) {
             Some(reason) => Err(
                 CallError::Refused(reason.chars().take(200).collect()).without(
@@ -65,29 +66,30 @@ impl Program<'_> {
 
     fn run(&self, input: &Secret) -> Result<Secret, CallError> {
         let Some((program, arguments)) = self.recipe.program.split_first() else {
-            return Err(CallError::NotSent("no program is named".into()));
+            return Err(CallError::NotSent("the recipe names no program".into()));
         };
         let done = run_within(
             Command::new(program).args(arguments),
             input.expose().as_bytes(),
             PATIENCE,
         )
-        .map_err(|error| CallError::NotSent(format!("{program} cannot be run: {error}")))?;
+        .map_err(|error| CallError::NotSent(format!("cannot run {program}: {error}")))?;
         let late = || {
             CallError::Lost(format!(
-                "your program was not done after {} seconds",
+                "your program did not finish within {} seconds",
                 PATIENCE.as_secs()
             ))
         };
         let done = done.ok_or_else(late)?;
         if !done.status.success() {
             return Err(CallError::Lost(format!(
-                "your program ended with {}",
+                "your program failed with {}",
                 done.status
             )));
         }
-        let text = std::str::from_utf8(&done.stdout)
-            .map_err(|_| CallError::Lost("what your program printed is not text".into()))?;
+        let text = std::str::from_utf8(&done.stdout).map_err(|_| {
+            CallError::Lost("your program printed something that is not text".into())
+        })?;
         Ok(Secret::new(text))
     }
 }
@@ -139,7 +141,7 @@ impl Backend for Program<'_> {
             })
         };
         let read: Vec<Listed> = keys.iter().filter_map(read).collect();
-        // What cannot be read is not known to be absent.
+        // A key that cannot be read may be the one that is looked for.
         let is_partial = read.len() < keys.len();
         Ok(Some(Listing {
             keys: read,
@@ -149,7 +151,7 @@ impl Backend for Program<'_> {
 
     fn create(&self, values: &Values) -> Result<Made, CallError> {
         let answer = self.ask("create", values)?;
-        let lost = |what: &str| CallError::Lost(format!("your program gave no {what}"));
+        let lost = |what: &str| CallError::Lost(format!("your program printed no {what}"));
         let id =
             id(text_at(&answer, "/id").ok_or_else(|| lost("`id`"))?).map_err(CallError::Lost)?;
         let given = answer
@@ -158,12 +160,16 @@ impl Backend for Program<'_> {
             .ok_or_else(|| lost("`key`"))?;
         let mut parts = self.remote.active.clone();
         for (name, value) in given {
-            let value = Secret::new(value.as_str().ok_or_else(|| lost("`key` of texts"))?);
+            let value = Secret::new(
+                value
+                    .as_str()
+                    .ok_or_else(|| lost("`key` with text values"))?,
+            );
             value
                 .check(Alphabet::Printable)
                 .map_err(|error| CallError::Lost(format!("the new key {error}")))?;
             if parts.insert(name.clone(), value).is_none() {
-                return Err(lost("key with the parts of the old one"));
+                return Err(lost("key with the parts of the current one"));
             }
         }
         Ok(Made {
@@ -196,10 +202,10 @@ impl Backend for Program<'_> {
         }
     }
 
-    fn end(&self, values: &Values) -> Result<(), CallError> {
+    fn revoke(&self, values: &Values) -> Result<(), CallError> {
         let answer = self.ask("revoke", values)?;
         if is_unsupported(&answer) {
-            return Err(CallError::Refused("your program ends no keys".into()));
+            return Err(CallError::Refused("your program cannot revoke keys".into()));
         }
         Ok(())
     }

@@ -1,9 +1,12 @@
 //! The provider's own interface, as the row describes it.
 
-use super::Verdict;
-use super::api::{Api, CallError, Caller};
+use super::api::{Api, CallError, Caller, TIMEOUT};
 use super::backend::{Backend, Listed, Listing};
-use super::fill::{Values, id, new_end, text_at, time_at};
+use super::fill::{Values, id, text_at};
+use super::hint::hint_fits;
+use super::listing::listing;
+use super::times::{new_end, time_at};
+use super::verify::{Question, Verdict};
 use crate::credential::{Bound, Made, Parts, Slots};
 use crate::lifecycle::Keeper;
 use crate::provider::{Call, KeySpec, List, Recipe, RotationKind};
@@ -12,7 +15,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 use std::time::Duration;
 
-/// How often, and after what pause, a value that is not there yet is asked for.
+/// The pauses between the attempts to read a value that is not available yet.
 const PAUSES: [Duration; 5] = [
     Duration::from_millis(500),
     Duration::from_secs(1),
@@ -21,7 +24,7 @@ const PAUSES: [Duration; 5] = [
     Duration::from_secs(8),
 ];
 
-/// The provider behind a row.
+/// The interface of a provider, as its row describes it.
 pub struct Remote<'a> {
     pub keeper: &'a Keeper<'a>,
     pub recipe: &'a Recipe,
@@ -29,7 +32,7 @@ pub struct Remote<'a> {
     pub bound: Bound,
     /// The active key.
     pub active: Parts,
-    /// Who asks in its place.
+    /// The credential that manages the key, if one is set.
     pub manager: Option<Caller>,
 }
 
@@ -37,9 +40,9 @@ impl Remote<'_> {
     fn api(&self) -> Api<'_> {
         Api {
             keeper: self.keeper,
-            recipe: self.recipe,
-            as_used: false,
+            recipe: Some(self.recipe),
             wants_document: true,
+            timeout: TIMEOUT,
         }
     }
 
@@ -59,56 +62,14 @@ impl Remote<'_> {
 
     fn listed(&self, list: &List, values: &Values) -> Result<Listing, CallError> {
         let answer = self.api().call(&list.call, values, &self.caller())?;
-        let items = answer.pointer(&list.items).unwrap_or(&Value::Null);
-        let items: &[Value] = match items {
-            Value::Array(items) => items,
-            // An empty list is an empty element in XML, or none at all.
-            Value::Null if list.call.xml => &[],
-            Value::String(text) if text.is_empty() && list.call.xml => &[],
-            _ => {
-                return Err(CallError::Lost(
-                    "it lists no keys where they should be".into(),
-                ));
-            }
-        };
-        let read = |item: &Value| {
-            let at = |pointer: &Option<String>| {
-                pointer.as_ref().and_then(|pointer| text_at(item, pointer))
-            };
-            Some(Listed {
-                id: text_at(item, &list.id).and_then(|text| id(text).ok())?,
-                label: at(&list.label),
-                created: list
-                    .created
-                    .as_ref()
-                    .and_then(|pointer| time_at(item, pointer)),
-                value: at(&list.value)
-                    .or_else(|| {
-                        at(&self
-                            .recipe
-                            .identify
-                            .as_ref()
-                            .and_then(|identify| identify.listed.clone()))
-                    })
-                    .map(Secret::new),
-            })
-        };
-        let is_partial = list
-            .more
-            .as_ref()
-            .and_then(|pointer| answer.pointer(pointer))
-            .is_some_and(is_more);
-        let keys: Vec<Listed> = items.iter().filter_map(read).collect();
-        // What cannot be read, and what may stand on a further page, is not known to be absent.
-        let is_partial = is_partial
-            || keys.len() < items.len()
-            || list.full.is_some_and(|full| items.len() >= full);
-        Ok(Listing { keys, is_partial })
+        let identify = self.recipe.identify.as_ref();
+        let hint = identify.and_then(|identify| identify.listed.as_deref());
+        listing(list, hint, &answer)
     }
 
-    /// What the provider gave, as a key: its parts over those that stay.
+    /// The key in an answer: its parts replace those of the active key, the others stay.
     fn made(&self, answer: &Value, values: &Values) -> Result<Made, CallError> {
-        let lost = |what: &str| CallError::Lost(format!("its answer holds no {what}"));
+        let lost = |what: &str| CallError::Lost(format!("its answer contains no {what}"));
         let Some(create) = &self.recipe.create else {
             return Err(lost("key"));
         };
@@ -168,7 +129,7 @@ impl Remote<'_> {
                     ),
                     Some(pause),
                 ) => std::thread::sleep(pause),
-                // The key was made, whatever this says.
+                // The key was created, whatever this answer says.
                 (Err(error), _) => return Err(CallError::Lost(error.to_string())),
             }
         }
@@ -178,7 +139,7 @@ impl Remote<'_> {
         self.recipe.kind == RotationKind::TwoSlot
     }
 
-    /// The slot that holds a key with these parts.
+    /// The slot that contains a key with these parts.
     fn slot_of(&self, parts: &Parts, values: &Values) -> Result<Option<Secret>, CallError> {
         let Some(list) = &self.recipe.list else {
             return Ok(None);
@@ -190,35 +151,6 @@ impl Remote<'_> {
                 .is_some_and(|value| parts.values().any(|part| part.same_as(value.expose())))
         };
         Ok(listing.keys.into_iter().find(holds).map(|key| key.id))
-    }
-}
-
-/// Whether a key looks like its hint: its beginning, or its beginning and end with dots or stars between them.
-fn fits(hint: &str, key: &str) -> bool {
-    let cut = hint.find(['.', '…', '*']).filter(|at| {
-        hint.get(*at..)
-            .is_some_and(|rest| rest.starts_with("..") || rest.starts_with(['…', '*']))
-    });
-    let (begin, end) = cut.map_or((hint, ""), |at| {
-        (
-            hint.get(..at).unwrap_or_default(),
-            hint.get(at..).unwrap_or_default(),
-        )
-    });
-    let end = end.trim_start_matches(['.', '…', '*']);
-    begin.len() + end.len() >= 8
-        && key.len() > begin.len() + end.len()
-        && key.starts_with(begin)
-        && key.ends_with(end)
-        || key == hint
-}
-
-fn is_more(value: &Value) -> bool {
-    match value {
-        Value::Null | Value::Bool(false) => false,
-        Value::String(text) => !text.is_empty() && text != "false",
-        Value::Number(number) => number.as_f64() != Some(0.0),
-        _ => true,
     }
 }
 
@@ -272,8 +204,8 @@ impl Backend for Remote<'_> {
                 parts: slots.active.clone(),
                 ..values.clone()
             };
-            // With the key itself: of nobody else would it tell that key's id. What names the key in the request is told
-            // to whoever manages it.
+            // The request is authorized with the key itself: it returns the id of the key that
+            // asks. A request that contains the key is authorized by its manager.
             let by_value = call.url.contains("${part:");
             let caller = if by_value {
                 self.caller()
@@ -299,11 +231,11 @@ impl Backend for Remote<'_> {
                 slots
                     .active
                     .values()
-                    .any(|part| fits(hint.expose(), part.expose()))
+                    .any(|part| hint_fits(hint.expose(), part.expose()))
             })
         };
         let mut found = listing.keys.iter().filter(|key| is_it(key));
-        // Two that begin alike are no answer.
+        // Two keys that match are no answer.
         Ok(found
             .next()
             .filter(|_| found.next().is_none())
@@ -368,27 +300,27 @@ impl Backend for Remote<'_> {
 
     fn create(&self, values: &Values) -> Result<Made, CallError> {
         let Some(create) = &self.recipe.create else {
-            return Err(CallError::Refused("the recipe makes no keys".into()));
+            return Err(CallError::Refused("the recipe cannot create keys".into()));
         };
         if !self.is_slotted() {
             let answer = self.api().call(&create.call, values, &self.caller())?;
             return self.made(&answer, values);
         }
-        // Asked of the provider each time, never remembered: a person may have moved the key to the other slot.
+        // The provider is asked each time: a person may have moved the key to the other slot.
         let taken = self.slot_of(&self.active, values)?;
         let Some(taken) = taken else {
             return Err(CallError::Refused(
-                "the key in use sits in neither of its slots".into(),
+                "the current key is in neither of its slots".into(),
             ));
         };
         let Some(idle) = self.recipe.slots.iter().find(|slot| !taken.same_as(slot)) else {
-            return Err(CallError::Refused("there is no other slot".into()));
+            return Err(CallError::Refused("the recipe names no other slot".into()));
         };
         let values = Values {
             id: Some(Secret::new(idle.as_str())),
             ..values.clone()
         };
-        // The idle slot holds nothing that anybody uses, so it may be made again blindly.
+        // Nobody uses the key in the idle slot, so a lost request may be repeated.
         let answer = match self.api().call(&create.call, &values, &self.caller()) {
             Err(CallError::Lost(_)) => self.api().call(&create.call, &values, &self.caller())?,
             answer => answer?,
@@ -400,39 +332,27 @@ impl Backend for Remote<'_> {
     }
 
     fn verify(&self, parts: &Parts, values: &Values) -> Verdict {
-        let check = self
-            .key
-            .check
-            .as_ref()
-            .map(|check| Call::plain(&check.url, check.post.as_deref()));
-        let Some(call) = self.recipe.verify.clone().or(check) else {
-            return Verdict::Unknowable;
+        let question = Question {
+            keeper: self.keeper,
+            key: self.key,
+            recipe: Some(self.recipe),
+            bound: &self.bound,
+            timeout: TIMEOUT,
         };
-        let values = Values {
-            parts: parts.clone(),
-            ..values.clone()
-        };
-        let as_used = self.recipe.signing.is_none() && !self.key.headers.is_empty();
-        let api = Api {
-            as_used,
-            wants_document: !call.failures.is_empty(),
-            ..self.api()
-        };
-        match api.call(&call, &values, &self.holder(parts)) {
-            Ok(_) => Verdict::Good,
-            Err(CallError::Unauthorized(_) | CallError::Gone) => Verdict::Bad,
-            // A key with few rights is forbidden what the check asks: it is as good as the other one, which is too.
-            Err(CallError::Forbidden(_)) => Verdict::Forbidden,
-            Err(error) => Verdict::Unclear(error.to_string()),
+        match question.ask(parts, values).verdict {
+            Verdict::Elsewhere => {
+                Verdict::Unclear("the key is not bound to the origin that verifies it".into())
+            }
+            verdict => verdict,
         }
     }
 
-    fn end(&self, values: &Values) -> Result<(), CallError> {
+    fn revoke(&self, values: &Values) -> Result<(), CallError> {
         if self.is_slotted() {
             let (Some(create), Some(slot)) = (&self.recipe.create, &values.id) else {
                 return Ok(());
             };
-            // A slot that holds another key by now has lost this one already.
+            // A slot that contains another key by now does not contain this one any more.
             return match self.slot_of(&values.parts, values)? {
                 Some(holding) if holding.same_as(slot.expose()) => self
                     .api()
@@ -442,39 +362,8 @@ impl Backend for Remote<'_> {
             };
         }
         let Some(revoke) = &self.recipe.revoke else {
-            return Err(CallError::Refused(
-                "there is no request that ends a key".into(),
-            ));
+            return Err(CallError::Refused("the recipe cannot revoke keys".into()));
         };
         self.api().call(revoke, values, &self.caller()).map(drop)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::fits;
-
-    #[test]
-    fn a_hint_is_a_beginning_or_a_beginning_and_an_end() {
-        let key = "sk-ant-api03-abcdefghijklmnop";
-        for hint in [
-            "sk-ant-api03-abc",
-            "sk-ant-api03-abc...mnop",
-            "sk-ant-api…mnop",
-            "sk-a*****klmnop",
-            key,
-        ] {
-            assert!(fits(hint, key), "{hint}");
-        }
-        for hint in [
-            "",
-            "sk-",
-            "sk...",
-            "sk-ant-api03-abc...mnoq",
-            "sk-ant-api03-abcdefghijklmnopq",
-            "...mnop",
-        ] {
-            assert!(!fits(hint, key), "{hint}");
-        }
     }
 }

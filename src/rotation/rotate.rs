@@ -1,307 +1,167 @@
-//! From a name to a rotated key: who asks, by which recipe, under the lock.
+//! Rotating a credential: who asks the provider, by which recipe, and the order of the steps.
 
+use super::Error;
 use super::api::Caller;
 use super::backend::Backend;
+use super::create::create;
 use super::engine::Engine;
 use super::fill::Values;
+use super::intents::look_up_intents;
+use super::options::{Options, Report};
+use super::pending::verify_pending;
 use super::program::Program;
-use super::remote::Remote;
+use super::retired::revoke_retired;
+use super::roll::roll;
 use super::run::Run;
-use super::{Error, Verdict};
-use crate::credential::{Bound, Index, Kind, LastError, Made, Name, Parts, Slots};
-use crate::lifecycle::{self, Keeper, Wanted, parts, settle, token};
-use crate::provider::{Caller as Who, KeySpec, Recipe, RotationKind, Row};
-use jiff::{SignedDuration, Timestamp};
+use super::setup::{Setup, manager, values};
+use crate::credential::{Kind, LastError, Name};
+use crate::lifecycle::{self, Keeper, Wanted, recover, token};
+use crate::provider::{Caller as Who, RotationKind};
+use crate::signals;
+use jiff::Timestamp;
 
-/// What the user wants.
-#[derive(Clone, Debug)]
-pub struct Options {
-    /// Make a new key; else only what is unfinished is finished.
-    pub create: bool,
-    /// Also where the new key may do more than the old one.
-    pub force: bool,
-    /// How long the old key stays good.
-    pub grace: SignedDuration,
-    /// Whether the user said so now, which then also counts for keys that wait already.
-    pub grace_given: bool,
-    /// Who asks the provider.
-    pub manager: Option<Name>,
-    /// The generation that was looked at when this was found to be due; another one means that it is not any more.
-    pub planned: Option<u64>,
-    /// The user has agreed to a recipe with facts that were seen in no source.
-    pub agreed: bool,
-}
-
-/// How far it came.
-#[derive(Clone, Debug, Default)]
-pub struct Report {
-    /// A new key is handed out.
-    pub switched: bool,
-    /// A login has a fresh token.
-    pub refreshed: bool,
-    /// So many keys were ended at the provider.
-    pub ended: usize,
-    /// So many are a person's to end, and nobody can be asked whether that is done.
-    pub to_end_by_hand: usize,
-    /// A replaced key is good until then.
-    pub waits_until: Option<Timestamp>,
-}
-
-/// Everything that a key's rotation depends on, beside the key.
-struct Means {
-    row: Row,
-    key: KeySpec,
-    recipe: Recipe,
-    manager: Option<Caller>,
-}
-
-/// Rotates one credential, or goes on with what an earlier run left. What a person should know goes to `warnings`, however
-/// it ends.
+/// Rotates one credential, or continues a rotation that was interrupted. `warnings` gets what to
+/// tell the user, whatever the outcome.
 ///
 /// # Errors
-/// See [`Error`]: whatever was made is kept.
+/// See [`Error`]; whatever was created is kept.
 pub fn rotate(
     keeper: &Keeper<'_>,
     name: &Name,
     options: &Options,
     warnings: &mut Vec<String>,
 ) -> Result<Report, Error> {
-    let index = entry(keeper, name)?;
-    if index.kind == Kind::Login {
-        let handed = token(
-            keeper,
-            name,
-            &Wanted {
-                force: true,
-                ..Wanted::default()
-            },
-        )?;
-        warnings.extend(handed.warnings);
+    let read = || keeper.index.entry(name).map_err(lifecycle::Error::from);
+    let entry = read()?;
+    if entry.kind == Kind::Login {
+        let wanted = Wanted {
+            force: true,
+            ..Wanted::default()
+        };
+        warnings.extend(token(keeper, name, &wanted)?.warnings);
         return Ok(Report {
             refreshed: true,
             ..Report::default()
         });
     }
-    // Before the lock is taken: the manager may have to be refreshed under its own.
-    let manager = manager(keeper, &index, options)?;
-    let lock = keeper.lock(name)?;
-    warnings.extend(settle(keeper, &lock, name)?);
-    // Another run was quicker: what was due is not due any more. (A record that has outrun its entry is none: the entry was
-    // what was looked at.)
-    if options
-        .planned
-        .is_some_and(|planned| entry(keeper, name).is_ok_and(|entry| entry.generation != planned))
-    {
+    // Before the key is claimed: the manager may have to be refreshed under a lock of its own.
+    let manager = manager(keeper, &entry, options)?;
+    let claim = keeper.claim(name)?;
+    warnings.extend(recover(&claim)?);
+    // If another run was faster, the key is not due any more. The entry is compared, since it is
+    // what was found to be due.
+    let is_outdated = |planned| read().is_ok_and(|entry| entry.generation != planned);
+    if options.planned.is_some_and(is_outdated) {
         return Ok(Report::default());
     }
-    let mut run = Run::open(keeper, &lock, name)?;
-    let result = go(keeper, &mut run, manager, options);
-    run.note(|index| {
-        index.rotation_error = result.as_ref().err().and_then(|error| {
-            let told = !matches!(
-                error,
-                Error::ByHand { .. }
-                    | Error::TooSoon { .. }
-                    | Error::NotAgreed { .. }
-                    | Error::Lifecycle(lifecycle::Error::Interrupted)
-            );
-            told.then(|| LastError {
-                at: Timestamp::now(),
-                code: error.word().into(),
-                reason: error.to_string(),
-            })
-        });
+    let mut run = Run::open(&claim)?;
+    let result = rotate_key(keeper, &mut run, manager, options);
+    let failure = result.as_ref().err().filter(|error| error.is_failure());
+    run.entry.rotation.last_error = failure.map(|error| LastError {
+        at: Timestamp::now(),
+        code: error.code(),
+        reason: error.to_string(),
     });
+    run.write_entry();
     warnings.append(&mut run.warnings);
     result
 }
 
-/// Takes a key that a person made: it is kept first, then tried, then handed out.
-///
-/// # Errors
-/// As for [`rotate`].
-pub fn accept(
-    keeper: &Keeper<'_>,
-    name: &Name,
-    new: Parts,
-    options: &Options,
-    warnings: &mut Vec<String>,
-) -> Result<Report, Error> {
-    let manager = manager(keeper, &entry(keeper, name)?, options)?;
-    let lock = keeper.lock(name)?;
-    warnings.extend(settle(keeper, &lock, name)?);
-    let mut run = Run::open(keeper, &lock, name)?;
-    let result = hand_over(keeper, &mut run, manager, new, options);
-    warnings.append(&mut run.warnings);
-    result
-}
-
-fn hand_over(
+fn rotate_key(
     keeper: &Keeper<'_>,
     run: &mut Run<'_>,
     manager: Option<Caller>,
-    new: Parts,
     options: &Options,
 ) -> Result<Report, Error> {
-    let name = &run.name().clone();
-    let means = means(keeper, run, manager)?;
-    let mut backend = means.remote(keeper, run)?;
-    let values = values(run);
-    let slots = run.slots()?.clone();
-    if crate::credential::same_parts(&slots.active, &new) {
-        return Err(refused(name, "that is the key it has already"));
-    }
-    if backend.verify(&new, &values) == Verdict::Bad {
-        return Err(refused(
+    let setup = Setup::new(keeper, run, manager)?;
+    check_manager(&setup, run.name())?;
+    let name = run.name().clone();
+    let recipe = &setup.recipe;
+    let unverified = setup.row.unverified_in(recipe);
+    if options.create && !unverified.is_empty() && !options.agreed && !run.entry.rotation.agreed {
+        return Err(Error::NotAgreed {
             name,
-            "the provider does not accept the new key; nothing was changed",
-        ));
-    }
-    // What its id is can be asked while it is the one in use.
-    let active_id = backend.identify(&slots, &values).ok().flatten();
-    let mut retired = slots.clone();
-    if let Some(pending) = slots.pending {
-        let until = Timestamp::now();
-        let (is_by_hand, parts, id) = (pending.id.is_none(), pending.parts, pending.id);
-        retired.retiring.push(crate::credential::Retiring {
-            parts,
-            id,
-            since: until,
-            until,
-            by_hand: is_by_hand,
+            fields: unverified.join(", "),
         });
     }
-    let made = Made {
-        parts: new,
-        id: None,
-        at: Timestamp::now(),
-        expires: None,
+    let values = Values {
+        is_forced: options.force,
+        ..values(run)
     };
-    run.save(
-        Slots {
-            active_id,
-            pending: Some(made),
-            ..retired
-        },
-        None,
-    )?;
-    let mut report = Report::default();
-    Engine {
+    // What only the entry says is written with the first save.
+    let rotation = &mut run.entry.rotation;
+    rotation.manager = options.manager.clone().or(rotation.manager.take());
+    rotation.agreed |= options.agreed;
+    rotation.recipe.clone_from(&recipe.name);
+    let mut remote = setup.remote(keeper, run)?;
+    let mut program;
+    let backend: &mut dyn Backend = if recipe.kind == RotationKind::Command {
+        program = Program {
+            name: &name,
+            recipe,
+            remote,
+        };
+        &mut program
+    } else {
+        &mut remote
+    };
+    let mut engine = Engine {
         run,
-        backend: &mut backend,
-        recipe: &means.recipe,
+        backend,
+        recipe,
         values,
         options,
+    };
+    if recipe.kind == RotationKind::Roll {
+        roll(&mut engine, setup.manager.is_some())
+    } else {
+        replace(&mut engine)
     }
-    .verify_pending(&mut report)?;
+}
+
+/// The steps of every kind of rotation in which two keys exist side by side for a while. Their
+/// order never changes, whatever happened before: keys that a lost answer left are revoked, a
+/// pending key is verified, previous keys are revoked, and only then a new key is created.
+fn replace(engine: &mut Engine<'_, '_>) -> Result<Report, Error> {
+    let mut report = Report::default();
+    look_up_intents(engine)?;
+    if engine.run.slots()?.pending.is_some() && verify_pending(engine, &mut report)? {
+        return Ok(report);
+    }
+    revoke_retired(engine, &mut report)?;
+    if !engine.options.create {
+        return Ok(report);
+    }
+    let name = engine.run.name().clone();
+    if let Some(until) = report.waits_until {
+        return Err(Error::TooSoon { name, until });
+    }
+    if engine.recipe.kind.wants_a_person() {
+        return Err(Error::Manual { name });
+    }
+    create(engine)?;
+    if signals::interrupted() {
+        return Err(lifecycle::Error::Interrupted.into());
+    }
+    if !verify_pending(engine, &mut report)? {
+        return Err(engine.refused(
+            "the provider created the key, but does not know it any more",
+            None,
+        ));
+    }
     Ok(report)
 }
 
-fn entry(keeper: &Keeper<'_>, name: &Name) -> Result<Index, Error> {
-    let found = Index::read(&keeper.paths.credentials(), name).map_err(lifecycle::Error::from)?;
-    found.ok_or_else(|| lifecycle::Error::NotFound(name.clone()).into())
-}
-
-fn refused(name: &Name, reason: &str) -> Error {
-    Error::Refused {
+/// Checks that a manager is set exactly where the recipe needs one.
+fn check_manager(setup: &Setup, name: &Name) -> Result<(), Error> {
+    let recipe = &setup.recipe;
+    let refused = |reason: &str, hint: String| Error::Refused {
         name: name.clone(),
         reason: reason.into(),
-        hint: None,
-    }
-}
-
-/// The credential that asks in the key's place, if one was named.
-fn manager(keeper: &Keeper<'_>, index: &Index, options: &Options) -> Result<Option<Caller>, Error> {
-    let Some(name) = options
-        .manager
-        .as_ref()
-        .or(index.manager.as_ref())
-        .filter(|manager| **manager != index.name)
-    else {
-        return Ok(None);
+        hint: Some(hint),
     };
-    let handed = parts(keeper, name, &Wanted::default()).map_err(|error| match error {
-        lifecycle::Error::NotFound(_) => Error::Refused {
-            name: index.name.clone(),
-            reason: format!("`{name}`, which is to ask for it, is not there"),
-            hint: Some(format!(
-                "run `authctl key set {} --manager NAME`, or `--manager ''` for none",
-                index.name
-            )),
-        },
-        error => error.into(),
-    })?;
-    Ok(Some(Caller {
-        templates: handed.templates,
-        parts: handed.parts,
-        bound: handed.bound,
-    }))
-}
-
-fn means(keeper: &Keeper<'_>, run: &Run<'_>, manager: Option<Caller>) -> Result<Means, Error> {
-    let (name, bound): (&Name, &Bound) = (run.name(), &run.record().bound);
-    let none = || Error::NoRecipe { name: name.clone() };
-    // A key that goes by its user's own header is none that the row describes.
-    if !bound.headers.is_empty() {
-        let reason = "it goes by a header of its own, which no provider's row describes".into();
-        let hint = format!(
-            "replace it by hand: `authctl key add {name} --replace`; where there is a row, remove it and add it without `--header`"
-        );
-        return Err(Error::Refused {
-            name: name.clone(),
-            reason,
-            hint: Some(hint),
-        });
-    }
-    let row = keeper
-        .catalogue
-        .find(name.provider())?
-        .ok_or_else(none)?
-        .resolve(&bound.variables)?;
-    row.check_rotation()?;
-    let key = row.key.clone().ok_or_else(none)?;
-    let recipe = row.recipe(&run.slots()?.active).cloned().ok_or_else(none)?;
-    Ok(Means {
-        row,
-        key,
-        recipe,
-        manager,
-    })
-}
-
-impl Means {
-    fn remote<'a>(&'a self, keeper: &'a Keeper<'a>, run: &Run<'_>) -> Result<Remote<'a>, Error> {
-        let active = run.slots()?.active.clone();
-        Ok(Remote {
-            keeper,
-            recipe: &self.recipe,
-            key: &self.key,
-            bound: run.record().bound.clone(),
-            active,
-            manager: self.manager.clone(),
-        })
-    }
-}
-
-fn values(run: &Run<'_>) -> Values {
-    Values {
-        settings: run.record().bound.variables.clone(),
-        now: Timestamp::now(),
-        ..Values::default()
-    }
-}
-
-fn go(
-    keeper: &Keeper<'_>,
-    run: &mut Run<'_>,
-    manager: Option<Caller>,
-    options: &Options,
-) -> Result<Report, Error> {
-    let means = means(keeper, run, manager)?;
-    let name = run.name().clone();
-    let recipe = &means.recipe;
     if recipe.caller == Who::Manager
-        && means.manager.is_none()
+        && setup.manager.is_none()
         && recipe.kind != RotationKind::DisableOnly
     {
         let needs = recipe
@@ -309,80 +169,20 @@ fn go(
             .as_ref()
             .map(|needs| format!(" ({needs})"))
             .unwrap_or_default();
-        let hint = Some(format!(
-            "store a credential that may manage keys{needs}, then run `authctl rotate {name} --manager NAME`"
+        return Err(refused(
+            "a key of this provider cannot create another key",
+            format!(
+                "store a credential that can manage keys{needs}, then run `authctl rotate {name} --manager NAME`"
+            ),
         ));
-        return Err(Error::Refused {
-            name,
-            reason: "a key of this provider cannot make another".into(),
-            hint,
-        });
     }
-    let own = recipe.caller == Who::Own
+    let is_own = recipe.caller == Who::Own
         && !matches!(recipe.kind, RotationKind::Command | RotationKind::Assisted);
-    if own && means.manager.is_some() {
-        let hint = Some(format!(
-            "leave `--manager` out, or run `authctl key set {name} --manager ''`"
+    if is_own && setup.manager.is_some() {
+        return Err(refused(
+            "at this provider a key can only replace itself; a manager would replace its own key",
+            format!("omit `--manager`, or run `authctl key set {name} --manager ''`"),
         ));
-        let reason = "at this provider a key can be replaced by itself alone: a manager would replace its own".into();
-        return Err(Error::Refused { name, reason, hint });
     }
-    let unseen = means.row.unverified_in(recipe);
-    if options.create && !unseen.is_empty() && !options.agreed && !run.index.agreed {
-        return Err(Error::NotAgreed {
-            name,
-            fields: unseen.join(", "),
-        });
-    }
-    let values = Values {
-        is_forced: options.force,
-        ..values(run)
-    };
-    let has_manager = means.manager.is_some();
-    let (kept, agreed, recipe_name) =
-        (options.manager.clone(), options.agreed, recipe.name.clone());
-    // What the index alone knows is written with the first save.
-    run.index.manager = kept.or(run.index.manager.take());
-    run.index.agreed |= agreed;
-    run.index.recipe = recipe_name;
-    let remote = means.remote(keeper, run)?;
-    match recipe.kind {
-        RotationKind::Roll => {
-            let mut backend = remote;
-            Engine {
-                run,
-                backend: &mut backend,
-                recipe,
-                values,
-                options,
-            }
-            .go_rolling(has_manager)
-        }
-        RotationKind::Command => {
-            let mut backend = Program {
-                name: &name,
-                recipe,
-                remote,
-            };
-            Engine {
-                run,
-                backend: &mut backend,
-                recipe,
-                values,
-                options,
-            }
-            .go()
-        }
-        _ => {
-            let mut backend = remote;
-            Engine {
-                run,
-                backend: &mut backend,
-                recipe,
-                values,
-                options,
-            }
-            .go()
-        }
-    }
+    Ok(())
 }

@@ -1,53 +1,48 @@
-//! A credential in the middle of a rotation: its slots, and the one way in which they change.
+//! A key during a rotation: its slots, and the one way in which they change.
 
 use super::Error;
-use crate::credential::{Index, Name, Record, SecretPart, Slots};
-use crate::disk::{Lock, Reserved};
-use crate::lifecycle::{Found, Keeper, current, save};
+use crate::credential::{Entry, Name, Record, SecretPart, Slots};
+use crate::disk::Reserved;
+use crate::lifecycle::{self, Claim, Found, current, save};
 use crate::sealed::Sealed;
 use jiff::Timestamp;
 
-/// What is known under the lock.
+/// A key during a rotation.
 pub struct Run<'a> {
-    pub keeper: &'a Keeper<'a>,
-    lock: &'a Lock,
-    pub index: Index,
+    claim: &'a Claim<'a>,
+    pub entry: Entry,
     record: Record,
     sealed: Sealed,
-    /// Whether the store holds the newest record: nothing that it still names is ended before.
-    pub is_taken: bool,
-    /// What a person should know.
+    /// Whether the store has the newest record: no key that an older record still names is revoked
+    /// before.
+    pub is_in_store: bool,
+    /// What to tell the user.
     pub warnings: Vec<String>,
 }
 
 impl<'a> Run<'a> {
-    /// Reads everything again, under the lock.
-    pub fn open(keeper: &'a Keeper<'a>, lock: &'a Lock, name: &Name) -> Result<Self, Error> {
+    /// Reads the key again, now that it is claimed.
+    pub fn open(claim: &'a Claim<'a>) -> Result<Self, Error> {
         let Found {
-            mut index,
+            mut entry,
             record,
             sealed,
             store_is_behind,
             warnings,
-        } = current(keeper, lock, name)?;
-        // A process died between two writes: the entry learns what it missed.
+        } = current(claim)?;
+        // If a process died between two writes, the entry is brought up to date.
         let progress = record.slots().and_then(Slots::progress);
-        if record.generation > index.generation || progress != index.rotation {
-            index = Index {
-                rotation: progress,
-                ..index.following(&record, Timestamp::now())
-            };
-            index
-                .write(&keeper.paths.credentials())
-                .map_err(crate::lifecycle::Error::from)?;
+        if record.generation > entry.generation || progress != entry.rotation.progress {
+            entry = entry.following(&record, Timestamp::now());
+            let index = claim.keeper.index;
+            index.write(&entry).map_err(lifecycle::Error::from)?;
         }
         Ok(Self {
-            keeper,
-            lock,
-            index,
+            claim,
+            entry,
             record,
             sealed,
-            is_taken: !store_is_behind,
+            is_in_store: !store_is_behind,
             warnings,
         })
     }
@@ -62,47 +57,35 @@ impl<'a> Run<'a> {
 
     /// The slots of the key; a login has none.
     pub fn slots(&self) -> Result<&Slots, Error> {
-        let wrong = || Error::NoRecipe {
+        self.record.slots().ok_or_else(|| Error::NoRecipe {
             name: self.name().clone(),
-        };
-        self.record.slots().ok_or_else(wrong)
+        })
     }
 
-    /// Room for the next record, taken before a request makes a key that must not be lost.
+    /// Reserves room for the next record, before a request creates a key that must not be lost.
     pub fn reserve(&self) -> Result<Reserved, Error> {
         let bytes = self.sealed.size() + 2 * self.record.room();
-        Ok(Sealed::reserve(
-            &self.keeper.paths.sealed(),
-            &self.record.id,
-            bytes,
-        )?)
+        let folder = self.claim.keeper.paths.sealed();
+        Ok(Sealed::reserve(&folder, &self.record.id, bytes)?)
     }
 
     /// Saves the slots: sealed file, store, index.
     pub fn save(&mut self, slots: Slots, room: Option<Reserved>) -> Result<(), Error> {
-        let next = self
-            .record
-            .next(self.record.bound.clone(), SecretPart::Key(slots));
-        let saved = save(
-            self.keeper,
-            self.lock,
-            &self.index,
-            next.clone(),
-            self.sealed.clone(),
-            room,
-        )?;
-        self.is_taken = saved.in_store;
+        let bound = self.record.bound.clone();
+        let next = self.record.next(bound, SecretPart::Key(slots));
+        let sealed = self.sealed.clone();
+        let saved = save(self.claim, &self.entry, next.clone(), sealed, room)?;
+        self.is_in_store = saved.in_store;
         self.warnings.extend(saved.warnings);
-        self.index = self.index.following(&next, Timestamp::now());
+        self.entry = self.entry.following(&next, Timestamp::now());
         self.sealed.record = Some(next.clone());
         self.record = next;
         Ok(())
     }
 
-    /// Writes what only the index knows. Best effort: it says nothing that a key depends on.
-    pub fn note(&mut self, change: impl FnOnce(&mut Index)) {
-        change(&mut self.index);
-        if let Err(error) = self.index.write(&self.keeper.paths.credentials()) {
+    /// Writes what only the entry says. A failure is not reported: no key depends on it.
+    pub fn write_entry(&self) {
+        if let Err(error) = self.claim.keeper.index.write(&self.entry) {
             tracing::info!(%error, "the index is not up to date");
         }
     }

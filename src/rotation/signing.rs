@@ -1,4 +1,4 @@
-//! AWS Signature Version 4: a request is signed with the secret, which never leaves
+//! AWS Signature Version 4: a request is signed with the secret, which is not sent
 //! (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html>).
 
 use crate::credential::Parts;
@@ -10,13 +10,13 @@ use ring::digest::{SHA256, digest};
 use ring::hmac::{HMAC_SHA256, Key, sign};
 use url::Url;
 
-/// Where services that belong to no region are signed for.
+/// The region for services without one.
 const REGION: &str = "us-east-1";
 
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 
-/// The headers that authorize a POST of a form. The service is the first word of the host, the key the parts `id` and
-/// `secret`.
+/// The headers that authorize a POST of a form. The service is the first label of the host; the key
+/// has the parts `id` and `secret`.
 ///
 /// # Errors
 /// The key lacks a part.
@@ -45,7 +45,8 @@ pub fn aws4(
     let service = host.split('.').next().unwrap_or_default();
     let scope = format!("{day}/{REGION}/{service}/aws4_request");
 
-    // Lower-case names in their order, each with its value; the names once more; a digest of the body.
+    // The names in lower case and in order, each with its value; the names again; a digest of the
+    // body.
     let canonical = format!(
         "POST\n{}\n{}\ncontent-type:{content_type}\nhost:{host}\nx-amz-date:{time}\n\ncontent-type;host;x-amz-date\n{}",
         url.path(),
@@ -88,7 +89,8 @@ fn hex(bytes: &[u8]) -> String {
 mod tests {
     use super::*;
 
-    /// The key and the day of the documentation's example; the signature is what botocore 1.44 makes of the same request.
+    /// The key and the day of the documentation's example; the signature is what botocore 1.44
+    /// makes of the same request.
     #[test]
     fn the_signature_is_that_of_an_independent_implementation() {
         let parts = Parts::from([

@@ -1,17 +1,17 @@
-//! XML answers, read as if they were JSON: an element is an object of its children or its text, a repeated element an
-//! array, and so is one called `member`, in which lists are written.
+//! XML answers, read as if they were JSON: an element becomes an object of its children or its
+//! text; repeated elements, and elements called `member`, which are lists, become arrays.
 
 use quick_xml::Reader;
 use quick_xml::events::Event;
 use serde_json::{Map, Value};
 
-/// Deeper than any answer that is one.
+/// The maximum depth.
 const DEEPEST: usize = 32;
 
-/// Reads a document; attributes are passed over.
+/// Reads a document; attributes are ignored.
 ///
 /// # Errors
-/// Says that it is not XML.
+/// It is not XML.
 pub fn read(text: &str) -> Result<Value, String> {
     let mut reader = Reader::from_str(text);
     let mut open: Vec<(String, Map<String, Value>, String)> =

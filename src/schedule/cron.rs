@@ -1,11 +1,11 @@
-//! A marked region of the user's crontab (crontab(5)); the rest of it is never touched.
+//! A marked region of the user's crontab (crontab(5)). The rest of the crontab is never touched.
 
 use super::{ARGUMENTS, Job};
 
 const BEGIN: &str = "# authctl: begin (written by `authctl schedule install`)";
 const END: &str = "# authctl: end";
 
-/// The region for a job, at a minute that differs from one home to the next.
+/// The region for a job, at a minute that differs between homes.
 pub fn region(job: &Job, minute: u8) -> Result<String, String> {
     let mut command = String::new();
     for (name, value) in &job.variables {
@@ -25,11 +25,11 @@ pub fn region(job: &Job, minute: u8) -> Result<String, String> {
 /// A crontab with the region in it, in place of an earlier one.
 ///
 /// # Errors
-/// A region was cut in half: nobody knows what of the rest is the user's.
+/// An earlier region is incomplete, so it is not clear which lines belong to the user.
 pub fn with_region(crontab: &str, region: &str) -> Result<String, String> {
     let mut text = without_region(crontab);
     if text.lines().any(|line| line == BEGIN || line == END) {
-        return Err("a part of an earlier schedule stands in the crontab: delete the lines that begin with `# authctl:` first".into());
+        return Err("the crontab contains an incomplete schedule of authctl; delete the lines that begin with `# authctl:` first".into());
     }
     if !text.is_empty() && !text.ends_with('\n') {
         text.push('\n');
@@ -38,7 +38,7 @@ pub fn with_region(crontab: &str, region: &str) -> Result<String, String> {
     Ok(text)
 }
 
-/// A crontab without the whole regions in it. What was cut in half stays as it is.
+/// A crontab without complete regions. An incomplete region stays.
 pub fn without_region(crontab: &str) -> String {
     let mut kept: Vec<&str> = Vec::new();
     let mut begun = None;
@@ -57,15 +57,15 @@ pub fn without_region(crontab: &str) -> String {
     kept.concat()
 }
 
-/// Whether the region is there.
+/// Whether there is a complete region.
 pub fn has_region(crontab: &str) -> bool {
     without_region(crontab) != crontab
 }
 
-/// A word for the shell, in which cron's `%` has no meaning either.
+/// Quotes a word for the shell, with `%` replaced, which is special in a crontab.
 fn quoted(text: &str) -> Result<String, String> {
     if text.contains(['\n', '\r', '\0']) {
-        return Err("a path with a line break cannot stand in a crontab".into());
+        return Err("a crontab cannot contain a path with a line break".into());
     }
     Ok(format!(
         "'{}'",

@@ -1,4 +1,4 @@
-//! Putting the job where the system looks for it, and taking exactly that away again.
+//! Installing and removing the job.
 
 use super::{Job, MARK, NAME, cron, launchd, systemd, task};
 use crate::disk;
@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-/// Who runs the job.
+/// The schedulers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum How {
     /// A systemd user timer
@@ -32,41 +32,41 @@ impl std::fmt::Display for How {
     }
 }
 
-/// What there is.
+/// An installed schedule.
 #[derive(Clone, Debug)]
 pub struct Installed {
-    /// Who runs it.
+    /// The scheduler.
     pub how: How,
-    /// The files, where it is files.
+    /// Its files, if it has any.
     pub files: Vec<PathBuf>,
-    /// Whether the system was told of them; else the user does that.
+    /// Whether it is active; otherwise the user has to activate it.
     pub is_started: bool,
 }
 
-/// Why it cannot be put there.
+/// Why a schedule cannot be installed or removed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A file.
     #[error(transparent)]
     Disk(#[from] disk::Error),
-    /// A program of the system.
+    /// A program of the system failed.
     #[error("{program}: {reason}")]
     Program {
-        /// Which.
+        /// The program.
         program: &'static str,
-        /// What it said.
+        /// Its message.
         reason: String,
     },
-    /// No folder is known for it.
-    #[error("no home folder is known")]
+    /// The folder for it is not known.
+    #[error("cannot determine the home folder")]
     NoHome,
-    /// It cannot be written there.
+    /// The job cannot be written for this scheduler.
     #[error("{0}")]
     Unsuitable(String),
 }
 
 impl How {
-    /// What this system has.
+    /// The scheduler of this system.
     pub fn here() -> Self {
         if cfg!(windows) {
             Self::TaskScheduler
@@ -111,7 +111,7 @@ impl How {
 /// Installs the job, in place of an earlier one.
 ///
 /// # Errors
-/// The system refused; what was written before that is a file without effect.
+/// The system refused; a file that was written before that has no effect.
 pub fn install(how: How, job: &Job) -> Result<Installed, Error> {
     let files = how.files()?;
     if let Some(control) = job
@@ -122,13 +122,13 @@ pub fn install(how: How, job: &Job) -> Result<Installed, Error> {
         .find(|text| text.chars().any(char::is_control))
     {
         return Err(Error::Unsuitable(format!(
-            "`{}` cannot stand in a schedule",
+            "a schedule cannot contain `{}`",
             control.escape_debug()
         )));
     }
     if let Some(path) = files.iter().find(|path| path.exists() && !is_ours(path)) {
         return Err(Error::Unsuitable(format!(
-            "{} is there already, and `authctl schedule` did not write it",
+            "{} exists, but was not written by `authctl schedule`",
             path.display()
         )));
     }
@@ -188,7 +188,7 @@ pub fn install(how: How, job: &Job) -> Result<Installed, Error> {
     })
 }
 
-/// What is installed, whoever runs it.
+/// All installed schedules.
 pub fn installed() -> Vec<Installed> {
     let mut found = Vec::new();
     for how in [How::Systemd, How::Launchd] {
@@ -232,7 +232,7 @@ pub fn installed() -> Vec<Installed> {
     found
 }
 
-/// Takes it away: the files, the region, the task; nothing else.
+/// Removes a schedule: its files, its region, its task, and nothing else.
 ///
 /// # Errors
 /// The system refused.
@@ -262,12 +262,12 @@ pub fn remove(installed: &Installed) -> Result<(), Error> {
     Ok(())
 }
 
-/// Whether a file was written here: a name alone proves nothing.
+/// Whether a file was written by this program: its name alone proves nothing.
 fn is_ours(path: &Path) -> bool {
     std::fs::read_to_string(path).is_ok_and(|text| text.contains(MARK))
 }
 
-/// A file among those of others, in a folder that others may read: there is no secret in it.
+/// Writes a file to a folder of other programs, which others may read: it contains no secret.
 fn put(path: &Path, text: &str) -> std::io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     std::fs::create_dir_all(folder)?;
@@ -278,10 +278,10 @@ fn put(path: &Path, text: &str) -> std::io::Result<()> {
     Ok(())
 }
 
-/// How long a program of the system may take.
+/// The time limit for a program of the system.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Runs a program of the system to its end.
+/// Runs a program of the system.
 fn run(program: &'static str, arguments: &[&str], input: &str) -> Result<Finished, Error> {
     let wrong = |reason: String| Error::Program { program, reason };
     let done = run_within(
@@ -292,7 +292,7 @@ fn run(program: &'static str, arguments: &[&str], input: &str) -> Result<Finishe
     let done = done.map_err(|error| wrong(error.to_string()))?;
     done.ok_or_else(|| {
         wrong(format!(
-            "it was not done after {} seconds",
+            "it did not finish within {} seconds",
             PATIENCE.as_secs()
         ))
     })
@@ -314,7 +314,7 @@ fn quietly(program: &'static str, arguments: &[&str], input: &str) -> Result<(),
     }
 }
 
-/// The user's crontab; empty where there is none.
+/// The user's crontab; empty if there is none.
 fn crontab() -> Result<String, Error> {
     let wrong = |reason: String| Error::Program {
         program: "crontab",
@@ -322,7 +322,7 @@ fn crontab() -> Result<String, Error> {
     };
     let done = run("crontab", &["-l"], "")?;
     if !done.status.success() {
-        // A table that cannot be read is not one that is not there.
+        // A crontab that cannot be read is not a missing one.
         return if said(&done).contains("no crontab") {
             Ok(String::new())
         } else {
@@ -330,10 +330,12 @@ fn crontab() -> Result<String, Error> {
         };
     }
     if done.stdout.len() as u64 >= MAX_OUTPUT {
-        return Err(wrong("the table is too large, so it is left alone".into()));
+        return Err(wrong(
+            "the crontab is too large, so it was not changed".into(),
+        ));
     }
     String::from_utf8(done.stdout.to_vec())
-        .map_err(|_| wrong("the table is not UTF-8 text, so it is left alone".into()))
+        .map_err(|_| wrong("the crontab is not UTF-8 text, so it was not changed".into()))
 }
 
 fn write_crontab(text: &str) -> Result<(), Error> {

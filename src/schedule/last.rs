@@ -1,4 +1,5 @@
-//! The outcome of the last scheduled run: told by `schedule status`, and once by the next command in a terminal.
+//! The outcome of the last scheduled run: shown by `schedule status`, and reported once by the next
+//! command in a terminal.
 
 use crate::disk::{self, Privacy};
 use crate::process::run_within;
@@ -9,10 +10,10 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-/// How long the user's program may take.
+/// The time limit for the user's program.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// What became of a run.
+/// The outcome of a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LastRun {
@@ -20,17 +21,17 @@ pub struct LastRun {
     pub at: Timestamp,
     /// Its exit code.
     pub code: u8,
-    /// `done`, or the name of the failure.
+    /// `done`, or the code of the failure.
     pub outcome: String,
-    /// The failure's sentence.
+    /// The message of the failure.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// Whether a person was told.
+    /// Whether it was reported.
     pub told: bool,
 }
 
 impl LastRun {
-    /// Keeps it.
+    /// Saves the outcome.
     ///
     /// # Errors
     /// The disk refused.
@@ -39,16 +40,16 @@ impl LastRun {
         disk::write(path, text.as_bytes())
     }
 
-    /// The last run; `None` when there was none, or nobody can read what became of it.
+    /// The last run; `None` if there was none, or its outcome cannot be read.
     pub fn read(path: &Path) -> Option<Self> {
         let bytes = disk::read(path, Privacy::Private).ok()??;
         toml::from_str(std::str::from_utf8(&bytes).ok()?).ok()
     }
 
-    /// The failure that nobody was told of yet; from now on somebody was.
+    /// A failure that was not reported yet; from now on it counts as reported.
     pub fn news(path: &Path) -> Option<Self> {
         let run = Self::read(path).filter(|run| !run.told)?;
-        // On a disk that cannot be written to it is told again.
+        // On a disk that cannot be written, it is reported again.
         let _ = Self {
             told: true,
             ..run.clone()
@@ -61,7 +62,7 @@ impl LastRun {
 /// Runs the user's program, with one JSON document on its standard input.
 ///
 /// # Errors
-/// It cannot be run, or does not come to its end.
+/// It cannot be run, or does not finish in time.
 pub fn notify(program: &[String], run: &LastRun) -> io::Result<()> {
     let Some((program, arguments)) = program.split_first() else {
         return Ok(());

@@ -3,10 +3,10 @@
 use super::task::escaped;
 use super::{ARGUMENTS, Job, MARK};
 
-/// What launchd calls it.
+/// The label of the agent.
 pub const LABEL: &str = "com.github.authctl.rotate";
 
-/// The property list: once a day; a run that was slept through is made up for on waking.
+/// The property list: once a day; a run that was missed during sleep is made up for.
 pub fn plist(job: &Job) -> String {
     let program = job.program.to_string_lossy();
     let words = std::iter::once(program.as_ref()).chain(ARGUMENTS);

@@ -1,5 +1,6 @@
-//! Running `authctl rotate --due` every day: by systemd, launchd, the Task Scheduler or cron. What is installed is files
-//! and one marked region, made here as text; `remove` takes away exactly that.
+//! Running `authctl rotate --due` once a day: by systemd, launchd, the Task Scheduler or cron. A
+//! schedule consists of files or one marked region, which are made here as text; `remove` deletes
+//! exactly these.
 
 mod cron;
 mod install;
@@ -13,19 +14,19 @@ pub use last::{LastRun, notify};
 
 use std::path::PathBuf;
 
-/// What every one of them runs.
+/// The job that every scheduler runs.
 #[derive(Clone, Debug)]
 pub struct Job {
     /// The program, by its absolute path.
     pub program: PathBuf,
-    /// Variables that this session has set and a scheduled run would lack.
+    /// The variables of this session that a scheduled run would lack.
     pub variables: Vec<(String, String)>,
 }
 
 /// Its arguments.
 pub const ARGUMENTS: [&str; 5] = ["--quiet", "--no-input", "rotate", "--due", "--scheduled"];
 
-/// What a person may have set, and a scheduled run would lack.
+/// The variables that a scheduled run would lack.
 pub const CARRIED: [&str; 15] = [
     "AUTHCTL_HOME",
     "AUTHCTL_STORE",
@@ -44,8 +45,8 @@ pub const CARRIED: [&str; 15] = [
     "NO_PROXY",
 ];
 
-/// What stands in every file, so that no other is taken for one of ours.
+/// The mark in every file, by which our files are recognized.
 pub const MARK: &str = "written by `authctl schedule install`";
 
-/// What it is called everywhere.
+/// The name of the job.
 pub const NAME: &str = "authctl-rotate";

@@ -2,7 +2,8 @@
 
 use super::{ARGUMENTS, Job, MARK};
 
-/// The timer: once a day, made up for when the machine was off, and not at the same minute everywhere.
+/// The timer: once a day, made up for if the machine was off, and not at the same minute
+/// everywhere.
 pub fn timer() -> String {
     format!(
         "# {MARK}\n\
@@ -20,7 +21,8 @@ pub fn timer() -> String {
     )
 }
 
-/// The service. It writes to the home folder and speaks to the network and the session bus, and to nothing else.
+/// The service. It writes to the home folder, and talks to the network and the session bus, and to
+/// nothing else.
 pub fn service(job: &Job) -> String {
     let command: Vec<String> = std::iter::once(quoted(&job.program.to_string_lossy()))
         .chain(ARGUMENTS.map(str::to_owned))
@@ -56,8 +58,8 @@ pub fn service(job: &Job) -> String {
     )
 }
 
-/// A word of a unit file: quoted, `%` without its meaning (systemd.syntax(7)). `$` has none in a program's path and in
-/// `Environment` (systemd.exec(5)), and our arguments hold none.
+/// Quotes a word of a unit file, with `%` escaped (systemd.syntax(7)). `$` is not special in the
+/// path of a program and in `Environment` (systemd.exec(5)), and our arguments contain none.
 fn quoted(text: &str) -> String {
     let escaped = text
         .replace('\\', "\\\\")

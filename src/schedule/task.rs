@@ -3,8 +3,8 @@
 
 use super::{ARGUMENTS, Job, MARK};
 
-/// The task: once a day, made up for when the machine was off, only while its user is logged on, so that the Credential
-/// Manager is open.
+/// The task: once a day, made up for if the machine was off, only while its user is logged on, so
+/// that the Credential Manager is open.
 pub fn xml(job: &Job) -> String {
     format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
@@ -25,7 +25,7 @@ pub fn xml(job: &Job) -> String {
     )
 }
 
-/// Text inside an element of XML.
+/// Escapes text for an XML element.
 pub(super) fn escaped(text: &str) -> String {
     quick_xml::escape::escape(text).into_owned()
 }

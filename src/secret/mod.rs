@@ -11,14 +11,15 @@ pub use seal::{SealError, SealKey};
 
 /// A value that must never reach a log, an error, an argument list or a terminal.
 ///
-/// There is no `Display`, no `Deref` and no derived `Debug`; [`Secret::expose`] marks every place where the value
-/// leaves. The memory is wiped on drop. Copies made by the keychain, TLS and JSON libraries are not under our
-/// control, so the promise is "not logged, not in argv, not in a core dump", not "never in memory".
+/// There is no `Display`, no `Deref` and no derived `Debug`; [`Secret::expose`] marks every place
+/// where the value leaves. The memory is wiped on drop. Copies made by the keychain, TLS and JSON
+/// libraries cannot be wiped, so the promise is "not logged, not in argv, not in a core dump", not
+/// "never in memory".
 #[derive(Clone)]
 pub struct Secret(SecretString);
 
 impl Secret {
-    /// Takes a value into custody.
+    /// Wraps a value.
     pub fn new(value: impl Into<String>) -> Self {
         Self(SecretString::from(value.into()))
     }
@@ -31,7 +32,8 @@ impl Secret {
         Ok(Self::new(base64url(&random_bytes::<32>()?)))
     }
 
-    /// The value itself. Every call is a place where a secret leaves this type: keep them few.
+    /// The value itself. Every call is a place where a secret leaves this type, so there should be
+    /// few.
     pub fn expose(&self) -> &str {
         self.0.expose_secret()
     }
@@ -41,13 +43,14 @@ impl Secret {
         self.expose().len()
     }
 
-    /// Equality that does not tell by its duration where two values differ.
+    /// Compares in constant time.
     pub fn same_as(&self, other: &str) -> bool {
         digest(&SHA256, self.expose().as_bytes()).as_ref()
             == digest(&SHA256, other.as_bytes()).as_ref()
     }
 
-    /// Whether the value is safe inside a header or a curl config line: not empty, and only bytes of `allowed`.
+    /// Checks that the value is safe in a header or a line of curl config: not empty, and only
+    /// bytes of `allowed`.
     ///
     /// # Errors
     /// Says what is wrong, never the value.
@@ -78,18 +81,18 @@ impl<'de> Deserialize<'de> for Secret {
     }
 }
 
-/// The longest token or key part taken, in bytes.
+/// The longest token or part of a key, in bytes.
 pub const MAX_BYTES: usize = 16 * 1024;
 
-/// Which bytes a secret may hold when it enters.
+/// The bytes that a secret may contain.
 #[derive(Clone, Copy, Debug)]
 pub enum Alphabet {
-    /// `!` to `~`: OAuth tokens. RFC 6749 appendix A.12 would also allow the space, which no server sends and which
-    /// would break every shell pipeline.
+    /// `!` to `~`, for OAuth tokens. RFC 6749 appendix A.12 would also allow the space, which no
+    /// server sends and which would break every shell pipeline.
     Visible,
-    /// Space to `~`: parts of API keys.
+    /// Space to `~`, for parts of API keys.
     Printable,
-    /// Everything but control characters: what a provider calls a key. It is never part of a header.
+    /// Everything but control characters, for the ids of keys. They are never part of a header.
     Text,
 }
 
@@ -103,21 +106,22 @@ impl Alphabet {
     }
 }
 
-/// Why a value was refused where it entered.
+/// Why a value was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BadSecret {
-    /// Nothing there.
+    /// It is empty.
     #[error("is empty")]
     Empty,
-    /// More than [`MAX_BYTES`].
-    #[error("is {0} bytes long, more than the {MAX_BYTES} allowed")]
+    /// It is longer than [`MAX_BYTES`].
+    #[error("is {0} bytes long, but only {MAX_BYTES} are allowed")]
     TooLong(usize),
-    /// A byte that could end a header line or start a new option.
-    #[error("holds a character at byte {0} that is not plain text")]
+    /// A byte could end a header line or start a new option.
+    #[error("contains a character that is not allowed, at byte {0}")]
     Byte(usize),
 }
 
-/// `#[serde(serialize_with = "secret::stored")]`: the only way a secret is serialized, named at each field.
+/// `#[serde(serialize_with = "secret::stored")]`: the only way to serialize a secret, named at each
+/// field.
 pub fn stored<S: Serializer>(secret: &Secret, to: S) -> Result<S::Ok, S::Error> {
     to.serialize_str(secret.expose())
 }
@@ -155,7 +159,7 @@ pub fn random_bytes<const N: usize>() -> Result<[u8; N], SealError> {
     Ok(bytes)
 }
 
-/// Base64url without padding (RFC 4648 section 5), as RFC 7636 wants it.
+/// Base64url without padding (RFC 4648 section 5), as RFC 7636 requires.
 pub fn base64url(bytes: &[u8]) -> String {
     use base64::Engine as _;
     base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes)

@@ -1,4 +1,5 @@
-//! Authenticated encryption of a sealed file: ChaCha20-Poly1305 (RFC 8439), a random nonce for every write.
+//! Authenticated encryption of a sealed file: ChaCha20-Poly1305 (RFC 8439), with a random nonce for
+//! every write.
 
 use super::{Secret, random_bytes};
 use base64::Engine as _;
@@ -6,10 +7,10 @@ use base64::engine::general_purpose::STANDARD;
 use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use zeroize::Zeroizing;
 
-/// First bytes of every sealed file, so that a later format can be told apart.
+/// The first bytes of every sealed file, to distinguish later formats.
 const MAGIC: &[u8; 8] = b"authctl1";
 
-/// The key of one credential's sealed file. It lives in the record, in the store, and never changes within an id.
+/// The key of a sealed file. It is in the record, in the store, and never changes for an id.
 pub struct SealKey(Zeroizing<[u8; 32]>);
 
 /// Why sealing or opening failed.
@@ -22,12 +23,12 @@ pub enum SealError {
     #[error("the sealed file is damaged or belongs to another credential")]
     Damaged,
     /// The seal key in the record is not 32 bytes of base64.
-    #[error("the record holds no usable seal key")]
+    #[error("the record contains no valid seal key")]
     BadKey,
 }
 
 impl SealKey {
-    /// A new random key, as the text that a record keeps.
+    /// A new random key, as the text that a record contains.
     ///
     /// # Errors
     /// The system's random generator failed.
@@ -36,7 +37,7 @@ impl SealKey {
         Ok(Secret::new(STANDARD.encode(bytes.as_slice())))
     }
 
-    /// The key from a record's text.
+    /// The key in the text of a record.
     ///
     /// # Errors
     /// The text is not 32 bytes of base64.
@@ -71,7 +72,7 @@ impl SealKey {
     /// Opens what [`SealKey::seal`] made for the same `id`.
     ///
     /// # Errors
-    /// Anything but exactly that: [`SealError::Damaged`].
+    /// [`SealError::Damaged`] for anything else.
     pub fn open(&self, id: &str, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, SealError> {
         let rest = sealed.strip_prefix(MAGIC).ok_or(SealError::Damaged)?;
         let (nonce, body) = rest.split_at_checked(NONCE_LEN).ok_or(SealError::Damaged)?;

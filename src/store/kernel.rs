@@ -1,10 +1,11 @@
-//! The kernel's user keyring (Linux): where an unlocked vault keeps its identity for a few hours.
+//! The kernel's user keyring (Linux), which keeps the identity of an unlocked vault for a limited
+//! time.
 
 use crate::secret::Secret;
 use std::time::Duration;
 
-/// Possessor: everything; same user: view, read, search, link. A new session keyring (cron, ssh) does not possess the
-/// key and could not read it with the default permissions.
+/// Possessor: everything; same user: view, read, search, link. A new session keyring (cron, ssh)
+/// does not possess the key, and the default permissions would not let it read the key.
 #[cfg(target_os = "linux")]
 const PERMISSIONS: u32 = 0x3f1b_0000;
 
@@ -14,17 +15,17 @@ fn ring() -> Result<linux_keyutils::KeyRing, String> {
     KeyRing::from_special_id(KeyRingIdentifier::User, false).map_err(|error| format!("{error:?}"))
 }
 
-/// Keeps a text for a while.
+/// Keeps a text for a limited time.
 ///
 /// # Errors
-/// The kernel refuses (sandboxes and containers often do).
+/// The kernel refuses, as it often does in sandboxes and containers.
 #[cfg(target_os = "linux")]
 pub(super) fn put(description: &str, text: &Secret, time: Duration) -> Result<(), String> {
-    let words = |error: linux_keyutils::KeyError| format!("the kernel keyring refuses: {error:?}");
+    let words = |error: linux_keyutils::KeyError| format!("the kernel keyring refused: {error:?}");
     let key = ring()?
         .add_key(description, text.expose().as_bytes())
         .map_err(words)?;
-    // Nought would take the limit away (keyctl_set_timeout(3)).
+    // Zero would remove the time limit (keyctl_set_timeout(3)).
     let seconds = usize::try_from(time.as_secs()).unwrap_or(usize::MAX).max(1);
     let kept = key
         .set_perms(linux_keyutils::KeyPermissions::from_u32(PERMISSIONS))
@@ -36,14 +37,14 @@ pub(super) fn put(description: &str, text: &Secret, time: Duration) -> Result<()
     Ok(())
 }
 
-/// Reads it again; `None` when it is not there any more.
+/// Reads a text; `None` if it is not there any more.
 #[cfg(target_os = "linux")]
 pub(super) fn get(description: &str) -> Option<Secret> {
     let bytes = ring().ok()?.search(description).ok()?.read_to_vec().ok()?;
     String::from_utf8(bytes).ok().map(Secret::new)
 }
 
-/// Forgets it.
+/// Deletes a text.
 #[cfg(target_os = "linux")]
 pub(super) fn forget(description: &str) {
     if let Some(key) = ring().ok().and_then(|ring| ring.search(description).ok()) {
@@ -51,7 +52,7 @@ pub(super) fn forget(description: &str) {
     }
 }
 
-/// Whether the kernel would keep something, found out by trying.
+/// Whether the kernel keeps a text, found out by trying.
 pub(super) fn works() -> Result<(), String> {
     let (probe, value) = ("authctl:probe", Secret::new("probe"));
     put(probe, &value, Duration::from_secs(5))?;
@@ -60,7 +61,7 @@ pub(super) fn works() -> Result<(), String> {
     if found.is_some_and(|found| found.same_as("probe")) {
         Ok(())
     } else {
-        Err("the kernel keyring does not give back what it took".into())
+        Err("the kernel keyring does not return what was stored".into())
     }
 }
 

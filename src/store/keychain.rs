@@ -1,7 +1,9 @@
-//! The keychain of the operating system, through `keyring` (which opens the right one) and `keyring-core`.
+//! The keychain of the operating system, through `keyring` (which opens the right one) and
+//! `keyring-core`.
 //!
-//! A keychain call can hang for ever: a dialog that nobody sees, a service that accepts and never answers. So all
-//! calls of a command run on one worker thread and share one budget; when it is used up, the thread is left behind.
+//! A call to a keychain may never return: a dialog that nobody sees, a service that accepts a call
+//! and does not answer. So all calls of a command run on one worker thread and share one time
+//! limit; when it is over, the thread is abandoned.
 
 use super::Error;
 use crate::credential::StoreKind;
@@ -14,15 +16,15 @@ use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
-/// The service of every item.
+/// The service name of every item.
 const SERVICE: &str = "authctl";
 
-/// A person is told after this long that the keychain wants something.
+/// How long to wait before telling the user that the keychain needs something.
 const NOTICE: Duration = Duration::from_secs(1);
 
 type Job = Box<dyn FnOnce() + Send>;
 
-/// What a keychain call gives.
+/// The result of a keychain call.
 enum Failed {
     Open(String),
     Call(KeyringError),
@@ -33,7 +35,7 @@ pub(super) struct Keychain {
     on_wait: Box<dyn Fn()>,
     told: Cell<bool>,
     worker: OnceCell<Result<Sender<Job>, String>>,
-    /// How much of the budget is used up: the time spent waiting for the keychain, not for browsers and servers.
+    /// The time that was spent waiting for the keychain, not counting browsers and servers.
     spent: Cell<Duration>,
 }
 
@@ -66,7 +68,8 @@ impl Keychain {
         Ok(Some(Secret::new(text)))
     }
 
-    /// Asks the Secret Service on this thread, for as long as nobody need be told that it takes time.
+    /// Reads from the Secret Service on this thread, for as long as the user need not be told that
+    /// it takes time.
     #[cfg(target_os = "linux")]
     fn quick(&self, user: &str) -> Option<Secret> {
         let (began, before) = (Instant::now(), self.spent.get());
@@ -79,7 +82,7 @@ impl Keychain {
         found
     }
 
-    /// Says, once, that the keychain is waited for.
+    /// Tells the user, once, that the keychain is being waited for.
     fn tell(&self) {
         if !self.told.replace(true) {
             (self.on_wait)();
@@ -113,7 +116,7 @@ impl Keychain {
         self.delete(&user)?;
         match found? {
             Some(found) if found.same_as(random.expose()) => Ok(()),
-            _ => Err(odd("it does not give back what was written")),
+            _ => Err(odd("it does not return what was stored")),
         }
     }
 
@@ -125,7 +128,7 @@ impl Keychain {
             Outcome::Failed(error) => error,
             Outcome::Absent => Error::Refused {
                 store: StoreKind::Keychain,
-                reason: "the item vanished".into(),
+                reason: "the item disappeared".into(),
             },
         })
     }
@@ -141,7 +144,7 @@ impl Keychain {
         })
     }
 
-    /// Lets the worker do something, and waits for it as long as the budget lasts.
+    /// Runs a job on the worker thread, and waits for it until the time limit.
     fn work<T: Send + 'static>(
         &self,
         job: impl FnOnce() -> Result<T, Failed> + Send + 'static,
@@ -156,7 +159,7 @@ impl Keychain {
         };
         let (answer, answered) = channel();
         let run = move || {
-            // Nobody waits any more after the budget is used up.
+            // After the time limit, nobody waits for the result.
             let _ = answer.send(job());
         };
         let gone = || Outcome::Failed(unavailable("its worker thread ended"));
@@ -210,14 +213,14 @@ fn start() -> Result<Sender<Job>, String> {
     Ok(sender)
 }
 
-/// `keyring` opens and registers the store of this system once; `keyring-core` has the calls that it hides.
+/// `keyring` opens and registers the store of this system once; `keyring-core` has the calls.
 fn open() -> Result<Arc<CredentialStore>, String> {
     keyring::Entry::store_status().as_ref().map_err(words)?;
-    keyring_core::get_default_store().ok_or_else(|| "no keychain was registered".into())
+    keyring_core::get_default_store().ok_or_else(|| "no keychain is registered".into())
 }
 
 fn entry(store: &CredentialStore, user: &str) -> keyring_core::Result<Entry> {
-    // The default on Windows is `Enterprise`, which roams with the profile to other machines.
+    // The default on Windows is `Enterprise`, which is copied to other machines with the profile.
     let modifiers = if cfg!(windows) {
         Some(HashMap::from([("persistence", "Local")]))
     } else {
@@ -240,12 +243,12 @@ fn explain(error: &KeyringError) -> Outcome {
         },
         KeyringError::Ambiguous(_) => Error::Refused {
             store,
-            reason: "it holds two items of the same name".into(),
+            reason: "it contains two items of the same name".into(),
         },
-        // `BadEncoding` and its kin carry the bytes: never print them.
+        // `BadEncoding` and similar errors contain the bytes, which must not be printed.
         KeyringError::TooLong(_, limit) => Error::Refused {
             store,
-            reason: format!("an item may hold {limit} bytes at most"),
+            reason: format!("an item can have at most {limit} bytes"),
         },
         KeyringError::BadEncoding(_) | KeyringError::BadDataFormat(..) => Error::Damaged {
             store,
@@ -258,7 +261,7 @@ fn explain(error: &KeyringError) -> Outcome {
     })
 }
 
-/// The innermost reason, which is the one a person can use.
+/// The innermost reason, which is the helpful one.
 fn words(error: &KeyringError) -> String {
     let mut inner: &dyn std::error::Error = error;
     while let Some(source) = inner.source() {

@@ -1,4 +1,5 @@
-//! Where records live. This file alone knows which store it is; each backend keeps text under a slot, nothing else.
+//! The credential stores. This file alone knows which store is used; each store saves text under a
+//! slot and knows nothing about records.
 
 mod kernel;
 mod keychain;
@@ -18,7 +19,8 @@ pub use vault::{Protection, SHORTEST_PASSPHRASE, Vault};
 
 use keychain::Keychain;
 
-/// Where one text lies: what a person sees in the keychain's own window, and the id that makes it unique.
+/// The place of one text: the name that a person sees in the keychain, and the id that makes it
+/// unique.
 #[derive(Clone, Debug)]
 pub struct Slot {
     user: String,
@@ -26,7 +28,7 @@ pub struct Slot {
 }
 
 impl Slot {
-    /// The slot of a credential's record.
+    /// The slot of the record of a credential.
     pub fn record(name: &Name, id: &Id) -> Self {
         Self {
             user: format!("{name}@{id}"),
@@ -43,61 +45,67 @@ impl Slot {
     }
 }
 
-/// Why a store gave nothing. Absence is not an error: it is `Ok(None)`.
+/// Why a store failed. A missing text is not an error: it is `Ok(None)`.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// It is there and needs to be unlocked first.
+    /// The store has to be unlocked first.
     #[error("the {store} is locked{}", reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default())]
     Locked {
-        /// Which store.
+        /// The store.
         store: StoreKind,
-        /// The store's words, where they help.
+        /// A reason that helps the user.
         reason: Option<String>,
     },
-    /// It cannot be reached at all.
+    /// There is no vault.
+    #[error("there is no vault in {}", folder.display())]
+    NoVault {
+        /// The folder where it would be.
+        folder: PathBuf,
+    },
+    /// The store cannot be reached.
     #[error("the {store} is not available: {reason}")]
     Unavailable {
-        /// Which store.
+        /// The store.
         store: StoreKind,
-        /// Why not.
+        /// The reason.
         reason: String,
     },
-    /// It did not answer in time. A write may still land later.
+    /// The store did not answer in time. A write may still take effect later.
     #[error("the {store} did not answer within {} seconds", patience.as_secs())]
     TimedOut {
-        /// Which store.
+        /// The store.
         store: StoreKind,
-        /// The budget that was used up.
+        /// The time limit.
         patience: Duration,
     },
-    /// It answered and refused.
+    /// The store refused.
     #[error("the {store} refused: {reason}")]
     Refused {
-        /// Which store.
+        /// The store.
         store: StoreKind,
-        /// Its reason.
+        /// The reason.
         reason: String,
     },
-    /// It is open, and what it holds there cannot be read.
-    #[error("what the {store} holds cannot be read: {reason}")]
+    /// The store is open, but its content cannot be read.
+    #[error("cannot read from the {store}: {reason}")]
     Damaged {
-        /// Which store.
+        /// The store.
         store: StoreKind,
         /// What is wrong.
         reason: String,
     },
-    /// Its own files were changed by somebody else.
-    #[error("the {store} was changed from outside: {reason}")]
+    /// The files of the store were changed by another program.
+    #[error("the {store} was modified by another program: {reason}")]
     Tampered {
-        /// Which store.
+        /// The store.
         store: StoreKind,
-        /// What does not fit.
+        /// What does not match.
         reason: String,
     },
 }
 
 impl Error {
-    /// Which store it is about.
+    /// The store.
     pub fn store(&self) -> StoreKind {
         match self {
             Self::Locked { store, .. }
@@ -106,26 +114,27 @@ impl Error {
             | Self::Refused { store, .. }
             | Self::Damaged { store, .. }
             | Self::Tampered { store, .. } => *store,
+            Self::NoVault { .. } => StoreKind::Vault,
         }
     }
 
-    /// Whether a write that ended this way may still take effect.
+    /// Whether a write that failed in this way may still take effect.
     pub fn may_land_later(&self) -> bool {
         matches!(self, Self::TimedOut { .. })
     }
 }
 
-/// How the stores are to behave in this command.
+/// How the stores behave in this command.
 pub struct Settings {
-    /// The vault's folder.
+    /// The folder of the vault.
     pub vault: PathBuf,
-    /// A raw identity outside the vault (`AUTHCTL_VAULT_IDENTITY`).
+    /// An identity outside the vault (`AUTHCTL_VAULT_IDENTITY`).
     pub identity: Option<PathBuf>,
-    /// The budget of all keychain calls together.
+    /// The time limit for all keychain calls together.
     pub patience: Duration,
-    /// Called once when the keychain takes long, so that a person knows what to do.
+    /// Called once if the keychain takes long, to tell the user what to do.
     pub on_wait: Box<dyn Fn()>,
-    /// Asks for the vault's passphrase; `None` when there is nobody to ask.
+    /// Asks for the passphrase of the vault; `None` if nobody can be asked.
     pub passphrase: Box<dyn Fn() -> Option<Secret>>,
 }
 
@@ -136,7 +145,7 @@ pub struct Stores {
 }
 
 impl Stores {
-    /// Prepares them. Nothing is opened yet.
+    /// Prepares the stores. None is opened yet.
     pub fn new(settings: Settings) -> Self {
         Self {
             keychain: Keychain::new(settings.patience, settings.on_wait),
@@ -144,15 +153,32 @@ impl Stores {
         }
     }
 
-    /// The vault, for the commands that are about it.
+    /// The vault, for the commands that manage it.
     pub fn vault(&self) -> &Vault {
         &self.vault
     }
 
-    /// Reads a text; `None` when the store is open and holds nothing there.
+    /// Asks for whatever a store needs before it can be read: the passphrase of a locked vault.
+    /// Called before a lock is taken or a spinner is shown.
     ///
     /// # Errors
-    /// The store cannot say.
+    /// The store cannot be opened.
+    pub fn open_now(&self, store: StoreKind) -> Result<(), Error> {
+        match store {
+            StoreKind::Keychain => Ok(()),
+            StoreKind::Vault => self.vault.open_now(),
+        }
+    }
+
+    /// Whether everybody who can read the folder of the store can read the credentials.
+    pub fn is_unattended(&self, store: StoreKind) -> bool {
+        store == StoreKind::Vault && self.vault.is_unattended()
+    }
+
+    /// Reads a text; `None` if the store is open and has no such text.
+    ///
+    /// # Errors
+    /// The store cannot be read.
     pub fn read(&self, store: StoreKind, slot: &Slot) -> Result<Option<Secret>, Error> {
         tracing::debug!(%store, "reading an item");
         match store {
@@ -161,10 +187,10 @@ impl Stores {
         }
     }
 
-    /// Writes a text, replacing what was there.
+    /// Writes a text, replacing the previous one.
     ///
     /// # Errors
-    /// The store did not take it, or did not say so in time.
+    /// The store refused, or did not answer in time.
     pub fn write(&self, store: StoreKind, slot: &Slot, text: &Secret) -> Result<(), Error> {
         tracing::debug!(%store, "writing an item");
         match store {
@@ -173,17 +199,17 @@ impl Stores {
         }
     }
 
-    /// Reads back what was just written.
+    /// Reads back a text that was just written.
     ///
     /// # Errors
-    /// The store cannot say, or says something else.
+    /// The store cannot be read, or returns another text.
     pub fn verify(&self, store: StoreKind, slot: &Slot, text: &Secret) -> Result<(), Error> {
         let same = match store {
             StoreKind::Keychain => self
                 .keychain
                 .read(&slot.user)?
                 .is_some_and(|found| found.same_as(text.expose())),
-            // A locked vault takes records without its passphrase; that they are on the disk is all it can show.
+            // A locked vault can be written without its passphrase, but not read.
             StoreKind::Vault if !self.vault.opens_without_asking()? => return Ok(()),
             StoreKind::Vault => self
                 .vault
@@ -195,15 +221,15 @@ impl Stores {
         } else {
             Err(Error::Refused {
                 store,
-                reason: "it does not give back what was written".into(),
+                reason: "it does not return what was stored".into(),
             })
         }
     }
 
-    /// Deletes a text; a missing one is what was wanted.
+    /// Deletes a text. A missing text is no error.
     ///
     /// # Errors
-    /// It may still be there.
+    /// The text may still be there.
     pub fn delete(&self, store: StoreKind, slot: &Slot) -> Result<(), Error> {
         match store {
             StoreKind::Keychain => self.keychain.delete(&slot.user),
@@ -211,11 +237,11 @@ impl Stores {
         }
     }
 
-    /// Tries the store with a text of no value: set, get, delete. A locked keychain also "opens", so this is the only
-    /// way to know before a browser is opened.
+    /// Tries the store with a text of no value: write, read, delete. A locked keychain also
+    /// "opens", so this is the only way to know before a browser opens.
     ///
     /// # Errors
-    /// New credentials cannot be kept there now.
+    /// The store cannot take new credentials now.
     pub fn probe(&self, store: StoreKind) -> Result<(), Error> {
         match store {
             StoreKind::Keychain => self.keychain.probe(),
@@ -223,7 +249,7 @@ impl Stores {
         }
     }
 
-    /// The largest text an item may hold, in bytes; `None` for no limit that matters.
+    /// The largest text of an item, in bytes; `None` if there is no limit that matters.
     pub fn item_limit(store: StoreKind) -> Option<usize> {
         match store {
             // CRED_MAX_CREDENTIAL_BLOB_SIZE of the Windows Credential Manager.

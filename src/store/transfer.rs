@@ -1,4 +1,4 @@
-//! Text that leaves this machine: an age file for one recipient, and back.
+//! Text that leaves this machine: encrypting an age file for one recipient, and decrypting it.
 
 use crate::disk::{self, Privacy};
 use crate::secret::Secret;
@@ -6,35 +6,37 @@ use age::x25519;
 use std::path::Path;
 use std::str::FromStr;
 
-/// Encrypts a text so that only the holder of the recipient's identity can read it.
+/// Encrypts a text so that only the owner of the recipient's identity can read it.
 ///
 /// # Errors
-/// It is no age recipient (`age1…`).
+/// The recipient is not an age recipient (`age1…`).
 pub fn encrypt_for(recipient: &str, text: &Secret) -> Result<Vec<u8>, String> {
     let recipient = x25519::Recipient::from_str(recipient.trim())
-        .map_err(|_| "this is no age recipient, which begins with `age1`".to_owned())?;
+        .map_err(|_| "not an age recipient, which begins with `age1`".to_owned())?;
     age::encrypt(&recipient, text.expose().as_bytes())
-        .map_err(|_| "it cannot be encrypted".to_owned())
+        .map_err(|_| "the text cannot be encrypted".to_owned())
 }
 
-/// Decrypts what [`encrypt_for`] made, with the identity in a file as `age-keygen` writes it.
+/// Decrypts what [`encrypt_for`] made, with the identity in a file that `age-keygen` wrote.
 ///
 /// # Errors
-/// The identity cannot be read or is open to other users, or it is not the one that the text was encrypted to.
+/// The identity cannot be read, can be read by other users, or is not the one that the text was
+/// encrypted to.
 pub fn decrypt_with(identity: &Path, sealed: &[u8]) -> Result<Secret, String> {
     let shown = identity.display();
     let bytes = disk::read(identity, Privacy::Private).map_err(|error| error.to_string())?;
     let bytes = zeroize::Zeroizing::new(bytes.ok_or_else(|| format!("there is no file {shown}"))?);
     let key = super::vault::parse_identity(&bytes)
-        .ok_or_else(|| format!("{shown} holds no age identity (`AGE-SECRET-KEY-1…`)"))?;
+        .ok_or_else(|| format!("{shown} does not contain an age identity (`AGE-SECRET-KEY-1…`)"))?;
     let plain = age::decrypt(&key, sealed).map_err(|error| match error {
         age::DecryptError::NoMatchingKeys => {
             format!("the file is not encrypted to the identity in {shown}")
         }
-        _ => "the file is damaged or no age file".to_owned(),
+        _ => "the file is damaged, or not an age file".to_owned(),
     })?;
     let plain = zeroize::Zeroizing::new(plain);
-    let text = std::str::from_utf8(&plain).map_err(|_| "the file holds no text".to_owned())?;
+    let text =
+        std::str::from_utf8(&plain).map_err(|_| "the file does not contain text".to_owned())?;
     Ok(Secret::new(text))
 }
 

@@ -1,28 +1,29 @@
-//! Opening the browser: `BROWSER` first, as other tools do, else what the system prefers.
+//! Opening the browser: as `BROWSER` says, or the default of the system.
 
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-/// A launcher that has not come back by then is taken to show the page.
+/// How long to wait for the program that opens the browser. After that, it is assumed to have
+/// worked.
 const LAUNCH: Duration = Duration::from_secs(5);
 
-/// Why no page came up.
+/// Why no browser was opened.
 #[derive(Debug, thiserror::Error)]
 pub enum BrowserError {
-    /// Not something for a browser.
-    #[error("not a web address")]
+    /// The URL is not for a browser.
+    #[error("the URL is not a web address")]
     NotWeb,
-    /// No launcher worked.
-    #[error("no browser could be started")]
+    /// No program worked.
+    #[error("cannot open a browser")]
     None(#[source] std::io::Error),
 }
 
-/// Opens a page in the person's browser without waiting for it.
+/// Opens a page in the browser without waiting for it.
 ///
 /// # Errors
-/// Nothing could be started.
+/// No program could be started.
 pub fn open_browser(url: &url::Url) -> Result<(), BrowserError> {
-    // The address is built here from a checked endpoint; still, nothing but the web is ever launched.
+    // The URL is made from a checked endpoint. Still, only web addresses are ever opened.
     if !matches!(url.scheme(), "https" | "http") {
         return Err(BrowserError::NotWeb);
     }
@@ -30,8 +31,8 @@ pub fn open_browser(url: &url::Url) -> Result<(), BrowserError> {
         .ok()
         .filter(|choices| !choices.is_empty())
     else {
-        // In the Windows Subsystem for Linux the person's browser is on the other side, which can reach this loopback. The
-        // address is one argument of a program: no shell there takes it apart.
+        // In the Windows Subsystem for Linux, the browser is on the Windows side, which can reach
+        // this loopback address. The URL is an argument of a program, and no shell parses it.
         if is_wsl() && launch(WINDOWS, url.as_str()).is_ok() {
             return Ok(());
         }
@@ -50,7 +51,8 @@ pub fn open_browser(url: &url::Url) -> Result<(), BrowserError> {
     Err(BrowserError::None(last))
 }
 
-/// Runs one entry of `BROWSER`: a program and its arguments, `%s` for the address (or it goes last).
+/// Runs one entry of `BROWSER`: a program and its arguments, with `%s` for the URL (or the URL as
+/// the last argument).
 fn launch(choice: &str, url: &str) -> std::io::Result<()> {
     let mut words = choice.split_whitespace();
     let Some(program) = words.next() else {
@@ -66,12 +68,12 @@ fn launch(choice: &str, url: &str) -> std::io::Result<()> {
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()?;
-    // Reaped in the background: a browser may run for hours.
+    // Waited for in the background: a browser may run for hours.
     std::thread::spawn(move || child.wait());
     Ok(())
 }
 
-/// What opens an address on the Windows side of WSL.
+/// The program that opens a URL on the Windows side of WSL.
 const WINDOWS: &str = "rundll32.exe url.dll,FileProtocolHandler";
 
 /// Whether this is the Windows Subsystem for Linux.
@@ -81,7 +83,7 @@ pub fn is_wsl() -> bool {
             || std::path::Path::new("/proc/sys/fs/binfmt_misc/WSLInterop").exists())
 }
 
-/// The program that would open a page, if one is there.
+/// The program that would open a page, if it exists.
 pub fn launcher() -> Option<String> {
     if let Some(choices) = std::env::var("BROWSER")
         .ok()
@@ -100,7 +102,7 @@ pub fn launcher() -> Option<String> {
     if is_wsl() && is_program("rundll32.exe") {
         return Some("rundll32.exe".into());
     }
-    // What `open` tries, in its order.
+    // The programs that `open` tries, in the same order.
     [
         "open",
         "xdg-open",
@@ -123,14 +125,14 @@ fn is_program(name: &str) -> bool {
     std::env::split_paths(&path).any(|folder| folder.join(name).is_file())
 }
 
-/// A session that came over SSH and has no display of its own: a browser here would be on the wrong machine.
+/// An SSH session without a display: a browser here would be on the wrong machine.
 pub struct SshSession {
     user: String,
     host: String,
     port: String,
 }
 
-/// The session of this process, if it is one.
+/// The SSH session of this process.
 pub fn ssh_session() -> Option<SshSession> {
     if ["DISPLAY", "WAYLAND_DISPLAY", "BROWSER"]
         .iter()
@@ -145,8 +147,8 @@ pub fn ssh_session() -> Option<SshSession> {
 }
 
 impl SshSession {
-    /// `SSH_CONNECTION` is client address and port, server address and port (ssh(1)). It is shown to be typed, so nothing
-    /// else than an address may be in it.
+    /// `SSH_CONNECTION` contains the address and port of client and server (ssh(1)). The result is
+    /// shown as a command to type, so it may contain nothing but an address.
     fn from_variables(connection: &str, user: &str) -> Option<Self> {
         let words: Vec<&str> = connection.split_whitespace().collect();
         let [_, _, host, port] = words.as_slice() else {
@@ -169,7 +171,8 @@ impl SshSession {
         })
     }
 
-    /// What to type on the machine that the browser is on, so that `port` here can be reached from there.
+    /// The command to run on the machine with the browser, so that `port` here can be reached from
+    /// there.
     pub fn forward(&self, port: u16) -> String {
         let server_port = if self.port == "22" {
             String::new()

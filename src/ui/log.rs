@@ -1,11 +1,12 @@
-//! `-v`: what the program does, on standard error. Only our own events: the libraries' may hold what must not be seen.
+//! The log of `-v`, on standard error. Only events of authctl: those of libraries may contain
+//! secrets.
 
 use tracing::Level;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
-/// Starts the log: 1 tells decisions, 2 tells steps. Called once, and only when asked for.
+/// Starts the log: 1 explains decisions, 2 every step.
 pub fn start_log(verbosity: u8) {
     let level = if verbosity > 1 {
         Level::DEBUG
@@ -17,7 +18,7 @@ pub fn start_log(verbosity: u8) {
         .with_target(false)
         .without_time();
     let ours = Targets::new().with_target("authctl", level);
-    // A second start changes nothing.
+    // A second start has no effect.
     let _ = tracing_subscriber::registry()
         .with(lines)
         .with(ours)

@@ -1,4 +1,4 @@
-//! Talking to a person: standard error, the terminal, the browser. Never standard output.
+//! The terminal and the browser. Nothing here writes to standard output.
 
 mod browser;
 mod log;
@@ -15,36 +15,60 @@ pub use log::start_log;
 pub use progress::Progress;
 pub use spinner::Spinner;
 
-/// How to talk in this command.
+/// Why a question was not answered.
+#[derive(Debug, thiserror::Error)]
+pub enum PromptError {
+    /// Ctrl-C.
+    #[error("interrupted")]
+    Interrupted,
+    /// Ctrl-D.
+    #[error("nothing was entered")]
+    Ended,
+    /// The terminal is gone.
+    #[error("cannot read from the terminal: {0}")]
+    Terminal(io::Error),
+}
+
+impl From<io::Error> for PromptError {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::Interrupted => Self::Interrupted,
+            io::ErrorKind::UnexpectedEof => Self::Ended,
+            _ => Self::Terminal(error),
+        }
+    }
+}
+
+/// How to talk to the user.
 #[derive(Clone, Copy, Debug)]
 pub struct Ui {
-    /// `-q`: nothing but errors.
+    /// `-q`: print only errors and warnings.
     pub quiet: bool,
-    /// `--json`: errors are JSON documents, prose is left out.
+    /// `--json`: print errors as JSON documents, and no other text.
     pub json: bool,
-    /// `--no-input`: nobody is asked.
+    /// `--no-input`: never ask anything.
     pub no_input: bool,
 }
 
 impl Ui {
-    /// Whether a person can be asked: a terminal to read from and one to ask on.
+    /// Whether a person can be asked: there is a terminal to read from and one to ask on.
     pub fn can_ask(self) -> bool {
         !self.no_input && io::stdin().is_terminal() && io::stderr().is_terminal()
     }
 
-    /// Tells how things go.
+    /// Prints what happened.
     pub fn say(self, text: &str) {
         if !self.quiet && !self.json {
             put(&harmless(text));
         }
     }
 
-    /// Tells what a person must see to go on, such as a URL: even with `--json`, and with `-q`.
+    /// Prints what the user has to see to continue, such as a URL, even with `--json` and `-q`.
     pub fn must_say(self, text: &str) {
         put(&harmless(text));
     }
 
-    /// Warns; even with `-q`, since what is warned of matters later. With `--json`, a document on a line of its own.
+    /// Prints a warning, even with `-q`. With `--json`, it is a document on a line of its own.
     pub fn warn(self, text: &str) {
         if self.json {
             put(&serde_json::json!({ "warning": text }).to_string());
@@ -57,7 +81,14 @@ impl Ui {
         ));
     }
 
-    /// Reports a failure: for people a sentence and a hint, with `--json` one document.
+    /// Prints the warnings of the layers below, which do not print themselves.
+    pub fn warn_all(self, warnings: &[String]) {
+        for warning in warnings {
+            self.warn(warning);
+        }
+    }
+
+    /// Reports a failure: a message and a hint, or with `--json` one document.
     pub fn fail(self, code: &str, message: &str, hint: Option<&str>) {
         if self.json {
             let error =
@@ -82,14 +113,14 @@ impl Ui {
     /// Asks for one line.
     ///
     /// # Errors
-    /// The terminal is gone or was closed with Ctrl-D.
-    pub fn ask(self, question: &str) -> io::Result<String> {
+    /// The terminal is gone, or Ctrl-C or Ctrl-D was pressed.
+    pub fn ask(self, question: &str) -> Result<String, PromptError> {
         let mut terminal = io::stderr().lock();
         write!(terminal, "{question} ")?;
         terminal.flush()?;
         let mut line = String::new();
         if io::stdin().read_line(&mut line)? == 0 {
-            return Err(io::ErrorKind::UnexpectedEof.into());
+            return Err(PromptError::Ended);
         }
         Ok(line.trim().to_owned())
     }
@@ -97,28 +128,28 @@ impl Ui {
     /// Asks for a secret without showing it, on the terminal itself, so that pipes stay free.
     ///
     /// # Errors
-    /// The terminal is gone or was closed with Ctrl-D.
-    pub fn ask_hidden(self, question: &str) -> io::Result<Secret> {
-        prompt::hidden(question)
+    /// As for [`Ui::ask`].
+    pub fn ask_hidden(self, question: &str) -> Result<Secret, PromptError> {
+        Ok(prompt::hidden(question)?)
     }
 
-    /// A bar for a long list; nothing in a pipe.
+    /// A progress bar; nothing in a pipe.
     pub fn progress(self, steps: u64) -> Progress {
         Progress::start(steps, !self.quiet && !self.json)
     }
 
-    /// A spinner while something takes long; nothing in a pipe.
+    /// A spinner; nothing in a pipe.
     pub fn spinner(self, text: &str) -> Spinner {
         Spinner::start(text, !self.quiet && !self.json)
     }
 }
 
-/// Whether what is said goes to a terminal.
+/// Whether standard error is a terminal.
 pub fn speaks_to_a_terminal() -> bool {
     io::stderr().is_terminal()
 }
 
-/// A stranger's text may hold what a terminal obeys: control characters become visible marks.
+/// Replaces control characters: text of a provider must not control the terminal.
 fn harmless(text: &str) -> String {
     text.chars()
         .map(|c| if c.is_control() { '\u{fffd}' } else { c })
@@ -126,7 +157,7 @@ fn harmless(text: &str) -> String {
 }
 
 fn put(text: &str) {
-    // Nobody can be told that standard error is closed.
+    // There is no way to report that standard error is closed.
     let _ = writeln!(anstream::stderr().lock(), "{text}");
 }
 

@@ -1,12 +1,12 @@
-//! How far a long list has come.
+//! A progress bar for a long list.
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-/// A bar until it is dropped.
+/// A progress bar, shown until it is dropped.
 pub struct Progress(ProgressBar);
 
 impl Progress {
-    /// A bar of so many steps; only on a terminal, and only if `wanted`.
+    /// A bar of `steps` steps, in a terminal only, and only if `wanted`.
     pub(super) fn start(steps: u64, wanted: bool) -> Self {
         let dumb = std::env::var("TERM").is_ok_and(|kind| kind == "dumb");
         let target = if wanted && !dumb && steps > 1 {
@@ -21,7 +21,7 @@ impl Progress {
         Self(bar)
     }
 
-    /// The next one begins.
+    /// Moves on to the next step.
     pub fn step(&self, text: &str) {
         self.0.set_message(text.to_owned());
         self.0.inc(1);

@@ -1,4 +1,4 @@
-//! A hidden prompt that leaves the terminal as it was, also when it is interrupted.
+//! A hidden prompt that restores the terminal even if it is interrupted.
 
 use crate::secret::Secret;
 use std::io;
@@ -12,10 +12,10 @@ pub(super) fn hidden(question: &str) -> io::Result<Secret> {
     ask()
 }
 
-/// The prompt switches echo off; a signal that ends the process would leave it so.
+/// Restores the echo that the prompt switched off, if a signal ends the process.
 #[cfg(unix)]
 mod watch {
-    use crate::signals::put_right;
+    use crate::signals::on_exit;
     use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
     use std::fs::File;
     use std::io;
@@ -25,12 +25,12 @@ mod watch {
         if let Ok((before, terminal)) =
             terminal.and_then(|terminal| Ok((tcgetattr(&terminal)?, terminal)))
         {
-            put_right(Some(Box::new(move || {
+            on_exit(Some(Box::new(move || {
                 let _ = tcsetattr(&terminal, OptionalActions::Now, &before);
             })));
         }
         let answer = ask();
-        put_right(None);
+        on_exit(None);
         answer
     }
 }

@@ -1,15 +1,15 @@
-//! A sign of life while waiting.
+//! A spinner while something takes long.
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::time::Duration;
 
-/// Turns until it is dropped.
+/// A spinner, shown until it is dropped.
 pub struct Spinner(ProgressBar);
 
 impl Spinner {
-    /// Shows `text` behind a turning mark; only on a terminal, and only if `wanted`.
+    /// Shows `text` with a spinner, in a terminal only, and only if `wanted`.
     pub(super) fn start(text: &str, wanted: bool) -> Self {
-        // A dumb terminal cannot take back what was written.
+        // A dumb terminal cannot erase what was printed.
         let dumb = std::env::var("TERM").is_ok_and(|kind| kind == "dumb");
         let wanted = wanted && !dumb;
         let target = if wanted {

@@ -1,7 +1,7 @@
 //! An authorization server and a protected API of our own on loopback, for the tests and the tour.
 //!
-//! It checks what a careful server checks (PKCE, redirect, client authentication, one use of a code, rotation with reuse
-//! detection) and misbehaves on request.
+//! It checks what a careful server checks (PKCE, redirect, client authentication, one use of a
+//! code, rotation with reuse detection) and misbehaves on request.
 #![allow(dead_code, reason = "each user of this module takes what it needs")]
 
 pub mod http;
@@ -12,7 +12,8 @@ use std::net::TcpListener;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
-/// The secret of the client `confidential`, with every character that a sloppy client forgets to encode.
+/// The secret of the client `confidential`, with every character that a sloppy client forgets to
+/// encode.
 pub const CLIENT_SECRET: &str = "basic-secret:with/odd+chars%&=";
 
 /// What the token endpoint does wrong, once each.

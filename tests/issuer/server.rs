@@ -309,7 +309,8 @@ impl Issuer {
     }
 }
 
-/// Client authentication: `tool` is public, `confidential` has a secret and must send it with Basic.
+/// Client authentication: `tool` is public, `confidential` has a secret and must send it with
+/// Basic.
 fn client(request: &Request) -> Result<String, (u16, &'static str)> {
     let denied = (401, "invalid_client");
     if let Some(basic) = request

@@ -1,4 +1,5 @@
-//! What is reached for every day: exec, status, move, rename, client, export and import, the trail, logins without ease.
+//! What is reached for every day: exec, status, move, rename, client, export and import, the trail,
+//! logins without ease.
 
 use crate::issuer::{Issuer, http};
 use crate::support::Home;
@@ -27,13 +28,13 @@ fn exec_puts_the_secret_into_the_program_s_environment_and_gives_its_exit_code()
         (
             &["exec", "acme", "--", "true"][..],
             125,
-            "no variable is known for `acme` (usage)",
+            "the variable for `acme` is not known (usage)",
         ),
         (&["exec", "absent=X", "--", "true"], 125, "(not_found)"),
         (
             &["exec", "acme=X", "op=X", "--", "true"],
             125,
-            "both go into X",
+            "both `acme` and `op` use the variable X",
         ),
         (
             &["exec", "acme=X,Y", "--", "true"],
@@ -194,7 +195,7 @@ fn a_key_that_a_header_would_alter_is_refused_where_it_enters() {
     for key in [&b"   \n"[..], b" k\n", b"k \n"] {
         add("X: {key}", key).failed(2, "begins or ends with a space");
     }
-    add("X-Static: 1", b"k\n").failed(2, "none of them holds `{key}`");
+    add("X-Static: 1", b"k\n").failed(2, "none contains `{key}`");
 }
 
 #[test]
@@ -205,7 +206,7 @@ fn status_tells_what_expires_and_exits_with_8() {
     home.with_key(&issuer, "acme", "k\n").done();
     let status = home.run(&["status"]).done();
     assert!(
-        status.stdout.contains("acme") && status.stdout.contains("old"),
+        status.stdout.contains("acme") && status.stdout.contains("unknown"),
         "{status:#?}"
     );
     let soon = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(72);
@@ -229,23 +230,23 @@ fn status_tells_what_expires_and_exits_with_8() {
     assert!(
         status
             .stdout
-            .contains(&format!("ending: the key ends on {}", soon.as_str())),
+            .contains(&format!("ending: the key expires on {}", soon.as_str())),
         "{status:#?}"
     );
     assert!(
         status
             .stdout
-            .contains("note: ending: a key that is replaced every 90d is out for long"),
+            .contains("note: ending: a leaked key would work for up to 90d"),
         "{status:#?}"
     );
     assert!(
-        status.stderr.contains("one thing wants doing"),
+        status.stderr.contains("1 finding needs attention"),
         "{status:#?}"
     );
     home.run(&["status", "--within", "1d"]).done();
     home.run(&["status", "acme"]).done();
     home.run(&["status", "absent"])
-        .failed(3, "no credential is called `absent`");
+        .failed(3, "no credential named `absent`");
     let json = home.json(&["status", "ending"]);
     assert_eq!(json["findings"][0]["code"], "key_ends");
 }
@@ -262,7 +263,7 @@ fn status_tells_the_last_error_and_check_tries() {
     let ran = home.run(&["status", "op", "--check"]);
     assert_eq!(ran.code, 8, "{ran:#?}");
     assert!(
-        ran.stdout.contains("tried   login required") || ran.stdout.contains("login required"),
+        ran.stdout.contains("CHECK   login required") || ran.stdout.contains("login required"),
         "{ran:#?}"
     );
     let later = home.run(&["status", "op"]);
@@ -281,13 +282,13 @@ fn promise_07_a_move_leaves_one_authority() {
     let issuer = Issuer::start();
     let home = Home::logged_in(&issuer);
     home.run(&["move", "op", "--to", "vault"])
-        .failed(2, "is kept in the vault already");
+        .failed(2, "`op` is already in the vault");
     // No keychain answers here: the move is refused before anything is changed.
     home.run(&["move", "op", "--to", "keychain"])
         .failed(5, "the keychain is not available");
     home.run(&["token", "op"]).done();
     home.run(&["move", "absent", "--to", "vault"])
-        .failed(3, "no credential is called `absent`");
+        .failed(3, "no credential named `absent`");
     assert!(
         !home.file("locks/absent").exists(),
         "a wrong name leaves nothing behind"
@@ -300,7 +301,7 @@ fn a_renamed_credential_is_found_under_its_new_name_alone() {
     let home = Home::logged_in(&issuer);
     home.run(&["rename", "op", "op/work"]).done();
     home.run(&["token", "op"])
-        .failed(3, "no credential is called `op`");
+        .failed(3, "no credential named `op`");
     home.run(&["refresh", "op/work"]).done();
     assert_eq!(home.json(&["list"]).as_array().unwrap().len(), 1);
     assert_eq!(
@@ -310,13 +311,13 @@ fn a_renamed_credential_is_found_under_its_new_name_alone() {
     );
     home.login_as(&issuer, "op/other", &[]).done();
     home.run(&["rename", "op/other", "op/work"])
-        .failed(7, "there is a credential called `op/work` already");
+        .failed(7, "a credential named `op/work` already exists");
     home.run(&["rename", "op/other", "acme"])
-        .failed(2, "a credential stays with its provider");
+        .failed(2, "the provider of a credential cannot be changed");
     home.run(&["rename", "op/other", "op/other"])
-        .failed(2, "that is its name already");
+        .failed(2, "the credential is already named");
     home.run(&["rename", "op/none", "op/x"])
-        .failed(3, "no credential is called `op/none`");
+        .failed(3, "no credential named `op/none`");
     home.run(&["logout", "op/work"]).done();
 }
 
@@ -329,7 +330,8 @@ fn write_private(path: &std::path::Path, text: &str) {
 #[test]
 fn a_renaming_that_was_interrupted_ends_with_one_name() {
     let issuer = Issuer::start();
-    // What a process leaves that dies before the new entry is whole: the old name is marked, the new one is not there.
+    // What a process leaves that dies before the new entry is whole: the old name is marked, the
+    // new one is not there.
     let home = Home::logged_in(&issuer);
     home.edit(
         "credentials/op/default.toml",
@@ -354,7 +356,8 @@ fn a_renaming_that_was_interrupted_ends_with_one_name() {
     .unwrap();
     home.run(&["token", "op"]).done();
     home.run(&["token", "op/new"]).failed(3, "no credential");
-    // And one that dies after the new one is whole: the old one goes, whoever meets which of the two.
+    // And one that dies after the new one is whole: the old one goes, whoever meets which of the
+    // two.
     for meets in [
         "token op/new",
         "token op",
@@ -389,7 +392,7 @@ fn a_renaming_that_was_interrupted_ends_with_one_name() {
             "{meets}: {met:#?}"
         );
         if meets == "list" {
-            assert!(met.stdout.contains("(half renamed)"), "{met:#?}");
+            assert!(met.stdout.contains("(incompletely renamed)"), "{met:#?}");
         }
         home.run(&["token", "op"]).failed(3, "no credential");
         let left = home.json(&["list"]).as_array().unwrap().len();
@@ -410,11 +413,11 @@ fn a_client_is_added_listed_and_kept_while_it_is_used() {
         (Some("tool"), Some("op"))
     );
     home.run(&["client", "remove", "op"])
-        .failed(7, "`op` was made with a client of op");
+        .failed(7, "`op` uses the client `tool`");
     home.run(&["client", "add", "op", "--client-id", "other"])
         .failed(7, "`op` uses the client `tool`");
     home.run(&["client", "add", "github", "--client-id", "x"])
-        .failed(2, "wants a client secret");
+        .failed(2, "requires a client secret");
     home.run_with_input(
         &[
             "client",
@@ -437,9 +440,9 @@ fn a_client_is_added_listed_and_kept_while_it_is_used() {
     home.run(&["client", "remove", "github"])
         .failed(3, "there is no client of `github`");
     home.run(&["client", "add", "stripe", "--client-id", "x"])
-        .failed(2, "has API keys, no logins");
+        .failed(2, "has API keys, but no logins");
     home.run(&["client", "remove", "../x"])
-        .failed(2, "is not a name");
+        .failed(2, "is not a valid name");
     home.run(&["logout", "op"]).done();
     home.run(&["client", "remove", "op"]).done();
 }
@@ -464,9 +467,9 @@ fn keys_go_to_another_machine_in_an_age_file_and_logins_do_not() {
         "--output",
         file,
     ])
-    .failed(2, "is a login, which cannot live in two places");
+    .failed(2, "is a login, and a refresh token cannot be in two places");
     home.run(&["key", "export", "--to-age", "age1x", "--output", file])
-        .failed(2, "no age recipient");
+        .failed(2, "not an age recipient");
     home.run(&[
         "key",
         "export",
@@ -512,10 +515,10 @@ fn keys_go_to_another_machine_in_an_age_file_and_logins_do_not() {
             "--url",
             "https://elsewhere.test/",
         ])
-        .failed(7, "does not belong to");
+        .failed(7, "is not bound to");
     other
         .run(&["key", "import", file, "--identity", identity])
-        .failed(7, "there is a credential called `acme` already");
+        .failed(7, "a key named `acme` already exists");
     other
         .run(&["key", "import", file, "--identity", identity, "--replace"])
         .done();
@@ -528,7 +531,7 @@ fn keys_go_to_another_machine_in_an_age_file_and_logins_do_not() {
             "--identity",
             identity,
         ])
-        .failed(1, "damaged or no age file");
+        .failed(1, "the file is damaged, or not an age file");
 }
 
 #[test]
@@ -581,7 +584,7 @@ fn the_trail_tells_what_was_done_and_no_secret() {
     std::fs::write(home.file("audit.jsonl"), b"\xff\xfe\n{}\n").unwrap();
     let ran = home.run(&["audit"]).done();
     assert!(
-        ran.stderr.contains("2 lines of the trail cannot be read"),
+        ran.stderr.contains("cannot read 2 lines of the audit log"),
         "{ran:#?}"
     );
 }
@@ -608,7 +611,7 @@ fn over_ssh_the_line_to_type_is_told() {
         .env("USER", "ann")
         .args(["--no-browser"]);
     let ran = crate::support::Ran::from(command.output().unwrap())
-        .failed(1, "no answer came from the browser in time");
+        .failed(1, "the browser did not answer in time");
     assert!(
         ran.stderr
             .contains("ssh -N -L 8975:127.0.0.1:8975 -p 2222 ann@192.0.2.7"),
@@ -646,11 +649,11 @@ fn one_browser_opens_for_many_that_wait() {
         let ran = crate::support::Ran::from(other.wait_with_output().unwrap()).done();
         assert!(
             ran.stderr
-                .contains("another authctl logged in to op meanwhile"),
+                .contains("another authctl process logged in to op"),
             "{ran:#?}"
         );
         assert!(
-            !ran.stderr.contains("open this address"),
+            !ran.stderr.contains("open this URL"),
             "a second browser: {ran:#?}"
         );
     }

@@ -59,9 +59,14 @@ fn a_half_done_removal_is_finished_by_the_next_command() {
         "state = \"active\"",
         "state = \"removing\"",
     );
-    assert!(home.run(&["list"]).done().stdout.contains("(half removed)"));
+    assert!(
+        home.run(&["list"])
+            .done()
+            .stdout
+            .contains("(incompletely removed)")
+    );
     home.run(&["token", "op"])
-        .failed(3, "no credential is called `op`");
+        .failed(3, "no credential named `op`");
     assert_eq!(issuer.revocations(), 1);
     assert!(!home.file("credentials/op/default.toml").exists());
 }
@@ -100,7 +105,7 @@ fn a_half_done_addition_is_finished_or_forgotten_by_the_next_command() {
         }
     }
     home.run(&["token", "op"])
-        .failed(3, "no credential is called `op`");
+        .failed(3, "no credential named `op`");
     assert!(!home.file("credentials/op/default.toml").exists());
     home.login(&issuer, &[]).done();
 }
@@ -161,7 +166,7 @@ fn a_lost_item_asks_for_a_login_and_a_login_brings_it_back() {
         }
     }
     home.run(&["token", "op"])
-        .failed(4, "the vault no longer holds it");
+        .failed(4, "it is missing from the vault");
     home.login(&issuer, &[]).done();
     home.run(&["token", "op"]).done();
     assert_eq!(

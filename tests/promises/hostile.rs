@@ -87,7 +87,7 @@ fn promise_04_edited_origins_and_clients_are_refused() {
         &home,
         &issuer,
         &thief,
-        "names other origins than it is bound to",
+        "names origins that it is not bound to",
     );
     let home = Home::logged_in(&issuer);
     home.edit("clients/op.toml", "tool", "other");
@@ -118,14 +118,14 @@ fn promise_04_a_record_under_another_name_is_refused() {
         &home,
         &issuer,
         &thief,
-        "the store holds the record of `op/two` in its place",
+        "the store contains the record of `op/two` in its place",
     );
     home.edit("credentials/op/default.toml", &one, &two);
     nothing_leaves(
         &home,
         &issuer,
         &thief,
-        "the store holds the record of `op/two` in its place",
+        "the store contains the record of `op/two` in its place",
     );
 }
 
@@ -139,7 +139,7 @@ fn promise_04_an_edited_client_secret_endpoint_is_refused_too() {
     )
     .unwrap();
     home.run(&["provider", "add", home.file("bad.toml").to_str().unwrap()])
-        .failed(1, "must start with `https://`");
+        .failed(1, "must begin with `https://`");
 }
 
 #[test]
@@ -155,7 +155,7 @@ fn promise_04_a_header_for_another_origin_is_refused() {
         "http://localhost/",
     ] {
         home.run(&["header", "op", "--format", "raw", "--url", url])
-            .failed(7, "does not belong to");
+            .failed(7, "is not bound to");
     }
     // What curl would read as another host than this program does.
     let split = format!("{}\\@127.0.0.1:1/", issuer.url);
@@ -167,7 +167,7 @@ fn promise_04_a_header_for_another_origin_is_refused() {
         "http:/127.0.0.1/",
     ] {
         home.run(&["header", "op", "--format", "raw", "--url", url])
-            .failed(7, "is not a plain URL");
+            .failed(7, "is not a valid URL");
     }
 }
 
@@ -184,7 +184,7 @@ fn promise_04_an_edited_revocation_endpoint_is_refused() {
         &home,
         &issuer,
         &thief,
-        "names another issuer or revocation endpoint",
+        "names an issuer or revocation endpoint that it is not bound to",
     );
     home.run(&["logout", "op"]).done();
     assert_eq!(
@@ -209,7 +209,7 @@ fn promise_10_no_header_is_an_error_and_never_an_empty_answer() {
     std::fs::remove_file(home.file("providers/mine.toml")).unwrap();
     home.run(&["header", "mine", "--format", "raw"]).failed(
         7,
-        "the provider's row, which says how the key is sent, is gone",
+        "providers/mine.toml, which said how the key is sent, is missing",
     );
 }
 
@@ -299,7 +299,7 @@ fn damaged_files_are_named_and_lose_nothing() {
     std::fs::write(&entry, b"garbage").unwrap();
     let ran = home.run(&["rotate", "--due"]);
     assert!(
-        ran.code == 8 && ran.stderr.contains("1 of 1 is left to do: op"),
+        ran.code == 8 && ran.stderr.contains("1 of 1 credential left to do: op"),
         "{ran:#?}"
     );
     assert!(ran.stdout.contains("default.toml is damaged"), "{ran:#?}");
@@ -319,7 +319,7 @@ fn damaged_files_are_named_and_lose_nothing() {
     std::fs::write(&sealed, b"garbage").unwrap();
     let ran = home.run(&["token", "op"]).done();
     assert!(
-        ran.stderr.contains("the sealed file of `op` is ignored"),
+        ran.stderr.contains("ignoring the sealed file of `op`"),
         "{ran:#?}"
     );
     assert_eq!(home.run(&["token", "op"]).done().stderr, "");
@@ -355,7 +355,10 @@ fn loose_modes_are_refused_with_the_remedy() {
         set(path, 0o644);
         let ran = home.run(&["token", "op"]);
         assert!(
-            matches!(ran.code, 5 | 7) && ran.stderr.contains("is open to other users (mode 0644)"),
+            matches!(ran.code, 5 | 7)
+                && ran
+                    .stderr
+                    .contains("can be read by other users (mode 0644)"),
             "{ran:#?}"
         );
         set(path, good);

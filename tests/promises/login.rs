@@ -11,7 +11,7 @@ fn a_login_gives_tokens_and_a_logout_revokes_them() {
     let ran = home.login(&issuer, &[]).done();
     assert!(
         ran.stderr
-            .contains("logged in to op as alice@example.com, kept in the vault"),
+            .contains("logged in to op as alice@example.com; stored in the vault"),
         "{ran:#?}"
     );
     assert_eq!(ran.stdout, "");
@@ -31,13 +31,12 @@ fn a_login_gives_tokens_and_a_logout_revokes_them() {
 
     let ran = home.run(&["logout", "op"]).done();
     assert!(
-        ran.stderr
-            .contains("revoked at the provider and deleted here"),
+        ran.stderr.contains("revoked at the provider and deleted"),
         "{ran:#?}"
     );
     assert_eq!(issuer.revocations(), 1);
     home.run(&["token", "op"])
-        .failed(3, "no credential is called `op`");
+        .failed(3, "no credential named `op`");
     let left: Vec<_> = home
         .files()
         .into_iter()
@@ -119,7 +118,7 @@ fn a_login_as_somebody_else_is_refused_and_the_first_one_stays() {
     issuer.set(|settings| settings.subject = "mallory".into());
     let ran = home.login(&issuer, &[]).failed(
         7,
-        "`op` is the login of alice@example.com, and the browser logged in as mallory@example.com",
+        "`op` is the login of alice@example.com, but the browser logged in as mallory@example.com",
     );
     assert!(ran.stderr.contains("authctl login op/ACCOUNT"), "{ran:#?}");
     assert_eq!(home.run(&["token", "op"]).done().stdout, token);
@@ -135,8 +134,7 @@ fn a_login_without_a_refresh_token_works_as_long_as_its_access_token() {
     let home = Home::new();
     let ran = home.login(&issuer, &[]).done();
     assert!(
-        ran.stderr
-            .contains("there is no refresh token: the access token itself is kept"),
+        ran.stderr.contains("the provider gave no refresh token"),
         "{ran:#?}"
     );
     home.run(&["token", "op"]).done();
@@ -173,9 +171,7 @@ fn promise_06_a_login_that_nobody_answers_ends_in_time_and_changes_nothing() {
     let home = Home::new();
     let began = Instant::now();
     let login = home.begin_login(&issuer, "op", &["--timeout", "1s"]);
-    let ran = login
-        .end()
-        .failed(1, "no answer came from the browser in time");
+    let ran = login.end().failed(1, "the browser did not answer in time");
     assert!(
         ran.stderr.contains("register exactly http://127.0.0.1:"),
         "{ran:#?}"
@@ -195,7 +191,7 @@ fn ctrl_c_leaves_nothing_half_done() {
         .status()
         .unwrap();
     assert!(interrupted.success());
-    login.end().failed(130, "interrupted, nothing was changed");
+    login.end().failed(130, "interrupted; nothing was changed");
     home.run(&["token", "op"]).failed(3, "no credential");
     assert!(!home.file("clients").exists() && !home.file("providers").exists());
 }
@@ -205,7 +201,7 @@ fn the_first_login_at_a_provider_says_where_to_register_and_with_what() {
     let home = Home::new();
     let ran = home
         .run(&["login", "github", "--no-browser"])
-        .failed(2, "the first login at GitHub needs the id of a client");
+        .failed(2, "the first login at GitHub needs the client id of an app");
     for says in [
         "https://github.com/settings/applications/new",
         "http://127.0.0.1/callback",
@@ -214,13 +210,13 @@ fn the_first_login_at_a_provider_says_where_to_register_and_with_what() {
         assert!(ran.stderr.contains(says), "{says}: {ran:#?}");
     }
     home.run(&["login", "github"])
-        .failed(4, "there is neither a terminal nor a browser here");
+        .failed(4, "needs a browser or a terminal");
     home.run(&["login", "stripe"])
-        .failed(2, "Stripe has API keys, no logins");
+        .failed(2, "Stripe has API keys, but no logins");
     home.run(&["login", "nobody"])
         .failed(3, "no provider is called `nobody`");
     home.run(&["login", "http://example.com", "--as", "x"])
-        .failed(2, "must start with `https://`");
+        .failed(2, "must begin with `https://`");
     home.run(&["login", "https://example.com"])
         .failed(2, "needs a name");
 }
@@ -243,10 +239,10 @@ fn a_logout_at_an_unreachable_provider_deletes_here_and_says_so() {
     let ran = home.run(&["logout", "op"]);
     assert_eq!(ran.code, 8, "{ran:#?}");
     for says in [
-        "deleted here",
+        "logged out of op: deleted",
         "was not revoked at the provider",
-        "an access token ends in",
-        "a refresh token stays good there",
+        "its access token expires in",
+        "a refresh token stays valid",
     ] {
         assert!(ran.stderr.contains(says), "{says}: {ran:#?}");
     }
@@ -288,7 +284,7 @@ fn a_login_never_takes_the_place_of_a_key_unasked() {
     add(&[]).done();
     let page = http::get(&redirect).unwrap();
     assert!(page.contains("Not logged in"), "{page}");
-    login.end().failed(7, "`op` is an API key");
+    login.end().failed(7, "a key named `op` already exists");
     assert_eq!(home.run(&["token", "op"]).done().stdout, "k1\n");
     home.edit(
         "credentials/op/default.toml",
@@ -297,7 +293,7 @@ fn a_login_never_takes_the_place_of_a_key_unasked() {
     );
     home.begin_login(&issuer, "op", &[])
         .end()
-        .failed(7, "`op` is an API key");
+        .failed(7, "a key named `op` already exists");
     add(&["--replace"]).done();
     assert_eq!(home.run(&["token", "op"]).done().stdout, "k1\n");
     assert_eq!(
@@ -341,7 +337,7 @@ fn a_login_inherits_nothing_from_the_key_that_it_replaces() {
         "--url",
         "https://proxy.test/",
     ])
-    .failed(7, "does not belong");
+    .failed(7, "is not bound to");
     home.run(&["header", "op/k", "--format", "raw", "--url", &issuer.url])
         .done();
     assert!(!home.run(&["list", "--json"]).done().stdout.contains("2099"));
@@ -363,7 +359,7 @@ fn another_login_at_a_known_url_uses_the_row_that_is_there() {
     ])
     .done();
     home.run(&["header", "op", "--format", "raw", "--url", &issuer.url])
-        .failed(7, "does not belong");
+        .failed(7, "is not bound to");
     // Without the flag the chosen origins stay.
     home.login(&issuer, &[]).done();
     home.run(&[
@@ -396,7 +392,7 @@ fn what_a_server_calls_a_person_cannot_drive_the_terminal() {
     assert!(!ran.stderr.contains('\u{1b}'), "{ran:#?}");
     let ran = home
         .run(&["token", "\u{1b}[31m"])
-        .failed(2, "is not a name");
+        .failed(2, "is not a valid name");
     assert!(!ran.stderr.contains('\u{1b}'), "{ran:#?}");
 }
 

@@ -1,5 +1,5 @@
-//! The promises, told by the real binary in its own home, against an issuer of our own on loopback. No network, no
-//! keychain and no shell is needed: those have their own tests (`tests/run`).
+//! The promises, told by the real binary in its own home, against an issuer of our own on loopback.
+//! No network, no keychain and no shell is needed: those have their own tests (`tests/run`).
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -74,7 +74,7 @@ fn promise_05_trouble_at_the_server_keeps_the_login() {
     ] {
         issuer.misbehave([Misbehaviour::Answer(status, kind, body)]);
         home.run(&["token", "op", "--refresh"])
-            .failed(6, "hint: try again later; the login is kept");
+            .failed(6, "the login is still stored");
         forget_failure(&home);
     }
     for body in [html, "", "{}"] {
@@ -234,7 +234,7 @@ fn promise_01_a_sealed_file_that_cannot_be_read_is_not_an_empty_one() {
         .path();
     std::fs::set_permissions(&sealed, std::fs::Permissions::from_mode(0o644)).unwrap();
     home.run(&["token", "op"])
-        .failed(7, "is open to other users");
+        .failed(7, "can be read by other users");
     assert_eq!(issuer.token_requests(), before);
     std::fs::set_permissions(&sealed, std::fs::Permissions::from_mode(0o600)).unwrap();
     home.run(&["token", "op"]).done();

@@ -1,8 +1,10 @@
-//! Transcripts of every command: its help, how it goes, and how it fails. Each `$` line of a file in `tests/transcripts` is
-//! run in a home of the file's own, and the file must be what comes of it. `SNAPSHOTS=overwrite cargo test` writes them.
+//! Transcripts of every command: its help, how it goes, and how it fails. Each `$` line of a file
+//! in `tests/transcripts` is run in a home of the file's own, and the file must be what comes of
+//! it. `SNAPSHOTS=overwrite cargo test` writes them.
 //!
-//! Lines that begin with `!` were on standard error. `<<< TEXT` is standard input, `> FILE TEXT` makes a file. `[ISSUER]` is
-//! an issuer on loopback, `[RECIPIENT]` the age recipient of the home's vault; what differs from run to run (times, tokens, folders) stands in brackets.
+//! Lines that begin with `!` were on standard error. `<<< TEXT` is standard input, `> FILE TEXT`
+//! makes a file. `[ISSUER]` is an issuer on loopback, `[RECIPIENT]` the age recipient of the home's
+//! vault; what differs from run to run (times, tokens, folders) stands in brackets.
 
 use crate::issuer::{Issuer, http};
 use crate::support::{Home, Ran};
@@ -224,7 +226,8 @@ fn every_command_has_a_transcript_of_its_help_a_success_and_a_failure() {
             }
         }
     }
-    // These need a keychain, the kernel's keyring or a machine that is known: `tests/real` has them.
+    // These need a keychain, the kernel's keyring or a machine that is known: `tests/real` has
+    // them.
     let elsewhere = [
         "move: success",
         "vault-unlock: success",

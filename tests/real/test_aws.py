@@ -97,9 +97,9 @@ def test_two_rotations_and_the_limit_of_two_keys(folder, moto):
 
     # An answer that is lost: a key without a label may be a person's, so it is ended only where that is said.
     moto.lose = "CreateAccessKey"
-    home.run("rotate", "aws").failed(8, "no answer")
+    home.run("rotate", "aws").failed(8, "was lost")
     assert len(moto.keys()) == 2
-    home.run("rotate", "aws").failed(7, "it may be a person's")
+    home.run("rotate", "aws").failed(7, "may belong to somebody else")
     home.run("rotate", "--due").failed(8)
     assert len(moto.keys()) == 2 and active() == third
     home.run("rotate", "aws", "--force").done()
@@ -110,7 +110,7 @@ def test_two_rotations_and_the_limit_of_two_keys(folder, moto):
     # Two keys there may be, and the person has made the second: nothing is ended, and the limit is explained.
     moto.act(Action="CreateAccessKey", UserName="me")
     before = moto.keys()
-    home.run("rotate", "aws", env=later(48)).failed(7, "the provider allows 2 keys at a time, and there are 2")
+    home.run("rotate", "aws", env=later(48)).failed(7, "the provider allows 2 keys, and there are already 2")
     assert moto.keys() == before
     world.stop()
     say("three rotations, a lost answer, and the limit explained")

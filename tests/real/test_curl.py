@@ -246,7 +246,7 @@ def test_a_header_for_this_machine_does_not_go_through_a_proxy(folder, places):
     done = subprocess.run(["sh", "-c", script], env={**home.env, **proxies}, capture_output=True, timeout=20)
     assert (done.returncode, done.stdout) == (0, b"hello\n") and not stranger.seen and bound.has(SECRET), done
     # The form with a pipe cannot tell curl; it warns.
-    home.run("header", "acme", "--format", "raw", env=proxies).done().err.index("give curl `--noproxy '*'`")
+    home.run("header", "acme", "--format", "raw", env=proxies).done().err.index("add `--noproxy '*'` to the curl command")
 
 
 def test_every_word_behind_the_name_is_curl_s(folder, places):

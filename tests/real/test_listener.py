@@ -166,7 +166,7 @@ def test_the_pages_in_a_real_browser(folder, server):
             if kind == "text":
                 text = re.sub(r"<style>.*?</style>|<[^>]+>", " ", seen.stdout.decode())
                 assert wanted in text and "go back to the terminal" in text, seen
-                assert ("authctl has stored your login" in text) == (name == "success"), text
+                assert ("authctl has stored the login" in text) == (name == "success"), text
                 assert name == "success" or "invalid_grant" in text, text
             else:
                 assert (shots / f"{name}.png").stat().st_size > 5000
@@ -183,6 +183,6 @@ def test_a_login_at_a_terminal_shows_a_spinner_and_none_in_a_pipe(folder, server
     )
     text = done.stdout.decode()
     assert "refreshed op" in text and "\x1b[" in text, text
-    plain = [line for line in text.splitlines() if "no credential is called" in line]
+    plain = [line for line in text.splitlines() if "no credential named" in line]
     assert len(plain) == 2 and "\x1b[1m" not in plain[0] and "\x1b[" in plain[1], plain
     assert isinstance(home, Home) and wait_for(lambda: True)

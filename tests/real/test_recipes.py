@@ -49,7 +49,7 @@ class Place:
     def rotate(self, *flags, hours=0, **more):
         forced = ["--force"] if getattr(self.double, "force", False) else []
         ran = self.home.run("-v", "rotate", self.name, "--yes", *forced, *flags, env=later(hours) if hours else None, **more)
-        assert "vault alone" not in ran.err, ran
+        assert "only in the vault" not in ran.err, ran
         # No key, old or new, is in what is said.
         secrets = [key.value for key in [*self.double.keys.values(), *self.double.dead]] + ([self.double.manager[1]] if self.double.manager else [])
         for secret in secrets:
@@ -117,7 +117,7 @@ def test_a_key_is_rotated_as_the_provider_documents_it(place, kind):
         # Both are good for the grace, and no third is made in it.
         at.tidy(2)
         before = len(double.log)
-        at.rotate().failed(7, "is good until")
+        at.rotate().failed(7, "is valid until")
         assert not [request for request in double.log[before:] if request.method == "DELETE"]
         at.rotate(hours=25).done()
         # The old one is ended, and one more was made.
@@ -144,11 +144,11 @@ def test_the_documented_troubles_lose_nothing(place, kind):
         return
     # The answer is lost after the provider has acted: the orphan is found and ended, then a clean rotation.
     double.trouble = ["lose"]
-    at.rotate().failed(8, "no answer")
+    at.rotate().failed(8, "was lost")
     at.tidy(2)
     assert at.is_active(double.first)
     status = at.home.run("status", at.name)
-    assert status.code == 8 and "may have made a key" in status.out, status
+    assert status.code == 8 and "may have created an unused key" in status.out, status
     double.slow = 2 if kind.verifies or kind.__name__ == "Google" else 0
     at.rotate().done()
     at.tidy(2)
@@ -168,7 +168,7 @@ def test_the_documented_troubles_lose_nothing(place, kind):
 def test_a_key_made_by_hand_takes_the_place_and_the_old_one_is_ended(place, kind):
     at = place(kind)
     double = at.double
-    at.rotate().failed(8, "made by hand")
+    at.rotate().failed(8, "created manually")
     assert at.is_active(double.first)
     at.rotate(input="x" * 60).failed(7, "does not look like")
     at.rotate(input=kind.form()).failed(7, "does not accept")
@@ -183,7 +183,7 @@ def test_a_key_made_by_hand_takes_the_place_and_the_old_one_is_ended(place, kind
 
 def test_a_lost_roll_is_settled_by_trying_the_old_key(place):
     at = place(GitLab, trouble=["lose"])
-    at.rotate().failed(8, "no answer")
+    at.rotate().failed(8, "was lost")
     before = len(at.double.log)
     # The old key is dead. Asking with it once more would end the whole family: only a person can help.
     at.rotate().failed(4, "replaced at the provider")
@@ -204,10 +204,10 @@ def test_a_lost_roll_that_never_happened_is_no_roll(place):
     # The connection breaks before the provider has acted.
     take = at.double.take
     at.double.take = lambda request: None if request.method == "POST" else take(request)
-    at.rotate().failed(8, "no answer")
+    at.rotate().failed(8, "was lost")
     at.double.take = take
-    # For ten minutes the request may still arrive: a second one would race with it.
-    at.rotate().failed(8, "may still arrive")
+    # For ten minutes the request may still take effect: a second one would race with it.
+    at.rotate().failed(8, "may still take effect")
     at.rotate(hours=1).done()
     assert at.is_active(newest(at.double))
 
@@ -226,7 +226,7 @@ def test_a_key_the_provider_does_not_know_yet_is_not_given_up(place):
 def test_a_manager_is_refused_where_the_request_is_about_itself(place):
     at = place(GitLab)
     at.home.run("key", "add", "gitlab/admin", "--no-verify", input=GitLab.form()).done()
-    at.rotate("--manager", "gitlab/admin").failed(7, "by itself alone")
+    at.rotate("--manager", "gitlab/admin").failed(7, "can only replace itself")
     at.tidy(1)
     assert at.is_active(at.double.first)
 
@@ -248,7 +248,7 @@ def test_nothing_of_a_key_goes_to_the_host_of_its_successor(place):
     at.rotate().done()
     at.double.log.clear()
     moved = at.home.run("key", "add", at.name, "--replace", "--no-verify", "--set", "host=other.cloud.databricks.com", input=Databricks.form()).done()
-    assert "may still be good where it was bound before" in moved.err
+    assert "may still be valid" in moved.err
     at.home.run("rotate", "--due", env=later(60)).done()
     assert at.double.log == [] and at.double.violations == []
 
@@ -287,7 +287,7 @@ def test_rights_that_cannot_be_read_are_refused_unless_forced(place):
     at = place(SendGrid)
     at.double.first.rights.pop("scopes")
     at.double.first.rights["scopes"] = None
-    at.rotate().failed(7, "does not say `scopes`")
+    at.rotate().failed(7, "does not report `scopes`")
     at.tidy(1)
 
 

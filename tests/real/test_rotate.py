@@ -187,7 +187,7 @@ def test_promise_02_a_rotation_never_loses_what_it_made(kind, folder):
                     break
                 kills += 1
                 again = at.rotate(hours=hours)
-                # For ten minutes a roll that was asked for may still arrive.
+                # For ten minutes a roll that was asked for may still take effect.
                 assert again.code in ((0, 7, 8) if kind == "roll" else (0, 7)), (call, k, again)
                 hours += 25
                 last = at.home.run("rotate", "--due", env=later(hours))
@@ -216,7 +216,7 @@ def test_a_roll_that_nobody_can_repeat_loses_only_what_the_provider_ended(folder
                 break
             kills += 1
             again = at.rotate()
-            if again.code == 8 and "may still arrive" in again.err:
+            if again.code == 8 and "may still take effect" in again.err:
                 again = at.rotate(hours=1)
             if again.code == 4:
                 # The provider had acted, and the answer had not reached the disk.
@@ -244,7 +244,7 @@ def test_a_store_that_refuses_after_the_create_loses_nothing(folder):
 
     double.create = lock_first
     ran = home.run("rotate", "sendgrid", "--yes")
-    assert ran.code == 0 and "kept in its sealed file" in ran.err, ran
+    assert ran.code == 0 and "only in its sealed file" in ran.err, ran
     # Nobody can open it now, and nothing is ended.
     home.run("rotate", "--due", env=later(25)).failed(5)
     assert len(double.keys) == 2
@@ -307,12 +307,12 @@ def test_a_pending_key_that_is_gone_at_the_provider_is_dropped_in_time(folder):
     double = at.double
     killed_while_pending(at)
     status = at.home.run("status", at.name)
-    assert status.code == 8 and "a new key is kept, and was not accepted yet" in status.out, status
+    assert status.code == 8 and "a new key is stored, but not accepted yet" in status.out, status
     # A person has deleted it. For as long as the provider may only be slow it is kept, and said so.
     double.keys.pop(newest(double).id)
     waiting = at.home.start("rotate", at.name)
     at.home.run("token", at.name).done()
-    assert waiting.wait(timeout=90) == 8 and b"does not accept it yet" in waiting.stderr.read()
+    assert waiting.wait(timeout=90) == 8 and b"not accepted by the provider yet" in waiting.stderr.read()
     assert at.is_active(double.first)
     at.home.run("rotate", "--due", env=later(1)).done()
     assert at.home.run("status", at.name).code == 0

@@ -42,7 +42,7 @@ def test_a_systemd_timer_that_systemd_accepts(folder):
     proxies = {"https_proxy": "http://proxy.example:3128", "http_proxy": "http://me:pw@proxy.example:3128"}
     ran = home.run("schedule", "install", "--with", "systemd", env=proxies).done()
     text = service.read_text()
-    assert "http://proxy.example:3128" in text and "pw@" not in text and "http_proxy holds a password" in ran.err, ran
+    assert "http://proxy.example:3128" in text and "pw@" not in text and "http_proxy contains a password" in ran.err, ran
     # Another user's file beside it stays.
     (units / "mine.service").write_text("[Service]\nExecStart=/bin/true\n")
     home.run("schedule", "remove").done()
@@ -55,7 +55,7 @@ def test_a_unit_that_somebody_else_wrote_stays(folder):
     mine = odd / ".config/systemd/user/authctl-rotate.service"
     mine.parent.mkdir(parents=True)
     mine.write_text("[Service]\nExecStart=/my/own\n")
-    home.run("schedule", "install", "--with", "systemd").failed(1, "did not write it")
+    home.run("schedule", "install", "--with", "systemd").failed(1, "was not written by `authctl schedule`")
     home.run("schedule", "remove").failed(3)
     assert mine.read_text() == "[Service]\nExecStart=/my/own\n"
 

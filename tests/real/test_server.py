@@ -94,7 +94,7 @@ def test_a_login_survives_trouble_at_the_server(folder, server, what):
     say(f"{what}: exit {ran.code} after {ran.seconds:.1f} s")
     assert ran.code == code, ran
     if code == 6:
-        assert "; the login is kept" in ran.err, ran
+        assert "; the login is still stored" in ran.err, ran
         time.sleep(11 if what == "busy" else 1.5)
     assert home.run("refresh", "op").code == (0 if survives else 4)
 

@@ -123,12 +123,12 @@ def test_what_only_a_person_can_end_is_said_to_be_so(folder):
     home.run("key", "add", "hand", input="first").done()
     home.run("rotate", "hand", input="second").done()
     status = home.run("status", "hand").done()
-    assert "the key before it is yours to end" in status.out and "https://hand.example/keys" in status.out, status
+    assert "revoke the previous key" in status.out and "https://hand.example/keys" in status.out, status
     status = home.run("status", "hand", env=later(25))
     assert status.code == 8 and "run `authctl rotate --due hand`" in status.out, status
     # It is not claimed to be ended, and no other key is wanted.
     ran = home.run("rotate", "--due", "hand", env=later(25))
-    assert ran.code == 8 and "end the key before it on the provider's page" in ran.out and "is good until you end it" in ran.err, ran
+    assert ran.code == 8 and "revoke the previous key" in ran.out and "stays valid until you revoke it" in ran.err, ran
     assert home.run("token", "hand").done().out == "second\n"
     home.run("rotate", "--due", env=later(25)).done()
 

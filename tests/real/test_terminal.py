@@ -152,7 +152,7 @@ def test_prompts_are_for_terminals(folder, home):
     tmux.type("authctl --no-input key add acme/more --header 'X: {key}' --origin https://a.example; echo code=$?.")
     tmux.press("Enter")
     wait_for(lambda: "code=2." in tmux.screen())
-    assert "nobody to ask" in tmux.screen()
+    assert "cannot ask" in tmux.screen()
     tmux.stop()
 
 
@@ -163,13 +163,13 @@ def test_a_redirect_is_pasted_while_the_listener_listens(folder, home, server):
     tmux = Tmux(folder, home.env, columns=200)
     tmux.type(f"authctl login {server.url} --as op --client-id tool --no-browser; echo code=$?.")
     tmux.press("Enter")
-    wait_for(lambda: "paste here the address" in tmux.screen())
+    wait_for(lambda: "paste the URL" in tmux.screen())
     url = re.search(r"^ +(http://\S+)$", tmux("capture-pane", "-p", "-J"), re.M)[1]
     ends_on = browser.visit(url, "alice", follow_loopback=False)
     for line in ("nonsense", "http://127.0.0.1/callback?code=x&state=wrong"):
         tmux.type(line)
         tmux.press("Enter")
-        wait_for(lambda: "that is not the answer to this login" in tmux.screen())
+        wait_for(lambda: "this URL does not belong to this login" in tmux.screen())
     tmux.type(ends_on)
     tmux.press("Enter")
     wait_for(lambda: "code=0." in tmux.screen())

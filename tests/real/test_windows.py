@@ -52,7 +52,7 @@ def test_a_key_is_added_read_listed_and_removed(wine, store):
     env, path = wine.home(store)
     if store == "vault":
         wine.run(env, "vault", "init", "--unattended").done()
-    wine.run(env, "token", "acme").failed(3, "no credential is called `acme`")
+    wine.run(env, "token", "acme").failed(3, "no credential named `acme`")
     wine.run(env, "key", "add", "acme", *ORIGIN, input="k\"e\\y 1\r\n").done()
     assert wine.run(env, "token", "acme").done().out == 'k"e\\y 1\n'
     assert wine.run(env, "header", "acme", "--format", "raw").done().out == 'X-API-Key: k"e\\y 1\n'

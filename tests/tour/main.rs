@@ -1,7 +1,8 @@
 //! `cargo run --release --example tour`: the main job, end to end, on the embedded default.
 //!
-//! A vault in a temporary home, an issuer of our own on loopback and the API that it protects; every step is shown with
-//! its command and its result. Nothing outside the temporary folder is touched.
+//! A vault in a temporary home, an issuer of our own on loopback and the API that it protects;
+//! every step is shown with its command and its result. Nothing outside the temporary folder is
+//! touched.
 #![allow(
     clippy::print_stdout,
     clippy::unwrap_used,
@@ -37,7 +38,7 @@ fn main() -> ExitCode {
     match Tour::start().and_then(Tour::go) {
         Ok(steps) => {
             println!(
-                "\nThe tour is over: {steps} steps, all as they should be. Next: `authctl login github`."
+                "\nThe tour is over: {steps} steps, all successful. Next: `authctl login github`."
             );
             ExitCode::SUCCESS
         }
@@ -68,25 +69,27 @@ impl Tour {
         let url = self.issuer.url.clone();
         self.issuer.set(|settings| settings.access_lifetime = 4);
 
-        self.say("A vault in a temporary home; at your desk the OS keychain is used instead.");
+        self.say(
+            "Create a vault in a temporary home directory; normally, the OS keychain is used.",
+        );
         self.run(
             &["vault", "init", "--unattended"],
             None,
             0,
-            "the vault is ready",
+            "created the vault",
         )?;
 
         self.say(
-            "Log in through the browser. The access tokens of this issuer live for four seconds.",
+            "Log in through the browser. The access tokens of this issuer expire after four seconds.",
         );
         self.login(&url)?;
         self.run(&["list"], None, 0, "alice@example.com")?;
 
-        self.say("A fresh token, and a header for curl that no process list can show.");
+        self.say("A fresh token, and a header for curl that no process list shows.");
         self.run(&["token", "demo"], None, 0, "access-")?;
         self.curl("demo", "/api", "alice")?;
 
-        self.say("The token expires; the next call refreshes it, and nobody notices.");
+        self.say("The token expires; the next call refreshes it.");
         std::thread::sleep(Duration::from_secs(4));
         let before = self.issuer.refreshes();
         self.curl("demo", "/api", "alice")?;
@@ -123,10 +126,10 @@ impl Tour {
             ],
             None,
             7,
-            "does not belong to",
+            "is not bound to",
         )?;
 
-        self.say("A request that goes to the key's own origin or nowhere; a program that finds the key where it looks for it.");
+        self.say("A request only to the origins of the key, and a program with the key in its environment.");
         if cfg!(unix) {
             self.run(
                 &["curl", "acme", "-fsS", &format!("{url}/api/key")],
@@ -138,7 +141,7 @@ impl Tour {
                 &["curl", "acme", "https://elsewhere.example/"],
                 None,
                 125,
-                "does not belong to",
+                "is not bound to",
             )?;
             self.run(
                 &[
@@ -158,28 +161,23 @@ impl Tour {
             &["rename", "acme", "acme/work"],
             None,
             0,
-            "is called acme/work now",
+            "renamed acme to acme/work",
         )?;
         self.run(&["status"], None, 0, "acme/work")?;
 
-        self.say("Log out: revoked at the provider, deleted here.");
+        self.say("Log out: the login is revoked at the provider and deleted.");
         self.run(
             &["logout", "demo"],
             None,
             0,
-            "revoked at the provider and deleted here",
+            "revoked at the provider and deleted",
         )?;
-        self.run(
-            &["token", "demo"],
-            None,
-            3,
-            "no credential is called `demo`",
-        )?;
+        self.run(&["token", "demo"], None, 3, "no credential named `demo`")?;
         self.run(
             &["key", "remove", "acme/work"],
             None,
             0,
-            "deleted acme/work here",
+            "deleted acme/work",
         )?;
         Ok(self.steps)
     }
@@ -222,7 +220,8 @@ impl Tour {
         self.show(&output, code, says)
     }
 
-    /// `curl $(authctl header NAME) URL` in a shell; elsewhere than on Linux, the form with a plain pipe.
+    /// `curl $(authctl header NAME) URL` in a shell; elsewhere than on Linux, the form with a plain
+    /// pipe.
     fn curl(&mut self, name: &str, path: &str, says: &str) -> Result<()> {
         let url = format!("{}{path}", self.issuer.url);
         let script = if cfg!(target_os = "linux") {
@@ -335,7 +334,8 @@ fn build() -> Result<PathBuf> {
     println!("Building authctl …");
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml");
-    // Beside the example: alone its dependencies would have other features, and most of them would be built once more.
+    // Beside the example: alone its dependencies would have other features, and most of them would
+    // be built once more.
     let built = Command::new(cargo)
         .args([
             "build",

@@ -1,37 +1,39 @@
-//! Which of curl's options may go with a credential. They are parsed here once and handed on in their long form, so that
-//! curl cannot read them otherwise: no abbreviation, no bundle, no option that sends the request or its header elsewhere.
+//! The options of curl that may be used with a credential. They are parsed here and passed on in
+//! their long form, so that curl cannot read them in another way: no abbreviations, no combined
+//! flags, and no option that sends the request or its header elsewhere.
 
 use std::ffi::OsString;
 
-/// What may stand behind an option.
+/// The kinds of values that an option takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Takes {
-    /// Nothing.
+    /// No value.
     Nothing,
-    /// Any word.
+    /// Any value.
     Word,
-    /// An HTTP method: a token (RFC 9110 section 5.6.2), or it could write a second request line.
+    /// An HTTP method: a token (RFC 9110 section 5.6.2). Anything else could write a second request
+    /// line.
     Method,
-    /// `Name: value`, none of ours and none that steers the request.
+    /// `Name: value`, but no header that authctl sets and none that directs the request.
     Header,
-    /// Digits, commas and dashes: it ends up in a header.
+    /// Digits, commas and dashes: the value becomes part of a header.
     Range,
 }
 
-/// When an option is allowed at all.
+/// When an option is allowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum When {
     Always,
-    /// curl takes `Authorization` off when a redirect leaves the host, and no other header.
+    /// Only with `Authorization`, the one header that curl removes when a redirect leaves the host.
     AuthorizationAlone,
-    /// It prints the request's headers.
+    /// Only in a terminal: the option prints the headers of the request.
     OnTerminal,
 }
 
 use Takes::{Header, Method, Nothing, Range, Word};
 use When::{Always, AuthorizationAlone, OnTerminal};
 
-/// The table: short form, long form, what follows, when.
+/// The table: short form, long form, value, condition.
 const ALLOWED: &[(char, &str, Takes, When)] = &[
     ('X', "request", Method, Always),
     ('d', "data", Word, Always),
@@ -78,7 +80,7 @@ const ALLOWED: &[(char, &str, Takes, When)] = &[
     ('v', "verbose", Nothing, OnTerminal),
 ];
 
-/// Headers that no option may set: they say where the request goes or where it ends.
+/// Headers that no option may set, because they decide where the request goes or ends.
 const STEERING: [&str; 6] = [
     "host",
     "content-length",
@@ -88,29 +90,29 @@ const STEERING: [&str; 6] = [
     "trailer",
 ];
 
-/// What the table needs to know of the credential and the terminal.
+/// What the table needs to know about the credential and the terminal.
 pub(super) struct Facts<'a> {
-    /// The names of the headers that carry the credential.
+    /// The names of the headers that contain the credential.
     pub own_headers: Vec<&'a str>,
     /// Whether standard error is a terminal.
     pub on_terminal: bool,
 }
 
-/// What curl is given.
+/// The arguments for curl.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Allowed {
-    /// The one URL, still as it was typed.
+    /// The URL, as it was typed.
     pub url: String,
-    /// The options in their long form.
+    /// The options, in their long form.
     pub options: Vec<OsString>,
     /// Whether redirects are followed.
     pub follows: bool,
 }
 
-/// Reads the words behind the name.
+/// Reads the words after the name.
 ///
 /// # Errors
-/// Says which word is not allowed and why.
+/// Says which word is not allowed, and why.
 pub(super) fn check(words: &[OsString], facts: &Facts<'_>) -> Result<Allowed, String> {
     let mut url = None;
     let mut options = Vec::new();
@@ -145,12 +147,12 @@ pub(super) fn check(words: &[OsString], facts: &Facts<'_>) -> Result<Allowed, St
                         .all(|own| own.eq_ignore_ascii_case("authorization")) =>
                 {
                     return Err(format!(
-                        "`{name}` would carry the key along to wherever a redirect leads"
+                        "`{name}` would send the key wherever a redirect leads"
                     ));
                 }
                 OnTerminal if !facts.on_terminal => {
                     return Err(format!(
-                        "`{name}` prints the credential, and not on a terminal here"
+                        "`{name}` prints the credential, so it is only allowed in a terminal"
                     ));
                 }
                 _ => {}
@@ -168,7 +170,7 @@ pub(super) fn check(words: &[OsString], facts: &Facts<'_>) -> Result<Allowed, St
         }
     }
     Ok(Allowed {
-        url: url.ok_or("there is no URL")?,
+        url: url.ok_or("no URL was given")?,
         options,
         follows,
     })
@@ -180,7 +182,7 @@ fn find(fits: impl Fn(&Entry) -> bool) -> Option<&'static Entry> {
     ALLOWED.iter().find(|entry| fits(entry))
 }
 
-/// `-sSfd@file`: flags, and perhaps one option whose value is the rest of the word.
+/// `-sSfd@file`: flags, and possibly one option whose value is the rest of the word.
 fn bundle(text: &str) -> Result<(Vec<&'static Entry>, Option<String>), String> {
     let mut entries = Vec::new();
     let mut letters = text.chars().skip(1);
@@ -215,7 +217,8 @@ fn check_value(
     match takes {
         Nothing | Word => Ok(()),
         Method => match text()? {
-            // TRACE sends the request back, header and all (RFC 9110 section 9.3.8); CONNECT is for proxies.
+            // TRACE makes the server return the request with its headers (RFC 9110 section 9.3.8);
+            // CONNECT is for proxies.
             method
                 if ["TRACE", "TRACK", "CONNECT"]
                     .iter()
@@ -226,7 +229,7 @@ fn check_value(
                 ))
             }
             method if !method.is_empty() && method.chars().all(token) => Ok(()),
-            _ => Err(format!("the value of `{name}` is not a method")),
+            _ => Err(format!("the value of `{name}` is not an HTTP method")),
         },
         Range => match text()? {
             range
@@ -237,7 +240,9 @@ fn check_value(
             {
                 Ok(())
             }
-            _ => Err(format!("the value of `{name}` must be digits, `-` and `,`")),
+            _ => Err(format!(
+                "the value of `{name}` may only contain digits, `-` and `,`"
+            )),
         },
         Header => {
             let header = text()?;
@@ -245,7 +250,7 @@ fn check_value(
                 .bytes()
                 .all(|byte| byte == b' ' || byte.is_ascii_graphic())
             {
-                return Err(format!("the value of `{name}` must be plain ASCII text"));
+                return Err(format!("the value of `{name}` must be ASCII text"));
             }
             // `Name:` removes a header and `Name;` sends it empty; both count as setting it.
             let field = header.split([':', ';']).next().unwrap_or_default().trim();
@@ -258,7 +263,9 @@ fn check_value(
             }
             let same = |other: &&str| field.eq_ignore_ascii_case(other);
             if STEERING.iter().any(same) || facts.own_headers.iter().any(same) {
-                return Err(format!("the header `{field}` is not yours to set here"));
+                return Err(format!(
+                    "the header `{field}` cannot be set with a credential"
+                ));
             }
             Ok(())
         }

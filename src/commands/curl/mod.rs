@@ -1,8 +1,9 @@
-//! `authctl curl`: a request that cannot go astray.
+//! `authctl curl`: a request that can only go to the origins of its credential.
 
 mod allow;
 
-use super::{args, child, warn_all};
+use super::profile::{Profile, Run};
+use super::{args, child};
 use crate::app::App;
 use crate::credential::{Name, plain_url};
 use crate::failure::{Code, Failure};
@@ -17,22 +18,25 @@ use std::time::Duration;
 
 use allow::{Facts, check};
 
-/// Run curl with a credential, which goes to its own origin and nowhere else
+/// Run curl with a credential that is sent only to its own origins
 ///
-/// The URL must lie in an origin that the credential is bound to. Of curl's options, those that concern method, data,
-/// output, time limits and the like are allowed, in any order; those that could send the request or its header elsewhere
-/// are refused, and so is a second URL. `.curlrc` is not read. `--location` is allowed where the credential is an
-/// `Authorization` header, which curl takes off when a redirect leaves the host. Standard input is curl's (`-T -`,
-/// `-d @-`). curl takes the place of authctl, so its exit code and signals are its own; 125 says that authctl failed before.
+/// The credential must be bound to the origin of the URL. Options of curl that concern the method,
+/// the data, the output, time limits and similar things are allowed, in any order. Options that
+/// could send the request or its header elsewhere are refused, and so is a second URL. `.curlrc` is
+/// not read. `--location` is allowed if the credential is an `Authorization` header, which curl
+/// removes when a redirect leaves the host. curl reads standard input (`-T -`, `-d @-`). It
+/// replaces authctl, so it gets the signals, and its exit code is that of the command; 125 means
+/// that authctl failed before.
 #[derive(clap::Args, Debug)]
 #[command(
     after_help = "Examples:\n  authctl curl github https://api.github.com/user\n  authctl curl stripe -fsS https://api.stripe.com/v1/customers -d email=a@example.com\n  tar c . | authctl curl acme -T - https://api.acme.example/upload"
 )]
 pub struct CurlArgs {
-    /// Refresh unless the token lives at least this long
+    /// Refresh unless the token is valid for at least this long
     #[arg(long, value_name = "TIME", default_value = "60s", value_parser = args::duration)]
     min_ttl: Duration,
-    /// The credential (PROVIDER or PROVIDER/ACCOUNT), then the URL and options for curl, in any order
+    /// The credential (PROVIDER or PROVIDER/ACCOUNT), then the URL and the options for curl in any
+    /// order
     #[arg(
         value_names = ["NAME", "URL|OPTION"], num_args = 2.., required = true, trailing_var_arg = true, allow_hyphen_values = true,
         add = super::complete::credentials()
@@ -40,29 +44,38 @@ pub struct CurlArgs {
     words: Vec<OsString>,
 }
 
-/// Since then a redirect to another port or scheme of the same host loses the credential, too (CVE-2022-27774).
+impl Run for CurlArgs {
+    fn profile(&self) -> Profile {
+        Profile::script()
+    }
+
+    fn run(self: Box<Self>, app: &App) -> Result<(), Failure> {
+        match run(app, &self)? {}
+    }
+}
+
+/// The first version of curl that also removes the credential on a redirect to another port or
+/// scheme of the same host (CVE-2022-27774).
 const FOLLOWS_SAFELY: (u32, u32) = (7, 83);
 
 pub(super) fn run(app: &App, args: &CurlArgs) -> Result<Infallible, Failure> {
     if !cfg!(unix) {
-        return Err(Failure::new(
-            Code::Usage,
-            "`authctl curl` needs Linux or macOS: here curl cannot be given a config that no file holds",
-        )
-        .hint("use `authctl header NAME --format raw | curl -H @- URL`"));
+        return Err(Failure::usage("`authctl curl` needs Linux or macOS")
+            .hint("use `authctl header NAME --format raw | curl -H @- URL`"));
     }
-    // One list, so that every word behind the name is curl's: `-v` or `--json` there is no option of this program.
+    // One list, so that every word after the name belongs to curl: there, `-v` or `--json` is not
+    // an option of authctl.
     let (name, words) = args
         .words
         .split_first()
-        .ok_or_else(|| Failure::new(Code::Usage, "no credential was named"))?;
+        .ok_or_else(|| Failure::usage("no credential was given"))?;
     let name: Name = name.to_string_lossy().parse()?;
     let wanted = Wanted {
         min_ttl: args.min_ttl,
         ..Wanted::default()
     };
     let handed = parts(&app.keeper(), &name, &wanted)?;
-    warn_all(app, &handed.warnings);
+    app.ui.warn_all(&handed.warnings);
     let headers = super::headers(&name, &handed)?;
     let facts = Facts {
         own_headers: headers.iter().map(|header| header.name.as_str()).collect(),
@@ -70,12 +83,12 @@ pub(super) fn run(app: &App, args: &CurlArgs) -> Result<Infallible, Failure> {
     };
     let allowed = check(words, &facts).map_err(|reason| {
         Failure::new(Code::Refused, reason).hint(format!(
-            "what curl itself allows: `curl $(authctl header {name}) …`"
+            "to use any option of curl, run `curl $(authctl header {name}) …`"
         ))
     })?;
     let mut url =
         plain_url(&allowed.url).map_err(|error| Failure::new(Code::Refused, error.to_string()))?;
-    // It stays with the client, and a config line has no need of it.
+    // The fragment is not sent, and a config line does not need it.
     url.set_fragment(None);
     if !handed.bound.covers(&url) {
         return Err(super::elsewhere(&name, &handed.bound, &url));
@@ -83,24 +96,25 @@ pub(super) fn run(app: &App, args: &CurlArgs) -> Result<Infallible, Failure> {
     if allowed.follows && !follows_safely() {
         return Err(Failure::new(
             Code::Refused,
-            "this curl would carry the credential along when a redirect changes the port",
+            "this version of curl would keep the credential when a redirect changes the port",
         )
-        .hint("leave out `--location`, or install curl 7.83 or later"));
+        .hint("omit `--location`, or install curl 7.83 or later"));
     }
     let config = hand_to_child(&curl_request(&headers, &url))?;
     let mut curl = Command::new("curl");
-    // `-q` keeps .curlrc out and works as the first argument alone.
+    // `-q` disables .curlrc, and only works as the first argument.
     curl.args(["-q", "-K"])
         .arg(config.path())
         .args(&allowed.options);
-    // With the secrets of a TLS session in a file, whoever sees the traffic reads the header.
+    // With the secrets of the TLS session in a file, whoever records the traffic can read the
+    // header.
     curl.env_remove("SSLKEYLOGFILE")
         .env_remove("QLOGDIR")
         .env_remove(super::shell::COMPLETE);
     child::replace(curl)
 }
 
-/// Whether curl is new enough for `--location`.
+/// Whether this version of curl is new enough for `--location`.
 fn follows_safely() -> bool {
     let done = run_within(
         Command::new("curl")

@@ -1,6 +1,6 @@
-//! The same again in the environment that cron gives its jobs, as a process of its own.
+//! Running the checks in the environment of cron, as a process of its own.
 
-use super::super::documents::{Check, Doctor};
+use super::super::documents::{Check, Doctor, Status};
 use crate::failure::{Code, Failure};
 use crate::process::run_within;
 use crate::schedule::{CARRIED, installed};
@@ -8,10 +8,11 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 use url::Url;
 
-/// What cron sets (crontab(5)); everything else of this session is missing there, the bus and the keychain's first.
+/// The PATH that cron sets (crontab(5)). Everything else of this session is missing there, such as
+/// the session bus.
 const PATH: &str = "/usr/bin:/bin";
 
-/// How long the process may take: it waits for a keychain and for a server at most.
+/// How long to wait for the process, which may wait for a keychain and a server.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(super) fn examine(server: Option<&Url>) -> Result<Doctor, Failure> {
@@ -26,7 +27,8 @@ pub(super) fn examine(server: Option<&Url>) -> Result<Doctor, Failure> {
     for variable in ["HOME", "LOGNAME", "USER"] {
         command.envs(given(variable).map(|value| (variable, value)));
     }
-    // `schedule install` writes down what is set; a line of one's own lacks it.
+    // `schedule install` records the variables that are set; a crontab line of the user's own lacks
+    // them.
     let is_installed = !installed().is_empty();
     for variable in CARRIED.into_iter().filter(|_| is_installed) {
         command.envs(given(variable).map(|value| (variable, value)));
@@ -42,7 +44,7 @@ pub(super) fn examine(server: Option<&Url>) -> Result<Doctor, Failure> {
         return Err(Failure::new(
             Code::Failed,
             format!(
-                "in cron's environment authctl was not done after {} seconds",
+                "the checks in the environment of cron did not finish within {} seconds",
                 PATIENCE.as_secs()
             ),
         ));
@@ -51,7 +53,7 @@ pub(super) fn examine(server: Option<&Url>) -> Result<Doctor, Failure> {
         let reason = String::from_utf8_lossy(&output.stderr).trim().to_owned();
         Failure::new(
             Code::Failed,
-            format!("in cron's environment authctl itself fails: {reason}"),
+            format!("authctl failed in the environment of cron: {reason}"),
         )
     })?;
     let set: Vec<&str> = CARRIED
@@ -61,12 +63,9 @@ pub(super) fn examine(server: Option<&Url>) -> Result<Doctor, Failure> {
     if !set.is_empty() && !is_installed {
         doctor.checks.push(Check {
             name: "environment".into(),
-            status: "problem".into(),
-            detail: format!("set here and not there: {}", set.join(", ")),
-            hint: Some(
-                "set it in the crontab, too (`NAME=value` on a line of its own), then look again"
-                    .into(),
-            ),
+            status: Status::Problem,
+            detail: format!("set here, but not for cron: {}", set.join(", ")),
+            hint: Some("set it in the crontab, too, as `NAME=value` on a line of its own".into()),
         });
     }
     Ok(doctor)

@@ -1,32 +1,38 @@
-//! `authctl doctor`: what works here, why not, and what to type.
+//! `authctl doctor`: what works on this machine, what does not, and what to do about it.
 
 mod checks;
 mod cron;
+mod environment;
+mod result;
 
 use super::answer;
-use super::documents::{Check, Doctor, StoreOutlook};
+use super::documents::{Check, Doctor, Status, StoreOutlook, word};
+use super::profile::{Profile, Run};
+use super::words::count;
 use crate::app::App;
-use crate::credential::{Index, StoreKind};
+use crate::credential::{Entry, StoreKind};
 use crate::failure::{Code, Failure};
+use crate::lifecycle::can_read;
 use crate::output::Output;
 use url::Url;
 
-/// Find out what works on this machine, and what to type where it does not
+/// Check what works on this machine
 ///
-/// Everything is tried, not looked up: the keychain with a set, a get and a delete, the vault, the kernel's keyring, the
-/// hand-over to curl, the network libraries, the clock against a server's. For each store that holds credentials one of
-/// them is read. The exit code is 8 when something is wrong that stands in the way.
+/// Everything is tried: the keychain with a write, a read and a delete, the vault, the kernel
+/// keyring, passing a header to curl, the HTTP client, and the clock against that of a server. One
+/// credential of each store is read. The exit code is 8 if there is a problem.
 ///
-/// `--as-cron` does it again in the environment that cron gives its jobs, which foretells what a scheduled run meets.
+/// `--as-cron` runs the checks in the environment that cron gives its jobs, to predict the outcome
+/// of a scheduled run.
 #[derive(clap::Args, Debug)]
 #[command(
     after_help = "Examples:\n  authctl doctor\n  authctl doctor --as-cron\n  authctl doctor --json | jq '.checks[] | select(.status != \"ok\")'"
 )]
 pub struct DoctorArgs {
-    /// Try it in cron's empty environment
+    /// Run the checks in the environment of cron
     #[arg(long)]
     as_cron: bool,
-    /// The server whose clock is compared; else one that a credential belongs to
+    /// The server to compare the clock with; by default one that a credential is bound to
     #[arg(long, value_name = "URL", value_parser = server)]
     server: Option<Url>,
     #[arg(long, hide = true)]
@@ -37,24 +43,34 @@ fn server(text: &str) -> Result<Url, String> {
     crate::credential::trusted_url(text).map_err(|error| error.to_string())
 }
 
+impl Run for DoctorArgs {
+    fn profile(&self) -> Profile {
+        Profile::reading()
+    }
+
+    fn run(self: Box<Self>, app: &App) -> Result<(), Failure> {
+        run(app, &self)
+    }
+}
+
 pub(super) fn run(app: &App, args: &DoctorArgs) -> Result<(), Failure> {
     let doctor = if args.as_cron {
         cron::examine(args.server.as_ref())?
     } else {
         examine(app, args)
     };
-    answer(app.output, || &doctor, |output| show(output, &doctor))?;
+    answer(app, || &doctor, |output| show(output, &doctor))?;
     let broken: Vec<&str> = doctor
         .checks
         .iter()
-        .filter(|check| check.status == "problem")
+        .filter(|check| check.status == Status::Problem)
         .map(|check| check.name.as_str())
         .collect();
     let closed: Vec<&str> = doctor
         .stores
         .iter()
         .filter(|store| store.exit_code != 0)
-        .map(|store| store.store.as_str())
+        .map(|store| store.store.name())
         .collect();
     let mut trouble: Vec<&str> = Vec::new();
     for name in broken.into_iter().chain(closed) {
@@ -66,40 +82,41 @@ pub(super) fn run(app: &App, args: &DoctorArgs) -> Result<(), Failure> {
         [] => Ok(()),
         trouble => Err(Failure::new(
             Code::Findings,
-            format!("in the way: {}", trouble.join(", ")),
+            format!(
+                "{}: {}",
+                count(trouble.len(), "problem"),
+                trouble.join(", ")
+            ),
         )),
     }
 }
 
 fn examine(app: &App, args: &DoctorArgs) -> Doctor {
-    let spinner = app.ui.spinner("trying everything");
-    let entries: Vec<Index> = Index::all(&app.paths.credentials())
-        .into_iter()
-        .flatten()
-        .collect();
+    let spinner = app.ui.spinner("running the checks");
+    let entries = app.index.all().readable;
     let mut found = vec![checks::home(app)];
     found.extend(checks::bus());
     let keychain = checks::keychain(app);
     let vault = checks::vault(app);
-    let usable =
-        keychain.status == "ok" || vault.status != "problem" && app.stores.vault().exists();
+    let usable = keychain.status == Status::Ok
+        || vault.status != Status::Problem && app.stores.vault().exists();
     found.extend([keychain, vault]);
     if !usable {
         found.push(Check {
             name: "stores".into(),
-            status: "problem".into(),
-            detail: "there is no place where a credential could be kept".into(),
+            status: Status::Problem,
+            detail: "no store can take a credential".into(),
             hint: Some("unlock or start the keychain, or run `authctl vault init` (`--unattended` on a server)".into()),
         });
     }
     found.extend(checks::kernel_keyring());
     if !args.in_cron {
-        found.push(checks::browser());
+        found.push(environment::browser());
     }
-    found.extend(checks::network(app, args.server.as_ref(), &entries));
-    found.extend(checks::hand_over());
-    found.extend(checks::reaper());
-    let stores = [StoreKind::Keychain, StoreKind::Vault]
+    found.extend(environment::network(app, args.server.as_ref(), &entries));
+    found.extend(environment::hand_over());
+    found.extend(environment::reaper());
+    let stores = StoreKind::ALL
         .into_iter()
         .filter_map(|store| outlook(app, store, &entries))
         .collect();
@@ -111,21 +128,18 @@ fn examine(app: &App, args: &DoctorArgs) -> Doctor {
     }
 }
 
-/// What a command would meet that wants a credential of this store. Reading one is what it would do first.
-fn outlook(app: &App, store: StoreKind, entries: &[Index]) -> Option<StoreOutlook> {
-    let there: Vec<&Index> = entries
+/// What to expect of a command that needs a credential of this store: it would read one first.
+fn outlook(app: &App, store: StoreKind, entries: &[Entry]) -> Option<StoreOutlook> {
+    let there: Vec<&Entry> = entries
         .iter()
-        .filter(|index| index.store == store)
+        .filter(|entry| entry.store == store)
         .collect();
     let first = there.first()?;
-    let tried = app
-        .stores
-        .read(store, &crate::store::Slot::record(&first.name, &first.id));
-    let (exit_code, detail) = match tried {
-        Ok(Some(_)) => (0, "can be read".to_owned()),
-        Ok(None) => (
+    let (exit_code, detail) = match can_read(&app.keeper(), first) {
+        Ok(true) => (0, "can be read".to_owned()),
+        Ok(false) => (
             Code::NotFound as u8,
-            format!("it no longer holds `{}`", first.name),
+            format!("`{}` is missing from it", first.name),
         ),
         Err(error) => {
             let failure = Failure::from(error);
@@ -133,7 +147,7 @@ fn outlook(app: &App, store: StoreKind, entries: &[Index]) -> Option<StoreOutloo
         }
     };
     Some(StoreOutlook {
-        store: store.to_string(),
+        store,
         credentials: there.len(),
         exit_code,
         detail,
@@ -142,7 +156,7 @@ fn outlook(app: &App, store: StoreKind, entries: &[Index]) -> Option<StoreOutloo
 
 fn show(output: Output, doctor: &Doctor) -> std::io::Result<()> {
     if doctor.as_cron {
-        output.line("in the environment that cron gives its jobs:")?;
+        output.line("in the environment of cron:")?;
     }
     let width = doctor
         .checks
@@ -153,7 +167,9 @@ fn show(output: Output, doctor: &Doctor) -> std::io::Result<()> {
     for check in &doctor.checks {
         output.text(&format!(
             "{:7}  {:width$}  {}",
-            check.status, check.name, check.detail
+            word(check.status),
+            check.name,
+            check.detail
         ))?;
         if let Some(hint) = &check.hint {
             output.text(&format!("{:7}  {:width$}  hint: {hint}", "", ""))?;
@@ -173,10 +189,10 @@ fn show(output: Output, doctor: &Doctor) -> std::io::Result<()> {
         let end = if store.exit_code == 0 {
             "works".into()
         } else {
-            format!("ends with exit code {}: {}", store.exit_code, store.detail)
+            format!("fails with exit code {}: {}", store.exit_code, store.detail)
         };
         output.text(&format!(
-            "{run} that wants {which} in the {} {end}",
+            "{run} that needs {which} in the {} {end}",
             store.store
         ))?;
     }

@@ -1,40 +1,39 @@
+use super::super::words::count;
 use super::super::{answer, complete, documents};
-use super::bundle::{Bundle, Bundled};
 use crate::app::App;
-use crate::credential::{Index, Kind, Name};
+use crate::credential::{Kind, Name};
 use crate::disk::{self, MAX_FILE};
 use crate::failure::{Code, Failure};
+use crate::intake::{Bundle, Bundled};
 use crate::lifecycle::{Wanted, parts};
 use crate::store::encrypt_for;
 use std::path::PathBuf;
 
-/// Write keys into a file that only one age identity opens
+/// Write keys to a file that only one age identity can open
 ///
-/// For another machine or a safe place: the file is encrypted to an age recipient, so nothing readable ever lies on a disk.
-/// Keys only. A login is not exported: its refresh token is good for one use at most providers, so it cannot live in two
-/// places; log in on the other machine instead.
+/// The file is encrypted to an age recipient, so that it can be copied to another machine or kept
+/// as a backup. Logins are not exported: a refresh token can be used only once at most providers,
+/// so it cannot be in two places. Log in on the other machine instead.
 #[derive(clap::Args, Debug)]
 #[command(
     after_help = "Examples:\n  authctl key export --to-age age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p --output keys.age\n  authctl key export stripe --to-age age1… --output stripe.age"
 )]
 pub struct ExportArgs {
-    /// The keys; all of them when none is named
+    /// The keys; all keys if none is named
     #[arg(add = complete::keys())]
     names: Vec<Name>,
     /// The age recipient (`age1…`) who can open the file
     #[arg(long, value_name = "RECIPIENT")]
     to_age: String,
-    /// The file to write; it must not be there yet
+    /// The file to write; it must not exist yet
     #[arg(long, short, value_name = "FILE")]
     output: PathBuf,
 }
 
-pub(super) fn export(app: &App, args: &ExportArgs) -> Result<(), Failure> {
+pub(super) fn run(app: &App, args: &ExportArgs) -> Result<(), Failure> {
     if args.output.as_os_str() == "-" {
-        return Err(
-            Failure::new(Code::Usage, "the file is not for standard output")
-                .hint("name a file with `--output`"),
-        );
+        return Err(Failure::usage("keys cannot be exported to standard output")
+            .hint("name a file with `--output`"));
     }
     let names = if args.names.is_empty() {
         all_keys(app)?
@@ -42,73 +41,64 @@ pub(super) fn export(app: &App, args: &ExportArgs) -> Result<(), Failure> {
         args.names.clone()
     };
     if names.is_empty() {
-        return Err(Failure::new(Code::NotFound, "there are no keys"));
+        return Err(Failure::new(
+            Code::NotFound,
+            "there are no API keys to export",
+        ));
     }
     let mut keys = Vec::new();
     for name in &names {
-        let index = Index::read(&app.paths.credentials(), name)?
-            .ok_or_else(|| Failure::from(crate::lifecycle::Error::NotFound(name.clone())))?;
-        if index.kind == Kind::Login {
-            return Err(Failure::new(
-                Code::Usage,
-                format!("`{name}` is a login, which cannot live in two places: its refresh token is good for one use"),
-            )
+        let entry = app.index.entry(name)?;
+        if entry.kind == Kind::Login {
+            return Err(Failure::usage(format!(
+                "`{name}` is a login, and a refresh token cannot be in two places"
+            ))
             .hint(format!("run `authctl login {name}` on the other machine")));
         }
         let handed = parts(&app.keeper(), name, &Wanted::default())?;
         if handed.kind != Kind::Key {
             return Err(Failure::new(
                 Code::Refused,
-                format!("`{name}` is no key any more"),
+                format!("`{name}` is not an API key any more"),
             ));
         }
         keys.push(Bundled {
             name: name.clone(),
             bound: handed.bound,
-            rotate_every: index.rotate_every,
-            expires: index.expires,
+            rotate_every: entry.rotation.every,
+            expires: entry.rotation.expires,
             parts: handed.parts,
             is_bare: false,
         });
     }
     let text = Bundle::of(keys).to_text();
     let sealed = encrypt_for(&args.to_age, &text)
-        .map_err(|reason| Failure::new(Code::Usage, format!("--to-age: {reason}")))?;
+        .map_err(|reason| Failure::usage(format!("--to-age: {reason}")))?;
     if sealed.len() as u64 > MAX_FILE {
-        return Err(Failure::new(
-            Code::Usage,
-            format!(
-                "the file would be larger than {MAX_FILE} bytes, which `key import` does not read"
-            ),
-        )
-        .hint("name some of the keys, and make several files"));
+        return Err(Failure::usage(format!(
+            "the file would be larger than {MAX_FILE} bytes, the limit of `key import`"
+        ))
+        .hint("name some of the keys, and write several files"));
     }
     disk::create_new(&args.output, &sealed)?;
     let file = args.output.display().to_string();
     app.ui
-        .say(&format!("wrote {} to {file}", counted(names.len())));
+        .say(&format!("wrote {} to {file}", count(names.len(), "key")));
     let names = names.iter().map(ToString::to_string).collect();
-    answer(
-        app.output,
-        || documents::Exported { names, file },
-        |_| Ok(()),
-    )
+    answer(app, || documents::Exported { names, file }, |_| Ok(()))
 }
 
-/// Every key; a damaged entry may be one, and a copy that lacks it would be taken for whole.
+/// All keys. A damaged entry is an error: it may be a key, and an export without it would be taken
+/// for complete.
 fn all_keys(app: &App) -> Result<Vec<Name>, Failure> {
-    let entries: Result<Vec<Index>, _> = Index::all(&app.paths.credentials()).into_iter().collect();
-    Ok(entries?
-        .into_iter()
-        .filter(|index| index.kind == Kind::Key)
-        .map(|index| index.name)
-        .collect())
-}
-
-pub(super) fn counted(count: usize) -> String {
-    if count == 1 {
-        "1 key".into()
-    } else {
-        format!("{count} keys")
+    let entries = app.index.all();
+    if let Some((_, error)) = entries.damaged.into_iter().next() {
+        return Err(error.into());
     }
+    Ok(entries
+        .readable
+        .into_iter()
+        .filter(|entry| entry.kind == Kind::Key)
+        .map(|entry| entry.name)
+        .collect())
 }

@@ -1,14 +1,14 @@
-//! `key add --from-env`: a key out of this process's environment, and where it was put there.
+//! `key add --from-env`: reading a key from the environment, and finding where the variable is set.
 
 use crate::app::App;
 use crate::credential::Name;
-use crate::failure::{Code, Failure};
+use crate::failure::Failure;
 use crate::provider::Part;
 use crate::secret::{Alphabet, Secret};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// Files in which people set variables, below the home folder.
+/// Files in the home folder in which people set variables.
 const STARTUP: [&str; 8] = [
     ".profile",
     ".bash_profile",
@@ -27,26 +27,23 @@ pub(super) fn parts(
 ) -> Result<BTreeMap<String, Secret>, Failure> {
     if variables.len() != parts.len() {
         let names: Vec<&str> = parts.iter().map(|part| part.label.as_str()).collect();
-        return Err(Failure::new(
-            Code::Usage,
-            format!(
-                "such a key has {} parts ({}): give `--from-env` for each",
-                parts.len(),
-                names.join(", ")
-            ),
-        ));
+        return Err(Failure::usage(format!(
+            "the key has {} parts ({}); add `--from-env` for each",
+            parts.len(),
+            names.join(", ")
+        )));
     }
     let read = |(part, variable): (&Part, &String)| {
         let value = Secret::new(value(variable)?);
-        value.check(Alphabet::Printable).map_err(|reason| {
-            Failure::new(Code::Usage, format!("the value of {variable} {reason}"))
-        })?;
+        value
+            .check(Alphabet::Printable)
+            .map_err(|reason| Failure::usage(format!("the value of {variable} {reason}")))?;
         Ok((part.name.clone(), value))
     };
     parts.iter().zip(variables).map(read).collect()
 }
 
-/// The provider whose keys are conventionally in this variable.
+/// The provider whose keys are usually in this variable.
 pub(super) fn name_of(app: &App, variable: &str) -> Result<Option<Name>, Failure> {
     value(variable)?;
     let rows = app
@@ -67,22 +64,17 @@ pub(super) fn name_of(app: &App, variable: &str) -> Result<Option<Name>, Failure
 fn value(variable: &str) -> Result<String, Failure> {
     match std::env::var(variable) {
         Ok(value) if !value.trim().is_empty() => Ok(value.trim().to_owned()),
-        Ok(_) => Err(Failure::new(
-            Code::Usage,
-            format!("the variable {variable} is empty"),
-        )),
-        Err(std::env::VarError::NotPresent) => Err(Failure::new(
-            Code::Usage,
-            format!("there is no variable {variable} here"),
-        )),
-        Err(std::env::VarError::NotUnicode(_)) => Err(Failure::new(
-            Code::Usage,
-            format!("the value of {variable} is not plain text"),
-        )),
+        Ok(_) => Err(Failure::usage(format!("the variable {variable} is empty"))),
+        Err(std::env::VarError::NotPresent) => Err(Failure::usage(format!(
+            "the variable {variable} is not set"
+        ))),
+        Err(std::env::VarError::NotUnicode(_)) => Err(Failure::usage(format!(
+            "the value of {variable} is not UTF-8 text"
+        ))),
     }
 }
 
-/// Where a variable is set, as far as it stands in the usual files: `PATH:LINE`. They are read and never changed.
+/// Where a variable is set in the usual files: `PATH:LINE`. The files are never changed.
 pub(super) fn places(variable: &str) -> Vec<String> {
     let home = std::env::var_os("HOME").map(PathBuf::from);
     let below_home = home

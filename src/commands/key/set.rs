@@ -1,14 +1,16 @@
-use super::super::{answer, args, complete, documents, warn_all};
+use super::super::{answer, args, complete, documents};
 use super::check_manager;
 use crate::app::App;
-use crate::credential::{Bound, Kind, Name, SecretPart, Slots};
+use crate::credential::{Bound, Kind, Name};
 use crate::failure::{Code, Failure};
-use crate::lifecycle::{current, save, settle};
+use crate::lifecycle::{KeyChange, recover, set_key};
 use crate::secret::Secret;
+use crate::time::Interval;
 
 /// Change how a key is rotated, without giving it again
 ///
-/// What is not named stays. `never` keeps a key from being rotated; an empty manager takes it away.
+/// What is not named stays as it is. `--rotate-every never` keeps a key from being rotated; an
+/// empty `--manager` removes the manager.
 #[derive(clap::Args, Debug)]
 #[command(
     after_help = "Examples:\n  authctl key set stripe --rotate-every 14d\n  authctl key set openai --manager openai/admin --set project=proj_123\n  authctl key set resend --id 4ef9a417"
@@ -17,99 +19,76 @@ pub struct SetArgs {
     /// The key: PROVIDER or PROVIDER/ACCOUNT
     #[arg(add = complete::keys())]
     pub(super) name: Name,
-    /// How often it is rotated, such as 30d, or `never`
-    #[arg(long, value_name = "TIME", value_parser = args::interval)]
-    rotate_every: Option<String>,
-    /// The day it ends, such as 2027-01-31
+    /// How often to rotate it, such as 30d, or `never`
+    #[arg(long, value_name = "INTERVAL")]
+    rotate_every: Option<Interval>,
+    /// The day on which it expires, such as 2027-01-31
     #[arg(long, value_name = "DATE", value_parser = args::date)]
     expires: Option<jiff::civil::Date>,
-    /// The credential that may manage keys
+    /// The credential that manages the key
     #[arg(long, value_name = "NAME", add = complete::credentials(), value_parser = args::optional_name)]
     manager: Option<args::OptionalName>,
     /// The provider's id of the key
     #[arg(long, value_name = "ID", value_parser = args::word)]
     id: Option<String>,
-    /// A value that rotating it needs, such as project=proj_123
+    /// A value that rotating the key needs, such as project=proj_123
     #[arg(long, value_name = "NAME=VALUE", value_parser = args::assignment)]
     set: Vec<(String, String)>,
 }
 
-pub(super) fn set(app: &App, args: &SetArgs) -> Result<(), Failure> {
+pub(super) fn run(app: &App, args: &SetArgs) -> Result<(), Failure> {
     let name = &args.name;
-    let nothing = args.rotate_every.is_none()
+    let is_empty = args.rotate_every.is_none()
         && args.expires.is_none()
         && args.manager.is_none()
         && args.id.is_none()
         && args.set.is_empty();
-    if nothing {
-        return Err(Failure::new(Code::Usage, "nothing was named to change")
-            .hint("run `authctl key set --help`"));
+    if is_empty {
+        return Err(
+            Failure::usage("nothing to change was named").hint("run `authctl key set --help`")
+        );
     }
-    let keeper = app.keeper();
-    let lock = keeper.lock(name)?;
-    warn_all(app, &settle(&keeper, &lock, name)?);
-    let found = current(&keeper, &lock, name)?;
-    let (Kind::Key, Some(slots)) = (found.index.kind, found.record.slots()) else {
-        return Err(Failure::new(
-            Code::Usage,
-            format!("`{name}` is a login, which is not rotated"),
-        ));
+    // Checked before the lock, so that a mistyped name leaves no lock file behind.
+    if app.index.entry(name)?.kind != Kind::Key {
+        return Err(Failure::usage(format!(
+            "`{name}` is a login; only API keys are rotated"
+        )));
+    }
+    if let Some(args::OptionalName(Some(manager))) = &args.manager {
+        check_manager(app, name, manager)?;
+    }
+    let claim = app.keeper().claim(name)?;
+    app.ui.warn_all(&recover(&claim)?);
+    let before = crate::lifecycle::current(&claim)?;
+    let change = KeyChange {
+        every: args.rotate_every.clone(),
+        expires: args.expires,
+        manager: args.manager.clone().map(|args::OptionalName(name)| name),
+        id: args.id.as_ref().map(Secret::new),
+        bound: settings(app, args, before.record.bound.clone())?,
     };
-    let mut index = found.index.clone();
-    index.rotate_every = args.rotate_every.clone().or(index.rotate_every);
-    index.expires = args.expires.or(index.expires);
-    if let Some(args::OptionalName(manager)) = &args.manager {
-        if let Some(manager) = manager {
-            check_manager(app, name, manager)?;
-        }
-        index.manager.clone_from(manager);
-    }
-    let mut bound: Bound = found.record.bound.clone();
-    if let Some(row) = app.catalogue.find(name.provider())? {
-        // Only what a recipe needs: another host or site would be another place to send the key to.
-        for (setting, value) in &args.set {
-            if row.variables.contains_key(setting) {
-                return Err(Failure::new(
-                    Code::Refused,
-                    format!("`{setting}` decides where the key goes"),
-                )
-                .hint(format!(
-                    "give the key again: `authctl key add {name} --replace --set {setting}={value}`"
-                )));
-            }
-            bound.variables.insert(setting.clone(), value.clone());
-        }
-        row.resolve(&bound.variables)?;
-    } else if !args.set.is_empty() {
-        return Err(Failure::new(
-            Code::Usage,
-            format!("no provider is called `{}`", name.provider()),
-        ));
-    }
-    let slots = Slots {
-        active_id: args
-            .id
-            .as_ref()
-            .map(Secret::new)
-            .or(slots.active_id.clone()),
-        ..slots.clone()
-    };
-    let saved = save(
-        &keeper,
-        &lock,
-        &index,
-        found.record.next(bound, SecretPart::Key(slots)),
-        found.sealed,
-        None,
-    )?;
-    warn_all(app, &saved.warnings);
+    app.ui.warn_all(&set_key(&claim, &before, change)?.warnings);
     app.ui.say(&format!("changed how {name} is rotated"));
-    answer(
-        app.output,
-        || documents::Added {
-            name: name.to_string(),
-            kind: "key".into(),
-        },
-        |_| Ok(()),
-    )
+    answer(app, || documents::Added::key(name), |_| Ok(()))
+}
+
+/// The binding with the new settings. Only settings of a recipe can be changed: another host or
+/// site would be another place to send the key to.
+fn settings(app: &App, args: &SetArgs, mut bound: Bound) -> Result<Bound, Failure> {
+    let name = &args.name;
+    if args.set.is_empty() {
+        return Ok(bound);
+    }
+    let row = app.catalogue.get(name.provider())?;
+    for (setting, value) in &args.set {
+        if row.variables.contains_key(setting) {
+            let message = format!("`{setting}` decides where the key is sent");
+            return Err(Failure::new(Code::Refused, message).hint(format!(
+                "give the key again: `authctl key add {name} --replace --set {setting}={value}`"
+            )));
+        }
+        bound.variables.insert(setting.clone(), value.clone());
+    }
+    row.resolve(&bound.variables)?;
+    Ok(bound)
 }

@@ -1,16 +1,16 @@
-//! Which client registration to log in with: the user's own, asked for the first time.
+//! The client to log in with: the stored one, or one that the user gives.
 
-use super::super::registration::{
-    Registration, check_secret, read_secret, refuse_while_used, stored_secret,
-};
+use super::super::client_secret;
 use super::{LoginArgs, Target};
 use crate::app::App;
 use crate::config::Client;
-use crate::failure::{Code, Failure};
+use crate::failure::Failure;
+use crate::lifecycle::Registration;
 use crate::provider::{OAuthSpec, SecretRule};
 use crate::secret::Secret;
 use crate::ui::open_browser;
 
+/// The client to log in with.
 pub(super) fn choose(
     app: &App,
     target: &Target,
@@ -28,12 +28,12 @@ pub(super) fn choose(
     if let Some(client) = known
         && !args.client_secret_stdin
     {
-        let secret = stored_secret(app, provider, oauth, &client)?;
-        return Ok(Registration {
-            id: client.client_id,
-            secret,
-            is_new: false,
-        });
+        return Ok(Registration::stored(
+            &app.keeper(),
+            provider,
+            oauth,
+            client,
+        )?);
     }
     let id = match (&args.client_id, &earlier) {
         (Some(id), _) => id.clone(),
@@ -41,13 +41,13 @@ pub(super) fn choose(
         (None, None) => ask_id(app, target, oauth, args, redirect_uri)?,
     };
     if !Client::is_valid_id(&id) {
-        return Err(Failure::new(
-            Code::Usage,
-            "a client id is plain ASCII text of at most 512 characters",
+        return Err(Failure::usage(
+            "a client id is ASCII text of at most 512 characters",
         ));
     }
     if let Some(earlier) = &earlier {
-        refuse_while_used(app, provider, Some(&target.name), earlier, &id)?;
+        let name = Some(&target.name);
+        Registration::check_unused(&app.keeper(), provider, name, earlier, &id)?;
     }
     let secret = new_secret(app, target, oauth, args)?;
     Ok(Registration {
@@ -57,7 +57,7 @@ pub(super) fn choose(
     })
 }
 
-/// Asks for the client id, having said where to get one and what to enter there.
+/// Asks for the client id, after saying where to get one and what to enter there.
 fn ask_id(
     app: &App,
     target: &Target,
@@ -68,12 +68,9 @@ fn ask_id(
     let title = &target.row.title;
     let explanation = explanation(target, oauth, redirect_uri);
     if !app.ui.can_ask() {
-        return Err(Failure::new(
-            Code::Usage,
-            format!(
-                "the first login at {title} needs the id of a client that you registered there"
-            ),
-        )
+        return Err(Failure::usage(format!(
+            "the first login at {title} needs the client id of an app that you register there"
+        ))
         .hint(format!(
             "{explanation}; then run `authctl login {} --client-id ID{}`",
             args.what,
@@ -81,7 +78,7 @@ fn ask_id(
         )));
     }
     app.ui.must_say(&format!(
-        "{title} wants to know which app logs in, so register one of your own: {explanation}"
+        "the first login at {title} needs an app of your own; register one {explanation}"
     ));
     if !args.no_browser
         && let Some(page) = oauth
@@ -95,7 +92,7 @@ fn ask_id(
     Ok(app.ui.ask("client id:")?)
 }
 
-/// What must be added where the client has a secret.
+/// The flag for the client secret, if there may be one.
 fn secret_flag(oauth: &OAuthSpec, args: &LoginArgs) -> &'static str {
     if oauth.client_secret == SecretRule::Required || args.client_secret_stdin {
         " --client-secret-stdin < FILE"
@@ -105,10 +102,11 @@ fn secret_flag(oauth: &OAuthSpec, args: &LoginArgs) -> &'static str {
 }
 
 fn explanation(target: &Target, oauth: &OAuthSpec, redirect_uri: &str) -> String {
-    // Servers that take any port want the URI registered without one, as RFC 8252 section 7.3 has it.
+    // Servers that take any port want the URI registered without one, as RFC 8252 section 7.3 has
+    // it.
     let registered = if oauth.redirect.ports.is_empty() {
         format!(
-            "http://{}{} (any port is used; if one must be registered, log in with `--port`)",
+            "http://{}{} (any port; if the provider requires one, choose it with `--port`)",
             oauth.redirect.host, oauth.redirect.path
         )
     } else {
@@ -117,7 +115,7 @@ fn explanation(target: &Target, oauth: &OAuthSpec, redirect_uri: &str) -> String
     match &oauth.register {
         Some(register) => {
             let mark = if target.row.is_unverified("oauth.register.page") {
-                " (address unverified)"
+                " (unverified)"
             } else {
                 ""
             };
@@ -137,18 +135,15 @@ fn new_secret(
     args: &LoginArgs,
 ) -> Result<Option<Secret>, Failure> {
     let secret = if args.client_secret_stdin {
-        Some(read_secret(app)?)
+        Some(client_secret::read(app)?)
     } else {
         match oauth.client_secret {
             SecretRule::Forbidden => None,
             SecretRule::Required if !app.ui.can_ask() => {
-                return Err(Failure::new(
-                    Code::Usage,
-                    format!(
-                        "{} wants a client secret, even from an app like this",
-                        target.row.title
-                    ),
-                )
+                return Err(Failure::usage(format!(
+                    "{} requires a client secret",
+                    target.row.title
+                ))
                 .hint(format!(
                     "run `authctl login {} --client-id ID --client-secret-stdin < FILE`",
                     target.name
@@ -164,7 +159,7 @@ fn new_secret(
         }
     };
     if let Some(secret) = &secret {
-        check_secret(oauth, secret)?;
+        client_secret::check(oauth, secret)?;
     }
     Ok(secret)
 }

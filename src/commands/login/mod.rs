@@ -6,12 +6,12 @@ mod page;
 mod queue;
 mod target;
 
-use super::registration::Registration;
-use super::{answer, args, documents, warn_all};
+use super::profile::{Profile, Run};
+use super::{answer, args, documents};
 use crate::app::{App, store_for};
-use crate::credential::{Index, Kind, Origin, State, StoreKind, trusted_url};
+use crate::credential::{Entry, Kind, Origin, scope_words, trusted_url};
 use crate::failure::{Code, Failure};
-use crate::lifecycle::{Error, Found, Look, look, settle};
+use crate::lifecycle::{Attempt, Done, Found, Look, Turn, look, recover};
 use crate::oauth::{Listener, begin};
 use crate::provider::OAuthSpec;
 use std::sync::Arc;
@@ -21,12 +21,13 @@ use target::Target;
 
 /// Log in through the browser
 ///
-/// Opens the provider's page and waits at a loopback address for the answer (authorization code with PKCE). A second
-/// login of the same name adds scopes and replaces the first one atomically; as another person it is refused. The first
-/// login at a provider asks for a client id: nobody's is built in.
+/// Opens the provider's page and waits on a loopback address for the answer (authorization code
+/// with PKCE). Logging in again under the same name adds scopes and replaces the first login;
+/// logging in as another account is refused. The first login at a provider asks for a client id,
+/// since authctl has none built in.
 ///
-/// Instead of a name, the URL of any issuer that publishes metadata (OpenID Connect discovery or RFC 8414) will do; `--as`
-/// then says how to call the login.
+/// Instead of a name, you can give the URL of an issuer that publishes metadata (OpenID Connect
+/// discovery or RFC 8414), and name the login with `--as`.
 #[derive(clap::Args, Debug)]
 #[command(
     after_help = "Examples:\n  authctl login github\n  authctl login github/work --scope repo --scope read:org\n  authctl login gitlab --set host=gitlab.example.com\n  authctl login https://issuer.example.com --as example --client-id abc --origin https://api.example.com"
@@ -35,13 +36,13 @@ pub struct LoginArgs {
     /// PROVIDER, PROVIDER/ACCOUNT, or the URL of an issuer
     #[arg(value_name = "NAME|URL", add = super::complete::login_targets())]
     what: String,
-    /// The name of a login at a URL
+    /// The name for a login at a URL
     #[arg(long = "as", value_name = "NAME")]
     name: Option<crate::credential::Name>,
-    /// Ask for these scopes besides those that were granted before
+    /// Request this scope in addition to those granted before
     #[arg(long, value_name = "SCOPE")]
     scope: Vec<String>,
-    /// Ask for the scopes given here and no others (`openid` is how a person is recognised at many)
+    /// Request only the scopes given here (many providers identify the account by `openid`)
     #[arg(long, requires = "scope")]
     only_scope: bool,
     /// The client id of your registration at the provider
@@ -50,28 +51,28 @@ pub struct LoginArgs {
     /// Read the client secret from standard input
     #[arg(long)]
     client_secret_stdin: bool,
-    /// Where the access token may be sent, such as https://api.example.com
+    /// An origin that the access token may be sent to, such as https://api.example.com
     #[arg(long, value_name = "ORIGIN")]
     origin: Vec<Origin>,
-    /// A value of the provider's row, such as host=gitlab.example.com
+    /// A value for the provider definition, such as host=gitlab.example.com
     #[arg(long, value_name = "NAME=VALUE", value_parser = args::assignment)]
     set: Vec<(String, String)>,
-    /// Listen on this port, for a registration that names one
+    /// Listen on this port, if your registration names one
     #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
     port: Option<u16>,
     /// How long to wait for the browser
     #[arg(long, value_name = "TIME", default_value = "5m", value_parser = args::duration)]
     timeout: Duration,
-    /// Print the address instead of opening a browser
+    /// Print the URL instead of opening a browser
     #[arg(long)]
     no_browser: bool,
-    /// Replace a key of this name, or a login as somebody else
+    /// Replace a key of this name, or a login as another account
     #[arg(long)]
     replace: bool,
 }
 
 impl LoginArgs {
-    /// What the login is or will be called.
+    /// The name of the login.
     pub(super) fn called(&self) -> String {
         self.name
             .as_ref()
@@ -79,38 +80,37 @@ impl LoginArgs {
     }
 }
 
-/// A login that is about to begin.
-struct Attempt<'a> {
-    args: &'a LoginArgs,
-    target: &'a Target,
-    oauth: &'a OAuthSpec,
-    client: Registration,
-    store: StoreKind,
-    redirect_uri: String,
-    scopes: Vec<String>,
+impl Run for LoginArgs {
+    fn profile(&self) -> Profile {
+        Profile::asking().logged("login", Some(self.called()))
+    }
+
+    fn run(self: Box<Self>, app: &App) -> Result<(), Failure> {
+        run(app, &self)
+    }
 }
 
-pub(super) fn run(app: &App, args: LoginArgs) -> Result<(), Failure> {
+fn run(app: &App, args: &LoginArgs) -> Result<(), Failure> {
     if args.timeout.is_zero() {
-        return Err(Failure::new(Code::Usage, "no browser answers in no time"));
+        return Err(Failure::usage("`--timeout` must be greater than zero"));
     }
-    let target = target::find(app, &args)?;
+    let target = target::find(app, args)?;
     let oauth = target.row.oauth.as_ref().ok_or_else(|| {
-        Failure::new(
-            Code::Usage,
-            format!("{} has API keys, no logins", target.row.title),
-        )
-        .hint(format!("run `authctl key add {}`", target.name))
+        Failure::usage(format!("{} has API keys, but no logins", target.row.title))
+            .hint(format!("run `authctl key add {}`", target.name))
     })?;
-    page::refuse_without_anybody(&args)?;
-    // One browser for many that wait: whoever comes while another login of this name is going on waits for that one.
+    page::check_visible(args)?;
+    // One browser for many processes: the others wait for this login.
     let turn = queue::wait(app, &target.name, args.timeout)?;
-    if let Some(failure) = turn.refused() {
-        return Err(failure);
+    if let Some(message) = turn.failure_of_other() {
+        return Err(Failure::new(
+            Code::Failed,
+            format!("another authctl process asked meanwhile: {message}"),
+        ));
     }
-    let result = log_in(app, &args, &target, oauth, &turn);
+    let result = log_in(app, args, &target, oauth, &turn);
     if let Err(failure) = &result {
-        turn.leave(failure);
+        turn.leave_failure(&failure.message);
     }
     result
 }
@@ -121,48 +121,45 @@ fn log_in(
     args: &LoginArgs,
     target: &Target,
     oauth: &OAuthSpec,
-    turn: &queue::Turn,
+    turn: &Turn,
 ) -> Result<(), Failure> {
     let before = before(app, target, args)?;
     if let Some(found) = before
         .as_deref()
-        .filter(|found| turn.is_answered_by(found, args))
+        .filter(|found| queue::is_answered_by(turn, found, args))
     {
         app.ui.say(&format!(
-            "another authctl logged in to {} meanwhile",
+            "another authctl process logged in to {}",
             target.name
         ));
-        let (name, scopes) = (target.name.to_string(), found.record.bound.scopes.clone());
-        let store = found.index.store.to_string();
+        let scopes = found.record.bound.scopes.clone();
+        let store = found.entry.store;
         return answer(
-            app.output,
-            || documents::LoggedIn {
-                name,
-                kind: "login".into(),
-                scopes,
-                store,
-            },
+            app,
+            || documents::LoggedIn::of(&target.name, scopes, store),
             |_| Ok(()),
         );
     }
-    // Known to work before the browser opens: a locked keychain also "opens".
-    let store = store_for(app, before.as_ref().map(|found| &found.index))?;
-    // A disk that takes nothing is found out now, not when there is a code to redeem.
+    // Verified before the browser opens: a locked keychain also "opens".
+    let store = store_for(app, before.as_ref().map(|found| &found.entry))?;
+    // A full disk is found now, not when there is a code to redeem.
     app.paths.try_writing()?;
     let listener = Listener::bind(&oauth.redirect, args.port)?;
     let redirect_uri = listener.redirect_uri();
-    let client = client::choose(app, target, oauth, args, &redirect_uri)?;
-    let scopes = scopes(oauth, before.as_deref(), args);
     let attempt = Attempt {
-        args,
-        target,
+        name: &target.name,
+        row: &target.row,
         oauth,
-        client,
+        variables: &target.variables,
+        is_new_provider: target.is_new,
+        client: client::choose(app, target, oauth, args, &redirect_uri)?,
         store,
+        scopes: scopes(oauth, before.as_deref(), args),
+        asked: scope_words(&args.scope.join(" ")),
+        origins: &args.origin,
+        replace: args.replace,
         redirect_uri,
-        scopes,
     };
-
     let endpoint = trusted_url(&oauth.authorization_endpoint)?;
     let flow = Arc::new(begin(
         oauth,
@@ -172,86 +169,72 @@ fn log_in(
         &attempt.scopes,
     )?);
     let arrived = page::wait(app, args, listener, &flow, &attempt.redirect_uri)?;
-    let finished = finish::finish(app, &attempt, &flow, arrived.callback());
-    arrived.tell(match &finished {
+    let finished = finish::finish(app, args, &attempt, &flow, arrived.callback());
+    arrived.reply(match &finished {
         Ok(_) => Ok(target.row.title.as_str()),
         Err(failure) => Err(failure.message.as_str()),
     });
-    let done = finished?;
-    warn_all(app, &done.warnings);
-    let whose = done
-        .label
-        .map(|label| format!(" as {label}"))
+    report(app, &attempt, finished?)
+}
+
+fn report(app: &App, attempt: &Attempt<'_>, done: Done) -> Result<(), Failure> {
+    app.ui.warn_all(&done.warnings);
+    let account = done
+        .account
+        .map(|account| format!(" as {account}"))
         .unwrap_or_default();
+    let (name, store) = (attempt.name, attempt.store);
     app.ui.say(&format!(
-        "logged in to {}{whose}, kept in the {store}",
-        target.name
+        "logged in to {name}{account}; stored in the {store}"
     ));
     if !done.refreshable {
         app.ui
-            .say("there is no refresh token: the access token itself is kept");
+            .say("the provider gave no refresh token: log in again when the access token expires");
     }
     answer(
-        app.output,
-        || documents::LoggedIn {
-            name: target.name.to_string(),
-            kind: "login".into(),
-            scopes: done.scopes,
-            store: store.to_string(),
-        },
+        app,
+        || documents::LoggedIn::of(name, done.scopes, store),
         |_| Ok(()),
     )
 }
 
-/// The login that this one would replace. Read now, so that a locked store is found out before the browser opens, and
-/// so that what an interrupted command left is settled before there is a code to redeem.
+/// The login that this one replaces. It is read first, so that a locked store is found before the
+/// browser opens, and what an interrupted command left is finished before there is a code to
+/// redeem.
 fn before(app: &App, target: &Target, args: &LoginArgs) -> Result<Option<Box<Found>>, Failure> {
     let (keeper, name) = (app.keeper(), &target.name);
-    let index = Index::read(&app.paths.credentials(), name)?;
-    if index.is_some_and(|index| index.state != State::Active) {
-        let lock = keeper.lock(name)?;
-        match settle(&keeper, &lock, name) {
-            Ok(warnings) => warn_all(app, &warnings),
-            Err(error) if is_mendable(&error) => {}
+    let entry = app.index.find(name)?;
+    if entry.is_some_and(|entry| !entry.state.is_active()) {
+        match recover(&keeper.claim(name)?) {
+            Ok(warnings) => app.ui.warn_all(&warnings),
+            Err(error) if error.is_mended_by_replacing() => {}
             Err(error) => return Err(error.into()),
         }
     }
-    if let Some(index) = Index::read(&app.paths.credentials(), name)? {
-        refuse_key(&index, args)?;
+    if let Some(entry) = app.index.find(name)? {
+        refuse_key(&entry, args.replace)?;
     }
     match look(&keeper, name) {
         Ok(Look::Found(found)) => Ok(Some(found)),
         Ok(_) => Ok(None),
-        // Edited or damaged: logging in anew is how a person mends it. The lock and a second look come later.
-        Err(error) if is_mendable(&error) => Ok(None),
+        // Edited or damaged: a new login mends it. It is claimed and read again later.
+        Err(error) if error.is_mended_by_replacing() => Ok(None),
         Err(error) => Err(error.into()),
     }
 }
 
-/// Whether a new login is how a person gets out of this.
-fn is_mendable(error: &Error) -> bool {
-    matches!(
-        error,
-        Error::Refused { .. } | Error::Swapped { .. } | Error::Damaged { .. }
-    )
-}
-
-/// A login takes the place of a key only when it is told to.
-fn refuse_key(index: &Index, args: &LoginArgs) -> Result<(), Failure> {
-    if index.kind == Kind::Key && index.state == State::Active && !args.replace {
-        return Err(
-            Failure::new(Code::Refused, format!("`{}` is an API key", index.name)).hint(format!(
-                "choose another account, `{}/ACCOUNT`, or add `--replace`",
-                index.name.provider()
-            )),
-        );
+/// A login replaces a key only with `--replace`.
+fn refuse_key(entry: &Entry, replace: bool) -> Result<(), Failure> {
+    if entry.kind == Kind::Key && entry.state.is_active() && !replace {
+        return Err(Failure::exists(entry));
     }
     Ok(())
 }
 
-/// What is asked for: what was granted before, what is asked now, and what a refresh token needs.
+/// The scopes of the request: those that were granted before, those that are asked for now, and
+/// those that a refresh token needs.
 fn scopes(oauth: &OAuthSpec, before: Option<&Found>, args: &LoginArgs) -> Vec<String> {
-    let asked: Vec<String> = crate::credential::scope_words(&args.scope.join(" "));
+    let asked = scope_words(&args.scope.join(" "));
     let mut scopes = match before.map(|found| found.record.bound.scopes.clone()) {
         _ if args.only_scope => asked,
         Some(granted) if !granted.is_empty() => granted.into_iter().chain(asked).collect(),

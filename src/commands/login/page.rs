@@ -1,4 +1,4 @@
-//! Between a person and the provider's page: showing the address, and waiting for the redirect, or for what is pasted.
+//! Showing the provider's page, and waiting for the redirect or for a pasted URL.
 
 use super::LoginArgs;
 use crate::app::{App, has_display};
@@ -9,12 +9,12 @@ use crate::ui::{is_wsl, launcher, open_browser, speaks_to_a_terminal, ssh_sessio
 use std::io::{BufRead, IsTerminal, Read};
 use std::sync::Arc;
 
-/// The longest pasted line that is looked at, in bytes.
+/// The longest pasted line that is read, in bytes.
 const MAX_PASTED: usize = 16 * 1024;
 
-/// The provider's answer, and the browser that may still wait for a page.
+/// The provider's answer.
 pub(super) enum Answer {
-    /// It came to the listener.
+    /// It came to the listener; the browser waits for a page.
     Arrived(Arrival),
     /// It was pasted; no browser waits.
     Pasted(Callback),
@@ -28,29 +28,29 @@ impl Answer {
         }
     }
 
-    /// Tells the browser how it ended.
-    pub(super) fn tell(self, outcome: Result<&str, &str>) {
+    /// Shows the outcome in the browser.
+    pub(super) fn reply(self, outcome: Result<&str, &str>) {
         if let Self::Arrived(arrival) = self {
             arrival.answer(outcome);
         }
     }
 }
 
-/// A login that nobody can see: no terminal, no browser, and no wish to have the address printed.
-pub(super) fn refuse_without_anybody(args: &LoginArgs) -> Result<(), Failure> {
-    let told = speaks_to_a_terminal() || std::io::stdin().is_terminal();
-    let shown = std::env::var_os("BROWSER").is_some_and(|value| !value.is_empty())
+/// Checks that somebody can see the page: in a browser, or its URL in a terminal.
+pub(super) fn check_visible(args: &LoginArgs) -> Result<(), Failure> {
+    let has_terminal = speaks_to_a_terminal() || std::io::stdin().is_terminal();
+    let has_browser = std::env::var_os("BROWSER").is_some_and(|value| !value.is_empty())
         || is_wsl()
         || has_display() && launcher().is_some();
-    if told || shown || args.no_browser {
+    if has_terminal || has_browser || args.no_browser {
         return Ok(());
     }
     Err(Failure::new(
         Code::LoginRequired,
-        "a login needs a person, and there is neither a terminal nor a browser here",
+        "logging in needs a browser or a terminal, and there is neither",
     )
     .hint(format!(
-        "run `authctl login {}` in a terminal (or add `--no-browser` to have the address printed)",
+        "run `authctl login {}` in a terminal, or add `--no-browser` to print the URL",
         args.what
     )))
 }
@@ -64,35 +64,37 @@ pub(super) fn wait(
     redirect_uri: &str,
 ) -> Result<Answer, Failure> {
     let (sender, mut pasted) = tokio::sync::mpsc::channel(4);
-    // Before anybody is told to do something.
+    // Set up before the user is asked to do anything.
     let shield = shield();
     app.network.run(async {
         tokio::select! {
             biased;
-            () = shield.interrupted() => Err(Failure::new(Code::Interrupted, "interrupted, nothing was changed")),
+            () = shield.interrupted() => Err(Failure::new(Code::Interrupted, "interrupted; nothing was changed")),
             arrival = async {
                 let waits_for_paste = show(app, args, flow, redirect_uri);
                 if waits_for_paste {
                     read_lines(sender);
                 }
-                let wait = super::super::words::length(args.timeout.as_secs());
+                let wait = crate::commands::words::length(args.timeout.as_secs());
                 // A spinner would write over the line that is being pasted.
-                let _spinner = (!waits_for_paste).then(|| app.ui.spinner(&format!("waiting for the browser ({wait} to go on; Ctrl-C gives up)")));
+                let _spinner = (!waits_for_paste).then(|| app.ui.spinner(&format!("waiting for the browser (up to {wait}; Ctrl-C cancels)")));
                 listener.arrival(Arc::clone(flow)).await
             } => arrival.map(Answer::Arrived).map_err(Failure::from),
             () = tokio::time::sleep(args.timeout) => Err(too_late(redirect_uri)),
-            callback = ours(app, flow, &mut pasted) => Ok(Answer::Pasted(callback)),
+            callback = pasted_answer(app, flow, &mut pasted) => Ok(Answer::Pasted(callback)),
         }
     })?
 }
 
-/// Opens the browser, or says what to open where. Whether a pasted answer is waited for as well.
+/// Opens the browser, or says which URL to open where. Returns whether a pasted answer is waited
+/// for as well.
 fn show(app: &App, args: &LoginArgs, flow: &Flow, redirect_uri: &str) -> bool {
     let session = ssh_session();
     if !args.no_browser && session.is_none() {
         match open_browser(&flow.url) {
             Ok(()) => {
-                app.ui.say("opened your browser; if no page came up, go to");
+                app.ui
+                    .say("opened your browser; if no page appears, open this URL:");
                 app.ui.say(&format!("  {}", flow.url));
                 return false;
             }
@@ -105,25 +107,26 @@ fn show(app: &App, args: &LoginArgs, flow: &Flow, redirect_uri: &str) -> bool {
     match (session, port) {
         (Some(session), Some(port)) => {
             app.ui.must_say(
-                "this session came over SSH; on the machine with your browser, first run",
+                "this is an SSH session; first run this on the machine with your browser:",
             );
             app.ui.must_say(&format!("  {}", session.forward(port)));
-            app.ui.must_say("and then open this address there:");
+            app.ui.must_say("then open this URL there:");
         }
         _ => app
             .ui
-            .must_say("open this address in a browser on this machine:"),
+            .must_say("open this URL in a browser on this machine:"),
     }
     app.ui.must_say(&format!("  {}", flow.url));
-    // A pipe is somebody else's: a loop that reads its lines would lose them.
+    // The lines of a pipe may be meant for another program.
     let pastes = !app.ui.no_input && !args.client_secret_stdin && std::io::stdin().is_terminal();
     if pastes {
-        app.ui.must_say("or open it anywhere, and paste here the address that the browser ends on (a page that cannot be reached):");
+        app.ui.must_say("or open it on any machine, and paste the URL of the last page (which cannot be loaded) here:");
     }
     pastes
 }
 
-/// Lines from standard input, on a thread that ends with the process: a read cannot be called off.
+/// Reads lines from standard input, on a thread that ends with the process: a read cannot be
+/// canceled.
 fn read_lines(sender: tokio::sync::mpsc::Sender<String>) {
     let read = move || {
         let mut input = std::io::stdin().lock();
@@ -145,12 +148,12 @@ fn read_lines(sender: tokio::sync::mpsc::Sender<String>) {
             }
         }
     };
-    // Without the thread the listener is still there.
+    // Without the thread there is still the listener.
     let _ = std::thread::Builder::new().name("paste".into()).spawn(read);
 }
 
 /// The first pasted line that answers this login.
-async fn ours(
+async fn pasted_answer(
     app: &App,
     flow: &Flow,
     pasted: &mut tokio::sync::mpsc::Receiver<String>,
@@ -161,7 +164,7 @@ async fn ours(
             return callback;
         }
         if !line.trim().is_empty() {
-            app.ui.must_say("that is not the answer to this login: copy the whole address that begins with http://");
+            app.ui.must_say("this URL does not belong to this login; copy the whole URL, which begins with http://");
         }
     }
     // Standard input has ended; the listener goes on.
@@ -169,6 +172,6 @@ async fn ours(
 }
 
 fn too_late(redirect_uri: &str) -> Failure {
-    Failure::new(Code::Failed, "no answer came from the browser in time, nothing was changed")
-        .hint(format!("if the page complained about the redirect URI, register exactly {redirect_uri} (or give `--port`)"))
+    Failure::new(Code::Failed, "the browser did not answer in time; nothing was changed")
+        .hint(format!("if the page complained about the redirect URI, register exactly {redirect_uri}, or choose a port with `--port`"))
 }

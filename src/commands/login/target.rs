@@ -1,98 +1,126 @@
-//! What to log in to: a row of the catalogue, or an issuer by its URL.
+//! What to log in to: a provider of the catalogue, or an issuer by its URL.
 
 use super::LoginArgs;
 use crate::app::App;
-use crate::credential::{Index, Name, Origin, trusted_url};
+use crate::credential::{Name, Origin, trusted_url};
 use crate::failure::{Code, Failure};
 use crate::oauth::discover;
 use crate::provider::Row;
 use std::collections::BTreeMap;
 
-/// The variable that a URL instead of a name stands for.
+/// The variable that a URL stands for, at a provider with self-managed instances.
 const HOST: &str = "host";
 
-/// A name and a row to log in to.
+/// What to log in to.
 pub(super) struct Target {
-    /// The credential's name.
+    /// The name of the login.
     pub name: Name,
-    /// The row, its variables filled in.
+    /// The provider's row, with its variables filled in.
     pub row: Row,
     /// The values of its variables.
     pub variables: BTreeMap<String, String>,
-    /// Whether the row was made from metadata just now and must be stored.
+    /// Whether the row was made from metadata and has to be stored.
     pub is_new: bool,
 }
 
+/// Finds what to log in to.
 pub(super) fn find(app: &App, args: &LoginArgs) -> Result<Target, Failure> {
-    let mut variables: BTreeMap<String, String> = args.set.iter().cloned().collect();
+    let variables: BTreeMap<String, String> = args.set.iter().cloned().collect();
     if !args.what.contains("://") {
-        let name: Name = args.what.parse()?;
-        if args.name.is_some() {
-            return Err(Failure::new(Code::Usage, "`--as` goes with a URL"));
-        }
-        if variables.is_empty()
-            && let Some(index) = Index::read(&app.paths.credentials(), &name).ok().flatten()
-        {
-            variables = index.bound.variables;
-        }
-        let row = app.catalogue.get(name.provider())?.resolve(&variables)?;
-        return Ok(Target {
-            name,
-            row,
-            variables,
-            is_new: false,
-        });
+        return by_name(app, args, variables);
     }
     let issuer = trusted_url(&args.what)?;
     let name = args.name.clone().ok_or_else(|| {
-        Failure::new(Code::Usage, "a login at a URL needs a name")
+        Failure::usage("a login at a URL needs a name")
             .hint(format!("run `authctl login {} --as NAME`", args.what))
     })?;
-    // A known provider on a host of its own (a self-managed instance) needs no metadata.
-    if let Some(row) = app.catalogue.find(name.provider())?
-        && row.variables.contains_key(HOST)
-    {
-        // Its endpoints are where the row says, at the root of the host and over TLS.
-        if issuer.scheme() != "https"
-            || !matches!(issuer.path(), "" | "/")
-            || issuer.query().is_some()
-        {
-            return Err(Failure::new(
-                Code::Usage,
-                format!("{} is known at the root of an https host alone", row.title),
-            )
-            .hint("give `https://HOST`, or another name with `--as` to use its metadata"));
+    match app.catalogue.find(name.provider())? {
+        // A self-managed instance of a known provider needs no metadata.
+        Some(row) if row.variables.contains_key(HOST) => {
+            on_own_host(name, &row, &issuer, variables)
         }
-        variables.insert(HOST.into(), authority(&issuer));
-        let row = row.resolve(&variables)?;
-        return Ok(Target {
-            name,
-            row,
-            variables,
-            is_new: false,
-        });
+        known => by_metadata(app, args, name, &issuer, known, variables),
     }
+}
+
+/// A provider of the catalogue.
+fn by_name(
+    app: &App,
+    args: &LoginArgs,
+    mut variables: BTreeMap<String, String>,
+) -> Result<Target, Failure> {
+    let name: Name = args.what.parse()?;
+    if args.name.is_some() {
+        return Err(Failure::usage("`--as` is only for a URL"));
+    }
+    if variables.is_empty()
+        && let Some(entry) = app.index.find(&name).ok().flatten()
+    {
+        variables = entry.bound.variables;
+    }
+    let row = app.catalogue.get(name.provider())?.resolve(&variables)?;
+    Ok(Target {
+        name,
+        row,
+        variables,
+        is_new: false,
+    })
+}
+
+/// A self-managed instance of a known provider.
+fn on_own_host(
+    name: Name,
+    row: &Row,
+    issuer: &url::Url,
+    mut variables: BTreeMap<String, String>,
+) -> Result<Target, Failure> {
+    // Its endpoints are at the root of the host and over TLS, as the row says.
+    let is_root = matches!(issuer.path(), "" | "/") && issuer.query().is_none();
+    if issuer.scheme() != "https" || !is_root {
+        let message = format!(
+            "{} is only supported at the root of an https host",
+            row.title
+        );
+        return Err(Failure::usage(message)
+            .hint("use `https://HOST`, or another name with `--as` to read its metadata"));
+    }
+    variables.insert(HOST.into(), authority(issuer));
+    let row = row.resolve(&variables)?;
+    Ok(Target {
+        name,
+        row,
+        variables,
+        is_new: false,
+    })
+}
+
+/// An issuer that publishes metadata.
+fn by_metadata(
+    app: &App,
+    args: &LoginArgs,
+    name: Name,
+    issuer: &url::Url,
+    known: Option<Row>,
+    variables: BTreeMap<String, String>,
+) -> Result<Target, Failure> {
     let spec = {
-        let _spinner = app.ui.spinner(&format!(
-            "asking {} how it works",
-            issuer.host_str().unwrap_or_default()
-        ));
+        let host = issuer.host_str().unwrap_or_default();
+        let _spinner = app.ui.spinner(&format!("reading the metadata of {host}"));
         app.network.run(discover(&app.network, &args.what))??
     };
-    // The provider is known already: its row counts, if it is the same server; else other logins of it would be
-    // redirected.
-    if let Some(row) = app.catalogue.find(name.provider())? {
+    // The row of a known provider counts if it is the same server; otherwise its other logins would
+    // be redirected.
+    if let Some(row) = known {
         let row = row.resolve(&variables)?;
-        if row
-            .oauth
-            .as_ref()
-            .is_none_or(|oauth| oauth.token_endpoint != spec.token_endpoint)
-        {
-            return Err(Failure::new(
-                Code::Refused,
-                format!("the provider `{}` is another server", name.provider()),
-            )
-            .hint("choose another name with `--as`"));
+        let endpoint = row.oauth.as_ref().map(|oauth| &oauth.token_endpoint);
+        if endpoint != Some(&spec.token_endpoint) {
+            let message = format!(
+                "`{}` is already the name of another server",
+                name.provider()
+            );
+            return Err(
+                Failure::new(Code::Refused, message).hint("choose another name with `--as`")
+            );
         }
         return Ok(Target {
             name,
@@ -102,7 +130,7 @@ pub(super) fn find(app: &App, args: &LoginArgs) -> Result<Target, Failure> {
         });
     }
     let origins = if args.origin.is_empty() {
-        vec![Origin::of(&issuer)]
+        vec![Origin::of(issuer)]
     } else {
         args.origin.clone()
     };

@@ -1,12 +1,13 @@
-//! `authctl rotate`: replaces keys, and keeps logins from being ended for idleness.
+//! `authctl rotate`: rotating keys, and refreshing logins before an idle limit.
 
-mod by_hand;
+mod manual;
 mod report;
 
-use super::{answer, args, complete, documents, entries, warn_all};
+use super::profile::{Profile, Run};
+use super::{answer, args, complete, documents, entries, outcome, words};
 use crate::app::App;
-use crate::audit::{DONE, Event};
-use crate::credential::{Entries, Index, Name, StoreKind};
+use crate::audit::Event;
+use crate::credential::{Entries, Entry, Name, StoreKind};
 use crate::failure::{Code, Failure};
 use crate::provider::Row;
 use crate::rotation::{Error, Options, Plan, What, plan, rotate};
@@ -17,14 +18,16 @@ use std::time::Duration;
 
 use report::{Line, summary};
 
-/// Replace keys at their providers, and refresh logins before they are ended for idleness
+/// Rotate keys, and refresh logins before they expire from disuse
 ///
-/// A new key is made, kept, tried and handed out; the old one stays good for the grace, so that nobody who was handed it
-/// is cut off, and a later run ends it. (Where a provider replaces the value of one and the same key, a `roll`, the old value
-/// ends with the request.) Whatever interrupts a rotation, the next run finishes or undoes it. Where a
-/// provider has no way to make a key by request, `authctl rotate NAME` in a terminal opens its page, says what to do there
-/// and takes the new key hidden; a new key piped into it works, too. `--due` does what is due and nothing else, never asks,
-/// and is what a schedule runs. The exit code is 8 when something is left to do.
+/// A new key is created at the provider, stored and verified, and then used instead of the previous
+/// one. The previous key stays valid for a grace period, so that programs that still use it are not
+/// interrupted; a later run revokes it. (Some providers replace the value of the same key. Such a
+/// `roll` invalidates the previous value at once.) If a rotation is interrupted, the next run
+/// finishes or undoes it. If a provider cannot create keys by request, `authctl rotate NAME` in a
+/// terminal opens the provider's page, says what to do there and reads the new key from a hidden
+/// prompt; you can also pipe the new key into it. `--due` does only what is due and never asks;
+/// this is what a schedule runs. The exit code is 8 if something is left to do.
 #[derive(clap::Args, Debug)]
 #[command(
     after_help = "Examples:\n  authctl rotate sendgrid\n  authctl rotate openai --manager openai/admin\n  authctl rotate --due --dry-run\n  authctl rotate --due\n  authctl rotate stripe < new-key.txt"
@@ -33,30 +36,44 @@ pub struct RotateArgs {
     /// The credentials: PROVIDER or PROVIDER/ACCOUNT
     #[arg(add = complete::credentials(), required_unless_present_any = ["due", "dry_run"])]
     names: Vec<Name>,
-    /// Only what is due, of the named ones or of all: replace old keys, and finish what a rotation has begun
+    /// Do only what is due: rotate old keys, and finish interrupted rotations
     #[arg(long)]
     due: bool,
     /// Show what would be done
     #[arg(long, short = 'n')]
     dry_run: bool,
-    /// Also where the new key may do more, or live longer, than the old one
+    /// Rotate even if the new key may have more permissions, or live longer, than the previous one
     #[arg(long)]
     force: bool,
-    /// The credential that may manage keys, where the key cannot do that itself; it is remembered
+    /// The credential that manages the key, if the key cannot manage keys itself; it is remembered
     #[arg(long, value_name = "NAME", add = complete::credentials(), conflicts_with = "due")]
     manager: Option<Name>,
-    /// How long the old key stays good (a minute at least)
+    /// How long the previous key stays valid (one minute at least)
     #[arg(long, value_name = "TIME", value_parser = args::duration)]
     grace: Option<Duration>,
-    /// Agree to a recipe with facts that were seen in no source; asked once for each key
+    /// Use a recipe with unverified facts; asked once for each key
     #[arg(long)]
     yes: bool,
-    /// Open no browser
+    /// Do not open a browser
     #[arg(long)]
     no_browser: bool,
-    /// Leave the outcome where the next command tells it
+    /// Save the outcome for the next command to report
     #[arg(long, hide = true, requires = "due")]
-    pub(super) scheduled: bool,
+    scheduled: bool,
+}
+
+impl Run for RotateArgs {
+    fn profile(&self) -> Profile {
+        Profile {
+            reports_runs: !self.scheduled,
+            // Each credential is logged where it is rotated.
+            ..Profile::reading()
+        }
+    }
+
+    fn run(self: Box<Self>, app: &App) -> Result<(), Failure> {
+        run(app, &self)
+    }
 }
 
 pub(super) fn run(app: &App, args: &RotateArgs) -> Result<(), Failure> {
@@ -66,7 +83,7 @@ pub(super) fn run(app: &App, args: &RotateArgs) -> Result<(), Failure> {
         all(app, args)
     };
     if args.scheduled {
-        report::leave(app, &result);
+        report::save(app, &result);
     }
     result
 }
@@ -86,32 +103,32 @@ fn options(app: &App, args: &RotateArgs) -> Options {
     }
 }
 
-/// What is due for each of them; a row is read once, whichever number of credentials it has.
-pub(super) fn plans(app: &App, entries: &[Index], now: Timestamp) -> Vec<Plan> {
+/// What is due for each entry; a provider's row is read once.
+pub(super) fn plans(app: &App, entries: &[Entry], now: Timestamp) -> Vec<Plan> {
     let mut rows: BTreeMap<&str, Option<Row>> = BTreeMap::new();
     let mut plans = Vec::new();
-    for index in entries {
+    for entry in entries {
         let row = rows
-            .entry(index.name.provider())
+            .entry(entry.name.provider())
             .or_insert_with_key(|name| app.catalogue.find(name).ok().flatten());
-        plans.push(plan(index, row.as_ref(), &app.policy, now));
+        plans.push(plan(entry, row.as_ref(), &app.policy, now));
     }
     plans
 }
 
 fn dry_run(app: &App, args: &RotateArgs) -> Result<(), Failure> {
-    let Entries { sound, damaged } = entries(app, &args.names)?;
+    let Entries { readable, damaged } = entries(app, &args.names)?;
     for (_, error) in &damaged {
         app.ui.warn(&error.to_string());
     }
-    let mut plans = plans(app, &sound, Timestamp::now());
+    let mut plans = plans(app, &readable, Timestamp::now());
     if args.due {
         plans.retain(|plan| plan.is_due);
     }
     let now = Timestamp::now();
     let planned = |plan: &Plan| documents::PlannedRotation {
         name: plan.name.to_string(),
-        action: report::action(plan.what).into(),
+        action: report::action(plan.what),
         how: plan.how.clone(),
         due: plan.due.map(|due| due.to_string()),
         is_due: plan.is_due,
@@ -119,7 +136,7 @@ fn dry_run(app: &App, args: &RotateArgs) -> Result<(), Failure> {
     let json = || documents::Planned {
         plans: plans.iter().map(planned).collect(),
     };
-    answer(app.output, json, |output| {
+    answer(app, json, |output| {
         if plans.is_empty() {
             app.ui.say("nothing is due");
             return Ok(());
@@ -127,21 +144,21 @@ fn dry_run(app: &App, args: &RotateArgs) -> Result<(), Failure> {
         let row = |plan: &Plan| {
             vec![
                 plan.name.to_string(),
-                report::action(plan.what).to_owned(),
+                documents::word(report::action(plan.what)),
                 plan.how.clone(),
                 report::due(plan, now),
             ]
         };
         output.table(
-            &["NAME", "WOULD", "HOW", "DUE"],
+            &["NAME", "ACTION", "METHOD", "DUE"],
             plans.iter().map(row).collect(),
         )
     })
 }
 
 fn all(app: &App, args: &RotateArgs) -> Result<(), Failure> {
-    let Entries { sound, damaged } = entries(app, &args.names)?;
-    let mut plans = plans(app, &sound, Timestamp::now());
+    let Entries { readable, damaged } = entries(app, &args.names)?;
+    let mut plans = plans(app, &readable, Timestamp::now());
     if args.due {
         plans.retain(|plan| plan.is_due && plan.what != What::Nothing);
     }
@@ -149,7 +166,7 @@ fn all(app: &App, args: &RotateArgs) -> Result<(), Failure> {
         let line = one(app, &plan.name, args)?;
         app.ui.say(&line.sentence());
         return answer(
-            app.output,
+            app,
             || documents::Rotated {
                 results: vec![line.document()],
             },
@@ -157,9 +174,8 @@ fn all(app: &App, args: &RotateArgs) -> Result<(), Failure> {
         );
     }
     if args.manager.is_some() && plans.len() > 1 {
-        return Err(Failure::new(
-            Code::Usage,
-            "`--manager` is for one credential at a time",
+        return Err(Failure::usage(
+            "`--manager` can be used for one credential only",
         ));
     }
     let damaged = damaged
@@ -169,7 +185,7 @@ fn all(app: &App, args: &RotateArgs) -> Result<(), Failure> {
     many(app, &plans, damaged, args)
 }
 
-/// One credential that a person named.
+/// Rotates the one credential that was named.
 fn one(app: &App, name: &Name, args: &RotateArgs) -> Result<Line, Failure> {
     let mut options = options(app, args);
     let keeper = app.keeper();
@@ -178,17 +194,17 @@ fn one(app: &App, name: &Name, args: &RotateArgs) -> Result<Line, Failure> {
         let mut warnings = Vec::new();
         let result = rotate(&keeper, name, &options, &mut warnings);
         drop(spinner);
-        warn_all(app, &warnings);
+        app.ui.warn_all(&warnings);
         let result = match result {
-            Err(Error::ByHand { .. }) => by_hand::take(app, name, &options, args.no_browser),
+            Err(Error::Manual { .. }) => manual::take(app, name, &options, args.no_browser),
             Err(Error::NotAgreed { fields, .. }) if app.ui.can_ask() => {
                 let question = format!(
-                    "the recipe for {name} was never tried (seen in no source: {fields}); nothing is lost when it fails. Try it? [y/N]"
+                    "the recipe for {name} is untested (no source for {fields}); nothing is lost if it fails. Use it? [y/N]"
                 );
                 if !app.ui.ask(&question)?.eq_ignore_ascii_case("y") {
                     return Err(Failure::new(
                         Code::Refused,
-                        format!("`{name}` is not rotated"),
+                        format!("did not rotate `{name}`"),
                     ));
                 }
                 options.agreed = true;
@@ -196,28 +212,23 @@ fn one(app: &App, name: &Name, args: &RotateArgs) -> Result<Line, Failure> {
             }
             result => result.map_err(Failure::from),
         };
-        note(app, name, result.as_ref().err());
+        log_rotation(app, name, result.as_ref().err());
         let line = Line::of(name, &result?);
-        if signals::came() {
+        if signals::interrupted() {
             app.ui.say(&line.sentence());
-            return Err(stopped());
+            return Err(Failure::interrupted());
         }
         return Ok(line);
     }
 }
 
-/// Ctrl-C came, and what had begun was finished first.
-fn stopped() -> Failure {
-    Failure::new(Code::Interrupted, "interrupted")
-}
-
-/// The stores that a rotation asks: its key's, and its manager's.
+/// The stores that a rotation reads: that of the key, and that of its manager.
 fn stores(app: &App, name: &Name) -> Vec<StoreKind> {
-    let read = |name: &Name| Index::read(&app.paths.credentials(), name).ok().flatten();
+    let read = |name: &Name| app.index.find(name).ok().flatten();
     let entry = read(name);
     let manager = entry
         .as_ref()
-        .and_then(|entry| entry.manager.as_ref())
+        .and_then(|entry| entry.rotation.manager.as_ref())
         .and_then(read);
     entry
         .iter()
@@ -226,16 +237,16 @@ fn stores(app: &App, name: &Name) -> Vec<StoreKind> {
         .collect()
 }
 
-/// Many, one after the other; what fails does not stop the rest.
+/// Rotates one credential after the other; a failure does not stop the rest.
 fn many(app: &App, plans: &[Plan], damaged: Vec<Line>, args: &RotateArgs) -> Result<(), Failure> {
     let mut lines = damaged;
-    let mut shut: Vec<(StoreKind, Failure)> = Vec::new();
+    let mut closed: Vec<(StoreKind, Failure)> = Vec::new();
     let progress = app.ui.progress(plans.len() as u64);
     for plan in plans {
         progress.step(&plan.name.to_string());
         let stores = stores(app, &plan.name);
-        // A store that is shut is not asked once more for each of its credentials.
-        if let Some((_, failure)) = shut.iter().find(|(kind, _)| stores.contains(kind)) {
+        // A store that is locked is not asked again for each of its credentials.
+        if let Some((_, failure)) = closed.iter().find(|(kind, _)| stores.contains(kind)) {
             lines.push(Line::failed(&plan.name, failure));
             continue;
         }
@@ -249,24 +260,24 @@ fn many(app: &App, plans: &[Plan], damaged: Vec<Line>, args: &RotateArgs) -> Res
         options.planned = args.due.then_some(plan.generation);
         let mut warnings = Vec::new();
         let result = rotate(&app.keeper(), &plan.name, &options, &mut warnings);
-        warn_all(app, &warnings);
-        let by_hand = matches!(result, Err(Error::ByHand { .. }));
+        app.ui.warn_all(&warnings);
+        let by_hand = matches!(result, Err(Error::Manual { .. }));
         let store = result.as_ref().err().and_then(Error::store);
         match result.map_err(Failure::from) {
             Ok(report) => {
-                note(app, &plan.name, None);
+                log_rotation(app, &plan.name, None);
                 lines.push(Line::of(&plan.name, &report));
             }
             Err(_) if by_hand => lines.push(Line::by_hand(&plan.name)),
             Err(failure) => {
-                note(app, &plan.name, Some(&failure));
+                log_rotation(app, &plan.name, Some(&failure));
                 lines.push(Line::failed(&plan.name, &failure));
                 if let Some(store) = store.filter(|_| failure.code == Code::StoreUnavailable) {
-                    shut.push((store, failure));
+                    closed.push((store, failure));
                 }
             }
         }
-        if signals::came() {
+        if signals::interrupted() {
             break;
         }
     }
@@ -274,18 +285,18 @@ fn many(app: &App, plans: &[Plan], damaged: Vec<Line>, args: &RotateArgs) -> Res
     let results = || documents::Rotated {
         results: lines.iter().map(Line::document).collect(),
     };
-    answer(app.output, results, |output| {
+    answer(app, results, |output| {
         if lines.is_empty() {
             app.ui.say("nothing is due");
             return Ok(());
         }
         summary(output, &lines)
     })?;
-    if signals::came() {
-        return Err(stopped());
+    if signals::interrupted() {
+        return Err(Failure::interrupted());
     }
-    // A shut store has a code of its own: what helps is another thing than trying again.
-    if let Some((_, failure)) = shut.into_iter().next() {
+    // A locked store has an exit code of its own: retrying does not help.
+    if let Some((_, failure)) = closed.into_iter().next() {
         return Err(failure);
     }
     let left: Vec<&str> = lines
@@ -296,26 +307,27 @@ fn many(app: &App, plans: &[Plan], damaged: Vec<Line>, args: &RotateArgs) -> Res
     if left.is_empty() {
         return Ok(());
     }
-    let (count, are) = (left.len(), if left.len() == 1 { "is" } else { "are" });
+    let count = left.len();
     let names = left.iter().take(3).copied().collect::<Vec<_>>().join(", ");
     let more = if left.len() > 3 { ", …" } else { "" };
     Err(Failure::new(
         Code::Findings,
-        format!("{count} of {} {are} left to do: {names}{more}", lines.len()),
+        format!(
+            "{count} of {} left to do: {names}{more}",
+            words::count(lines.len(), "credential")
+        ),
     )
-    .hint("run `authctl status` for what is pending, and `authctl rotate NAME` for one of them"))
+    .hint("run `authctl status` for details, or `authctl rotate NAME` for one of them"))
 }
 
-/// Whether, once what is unfinished is finished, the key itself is due.
+/// Whether the key is due once an interrupted rotation is finished.
 fn finishes_into_due(plan: &Plan) -> bool {
     plan.what == What::Finish
         && plan.waits_until.is_none()
         && plan.due.is_some_and(|due| due <= Timestamp::now())
 }
 
-fn note(app: &App, name: &Name, failure: Option<&Failure>) {
-    let (outcome, detail) = failure.map_or((DONE, None), |failure| {
-        (failure.code.name(), Some(failure.message.as_str()))
-    });
+fn log_rotation(app: &App, name: &Name, failure: Option<&Failure>) {
+    let (outcome, detail) = outcome(failure);
     Event::now("rotate", Some(name.to_string()), outcome, detail).append(&app.paths.audit());
 }

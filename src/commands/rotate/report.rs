@@ -1,7 +1,8 @@
-//! What became of rotations: for people, for scripts, and for the next command after a scheduled run.
+//! The outcome of rotations: for people, for scripts, and for the next command after a scheduled
+//! run.
 
-use super::super::documents::RotationResult;
-use super::super::words::relative;
+use super::super::documents::{Action, RotationOutcome, RotationResult, RotationStep, word};
+use super::super::words::{count, relative};
 use crate::app::App;
 use crate::credential::Name;
 use crate::failure::Failure;
@@ -13,7 +14,7 @@ use jiff::Timestamp;
 /// One credential of a run.
 pub(super) struct Line {
     pub(super) name: String,
-    result: String,
+    result: RotationOutcome,
     detail: String,
     old_until: Option<Timestamp>,
     /// Whether somebody still has to do something.
@@ -23,106 +24,109 @@ pub(super) struct Line {
 impl Line {
     pub(super) fn of(name: &Name, report: &Report) -> Self {
         let now = Timestamp::now();
-        let ended = match report.ended {
+        let revoked = match report.revoked {
             0 => String::new(),
-            1 => "the key before it is ended".into(),
-            count => format!("{count} keys before it are ended"),
+            revoked => format!("revoked {}", count(revoked, "previous key")),
         };
         let waits = report
             .waits_until
-            .map(|until| format!("the key before it may be ended {}", relative(until, now)));
-        let by_hand = "end the key before it on the provider's page; nobody can be asked whether that is done";
-        let (result, detail) = match report {
+            .map(|until| format!("the previous key can be revoked {}", relative(until, now)));
+        let by_hand = "revoke the previous key on the provider's page; authctl cannot check whether that was done";
+        let (step, detail) = match report {
             Report {
                 switched: false,
-                to_end_by_hand: 1..,
+                to_revoke_manually: 1..,
                 ..
-            } => ("by_hand", by_hand.into()),
-            Report { switched: true, .. } => ("rotated", waits.unwrap_or(ended)),
+            } => (RotationStep::Manual, by_hand.into()),
+            Report { switched: true, .. } => (RotationStep::Rotated, waits.unwrap_or(revoked)),
             Report {
                 refreshed: true, ..
-            } => ("refreshed", "the login has a fresh token".into()),
-            Report { ended: 1.., .. } => ("ended", ended),
+            } => (RotationStep::Refreshed, "got a fresh token".into()),
+            Report { revoked: 1.., .. } => (RotationStep::Ended, revoked),
             _ => (
-                "nothing",
-                waits.unwrap_or_else(|| "nothing was left to do".into()),
+                RotationStep::Nothing,
+                waits.unwrap_or_else(|| "nothing to do".into()),
             ),
         };
-        let is_left = report.to_end_by_hand > 0;
         Self {
             name: name.to_string(),
-            result: result.into(),
+            result: RotationOutcome::Done(step),
             detail,
             old_until: report.waits_until,
-            is_left,
+            is_left: report.to_revoke_manually > 0,
         }
     }
 
     pub(super) fn by_hand(name: &Name) -> Self {
-        let detail = format!("make a new key, then run `authctl rotate {name}` in a terminal");
         Self {
             name: name.to_string(),
-            result: "by_hand".into(),
-            detail,
+            result: RotationOutcome::Done(RotationStep::Manual),
+            detail: format!("create a new key, then run `authctl rotate {name}` in a terminal"),
             old_until: None,
             is_left: true,
         }
     }
 
     pub(super) fn failed(name: &Name, failure: &Failure) -> Self {
-        let (result, detail) = (failure.code.name().to_owned(), failure.message.clone());
         Self {
             name: name.to_string(),
-            result,
-            detail,
+            result: RotationOutcome::Failed(failure.code),
+            detail: failure.message.clone(),
             old_until: None,
             is_left: true,
         }
     }
 
     pub(super) fn document(&self) -> RotationResult {
-        let old_until = self.old_until.map(|until| until.to_string());
         RotationResult {
             name: self.name.clone(),
-            result: self.result.clone(),
+            result: self.result,
             detail: self.detail.clone(),
-            old_until,
+            old_until: self.old_until.map(|until| until.to_string()),
         }
     }
 
-    /// For the one credential that was named.
+    /// The outcome for the one credential that was named.
     pub(super) fn sentence(&self) -> String {
+        let verb = match self.result {
+            RotationOutcome::Done(RotationStep::Rotated) => "rotated",
+            RotationOutcome::Done(RotationStep::Refreshed) => "refreshed",
+            _ if self.detail.is_empty() => return format!("{}: {}", self.name, word(self.result)),
+            _ => return format!("{}: {}", self.name, self.detail),
+        };
         let detail = if self.detail.is_empty() {
             String::new()
         } else {
-            format!(": {}", self.detail)
+            format!("; {}", self.detail)
         };
-        format!("{} {}{detail}", self.result.replace('_', " "), self.name)
+        format!("{verb} {}{detail}", self.name)
     }
 }
 
 /// The table at the end of a run.
 pub(super) fn summary(output: Output, lines: &[Line]) -> std::io::Result<()> {
-    let row = |line: &Line| {
-        vec![
-            line.name.clone(),
-            line.result.replace('_', " "),
-            line.detail.clone(),
-        ]
-    };
+    let row = |line: &Line| vec![line.name.clone(), result(line), line.detail.clone()];
     output.table(
         &["NAME", "RESULT", "DETAIL"],
         lines.iter().map(row).collect(),
     )
 }
 
-/// What would be done, in a word.
-pub(super) fn action(what: What) -> &'static str {
+fn result(line: &Line) -> String {
+    match line.result {
+        RotationOutcome::Done(RotationStep::Ended) => "revoked".into(),
+        RotationOutcome::Done(RotationStep::Manual) => "manual".into(),
+        result => word(result),
+    }
+}
+
+/// What would be done.
+pub(super) fn action(what: What) -> Action {
     match what {
-        What::Nothing => "nothing",
-        What::Refresh => "refresh",
-        What::Finish => "finish",
-        What::Rotate(_) => "rotate",
+        What::Nothing => Action::Nothing,
+        What::Refresh => Action::Refresh,
+        What::Finish => Action::Finish,
+        What::Rotate(_) => Action::Rotate,
     }
 }
 
@@ -134,9 +138,9 @@ pub(super) fn due(plan: &Plan, now: Timestamp) -> String {
     }
 }
 
-/// Leaves the outcome of a scheduled run for `schedule status` and the next command in a terminal, and runs the user's
-/// program when it failed.
-pub(super) fn leave(app: &App, result: &Result<(), Failure>) {
+/// Saves the outcome of a scheduled run for `schedule status` and the next command in a terminal,
+/// and runs the user's program if it failed.
+pub(super) fn save(app: &App, result: &Result<(), Failure>) {
     let failure = result.as_ref().err();
     let run = LastRun {
         at: Timestamp::now(),
@@ -148,13 +152,13 @@ pub(super) fn leave(app: &App, result: &Result<(), Failure>) {
         told: failure.is_none(),
     };
     if let Err(error) = run.write(&app.paths.last_run()) {
-        app.ui.warn(&format!("the outcome is not kept: {error}"));
+        app.ui
+            .warn(&format!("cannot save the outcome of the run: {error}"));
     }
     if failure.is_some()
         && let Err(error) = crate::schedule::notify(&app.notify, &run)
     {
-        app.ui.warn(&format!(
-            "the program that `notify` names could not be run: {error}"
-        ));
+        app.ui
+            .warn(&format!("cannot run the `notify` program: {error}"));
     }
 }

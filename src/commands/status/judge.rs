@@ -1,9 +1,11 @@
-//! What is over, due or unwise: pure decisions over the index and the catalogue, which take `now`.
+//! What expires, is due or is unwise: pure decisions over the index and the catalogue, which take
+//! `now`.
 
 use super::super::documents::Finding;
-use super::super::words::{day, length, relative};
-use super::{rotation, to_do};
-use crate::credential::{Index, Kind, State};
+use super::super::words::{day, relative};
+use super::finding::{Findings, renew};
+use super::rotation;
+use crate::credential::{Entry, ErrorCode, Kind, Origin, State};
 use crate::provider::Row;
 use crate::rotation::Policy;
 use jiff::{SignedDuration, Timestamp};
@@ -11,282 +13,216 @@ use jiff::{SignedDuration, Timestamp};
 /// A day in seconds.
 const DAY: i64 = 86_400;
 
-/// How a credential's life reads.
-pub(super) fn life(index: &Index, now: Timestamp) -> String {
-    match (index.state, index.kind) {
-        (State::Active, Kind::Login) => match index.access_expires_at {
-            Some(ends) if ends > now => format!("access token ends {}", relative(ends, now)),
-            Some(ends) => format!("access token ended {}", relative(ends, now)),
-            None => "access token without an end".into(),
+/// When a credential expires, for people.
+pub(super) fn life(entry: &Entry, now: Timestamp) -> String {
+    match (&entry.state, entry.kind) {
+        (State::Active, Kind::Login) => match entry.login.access_expires_at {
+            Some(end) if end > now => format!("access token expires {}", relative(end, now)),
+            Some(end) => format!("access token expired {}", relative(end, now)),
+            None => "access token does not expire".into(),
         },
-        (State::Active, Kind::Key) => {
-            let age = age(index, now);
-            match index.expires {
-                Some(ends) if ends < day(now) => format!("ended on {ends}"),
-                Some(ends) => format!("ends on {ends}"),
-                None => format!("{age} old"),
-            }
-        }
-        (state, _) => format!("interrupted while {state}"),
+        (State::Active, Kind::Key) => match entry.rotation.expires {
+            Some(end) if end < day(now) => format!("expired on {end}"),
+            Some(end) => format!("expires on {end}"),
+            None => "unknown".into(),
+        },
+        (state, _) => format!("interrupted while {}", state.name()),
     }
 }
 
-fn since(index: &Index) -> Timestamp {
-    index.key_since.unwrap_or(index.created_at)
-}
-
-pub(super) fn age(index: &Index, now: Timestamp) -> String {
-    length(now.duration_since(since(index)).as_secs().unsigned_abs())
-}
-
-/// Everything to say of one credential, in the order of urgency.
+/// The findings about one credential, the most urgent first.
 pub(super) fn judge(
-    index: &Index,
+    entry: &Entry,
     row: Option<&Row>,
     policy: &Policy,
     within: SignedDuration,
     now: Timestamp,
 ) -> Vec<Finding> {
-    let mut found = Vec::new();
-    let name = &index.name;
-    let mut say = |code: &str, advice: bool, message: String, hint: Option<String>| {
-        found.push(Finding {
-            advice,
-            ..to_do(name, code, message, hint.as_deref())
-        });
-    };
-    if index.state != State::Active {
-        let hint =
-            format!("run `authctl token {name} --check`, which finishes it or takes it back");
-        say(
+    let name = &entry.name;
+    let mut found = Findings::of(name);
+    if !entry.state.is_active() {
+        found.add(
             "interrupted",
-            false,
-            format!("a command was interrupted while {} it", index.state),
-            Some(hint),
-        );
-        return found;
-    }
-    for left in &index.leftovers {
-        let hint = format!(
-            "when the {} is open, run `authctl move {name} --to {}`",
-            left.store, index.store
-        );
-        say(
-            "leftover",
-            true,
-            format!(
-                "an old item of it is still to be deleted in the {}",
-                left.store
-            ),
-            Some(hint),
-        );
-    }
-    if let Some(error) = &index.last_error {
-        let hint = match error.code.as_str() {
-            "login_required" => Some(format!("run `authctl login {name}`")),
-            _ => Some(format!(
-                "run `authctl refresh {name}` when the network is back"
+            format!("a command was interrupted while {} it", entry.state.name()),
+            Some(format!(
+                "run `authctl token {name} --check` to finish or undo that"
             )),
+        );
+        return found.into_vec();
+    }
+    for left in &entry.leftovers {
+        found.advise(
+            "leftover",
+            format!("an old item is still to be deleted from the {}", left.store),
+            Some(format!(
+                "when the {} is open, run `authctl move {name} --to {}`",
+                left.store, entry.store
+            )),
+        );
+    }
+    if let Some(error) = &entry.login.last_error {
+        let hint = match error.code {
+            ErrorCode::LoginRequired => format!("run `authctl login {name}`"),
+            _ => format!("run `authctl refresh {name}` when the network is back"),
         };
-        say(
+        found.add(
             &format!("refresh_{}", error.code),
-            false,
             format!(
                 "the last refresh, {}, failed: {}",
                 relative(error.at, now),
                 error.reason
             ),
-            hint,
+            Some(hint),
         );
     }
     let soon = now.saturating_add(within).unwrap_or(Timestamp::MAX);
-    match index.kind {
-        Kind::Login => login(index, row, soon, now, &mut say),
+    match entry.kind {
+        Kind::Login => {
+            access(entry, soon, now, &mut found);
+            limits(entry, row, soon, now, &mut found);
+        }
         Kind::Key => {
-            key(index, row, soon, now, &mut say);
-            rotation::judge(index, row, policy, soon, now, &mut say);
+            expiry(entry, row, soon, now, &mut found);
+            rotation::judge(entry, row, policy, soon, now, &mut found);
         }
     }
-    if index
-        .bound
-        .origins
-        .iter()
-        .any(crate::credential::Origin::is_plain_http)
-    {
-        say(
-            "plain_http",
-            true,
-            "it may be sent over plain http on this machine".into(),
-            None,
-        );
+    if entry.bound.origins.iter().any(Origin::is_plain_http) {
+        let message = "it may be sent over plain http on this machine";
+        found.advise("plain_http", message, None);
     }
-    found
+    found.into_vec()
 }
 
-pub(super) type Say<'a> = dyn FnMut(&str, bool, String, Option<String>) + 'a;
-
-fn login(index: &Index, row: Option<&Row>, soon: Timestamp, now: Timestamp, say: &mut Say<'_>) {
-    let name = &index.name;
-    let again = || Some(format!("run `authctl login {name}`"));
-    // Without a refresh token the access token is the login: its end is the login's.
-    if !index.refreshable
-        && let Some(ends) = index.access_expires_at
-    {
-        if ends <= now {
-            say(
-                "login_over",
-                false,
-                format!(
-                    "its access token ended {} and there is no refresh token",
-                    relative(ends, now)
-                ),
-                again(),
-            );
-        } else if ends <= soon {
-            say(
-                "login_ends",
-                false,
-                format!("it ends {}: there is no refresh token", relative(ends, now)),
-                again(),
-            );
-        }
+/// Without a refresh token, the login expires with its access token.
+fn access(entry: &Entry, soon: Timestamp, now: Timestamp, found: &mut Findings<'_>) {
+    let login = &entry.login;
+    let Some(end) = login.access_expires_at.filter(|_| !login.refreshable) else {
+        return;
+    };
+    let hint = Some(format!("run `authctl login {}`", entry.name));
+    let when = relative(end, now);
+    if end <= now {
+        let message = format!("its access token expired {when} and there is no refresh token");
+        found.add("login_over", message, hint);
+    } else if end <= soon {
+        let message = format!("it expires {when}; there is no refresh token");
+        found.add("login_ends", message, hint);
     }
-    let refresh = row
+}
+
+/// The provider's limits on the life of a login.
+fn limits(
+    entry: &Entry,
+    row: Option<&Row>,
+    soon: Timestamp,
+    now: Timestamp,
+    found: &mut Findings<'_>,
+) {
+    let name = &entry.name;
+    let login_again = || Some(format!("run `authctl login {name}`"));
+    let Some(refresh) = row
         .and_then(|row| row.oauth.as_ref())
         .map(|oauth| &oauth.refresh)
-        .filter(|_| index.refreshable);
-    if let Some(days) = refresh.and_then(|refresh| refresh.absolute_days) {
-        let since = index.logged_in_at.unwrap_or(index.created_at);
-        let ends = since
+        .filter(|_| entry.login.refreshable)
+    else {
+        return;
+    };
+    let after = |since: Timestamp, days: u32| {
+        since
             .saturating_add(SignedDuration::from_secs(i64::from(days) * DAY))
-            .unwrap_or(Timestamp::MAX);
-        if ends <= soon {
-            say(
-                "login_absolute",
-                false,
-                format!(
-                    "the provider ends it {} however much it is used",
-                    relative(ends, now)
-                ),
-                again(),
+            .unwrap_or(Timestamp::MAX)
+    };
+    if let Some(days) = refresh.absolute_days {
+        let end = after(entry.login.logged_in_at.unwrap_or(entry.created_at), days);
+        if end <= soon {
+            let message = format!(
+                "the provider expires it {} even if it is used",
+                relative(end, now)
             );
+            found.add("login_absolute", message, login_again());
         }
     }
-    let idle = refresh.and_then(|refresh| refresh.idle_days);
-    if let Some(days) = idle {
-        let used = index.refreshed_at.unwrap_or(index.changed_at);
-        let ends = used
-            .saturating_add(SignedDuration::from_secs(i64::from(days) * DAY))
-            .unwrap_or(Timestamp::MAX);
-        if ends <= now {
-            say(
-                "login_idle",
-                false,
-                format!("it was not used for {days} days, so the provider may have ended it"),
-                again(),
+    if let Some(days) = refresh.idle_days {
+        let end = after(entry.login.refreshed_at.unwrap_or(entry.changed_at), days);
+        if end <= now {
+            let message =
+                format!("it was not used for {days} days, so the provider may have expired it");
+            found.add("login_idle", message, login_again());
+        } else if end <= soon {
+            let message = format!(
+                "the provider expires it {} unless it is used",
+                relative(end, now)
             );
-        } else if ends <= soon {
-            let hint = Some(format!("run `authctl refresh {name}`"));
-            say(
+            found.add(
                 "login_idle",
-                false,
-                format!(
-                    "the provider ends it {} unless it is used",
-                    relative(ends, now)
-                ),
-                hint,
+                message,
+                Some(format!("run `authctl refresh {name}`")),
             );
         }
     }
 }
 
-fn key(index: &Index, row: Option<&Row>, soon: Timestamp, now: Timestamp, say: &mut Say<'_>) {
-    if let Some(ends) = index.expires {
-        if ends < day(now) {
-            say(
-                "key_over",
-                false,
-                format!("the key ended on {ends}"),
-                Some(renew(index, row)),
-            );
-        } else if ends <= day(soon) {
-            say(
-                "key_ends",
-                false,
-                format!("the key ends on {ends}"),
-                Some(renew(index, row)),
-            );
+/// The day on which a key expires.
+fn expiry(
+    entry: &Entry,
+    row: Option<&Row>,
+    soon: Timestamp,
+    now: Timestamp,
+    found: &mut Findings<'_>,
+) {
+    let hint = Some(renew(entry, row));
+    match entry.rotation.expires {
+        Some(end) if end < day(now) => {
+            found.add("key_over", format!("the key expired on {end}"), hint);
         }
+        Some(end) if end <= day(soon) => {
+            found.add("key_ends", format!("the key expires on {end}"), hint);
+        }
+        _ => {}
     }
-}
-
-/// How a person replaces a key.
-pub(super) fn renew(index: &Index, row: Option<&Row>) -> String {
-    let page = row.and_then(|row| row.key.as_ref()?.page.as_ref());
-    let place = page
-        .map(|page| format!("make a new one at {page}, then "))
-        .unwrap_or_default();
-    format!("{place}run `authctl key add {} --replace`", index.name)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::credential::{Bound, LastError, Record, SecretPart, StoreKind};
+    use crate::credential::{LastError, Other};
 
     fn at(days: i64) -> Timestamp {
         Timestamp::from_second(1_700_000_000 + days * DAY).unwrap()
     }
 
-    fn index(kind: Kind) -> Index {
-        let secret = SecretPart::Login {
-            refresh_token: None,
-            access: None,
-        };
-        let record = Record::new("acme".parse().unwrap(), Bound::default(), secret).unwrap();
-        Index {
-            state: State::Active,
-            refreshable: true,
-            ..Index::adding(&record, kind, StoreKind::Vault, at(0))
-        }
-    }
-
-    fn codes(index: &Index, row: Option<&Row>, day: i64) -> Vec<String> {
-        judge(
-            index,
-            row,
-            &Policy::default(),
-            SignedDuration::from_secs(7 * DAY),
-            at(day),
-        )
-        .into_iter()
-        .map(|finding| finding.code)
-        .collect()
+    fn codes(entry: &Entry, row: Option<&Row>, day: i64) -> Vec<String> {
+        let within = SignedDuration::from_secs(7 * DAY);
+        judge(entry, row, &Policy::default(), within, at(day))
+            .into_iter()
+            .map(|finding| finding.code)
+            .collect()
     }
 
     #[test]
-    fn a_key_ends_and_falls_due_on_its_day() {
-        let key = |expires: &str| Index {
-            expires: expires.parse().ok(),
-            ..index(Kind::Key)
+    fn a_key_expires_and_falls_due_on_its_day() {
+        let key = |day_of: i64| {
+            Entry::example(Kind::Key, at(0)).with(|entry| {
+                entry.rotation.expires = Some(day(at(day_of)));
+            })
         };
-        let day_of = |days| day(at(days)).to_string();
-        assert!(codes(&key(&day_of(8)), None, 0).is_empty());
-        assert_eq!(codes(&key(&day_of(7)), None, 0), ["key_ends"]);
-        assert_eq!(codes(&key(&day_of(0)), None, 0), ["key_ends"]);
-        assert_eq!(codes(&key(&day_of(-1)), None, 0), ["key_over"]);
+        assert!(codes(&key(8), None, 0).is_empty());
+        assert_eq!(codes(&key(7), None, 0), ["key_ends"]);
+        assert_eq!(codes(&key(0), None, 0), ["key_ends"]);
+        assert_eq!(codes(&key(-1), None, 0), ["key_over"]);
     }
 
     #[test]
-    fn a_login_ends_with_its_token_or_by_idleness() {
-        let login = |refreshable, ends| Index {
-            refreshable,
-            access_expires_at: Some(at(ends)),
-            ..index(Kind::Login)
+    fn a_login_expires_with_its_token_or_from_disuse() {
+        let login = |refreshable, end| {
+            Entry::example(Kind::Login, at(0)).with(|entry| {
+                entry.login.refreshable = refreshable;
+                entry.login.access_expires_at = Some(at(end));
+            })
         };
         assert!(
             codes(&login(true, 0), None, 5).is_empty(),
-            "it is refreshed when it is wanted"
+            "it is refreshed when it is used"
         );
         assert_eq!(codes(&login(false, 5), None, 0), ["login_ends"]);
         assert_eq!(codes(&login(false, 5), None, 5), ["login_over"]);
@@ -298,65 +234,39 @@ mod tests {
         assert!(codes(&login(true, 0), Some(&row), 22).is_empty());
         assert_eq!(codes(&login(true, 0), Some(&row), 23), ["login_idle"]);
         assert_eq!(codes(&login(true, 0), Some(&row), 31), ["login_idle"]);
-        let used = Index {
-            refreshed_at: Some(at(20)),
-            ..login(true, 0)
-        };
+        let used = login(true, 0).with(|entry| entry.login.refreshed_at = Some(at(20)));
         assert!(codes(&used, Some(&row), 30).is_empty());
         let mut row = row;
         row.oauth.as_mut().unwrap().refresh.absolute_days = Some(40);
         assert_eq!(codes(&used, Some(&row), 34), ["login_absolute"]);
-        let again = Index {
-            logged_in_at: Some(at(30)),
-            ..used
-        };
+        let again = used.with(|entry| entry.login.logged_in_at = Some(at(30)));
         assert!(
             codes(&again, Some(&row), 34).is_empty(),
-            "a new login begins anew"
+            "the limit is counted from the new login"
         );
     }
 
     #[test]
-    fn what_went_wrong_last_is_told() {
-        let error = |code: &str| {
-            Some(LastError {
+    fn the_last_failure_and_an_interrupted_command_are_reported() {
+        let failed = Entry::example(Kind::Login, at(0)).with(|entry| {
+            entry.login.last_error = Some(LastError {
                 at: at(0),
-                code: code.into(),
+                code: ErrorCode::Unreachable,
                 reason: "503".into(),
-            })
-        };
-        assert_eq!(
-            codes(
-                &Index {
-                    last_error: error("unreachable"),
-                    ..index(Kind::Login)
+            });
+        });
+        assert_eq!(codes(&failed, None, 1), ["refresh_unreachable"]);
+        let renaming = Entry::example(Kind::Login, at(0)).with(|entry| {
+            entry.state = State::Renaming {
+                successor: Other {
+                    name: "acme/b".parse().unwrap(),
+                    id: entry.id.clone(),
                 },
-                None,
-                1
-            ),
-            ["refresh_unreachable"]
-        );
-        assert_eq!(
-            codes(
-                &Index {
-                    state: State::Renaming,
-                    ..index(Kind::Login)
-                },
-                None,
-                1
-            ),
-            ["interrupted"]
-        );
-        assert!(
-            life(
-                &Index {
-                    state: State::Renaming,
-                    ..index(Kind::Login)
-                },
-                at(1)
-            )
-            .contains("renaming")
-        );
-        assert_eq!(life(&index(Kind::Key), at(3)), "3 days old");
+            };
+        });
+        assert_eq!(codes(&renaming, None, 1), ["interrupted"]);
+        assert!(life(&renaming, at(1)).contains("renaming"));
+        let key = Entry::example(Kind::Key, at(0));
+        assert_eq!(life(&key, at(3)), "unknown");
     }
 }

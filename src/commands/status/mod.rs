@@ -1,36 +1,41 @@
-//! `authctl status`: what there is, how long it lives, and what is unwise.
+//! `authctl status`: what expires, what is due, and what is unwise.
 
+mod finding;
 mod judge;
 mod rotation;
 
-use super::documents::{CredentialStatus, Finding, Status};
-use super::key::{Tried, try_key};
-use super::words::relative;
+use super::documents::{CredentialStatus, Finding, StatusReport, Usable, Verified, word};
+use super::profile::{Profile, Run};
+use super::words::{self, relative};
 use super::{answer, args, complete, entries};
 use crate::app::App;
-use crate::credential::{Entries, Index, Kind, Name, StoreKind};
+use crate::credential::{Entries, Entry, Kind, Name, StoreKind};
 use crate::failure::{Code, Failure};
 use crate::lifecycle::{Handed, Wanted, parts};
 use crate::output::Output;
-use crate::rotation::NEVER;
+use crate::rotation::{Verdict, verify};
 use jiff::{SignedDuration, Timestamp};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
+use finding::finding;
 use judge::{judge, life};
 
-/// Show what expires, what is due and what is unwise
+/// Show what expires, what is due and what needs attention
 ///
-/// Reads the index alone, so no store is opened and nothing is asked; `--check` opens the stores and tries each
-/// credential (refreshing a login when its token has not long to live). The exit code is 8 when something wants doing.
+/// Reads only the index: no store is opened, and nothing is asked. `--check` opens the stores and
+/// verifies each credential (a login is refreshed if its token is about to expire). The exit code
+/// is 8 if there are findings that need attention.
 #[derive(clap::Args, Debug)]
 #[command(
     after_help = "Examples:\n  authctl status\n  authctl status github --check\n  authctl status --within 30d --json"
 )]
 pub struct StatusArgs {
-    /// Only this credential
+    /// The credential; all credentials if none is named
     #[arg(add = complete::credentials())]
     name: Option<Name>,
-    /// Try each credential: a login gets a token, a key is tried at its provider where there is a harmless request
+    /// Verify each credential: get a token for a login, and verify a key at its provider if there
+    /// is a harmless request
     #[arg(long)]
     check: bool,
     /// How far to look ahead
@@ -38,203 +43,204 @@ pub struct StatusArgs {
     within: Duration,
 }
 
-impl StatusArgs {
-    /// Whether stores are opened.
-    pub(super) fn tries(&self) -> bool {
-        self.check
+impl Run for StatusArgs {
+    fn profile(&self) -> Profile {
+        Profile {
+            // Verifying opens the stores.
+            prompts: self.check,
+            ..Profile::reading()
+        }
+    }
+
+    fn run(self: Box<Self>, app: &App) -> Result<(), Failure> {
+        run(app, &self)
     }
 }
 
-pub(super) fn run(app: &App, args: &StatusArgs) -> Result<(), Failure> {
+fn run(app: &App, args: &StatusArgs) -> Result<(), Failure> {
     let now = Timestamp::now();
     let Entries {
-        sound: mut found,
+        readable: mut found,
         damaged,
     } = entries(app, args.name.as_slice())?;
+    let mut verified = BTreeMap::new();
+    if args.check {
+        // Verified first: what that mends is no finding any more.
+        for entry in &found {
+            verified.insert(entry.name.clone(), check(app, entry));
+        }
+        found = found
+            .into_iter()
+            .filter_map(|entry| app.index.find(&entry.name).ok().flatten())
+            .collect();
+    }
     let within = SignedDuration::try_from(args.within).unwrap_or(SignedDuration::MAX);
-    let mut status = Status {
+    let mut report = StatusReport {
         credentials: Vec::new(),
         findings: Vec::new(),
     };
-    let mut tried = Vec::new();
-    if args.check {
-        // Tried first: what that mends is no finding any more.
-        for index in &found {
-            tried.push(check(app, index));
-        }
-        let folder = app.paths.credentials();
-        found = found
-            .into_iter()
-            .filter_map(|index| Index::read(&folder, &index.name).ok().flatten())
-            .collect();
-    }
-    for index in &found {
-        let row = app.catalogue.find(index.name.provider());
-        if let Err(error) = &row {
-            status.findings.push(to_do(
-                &index.name,
-                "row_damaged",
-                error,
-                Some("correct that file, or delete it"),
-            ));
-        }
-        let row = row
-            .ok()
-            .flatten()
-            .and_then(|row| row.resolve(&index.bound.variables).ok());
-        status
-            .findings
-            .extend(judge(index, row.as_ref(), &app.policy, within, now));
-        let tried = tried
-            .iter()
-            .find(|(name, _)| *name == index.name)
-            .map(|(_, tried)| tried);
-        let check = tried.map(|tried| match tried {
-            Ok(word) => (*word).to_owned(),
-            Err(failure) => {
-                told(failure, index, &mut status.findings);
-                failure.code.name().to_owned()
-            }
-        });
-        status.credentials.push(CredentialStatus {
-            name: index.name.to_string(),
-            kind: index.kind.to_string(),
-            store: index.store.to_string(),
-            life: life(index, now),
-            access_expires_at: index.access_expires_at.map(|time| time.to_string()),
-            expires: index.expires.map(|day| day.to_string()),
-            check,
-            scopes: index.bound.scopes.clone(),
-            last_error: index.last_error.clone(),
-        });
+    for entry in &found {
+        let checked = verified.get(&entry.name);
+        add(app, &mut report, entry, checked, within, now);
     }
     for (name, error) in &damaged {
-        let hint = "delete that file, then log in again or add the key again";
-        status
+        let hint = "delete the file, then log in or add the key again";
+        report
             .findings
-            .push(to_do(name, "index_damaged", error, Some(hint)));
+            .push(finding(name, "index_damaged", error, Some(hint)));
     }
-    if args.name.is_none()
-        && app.stores.vault().is_unattended()
-        && found.iter().any(|index| index.store == StoreKind::Vault)
-    {
-        let message = "the vault is unattended: whoever can read its folder can read what is in it";
-        let hint = "run `authctl vault passwd` to give it a passphrase";
-        status.findings.push(Finding {
-            advice: true,
-            ..to_do("vault", "vault_unattended", message, Some(hint))
-        });
+    if args.name.is_none() {
+        report.findings.extend(unattended(app, &found));
     }
-    let text = |output: Output| match (
-        args.name.is_some(),
-        found.first(),
-        status.credentials.first(),
-    ) {
-        (true, Some(index), Some(credential)) => details(output, index, credential, now),
-        _ => table(app, output, &status),
-    };
-    answer(
-        app.output,
-        || &status,
-        |output| text(output).and_then(|()| list(output, &status.findings)),
-    )?;
-    match status
-        .findings
-        .iter()
-        .filter(|finding| !finding.advice)
-        .count()
-    {
+    print(app, args, &found, &report, now)?;
+    let important = report.findings.iter().filter(|finding| !finding.advice);
+    match important.count() {
         0 => Ok(()),
-        1 => Err(Failure::new(Code::Findings, "one thing wants doing")),
+        1 => Err(Failure::new(Code::Findings, "1 finding needs attention")),
         count => Err(Failure::new(
             Code::Findings,
-            format!("{count} things want doing"),
+            format!("{count} findings need attention"),
         )),
     }
 }
 
-/// Tries one credential: a login as `token` would, a key by the harmless request of its row, where there is one.
-fn check(app: &App, index: &Index) -> (Name, Result<&'static str, Failure>) {
-    let spinner = app.ui.spinner(&format!("trying {}", index.name));
-    let handed = parts(&app.keeper(), &index.name, &Wanted::default()).map_err(Failure::from);
-    drop(spinner);
-    let tried = match (handed, index.kind) {
-        (Err(failure), _) => Err(failure),
-        (Ok(_), Kind::Login) => Ok("good"),
-        (Ok(handed), Kind::Key) => check_key(app, index, &handed),
-    };
-    (index.name.clone(), tried)
+/// Adds one credential to the report, with its findings.
+fn add(
+    app: &App,
+    report: &mut StatusReport,
+    entry: &Entry,
+    verified: Option<&Result<Usable, Failure>>,
+    within: SignedDuration,
+    now: Timestamp,
+) {
+    let row = app.catalogue.find(entry.name.provider());
+    if let Err(error) = &row {
+        let hint = Some("correct or delete the file");
+        report
+            .findings
+            .push(finding(&entry.name, "row_damaged", error, hint));
+    }
+    let row = row
+        .ok()
+        .flatten()
+        .and_then(|row| row.resolve(&entry.bound.variables).ok());
+    report
+        .findings
+        .extend(judge(entry, row.as_ref(), &app.policy, within, now));
+    let check = verified.map(|verified| match verified {
+        Ok(usable) => Verified::Usable(*usable),
+        Err(failure) => {
+            add_failure(failure, entry, &mut report.findings);
+            Verified::Failed(failure.code)
+        }
+    });
+    report.credentials.push(CredentialStatus {
+        name: entry.name.to_string(),
+        kind: entry.kind,
+        store: entry.store,
+        life: life(entry, now),
+        access_expires_at: entry.login.access_expires_at.map(|time| time.to_string()),
+        expires: entry.rotation.expires.map(|day| day.to_string()),
+        check,
+        scopes: entry.bound.scopes.clone(),
+        last_error: entry.login.last_error.clone(),
+    });
 }
 
-fn check_key(app: &App, index: &Index, handed: &Handed) -> Result<&'static str, Failure> {
+/// Adds a failed verification as a finding, unless the index reports the same.
+fn add_failure(failure: &Failure, entry: &Entry, findings: &mut Vec<Finding>) {
+    let (subject, code) = (entry.name.to_string(), failure.code.name());
+    let is_known = findings
+        .iter()
+        .any(|finding| finding.subject == subject && finding.code.ends_with(code));
+    if !is_known {
+        let code = format!("check_{code}");
+        let hint = failure.hint.as_deref();
+        findings.push(finding(subject, &code, &failure.message, hint));
+    }
+}
+
+/// An unattended vault with credentials in it.
+fn unattended(app: &App, found: &[Entry]) -> Option<Finding> {
+    let is_used = found.iter().any(|entry| entry.store == StoreKind::Vault);
+    if !is_used || !app.stores.is_unattended(StoreKind::Vault) {
+        return None;
+    }
+    let message = "the vault is unattended: whoever can read its folder can read the credentials";
+    let hint = "run `authctl vault passwd` to set a passphrase";
+    Some(Finding {
+        advice: true,
+        ..finding("vault", "vault_unattended", message, Some(hint))
+    })
+}
+
+/// Verifies one credential: a login gets a token, a key is verified with the harmless request of
+/// its row, if there is one.
+fn check(app: &App, entry: &Entry) -> Result<Usable, Failure> {
+    let handed = {
+        let _spinner = app.ui.spinner(&format!("verifying {}", entry.name));
+        parts(&app.keeper(), &entry.name, &Wanted::default())?
+    };
+    match entry.kind {
+        Kind::Login => Ok(Usable::Good),
+        Kind::Key => check_key(app, entry, &handed),
+    }
+}
+
+fn check_key(app: &App, entry: &Entry, handed: &Handed) -> Result<Usable, Failure> {
     let row = app
         .catalogue
-        .find(index.name.provider())?
+        .find(entry.name.provider())?
         .filter(|_| handed.bound.headers.is_empty() && !handed.templates.is_empty());
     let row = row
         .map(|row| row.resolve(&handed.bound.variables))
         .transpose()?;
-    let Some(check) = row.and_then(|row| row.key).and_then(|key| key.check) else {
-        return Ok(READABLE);
+    let Some(key) = row
+        .and_then(|row| row.key)
+        .filter(|key| key.check.is_some())
+    else {
+        return Ok(Usable::Readable);
     };
-    match try_key(
-        app,
-        &handed.bound,
-        super::headers(&index.name, handed)?,
-        &check,
-    )? {
-        Tried::Good(_) => Ok("good"),
-        Tried::Elsewhere => Ok(READABLE),
-        Tried::Refused(status) => Err(Failure::new(
-            Code::Refused,
-            format!("the provider does not accept the key (status {status})"),
-        )
-        .hint(format!("run `authctl key add {} --replace`", index.name))),
-        Tried::Unclear(reason) => Err(Failure::new(
+    let _spinner = app.ui.spinner(&format!("verifying {}", entry.name));
+    let unclear = |reason: &str| {
+        Failure::new(
             Code::Unreachable,
-            format!("the key could not be tried: {reason}"),
-        )),
+            format!("cannot verify the key: {reason}"),
+        )
+    };
+    match verify(&app.keeper(), &key, &handed.bound, &handed.parts).verdict {
+        Verdict::Good => Ok(Usable::Good),
+        Verdict::Elsewhere | Verdict::Unknowable => Ok(Usable::Readable),
+        Verdict::Bad => Err(
+            Failure::new(Code::Refused, "the provider does not accept the key")
+                .hint(format!("run `authctl key add {} --replace`", entry.name)),
+        ),
+        Verdict::Forbidden => Err(unclear("it has no permission for the request")),
+        Verdict::Unclear(reason) => Err(unclear(&reason)),
     }
 }
 
-/// The store gives it, and there is no request that would tell more.
-const READABLE: &str = "readable";
-
-/// A failure of the check as a finding, unless the index told it already.
-fn told(failure: &Failure, index: &Index, findings: &mut Vec<Finding>) {
-    let (subject, code) = (index.name.to_string(), failure.code.name());
-    if !findings
-        .iter()
-        .any(|finding| finding.subject == subject && finding.code.ends_with(code))
-    {
-        findings.push(to_do(
-            subject,
-            &format!("check_{code}"),
-            &failure.message,
-            failure.hint.as_deref(),
-        ));
-    }
+/// Prints the report: in full for one credential that was named, as a table for all.
+fn print(
+    app: &App,
+    args: &StatusArgs,
+    found: &[Entry],
+    report: &StatusReport,
+    now: Timestamp,
+) -> Result<(), Failure> {
+    let text = |output: Output| {
+        match (&args.name, found.first(), report.credentials.first()) {
+            (Some(_), Some(entry), Some(credential)) => details(output, entry, credential, now)?,
+            _ => table(app, output, report)?,
+        }
+        list(output, &report.findings)
+    };
+    answer(app, || report, text)
 }
 
-/// A finding that the exit code tells of.
-fn to_do(
-    subject: impl ToString,
-    code: &str,
-    message: impl ToString,
-    hint: Option<&str>,
-) -> Finding {
-    Finding {
-        subject: subject.to_string(),
-        code: code.to_owned(),
-        advice: false,
-        message: message.to_string(),
-        hint: hint.map(str::to_owned),
-    }
-}
-
-fn table(app: &App, output: Output, status: &Status) -> std::io::Result<()> {
+fn table(app: &App, output: Output, status: &StatusReport) -> std::io::Result<()> {
     if status.credentials.is_empty() {
-        app.ui.say("there are no credentials yet; `authctl login NAME` or `authctl key add NAME` makes one");
+        app.ui.say(words::NO_CREDENTIALS);
         return Ok(());
     }
     let checked = status
@@ -244,38 +250,33 @@ fn table(app: &App, output: Output, status: &Status) -> std::io::Result<()> {
     let line = |credential: &CredentialStatus| {
         let mut cells = vec![
             credential.name.clone(),
-            credential.kind.clone(),
-            credential.store.clone(),
+            credential.kind.to_string(),
+            credential.store.to_string(),
             credential.life.clone(),
         ];
-        cells.extend(
-            credential
-                .check
-                .as_ref()
-                .map(|check| check.replace('_', " ")),
-        );
+        cells.extend(credential.check.map(word));
         cells.push(credential.scopes.join(" "));
         cells
     };
-    let mut head = vec!["NAME", "KIND", "STORE", "LIFE"];
-    head.extend(checked.then_some("TRIED"));
+    let mut head = vec!["NAME", "TYPE", "STORE", "EXPIRES"];
+    head.extend(checked.then_some("VERIFIED"));
     head.push("SCOPES");
     output.table(&head, status.credentials.iter().map(line).collect())
 }
 
-/// One credential in full.
+/// Prints one credential in full.
 fn details(
     output: Output,
-    index: &Index,
+    entry: &Entry,
     credential: &CredentialStatus,
     now: Timestamp,
 ) -> std::io::Result<()> {
-    let bound = &index.bound;
+    let bound = &entry.bound;
     let mut rows = vec![
-        ("name", index.name.to_string()),
-        ("kind", index.kind.to_string()),
-        ("store", index.store.to_string()),
-        ("life", credential.life.clone()),
+        ("name", entry.name.to_string()),
+        ("type", entry.kind.to_string()),
+        ("store", entry.store.to_string()),
+        ("expires", credential.life.clone()),
     ];
     let mut add = |title: &'static str, text: Option<String>| {
         rows.extend(
@@ -283,20 +284,14 @@ fn details(
                 .map(|text| (title, text)),
         )
     };
+    add("verified", credential.check.map(word));
     add(
-        "tried",
-        credential
-            .check
-            .as_ref()
-            .map(|check| check.replace('_', " ")),
-    );
-    add(
-        "whose",
+        "account",
         bound.label.clone().or_else(|| bound.subject.clone()),
     );
     add("scopes", Some(bound.scopes.join(" ")));
     add(
-        "goes to",
+        "origins",
         Some(
             bound
                 .origins
@@ -308,23 +303,24 @@ fn details(
     );
     add("client", bound.client_id.clone());
     add("issuer", bound.issuer.clone());
-    add("stored", Some(relative(index.created_at, now)));
-    add("changed", Some(relative(index.changed_at, now)));
+    add("stored", Some(relative(entry.created_at, now)));
+    add("changed", Some(relative(entry.changed_at, now)));
     add(
         "refreshed",
-        index.refreshed_at.map(|time| relative(time, now)),
+        entry.login.refreshed_at.map(|time| relative(time, now)),
     );
+    let every = entry.rotation.every.as_ref();
     add(
-        "rotate",
-        index.rotate_every.as_ref().map(|every| {
-            if every == NEVER {
-                NEVER.to_owned()
-            } else {
-                format!("every {every}")
-            }
+        "rotation",
+        every.map(|every| match every.every() {
+            Ok(None) => every.to_string(),
+            _ => format!("every {every}"),
         }),
     );
-    add("manager", index.manager.as_ref().map(ToString::to_string));
+    add(
+        "manager",
+        entry.rotation.manager.as_ref().map(ToString::to_string),
+    );
     output.pairs(&rows)
 }
 

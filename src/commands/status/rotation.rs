@@ -1,151 +1,145 @@
-//! What a key's rotation has not finished, and when the next one is due: pure, and over the index alone.
+//! What a rotation has not finished, and when the next one is due: pure, from the index alone.
 
 use super::super::words::{length, relative};
-use super::judge::{Say, age, renew};
-use crate::credential::Index;
+use super::finding::{Findings, age, renew};
+use crate::credential::{Entry, Progress, RotationState};
 use crate::provider::Row;
-use crate::rotation::{Policy, What, ends_by_hand, plan};
+use crate::rotation::{Policy, What, is_revoked_manually, plan};
 use jiff::{SignedDuration, Timestamp};
 
-/// A rotation rarer than this is no rotation.
+/// An interval that is longer than this is too long.
 const LONGEST: SignedDuration = SignedDuration::from_hours(60 * 24);
 
 pub(super) fn judge(
-    index: &Index,
+    entry: &Entry,
     row: Option<&Row>,
     policy: &Policy,
     soon: Timestamp,
     now: Timestamp,
-    say: &mut Say<'_>,
+    found: &mut Findings<'_>,
 ) {
-    let name = &index.name;
-    // What is begun is finished; a new key is another matter.
-    let finish = || Some(format!("run `authctl rotate --due {name}`"));
-    let again = || Some(format!("run `authctl rotate {name}`"));
-    if let Some(progress) = &index.rotation {
-        if progress.rolling {
-            say(
-                "rotation_unknown",
-                false,
-                "its key was being replaced, and the answer was lost".into(),
-                finish(),
-            );
-        } else if progress.making > 0 {
-            say(
-                "rotation_unknown",
-                false,
-                "a lost answer may have made a key that nobody has".into(),
-                finish(),
-            );
-        }
-        if progress.pending {
-            say(
-                "rotation_pending",
-                false,
-                "a new key is kept, and was not accepted yet; the old one is handed out".into(),
-                finish(),
-            );
-        }
-        let page = row
-            .and_then(|row| row.key.as_ref()?.page.clone())
-            .map(|page| format!(" at {page}"))
-            .unwrap_or_default();
-        for until in &progress.retiring {
-            let when = relative(*until, now);
-            let (advice, message, hint) = match (*until > now, ends_by_hand(index, row)) {
-                (true, false) => (true, format!("the key before it is ended {when}"), None),
-                (true, true) => (
-                    true,
-                    format!("the key before it is yours to end, {when} or later"),
-                    Some(format!("end it{page} then")),
-                ),
-                (false, false) => (
-                    false,
-                    "the key before it is still to be ended".into(),
-                    finish(),
-                ),
-                (false, true) => {
-                    let hint = Some(format!(
-                        "end it{page}, then run `authctl rotate --due {name}`"
-                    ));
-                    (
-                        false,
-                        "the key before it is still to be ended, by you".into(),
-                        hint,
-                    )
-                }
-            };
-            say("rotation_retiring", advice, message, hint);
-        }
+    if let Some(progress) = &entry.rotation.progress {
+        unfinished(entry, row, progress, now, found);
     }
-    if let Some(error) = &index.rotation_error {
-        say(
+    if let Some(error) = &entry.rotation.last_error {
+        let when = relative(error.at, now);
+        found.add(
             &format!("rotation_{}", error.code),
-            false,
-            format!(
-                "the last rotation, {}, failed: {}",
-                relative(error.at, now),
-                error.reason
-            ),
-            Some(format!(
-                "`authctl rotate {name}` tries again, and says what helps"
-            )),
+            format!("the last rotation, {when}, failed: {}", error.reason),
+            Some(format!("run `authctl rotate {}` to retry", entry.name)),
         );
     }
-    let every = match policy.every(index) {
-        Ok(every) => every,
+    match policy.every(entry) {
+        Ok(every) => due(entry, row, policy, every, (soon, now), found),
         Err(reason) => {
-            say(
-                "index_edited",
-                false,
-                format!("its index file says `rotate_every`, and {reason}"),
-                None,
-            );
-            return;
+            let message = format!("`rotate_every` in its index file is invalid: {reason}");
+            found.add("index_edited", message, None);
         }
-    };
-    // The day on which it ends is told by itself.
-    let plan = plan(
-        &Index {
+    }
+}
+
+/// What a rotation has not finished.
+fn unfinished(
+    entry: &Entry,
+    row: Option<&Row>,
+    progress: &Progress,
+    now: Timestamp,
+    found: &mut Findings<'_>,
+) {
+    // Finishes the rotation without starting another one.
+    let finish = || Some(format!("run `authctl rotate --due {}`", entry.name));
+    if progress.rolling {
+        let message = "the provider's answer to its rotation was lost";
+        found.add("rotation_unknown", message, finish());
+    } else if progress.making > 0 {
+        let message = "an interrupted rotation may have created an unused key";
+        found.add("rotation_unknown", message, finish());
+    }
+    if progress.pending {
+        let message = "a new key is stored, but not accepted yet; the previous key is still in use";
+        found.add("rotation_pending", message, finish());
+    }
+    let page = row
+        .and_then(|row| row.key.as_ref()?.page.clone())
+        .map(|page| format!(" at {page}"))
+        .unwrap_or_default();
+    for until in &progress.retiring {
+        let when = relative(*until, now);
+        let is_waiting = *until > now;
+        match (is_waiting, is_revoked_manually(entry, row)) {
+            (true, false) => {
+                let message = format!("the previous key is valid until it is revoked {when}");
+                found.advise("rotation_retiring", message, None);
+            }
+            (true, true) => found.advise(
+                "rotation_retiring",
+                format!("revoke the previous key yourself, {when} or later"),
+                Some(format!("revoke it{page}")),
+            ),
+            (false, false) => found.add(
+                "rotation_retiring",
+                "the previous key has not been revoked yet",
+                finish(),
+            ),
+            (false, true) => found.add(
+                "rotation_retiring",
+                "revoke the previous key yourself",
+                Some(format!(
+                    "revoke it{page}, then run `authctl rotate --due {}`",
+                    entry.name
+                )),
+            ),
+        }
+    }
+}
+
+/// Whether the next rotation is due.
+fn due(
+    entry: &Entry,
+    row: Option<&Row>,
+    policy: &Policy,
+    every: Option<SignedDuration>,
+    (soon, now): (Timestamp, Timestamp),
+    found: &mut Findings<'_>,
+) {
+    // The expiry date has findings of its own.
+    let without_expiry = Entry {
+        rotation: RotationState {
             expires: None,
-            ..index.clone()
+            ..entry.rotation.clone()
         },
-        row,
-        policy,
-        now,
-    );
-    let hint = || match plan.what {
-        What::Nothing => Some(renew(index, row)),
-        _ => again(),
+        ..entry.clone()
     };
-    let said = policy.said(index).map(str::to_owned).unwrap_or_else(|| {
-        every
-            .map(|every| length(every.as_secs().unsigned_abs()))
-            .unwrap_or_default()
-    });
+    let plan = plan(&without_expiry, row, policy, now);
+    let hint = || match plan.what {
+        What::Nothing => Some(renew(entry, row)),
+        _ => Some(format!("run `authctl rotate {}`", entry.name)),
+    };
+    let interval = match (policy.interval(entry), every) {
+        (Some(interval), _) => interval.to_string(),
+        (None, Some(every)) => length(every.as_secs().unsigned_abs()),
+        (None, None) => String::new(),
+    };
     match plan.due {
-        Some(due) if due <= now => say(
+        Some(due) if due <= now => found.add(
             "rotation_due",
-            false,
             format!(
-                "the key should be replaced every {said} and is {} old",
-                age(index, now)
+                "the key is {} old and should be rotated every {interval}",
+                age(entry, now)
             ),
             hint(),
         ),
-        Some(due) if due <= soon => say(
+        Some(due) if due <= soon => found.advise(
             "rotation_near",
-            true,
-            format!("the key should be replaced {}", relative(due, now)),
+            format!("the key should be rotated {}", relative(due, now)),
             hint(),
         ),
         _ => {}
     }
     if every.is_some_and(|every| every > LONGEST) {
-        say(
+        found.advise(
             "rotation_rare",
-            true,
-            format!("a key that is replaced every {said} is out for long when it leaks"),
+            format!("a leaked key would work for up to {interval}; rotate more often"),
             None,
         );
     }
@@ -154,112 +148,90 @@ pub(super) fn judge(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::credential::{
-        Bound, Kind, LastError, Progress, Record, SecretPart, Slots, State, StoreKind,
-    };
+    use crate::credential::{ErrorCode, Kind, LastError};
+    use crate::time::Interval;
 
     fn at(days: i64) -> Timestamp {
         Timestamp::from_second(1_700_000_000 + days * 86_400).unwrap()
     }
 
-    fn index() -> Index {
-        let record = Record::new(
-            "acme".parse().unwrap(),
-            Bound::default(),
-            SecretPart::Key(Slots::of(Default::default())),
-        )
-        .unwrap();
-        Index {
-            state: State::Active,
-            ..Index::adding(&record, Kind::Key, StoreKind::Vault, at(0))
-        }
+    fn entry() -> Entry {
+        Entry::example(Kind::Key, at(0))
     }
 
-    fn codes(index: &Index, day: i64) -> Vec<String> {
-        let mut found = Vec::new();
-        judge(
-            index,
-            None,
-            &Policy::default(),
-            at(day + 7),
-            at(day),
-            &mut |code, _, _, _| found.push(code.to_owned()),
-        );
+    fn codes(entry: &Entry, day: i64) -> Vec<String> {
+        let mut found = Findings::of(&entry.name);
+        let (soon, now) = (at(day + 7), at(day));
+        judge(entry, None, &Policy::default(), soon, now, &mut found);
         found
+            .into_vec()
+            .into_iter()
+            .map(|finding| finding.code)
+            .collect()
     }
 
     #[test]
     fn a_key_falls_due() {
-        assert!(codes(&index(), 19).is_empty());
-        assert_eq!(codes(&index(), 24), ["rotation_near"]);
-        assert_eq!(codes(&index(), 30), ["rotation_due"]);
-        let every = |every: &str| Index {
-            rotate_every: Some(every.into()),
-            ..index()
+        assert!(codes(&entry(), 19).is_empty());
+        assert_eq!(codes(&entry(), 24), ["rotation_near"]);
+        assert_eq!(codes(&entry(), 30), ["rotation_due"]);
+        let every = |text: &str| {
+            entry().with(|entry| entry.rotation.every = Some(Interval::from_file(text.into())))
         };
         assert!(codes(&every("never"), 900).is_empty());
         assert_eq!(codes(&every("90d"), 0), ["rotation_rare"]);
         assert_eq!(codes(&every("soon"), 0), ["index_edited"]);
-        let replaced = Index {
-            key_since: Some(at(29)),
-            ..index()
-        };
+        let replaced = entry().with(|entry| entry.rotation.key_since = Some(at(29)));
         assert!(
             codes(&replaced, 30).is_empty(),
-            "a replaced key is young again"
+            "the age is that of the new key"
         );
     }
 
     #[test]
-    fn what_is_unfinished_is_told() {
-        let with = |progress: Progress| Index {
-            rotation: Some(progress),
-            ..index()
-        };
-        assert_eq!(
-            codes(
-                &with(Progress {
+    fn an_unfinished_rotation_is_reported() {
+        let with =
+            |progress: Progress| entry().with(|entry| entry.rotation.progress = Some(progress));
+        let none = Progress::default;
+        for (progress, code) in [
+            (
+                Progress {
                     making: 1,
-                    ..Progress::default()
-                }),
-                0
-            ),
-            ["rotation_unknown"]
-        );
-        assert_eq!(
-            codes(
-                &with(Progress {
-                    pending: true,
-                    ..Progress::default()
-                }),
-                0
-            ),
-            ["rotation_pending"]
-        );
-        assert_eq!(
-            codes(
-                &with(Progress {
-                    retiring: vec![at(1)],
-                    ..Progress::default()
-                }),
-                0
-            ),
-            ["rotation_retiring"]
-        );
-        let error = LastError {
-            at: at(0),
-            code: "not_ended".into(),
-            reason: "403".into(),
-        };
-        assert_eq!(
-            codes(
-                &Index {
-                    rotation_error: Some(error),
-                    ..index()
+                    ..none()
                 },
-                0
+                "rotation_unknown",
             ),
-            ["rotation_not_ended"]
-        );
+            (
+                Progress {
+                    rolling: true,
+                    ..none()
+                },
+                "rotation_unknown",
+            ),
+            (
+                Progress {
+                    pending: true,
+                    ..none()
+                },
+                "rotation_pending",
+            ),
+            (
+                Progress {
+                    retiring: vec![at(1)],
+                    ..none()
+                },
+                "rotation_retiring",
+            ),
+        ] {
+            assert_eq!(codes(&with(progress), 0), [code]);
+        }
+        let failed = entry().with(|entry| {
+            entry.rotation.last_error = Some(LastError {
+                at: at(0),
+                code: ErrorCode::NotRevoked,
+                reason: "403".into(),
+            });
+        });
+        assert_eq!(codes(&failed, 0), ["rotation_not_ended"]);
     }
 }

@@ -1,4 +1,5 @@
-//! The token endpoint (RFC 6749 section 3.2): one request, one reading of the answer for every grant.
+//! The token endpoint (RFC 6749 section 3.2): one request and one parser of the response, for every
+//! grant.
 
 mod reply;
 
@@ -11,17 +12,17 @@ use std::time::Duration;
 use url::Url;
 use url::form_urlencoded::{Serializer, byte_serialize};
 
-/// Who asks.
+/// The client that sends a request.
 pub struct Client {
     /// The client identifier.
     pub id: String,
     /// How it authenticates.
     pub auth: ClientAuth,
-    /// Its secret, where it has one.
+    /// Its secret, if it has one.
     pub secret: Option<Secret>,
 }
 
-/// What is asked for: the parameters of one grant.
+/// The parameters of one grant.
 pub struct Grant(Vec<(&'static str, Secret)>);
 
 impl Grant {
@@ -52,65 +53,65 @@ impl Grant {
         ])
     }
 
-    /// A further parameter, when there is one.
+    /// A further parameter, if there is one.
     pub fn add(&mut self, name: &'static str, value: Option<Secret>) {
         self.0.extend(value.map(|value| (name, value)));
     }
 }
 
-/// A successful answer (RFC 6749 section 5.1).
+/// A successful response (RFC 6749 section 5.1).
 #[derive(Debug)]
 pub struct TokenReply {
     /// The access token, checked.
     pub access_token: Secret,
-    /// The refresh token, checked, when there is one.
+    /// The refresh token, checked, if there is one.
     pub refresh_token: Option<Secret>,
-    /// Seconds the access token lives; absent when missing or nonsense.
+    /// The lifetime of the access token in seconds, if there is a plausible one.
     pub expires_in: Option<u32>,
-    /// The granted scope, when it differs from the asked one or the server says it anyway.
+    /// The granted scope, if the server reports it.
     pub scope: Option<Vec<String>>,
     /// The ID token of OpenID Connect.
     pub id_token: Option<Secret>,
 }
 
-/// Why there is no token.
+/// The reason why there is no token.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum TokenError {
-    /// The server never got the request; everything is as before.
+    /// The server never received the request; nothing has changed.
     #[error("{0}")]
     NotSent(String),
-    /// It may have acted, and its answer did not arrive or made no sense.
+    /// The request may have taken effect, but its response was lost or malformed.
     #[error("{0}")]
     Lost(String),
-    /// It is overloaded or broken for now.
+    /// The server is overloaded or has an internal error.
     #[error("the server answered {status}{}", code.as_ref().map(|code| format!(" ({code})")).unwrap_or_default())]
     Busy {
         /// HTTP status.
         status: u16,
         /// Its error code, if any.
         code: Option<String>,
-        /// Seconds it asked to wait.
+        /// The seconds after which it allows a retry.
         retry_after: Option<u64>,
     },
-    /// It said no (RFC 6749 section 5.2).
+    /// The server refused (RFC 6749 section 5.2).
     #[error("the server refused with {code}{}", description.as_ref().map(|text| format!(": {text}")).unwrap_or_default())]
     Denied {
         /// The error code, or `status NNN` when it gave none.
         code: String,
-        /// Its words, plain ASCII.
+        /// Its description, plain ASCII.
         description: Option<String>,
     },
-    /// An answer of success that must not be used.
+    /// A successful response that must not be used.
     #[error("{reason}")]
     Unusable {
-        /// What is wrong, never a value.
+        /// What is wrong with it, without a value.
         reason: String,
-        /// The refresh token that came with it: the old one is spent.
+        /// The refresh token in it: the old one is spent.
         successor: Option<Secret>,
     },
 }
 
-/// How a provider's token endpoint differs from RFC 6749; by default not at all.
+/// How the token endpoint of a provider differs from RFC 6749; by default not at all.
 #[derive(Clone, Debug, Default)]
 pub struct Dialect {
     body: TokenBody,
@@ -119,7 +120,7 @@ pub struct Dialect {
 }
 
 impl Dialect {
-    /// As the row says.
+    /// The behaviour in the row.
     pub fn of(spec: &OAuthSpec) -> Self {
         Self {
             body: spec.token_body,
@@ -163,9 +164,9 @@ pub async fn request(
     }
 }
 
-/// A server may quote what it was sent; an error is shown, and kept in files.
+/// Removes what was sent from an error: a server may quote it, and errors are shown and stored.
 fn scrub(error: TokenError, client: &Client, grant: &Grant) -> TokenError {
-    /// Anything shorter is no secret, and would take words apart.
+    /// Anything shorter is not a secret, and removing it would break words.
     const SHORTEST: usize = 6;
     let public = [
         "grant_type",
@@ -208,7 +209,7 @@ fn scrub(error: TokenError, client: &Client, grant: &Grant) -> TokenError {
     }
 }
 
-/// The same parameters as a JSON object, for the server that takes nothing else.
+/// The same parameters as a JSON object, for servers that accept nothing else.
 fn as_json(form: &Secret) -> Secret {
     let pairs = url::form_urlencoded::parse(form.expose().as_bytes());
     let object: serde_json::Map<String, serde_json::Value> = pairs
@@ -226,7 +227,8 @@ pub(super) fn encode(client: &Client, grant: &Grant) -> (Secret, Vec<Header>) {
     let mut headers = Vec::new();
     match (client.auth, &client.secret) {
         (ClientAuth::Basic, Some(secret)) => {
-            // RFC 6749 section 2.3.1: id and secret are form-encoded before they become user and password.
+            // RFC 6749 section 2.3.1: id and secret are form-encoded before they become user name
+            // and password.
             let encoded = |text: &str| byte_serialize(text.as_bytes()).collect::<String>();
             let pair = format!("{}:{}", encoded(&client.id), encoded(secret.expose()));
             let value = format!(
@@ -242,7 +244,7 @@ pub(super) fn encode(client: &Client, grant: &Grant) -> (Secret, Vec<Header>) {
             form.append_pair("client_id", &client.id)
                 .append_pair("client_secret", secret.expose());
         }
-        // A public client names itself, section 3.2.1.
+        // A public client sends its id, section 3.2.1.
         (_, None) | (ClientAuth::None, _) => {
             form.append_pair("client_id", &client.id);
         }

@@ -1,4 +1,4 @@
-//! Reading what a token endpoint answers.
+//! Reads the response of a token endpoint.
 
 use super::{Dialect, TokenError, TokenReply};
 use crate::credential::scope_words;
@@ -7,7 +7,8 @@ use crate::oauth::authorize::plain;
 use crate::secret::{Alphabet, Secret};
 use serde_json::Value;
 
-/// Reads an answer by its fields first and its status second: some servers say `error` with 200.
+/// Reads a response by its fields first and its status second: some servers send `error` with
+/// status 200.
 pub(in crate::oauth) fn read(reply: &Reply, dialect: &Dialect) -> Result<TokenReply, TokenError> {
     let fields = parse(&reply.body).map(|fields| inner(fields, dialect.reply_at.as_deref()));
     let text = |name: &str| {
@@ -47,8 +48,8 @@ pub(in crate::oauth) fn read(reply: &Reply, dialect: &Dialect) -> Result<TokenRe
             Err(reason) => Err(format!("the server sent a malformed {field}: it {reason}")),
         }
     };
-    // The refresh token first: whatever else is wrong, it may be the only one that is still good. An empty one is what
-    // some servers send for "none".
+    // The refresh token first: even if everything else is wrong, it may be the only valid one. Some
+    // servers send an empty one for "none".
     let refresh_token = text("refresh_token").filter(|token| !token.is_empty());
     let refresh_token = refresh_token
         .map(|token| checked("refresh token", token))
@@ -63,8 +64,8 @@ pub(in crate::oauth) fn read(reply: &Reply, dialect: &Dialect) -> Result<TokenRe
     };
     let Some(access_token) = text("access_token") else {
         return Err(match refresh_token {
-            Some(_) => unusable("the answer holds no access token".into()),
-            None => TokenError::Lost("the answer holds no access token".into()),
+            Some(_) => unusable("the response contains no access token".into()),
+            None => TokenError::Lost("the response contains no access token".into()),
         });
     };
     // RFC 6749 section 7.1: a token of a type that is not understood must not be used.
@@ -92,7 +93,8 @@ pub(in crate::oauth) fn read(reply: &Reply, dialect: &Dialect) -> Result<TokenRe
     })
 }
 
-/// The object that holds the token's fields: at the row's pointer when there is a token there, else the reply itself.
+/// The object that contains the token's fields: the one at the row's pointer if there is a token in
+/// it, otherwise the response itself.
 fn inner(
     fields: serde_json::Map<String, Value>,
     pointer: Option<&str>,
@@ -108,7 +110,7 @@ fn inner(
     }
 }
 
-/// JSON, or the form encoding that at least one provider falls back to.
+/// JSON, or the form encoding that at least one provider uses.
 fn parse(body: &[u8]) -> Option<serde_json::Map<String, Value>> {
     if let Ok(Value::Object(fields)) = serde_json::from_slice(body) {
         return Some(fields);
@@ -123,14 +125,14 @@ fn parse(body: &[u8]) -> Option<serde_json::Map<String, Value>> {
     )
 }
 
-/// A lifetime as number or text. Zero, negative and absurd ones say nothing.
+/// A lifetime as a number or text. Zero, negative and implausible values are ignored.
 fn seconds(value: &Value) -> Option<u32> {
     let number = match value {
         Value::Number(number) => number.as_f64()?,
         Value::String(text) => text.trim().parse().ok()?,
         _ => return None,
     };
-    // Ten years: anything longer is as good as "until refused".
+    // Ten years: anything longer is the same as no limit.
     #[allow(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,

@@ -1,8 +1,8 @@
-//! The session bus, on the calling thread alone.
+//! The session bus, on the calling thread only.
 //!
-//! zbus reads and writes through a socket of ours, and [`Bus::wait_for`] sleeps until there is something to read. The
-//! library's own reactor would need two threads and a dozen more switches between them, which takes longer than the
-//! questions themselves.
+//! zbus reads and writes through a socket of ours, and [`Bus::wait_for`] sleeps until there is
+//! something to read. The reactor of the library would need two threads and a dozen more context
+//! switches, which take longer than the calls themselves.
 
 use async_trait::async_trait;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -30,15 +30,15 @@ pub(super) struct Bus(Arc<Connected>);
 #[derive(Debug)]
 struct Connected {
     stream: UnixStream,
-    /// The task that found nothing to read.
+    /// The task that is waiting for something to read.
     reader: Mutex<Option<Waker>>,
 }
 
 impl Bus {
-    /// Connects to the session bus where that is a socket of this machine.
+    /// Connects to the session bus, if it is a socket of this machine.
     ///
     /// # Errors
-    /// It is somewhere else, nobody listens, or its queue is full, so that one would have to wait.
+    /// It is somewhere else, nobody listens, or its queue is full.
     pub(super) fn session() -> io::Result<Self> {
         let address = Address::session().map_err(io::Error::other)?;
         let Transport::Unix(unix) = address.transport() else {
@@ -65,7 +65,7 @@ impl Bus {
     /// Runs `work`, which waits for nothing but this connection, until it is done.
     ///
     /// # Errors
-    /// The deadline passed.
+    /// The deadline has passed.
     pub(super) fn wait_for<T>(
         &self,
         deadline: Instant,
@@ -112,7 +112,7 @@ impl Bus {
     }
 }
 
-/// Whether some part of the work can go on.
+/// Whether a part of the work can continue.
 struct Again(AtomicBool);
 
 impl Wake for Again {
@@ -136,7 +136,7 @@ impl Read for Bus {
     }
 }
 
-/// What comes from the bus; zbus reads a message in two parts.
+/// The data from the bus. zbus reads a message in two parts.
 #[derive(Debug)]
 pub(super) struct Incoming(BufReader<Bus>);
 
@@ -161,7 +161,7 @@ impl ReadHalf for Incoming {
 
 #[async_trait]
 impl WriteHalf for Bus {
-    /// What does not fit is an error: a question is a few hundred bytes.
+    /// A message that does not fit is an error: a call has a few hundred bytes.
     async fn sendmsg(
         &mut self,
         buffer: &[u8],

@@ -1,9 +1,9 @@
-//! A quick read from the Secret Service (Linux): over a plain session, which crosses nothing but a socket of the same
-//! user, who may ask the service for the secret anyway. The session that `keyring` opens agrees on a key first
-//! (Diffie-Hellman), which takes several times as long as the read itself.
+//! A fast read from the Secret Service (Linux) over a plain session, whose data only crosses a
+//! socket of the same user, who may read the secret anyway. The session that `keyring` opens starts
+//! with a Diffie-Hellman key exchange, which takes several times as long as the read itself.
 //!
-//! It only ever answers "here it is". Whatever else comes of it (no such item, a locked one, no service, a service that
-//! wants no plain session), `keyring` is asked, which can tell these apart.
+//! Only success is reported. In every other case (no such item, a locked item, no service, a
+//! service without plain sessions) `keyring` is asked, which can tell them apart.
 
 mod bus;
 
@@ -20,12 +20,12 @@ const PATH: &str = "/org/freedesktop/secrets";
 const SERVICE: &str = "org.freedesktop.Secret.Service";
 const ITEM: &str = "org.freedesktop.Secret.Item";
 
-/// The text of the one unlocked item with these attributes, if it is there before the deadline.
+/// The text of the one unlocked item with these attributes, if it arrives before the deadline.
 pub(super) fn read(service: &str, user: &str, deadline: Instant) -> Option<Secret> {
     match find(service, user, deadline) {
         Ok(found) => found,
         Err(error) => {
-            tracing::debug!(%error, "no quick read from the Secret Service");
+            tracing::debug!(%error, "no fast read from the Secret Service");
             None
         }
     }
@@ -47,9 +47,10 @@ fn find(service: &str, user: &str, deadline: Instant) -> zbus::Result<Option<Sec
 }
 
 async fn ask(bus: &Connection, service: &str, user: &str) -> zbus::Result<Option<Secret>> {
-    // The attributes that `keyring` gives its items. Asked, and answered, before the session is opened, and not only since
-    // that may turn out not to be needed: gnome-keyring 42 may abort when a session is the first thing it is asked for, or
-    // when it is asked for one while it still looks at the first question.
+    // The attributes are those that `keyring` gives its items. The search is sent and answered
+    // before the session is opened, and not only because the session may turn out not to be needed:
+    // gnome-keyring 42 may abort if opening a session is the first call, or comes while it is still
+    // working on the first call.
     let attributes = HashMap::from([("service", service), ("username", user)]);
     let found = bus
         .call_method(

@@ -1,4 +1,4 @@
-//! The vault's identity: raw, or wrapped by a passphrase in an age file of its own.
+//! The identity of the vault: raw, or encrypted with a passphrase in an age file of its own.
 
 use super::{Error, STORE, refused};
 use crate::disk::{self, Privacy};
@@ -9,17 +9,17 @@ use std::io::Read;
 use std::path::Path;
 use std::str::FromStr;
 
-/// log2 of the scrypt cost. Fixed, since `age` would otherwise measure this machine at this moment.
+/// log2 of the scrypt cost. Fixed, because `age` would otherwise measure the speed of the machine.
 const COST: u8 = 18;
 
-/// The highest cost accepted when reading: four times the memory and time of [`COST`].
+/// The highest cost that is accepted when reading: four times the memory and time of [`COST`].
 const MAX_COST: u8 = 20;
 
 /// How the identity is protected.
 pub enum Protection {
-    /// Wrapped by a passphrase.
+    /// By a passphrase.
     Passphrase(Secret),
-    /// Not at all: key and lock in one folder.
+    /// Not at all: the key is beside the vault.
     None,
 }
 
@@ -33,13 +33,13 @@ pub(super) fn wrap(identity: &x25519::Identity, protection: &Protection) -> Resu
             recipient.set_work_factor(COST);
             age::encrypt(&recipient, raw.expose().as_bytes()).map_err(|_| Error::Refused {
                 store: STORE,
-                reason: "the identity cannot be wrapped".into(),
+                reason: "cannot encrypt the identity".into(),
             })
         }
     }
 }
 
-/// Whether there is something that a passphrase could open: nobody is asked for one in vain.
+/// Checks that a passphrase can open the file, before anybody is asked for one.
 pub(super) fn check_wrapped(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     if bytes.starts_with(b"age-encryption.org/v1\n") {
         Ok(())
@@ -48,7 +48,7 @@ pub(super) fn check_wrapped(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     }
 }
 
-/// Reverses [`wrap`] with a passphrase.
+/// Decrypts what [`wrap`] encrypted.
 pub(super) fn unwrap(
     path: &Path,
     bytes: &[u8],
@@ -64,13 +64,13 @@ pub(super) fn unwrap(
             | age::DecryptError::KeyDecryptionFailed,
         ) => Err(Error::Locked {
             store: STORE,
-            reason: Some("the passphrase is wrong".into()),
+            reason: Some("wrong passphrase".into()),
         }),
         Err(_) => Err(damaged(path)),
     }
 }
 
-/// A raw identity that lies outside the vault.
+/// An identity outside the vault.
 pub(super) fn outside(path: &Path) -> Result<x25519::Identity, Error> {
     let bytes = disk::read(path, Privacy::Private).map_err(|error| refused(STORE, &error))?;
     let bytes = bytes.ok_or_else(|| Error::Unavailable {
@@ -80,7 +80,7 @@ pub(super) fn outside(path: &Path) -> Result<x25519::Identity, Error> {
     parse(&bytes).ok_or_else(|| damaged(path))
 }
 
-/// A raw identity file: comments, and one line with the key.
+/// Parses a raw identity file: comments, and one line with the key.
 pub(in crate::store) fn parse(bytes: &[u8]) -> Option<x25519::Identity> {
     let text = std::str::from_utf8(bytes).ok()?;
     let line = text
@@ -95,7 +95,7 @@ pub(super) fn exposed(identity: &x25519::Identity) -> Secret {
     Secret::new(identity.to_string().expose_secret())
 }
 
-/// Opens an age file; what it holds is bounded like every file.
+/// Decrypts an age file. Its content is bounded, as that of every file.
 pub(super) fn decrypt(
     key: &dyn age::Identity,
     sealed: &[u8],
@@ -109,6 +109,6 @@ pub(super) fn decrypt(
 fn damaged(path: &Path) -> Error {
     Error::Damaged {
         store: STORE,
-        reason: format!("{} is damaged, restore it from a backup", path.display()),
+        reason: format!("{} is damaged; restore it from a backup", path.display()),
     }
 }

@@ -1,7 +1,9 @@
-//! The vault: age files (age-encryption.org/v1), one per record, encrypted to one X25519 recipient, so that saving
-//! needs no passphrase. The identity that opens them is wrapped by a passphrase, or lies there raw when the user says so.
+//! The vault: age files (age-encryption.org/v1), one for each record, encrypted to one X25519
+//! recipient, so that writing needs no passphrase. The identity that decrypts them is encrypted
+//! with a passphrase, or raw if the user says so.
 
 mod identity;
+mod open;
 
 use super::{Error, kernel, refused};
 use crate::credential::{Id, StoreKind};
@@ -10,14 +12,13 @@ use crate::secret::Secret;
 use age::x25519;
 use std::cell::OnceCell;
 use std::path::PathBuf;
-use std::str::FromStr;
 use std::time::Duration;
 
 pub use identity::Protection;
 pub(super) use identity::parse as parse_identity;
 use identity::{decrypt, exposed, parse};
 
-/// The shortest passphrase taken, in characters.
+/// The shortest passphrase, in characters.
 pub const SHORTEST_PASSPHRASE: usize = 8;
 
 const STORE: StoreKind = StoreKind::Vault;
@@ -44,7 +45,7 @@ impl Vault {
         }
     }
 
-    /// Whether there is one, or what is left of one.
+    /// Whether there is a vault, or what is left of one.
     pub fn exists(&self) -> bool {
         let files = std::fs::read_dir(&self.folder)
             .into_iter()
@@ -56,7 +57,7 @@ impl Vault {
                 .any(|path| path.extension().is_some_and(|kind| kind == "age"))
     }
 
-    /// Whether its identity lies raw beside the records.
+    /// Whether its identity is raw, beside the records.
     pub fn is_unattended(&self) -> bool {
         disk::read(&self.identity_file(), Privacy::Private)
             .ok()
@@ -64,10 +65,10 @@ impl Vault {
             .is_some_and(|bytes| bytes.starts_with(b"AGE-SECRET-KEY-"))
     }
 
-    /// Whether the kernel would keep an unlocked identity.
+    /// Whether the kernel can keep the identity of an unlocked vault.
     ///
     /// # Errors
-    /// It would not; says why.
+    /// It cannot; the text says why.
     pub fn can_stay_unlocked() -> Result<(), String> {
         kernel::works()
     }
@@ -76,7 +77,8 @@ impl Vault {
         self.folder.join("identity.age")
     }
 
-    /// The public half, so that saving needs no passphrase. Compared with the identity whenever that is open.
+    /// The public key, so that writing needs no passphrase. It is compared with the identity
+    /// whenever that is open.
     fn recipient_file(&self) -> PathBuf {
         self.folder.join("recipient")
     }
@@ -85,7 +87,7 @@ impl Vault {
         self.folder.join(format!("{id}.age"))
     }
 
-    /// Makes a vault.
+    /// Creates a vault.
     ///
     /// # Errors
     /// There is one already, or the disk refused.
@@ -98,7 +100,7 @@ impl Vault {
         if self.exists() {
             return Err(Error::Refused {
                 store: STORE,
-                reason: format!("there is a vault in {} already", self.folder.display()),
+                reason: format!("the vault in {} already exists", self.folder.display()),
             });
         }
         let identity = x25519::Identity::generate();
@@ -113,7 +115,7 @@ impl Vault {
     /// Keeps the identity in the kernel's user keyring for `time`.
     ///
     /// # Errors
-    /// Wrong passphrase, nobody to ask for it, or the kernel refuses.
+    /// The passphrase is wrong, nobody can be asked for it, or the kernel refuses.
     pub fn unlock(&self, time: Duration) -> Result<(), Error> {
         let identity = self.open()?;
         kernel::put(&self.kernel_name()?, &exposed(identity), time).map_err(|reason| {
@@ -124,7 +126,7 @@ impl Vault {
         })
     }
 
-    /// Forgets it there.
+    /// Deletes the identity from the kernel's user keyring.
     ///
     /// # Errors
     /// There is no vault.
@@ -133,15 +135,15 @@ impl Vault {
         Ok(())
     }
 
-    /// Opens it for this process.
+    /// Opens the vault for this process.
     ///
     /// # Errors
-    /// Wrong passphrase, or nobody to ask for it.
+    /// The passphrase is wrong, or nobody can be asked for it.
     pub fn open_now(&self) -> Result<(), Error> {
         self.open().map(drop)
     }
 
-    /// Protects the identity anew; the records stay as they are.
+    /// Changes how the identity is protected; the records stay as they are.
     ///
     /// # Errors
     /// The old passphrase is wrong, or the disk refused.
@@ -162,10 +164,10 @@ impl Vault {
         .map_err(|error| refused(STORE, &error))
     }
 
-    /// Whether records can be read without asking anybody for a passphrase.
+    /// Whether records can be read without asking for a passphrase.
     ///
     /// # Errors
-    /// There is no vault, or it was tampered with.
+    /// There is no vault, or its files were modified.
     pub fn opens_without_asking(&self) -> Result<bool, Error> {
         match self.open_with(&|| None) {
             Ok(_) => Ok(true),
@@ -185,7 +187,7 @@ impl Vault {
         let Some(sealed) =
             disk::read(&path, Privacy::Private).map_err(|error| refused(STORE, &error))?
         else {
-            // An empty folder is no vault: its records may be on a disk that is not mounted.
+            // An empty folder is not a vault: its records may be on a disk that is not mounted.
             self.recipient()?;
             return Ok(None);
         };
@@ -194,7 +196,7 @@ impl Vault {
             .and_then(|plain| String::from_utf8(plain.to_vec()).ok());
         let damaged = || Error::Damaged {
             store: STORE,
-            reason: format!("{} is damaged or made for another vault", path.display()),
+            reason: format!("{} is damaged, or belongs to another vault", path.display()),
         };
         plain
             .map(|plain| Some(Secret::new(plain)))
@@ -205,7 +207,7 @@ impl Vault {
         let sealed = age::encrypt(&self.recipient()?, text.expose().as_bytes()).map_err(|_| {
             Error::Refused {
                 store: STORE,
-                reason: "the record cannot be encrypted".into(),
+                reason: "cannot encrypt the record".into(),
             }
         })?;
         disk::write(&self.record_file(id), &sealed).map_err(|error| refused(STORE, &error))
@@ -213,109 +215,6 @@ impl Vault {
 
     pub(super) fn delete(&self, id: &Id) -> Result<(), Error> {
         disk::remove(&self.record_file(id)).map_err(|error| refused(STORE, &error))
-    }
-
-    fn recipient(&self) -> Result<x25519::Recipient, Error> {
-        if let Some(identity) = self.identity.get() {
-            return Ok(identity.to_public());
-        }
-        match self.stored_recipient()? {
-            Some(recipient) => Ok(recipient),
-            None => self.open().map(x25519::Identity::to_public),
-        }
-    }
-
-    /// What `recipient` says; `None` when it is missing and can be made again from the identity.
-    fn stored_recipient(&self) -> Result<Option<x25519::Recipient>, Error> {
-        let found = disk::read(&self.recipient_file(), Privacy::Private)
-            .map_err(|error| refused(STORE, &error))?;
-        let Some(bytes) = found else {
-            if self.exists() {
-                return Ok(None);
-            }
-            return Err(Error::Unavailable {
-                store: STORE,
-                reason: format!("there is no vault in {}", self.folder.display()),
-            });
-        };
-        let text = String::from_utf8(bytes).unwrap_or_default();
-        let recipient = x25519::Recipient::from_str(text.trim());
-        recipient.map(Some).map_err(|_| Error::Tampered {
-            store: STORE,
-            reason: format!("{} is damaged", self.recipient_file().display()),
-        })
-    }
-
-    fn kernel_name(&self) -> Result<String, Error> {
-        Ok(format!("authctl:vault:{}", self.recipient()?))
-    }
-
-    /// The identity: from outside, raw, from the kernel, or by the passphrase.
-    fn open(&self) -> Result<&x25519::Identity, Error> {
-        self.open_with(&*self.passphrase)
-    }
-
-    fn open_with(
-        &self,
-        passphrase: &dyn Fn() -> Option<Secret>,
-    ) -> Result<&x25519::Identity, Error> {
-        if let Some(identity) = self.identity.get() {
-            return Ok(identity);
-        }
-        let recipient = self
-            .stored_recipient()?
-            .map(|recipient| recipient.to_string());
-        let identity = match &self.outside_identity {
-            Some(path) => identity::outside(path)?,
-            None => self.inside_identity(recipient.as_deref(), passphrase)?,
-        };
-        let own = identity.to_public().to_string();
-        match recipient {
-            // Whoever edits `recipient` would read all that is saved from now on.
-            Some(recipient) if recipient != own => {
-                return Err(Error::Tampered {
-                    store: STORE,
-                    reason: "its recipient does not belong to its identity".into(),
-                });
-            }
-            Some(_) => {}
-            None => disk::write(&self.recipient_file(), format!("{own}\n").as_bytes())
-                .map_err(|error| refused(STORE, &error))?,
-        }
-        Ok(self.identity.get_or_init(|| identity))
-    }
-
-    fn inside_identity(
-        &self,
-        recipient: Option<&str>,
-        passphrase: &dyn Fn() -> Option<Secret>,
-    ) -> Result<x25519::Identity, Error> {
-        let path = self.identity_file();
-        let bytes = disk::read(&path, Privacy::Private).map_err(|error| refused(STORE, &error))?;
-        let Some(bytes) = bytes else {
-            let reason = format!(
-                "{} is missing; set AUTHCTL_VAULT_IDENTITY if it is kept elsewhere",
-                path.display()
-            );
-            return Err(Error::Unavailable {
-                store: STORE,
-                reason,
-            });
-        };
-        if let Some(identity) = parse(&bytes) {
-            return Ok(identity);
-        }
-        let kept =
-            recipient.and_then(|recipient| kernel::get(&format!("authctl:vault:{recipient}")));
-        if let Some(identity) = kept.and_then(|text| parse(text.expose().as_bytes())) {
-            return Ok(identity);
-        }
-        identity::check_wrapped(&path, &bytes)?;
-        let passphrase = passphrase().ok_or(Error::Locked {
-            store: STORE,
-            reason: None,
-        })?;
-        identity::unwrap(&path, &bytes, &passphrase)
     }
 }
 
@@ -344,7 +243,7 @@ mod tests {
         let id = Id::random().unwrap();
         let first = vault(home.path(), None);
         assert!(
-            matches!(first.read(&id), Err(Error::Unavailable { .. })),
+            matches!(first.read(&id), Err(Error::NoVault { .. })),
             "no vault is not an empty one"
         );
         first.init(&Protection::None).unwrap();

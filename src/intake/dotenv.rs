@@ -1,25 +1,28 @@
-//! Reading variables from a file: `NAME=VALUE` lines as `.env` files have them, or a JSON document.
+//! Reading variables from a file: the `NAME=VALUE` lines of a `.env` file, or a JSON document.
 
 use crate::secret::Secret;
 use serde_json::Value;
 
-/// A variable and where it stands.
+/// A variable in a file.
 #[derive(Clone, Debug)]
-pub(super) struct Found {
-    /// Its name; in JSON the last word of the path.
+pub struct Variable {
+    /// Its name; in JSON, the last word of the path.
     pub name: String,
-    /// Its value, as far as it can be told.
+    /// Its value.
     pub value: Secret,
     /// `line 3`, or the path in a JSON document.
     pub place: String,
-    /// What it stands in: the parts of one key stand in one object.
+    /// The object that contains it: the parts of a key are in the same object.
     pub inside: String,
-    /// Why the value may be another one: a shell would make something else of it.
+    /// Why the value may not be what a shell would read.
     pub problem: Option<&'static str>,
 }
 
 /// Everything in a file that could be a variable.
-pub(super) fn read(text: &str) -> Result<Vec<Found>, String> {
+///
+/// # Errors
+/// The file begins like JSON, but is not.
+pub fn variables(text: &str) -> Result<Vec<Variable>, String> {
     let text = text.trim_start_matches('\u{feff}');
     if text.trim_start().starts_with(['{', '[']) {
         let document: Value = serde_json::from_str(text).map_err(|error| {
@@ -36,14 +39,14 @@ pub(super) fn read(text: &str) -> Result<Vec<Found>, String> {
     Ok(lines(text))
 }
 
-fn walk(value: &Value, name: &str, path: &str, found: &mut Vec<Found>) {
+fn walk(value: &Value, name: &str, path: &str, found: &mut Vec<Variable>) {
     match value {
         Value::String(text) => {
             let inside = path
                 .rsplit_once('/')
                 .map_or("", |(inside, _)| inside)
                 .to_owned();
-            found.push(Found {
+            found.push(Variable {
                 name: name.to_owned(),
                 value: Secret::new(text.as_str()),
                 place: path.to_owned(),
@@ -62,8 +65,8 @@ fn walk(value: &Value, name: &str, path: &str, found: &mut Vec<Found>) {
     }
 }
 
-fn lines(text: &str) -> Vec<Found> {
-    let mut found: Vec<Found> = Vec::new();
+fn lines(text: &str) -> Vec<Variable> {
+    let mut found: Vec<Variable> = Vec::new();
     let mut rest = text.lines().enumerate();
     while let Some((number, line)) = rest.next() {
         let Some((name, value)) = assignment(line) else {
@@ -71,14 +74,14 @@ fn lines(text: &str) -> Vec<Found> {
         };
         let (value, problem, open) = value_of(value);
         if let Some(quote) = open {
-            // It goes on behind the end of the line, and what stands there is no variable.
+            // The value continues on the next lines, which contain no variables.
             rest.by_ref().find(|(_, line)| line.contains(quote));
         }
-        // Of two the last one counts, as in a shell.
+        // The last assignment counts, as in a shell.
         found.retain(|earlier| earlier.name != name);
         if !value.is_empty() {
             let place = format!("line {}", number + 1);
-            found.push(Found {
+            found.push(Variable {
                 name: name.to_owned(),
                 value: Secret::new(value),
                 place,
@@ -90,7 +93,7 @@ fn lines(text: &str) -> Vec<Found> {
     found
 }
 
-/// `export NAME=…`, with what is optional there.
+/// `export NAME=…`, where `export` is optional.
 fn assignment(line: &str) -> Option<(&str, &str)> {
     let line = line.trim();
     let line = line
@@ -111,18 +114,18 @@ fn value_of(text: &str) -> (&str, Option<&'static str>, Option<char>) {
         let Some((inner, behind)) = inner.split_once(quote) else {
             return (
                 inner,
-                Some("its quotes do not close on its line"),
+                Some("its quotes are not closed on the same line"),
                 Some(quote),
             );
         };
         let behind = behind.trim();
         let odd = (!behind.is_empty() && !behind.starts_with('#'))
-            .then_some("something stands behind its quotes");
+            .then_some("there is text after its quotes");
         let escaped = (quote == '"' && inner.contains(['\\', '$', '`']))
-            .then_some("a shell would make another value of it");
+            .then_some("a shell would change its value");
         return (inner, odd.or(escaped), None);
     }
-    // A remark begins behind a space alone: `#` may stand in a key.
+    // A comment begins after a space only: a key may contain `#`.
     let end = text
         .char_indices()
         .zip(std::iter::once(' ').chain(text.chars()))
@@ -133,7 +136,7 @@ fn value_of(text: &str) -> (&str, Option<&'static str>, Option<char>) {
         .trim();
     let odd = value
         .contains([' ', '\t', '"', '\'', '\\', '$', '`', ';', '&', '|', '('])
-        .then_some("a shell would make another value of it");
+        .then_some("a shell would change its value");
     (value, odd, None)
 }
 
@@ -143,7 +146,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn shown(text: &str) -> Vec<(String, String, String)> {
-        read(text)
+        variables(text)
             .unwrap()
             .into_iter()
             .map(|found| (found.name, found.value.expose().to_owned(), found.place))
@@ -168,7 +171,7 @@ mod tests {
             expected
         );
         assert!(
-            read(text)
+            variables(text)
                 .unwrap()
                 .iter()
                 .all(|found| found.problem.is_none())
@@ -189,14 +192,14 @@ mod tests {
             "K=\"a$b\"",
         ] {
             assert!(
-                read(odd)
+                variables(odd)
                     .unwrap()
                     .iter()
                     .all(|found| found.problem.is_some()),
                 "{odd}"
             );
         }
-        let inside = read("HELP=\"\nK=example\n\"\nREAL=1\n").unwrap();
+        let inside = variables("HELP=\"\nK=example\n\"\nREAL=1\n").unwrap();
         assert_eq!(
             inside
                 .iter()
@@ -218,13 +221,13 @@ mod tests {
             "o".into(),
             "/ci/env/0/OPENAI_API_KEY".into()
         )));
-        assert!(read("{ broken").unwrap_err().contains("line 1"));
+        assert!(variables("{ broken").unwrap_err().contains("line 1"));
     }
 
     proptest! {
         #[test]
         fn no_text_panics(text: String) {
-            let _ = read(&text);
+            let _ = variables(&text);
         }
     }
 }

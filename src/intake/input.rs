@@ -1,27 +1,29 @@
-//! Reading a key: hidden from the terminal, or from standard input; never from an argument.
+//! Reading a key from a hidden prompt or from standard input, never from an argument.
 
-use crate::app::App;
 use crate::credential::Parts;
 use crate::failure::{Code, Failure};
 use crate::provider::Part;
 use crate::secret::{Alphabet, MAX_BYTES, Secret};
+use crate::ui::Ui;
 use std::io::{IsTerminal, Read};
 
-/// Reads every part of a key, one line each from a pipe.
-pub fn read_parts(app: &App, parts: &[Part]) -> Result<Parts, Failure> {
-    let empty = || {
-        Failure::new(
-            Code::Usage,
-            "standard input is empty: the key is read from there",
-        )
-    };
-    given_parts(app, parts)?.ok_or_else(empty)
+/// Reads every part of a key, from a pipe one line each.
+///
+/// # Errors
+/// There is no key, nobody can be asked for one, or it contains characters that a header cannot
+/// have.
+pub fn key_parts(ui: Ui, parts: &[Part]) -> Result<Parts, Failure> {
+    let empty = || Failure::new(Code::Usage, "standard input is empty; expected the key");
+    optional_key_parts(ui, parts)?.ok_or_else(empty)
 }
 
-/// The same, where a pipe may hold nothing at all: then there is no key.
-pub fn given_parts(app: &App, parts: &[Part]) -> Result<Option<Parts>, Failure> {
+/// The same, but an empty pipe is no error.
+///
+/// # Errors
+/// As for [`key_parts`].
+pub fn optional_key_parts(ui: Ui, parts: &[Part]) -> Result<Option<Parts>, Failure> {
     let values = if std::io::stdin().is_terminal() {
-        ask(app, parts)?
+        ask(ui, parts)?
     } else {
         lines(parts.len(), std::io::stdin())?
     };
@@ -36,7 +38,7 @@ pub fn given_parts(app: &App, parts: &[Part]) -> Result<Option<Parts>, Failure> 
             return Err(Failure::new(
                 Code::Usage,
                 format!(
-                    "the {} begins or ends with a space, which no header keeps",
+                    "the {} begins or ends with a space, which a header cannot contain",
                     part.label
                 ),
             ));
@@ -51,24 +53,23 @@ pub fn given_parts(app: &App, parts: &[Part]) -> Result<Option<Parts>, Failure> 
     ))
 }
 
-fn ask(app: &App, parts: &[Part]) -> Result<Vec<Secret>, Failure> {
-    if !app.ui.can_ask() {
+fn ask(ui: Ui, parts: &[Part]) -> Result<Vec<Secret>, Failure> {
+    if !ui.can_ask() {
         return Err(
-            Failure::new(Code::Usage, "there is nobody to ask for the key")
+            Failure::new(Code::Usage, "cannot ask for the key without a terminal")
                 .hint("pipe it in: `authctl key add NAME < FILE`"),
         );
     }
     parts
         .iter()
         .map(|part| {
-            app.ui
-                .ask_hidden(&format!("{} (hidden):", part.label))
+            ui.ask_hidden(&format!("{} (hidden):", part.label))
                 .map_err(Into::into)
         })
         .collect()
 }
 
-/// As many lines as there are parts, in their order, or none.
+/// One line for each part, in their order, or none.
 fn lines(count: usize, from: impl Read) -> Result<Vec<Secret>, Failure> {
     let limit = (MAX_BYTES + 2) * count;
     let mut bytes = zeroize::Zeroizing::new(Vec::new());
@@ -76,11 +77,11 @@ fn lines(count: usize, from: impl Read) -> Result<Vec<Secret>, Failure> {
     let usage = |message: String| Failure::new(Code::Usage, message);
     if bytes.len() > limit {
         return Err(usage(format!(
-            "a key part is {MAX_BYTES} bytes long at most"
+            "a part of a key can have at most {MAX_BYTES} bytes"
         )));
     }
     let text = std::str::from_utf8(&bytes)
-        .map_err(|_| usage("the key on standard input is not plain ASCII text".into()))?;
+        .map_err(|_| usage("the key on standard input is not ASCII text".into()))?;
     let text = text.strip_suffix('\n').unwrap_or(text);
     let values: Vec<Secret> = text
         .split('\n')
@@ -96,7 +97,7 @@ fn lines(count: usize, from: impl Read) -> Result<Vec<Secret>, Failure> {
             format!("{count} lines, one for each part")
         };
         return Err(usage(format!(
-            "standard input must hold {expected}, not {}",
+            "standard input must contain {expected}, not {}",
             values.len()
         )));
     }

@@ -1,16 +1,23 @@
-//! What `--json` prints: one document a command. Their schemas are made from these types and committed
-//! (`tests/schemas/`); a field is added, never renamed and never given another meaning.
+//! What `--json` prints: one document per command. The schemas in `tests/schemas/` are generated
+//! from these types. Fields may be added; they are never renamed and never change their meaning.
 
-use crate::credential::Index;
+mod make;
+mod values;
+
+pub(in crate::commands) use values::{
+    Action, RotationOutcome, RotationStep, Status, Usable, Verified, word,
+};
+
+use crate::credential::{Kind, StoreKind};
 use serde::Serialize;
 
-/// A document type: serialized here, described in the schema test.
+/// Document types: serialized here, described in the schema test.
 macro_rules! documents {
     ($($(#[$meta:meta])* $name:ident $(<$life:lifetime>)? { $($(#[$field_meta:meta])* $field:ident: $kind:ty,)* })*) => {$(
         $(#[$meta])*
         #[derive(Debug, Serialize)]
         #[cfg_attr(test, derive(schemars::JsonSchema))]
-        pub(super) struct $name $(<$life>)? {
+        pub(in crate::commands) struct $name $(<$life>)? {
             $($(#[$field_meta])* pub $field: $kind,)*
         }
     )*};
@@ -22,18 +29,18 @@ documents! {
         /// The credential.
         name: String,
         /// `login` or `key`.
-        kind: String,
+        kind: Kind,
         /// The secret itself.
         token: &'a str,
-        /// When it ends (RFC 3339), where that is known.
+        /// When it expires (RFC 3339), if known.
         expires_at: Option<String>,
     }
 
     /// `header --format json`: the request headers.
     Headers<'a> {
-        /// In the order in which they are sent.
+        /// The headers, in the order in which they are sent.
         headers: Vec<Header<'a>>,
-        /// When they stop being good (RFC 3339), where that is known.
+        /// When they expire (RFC 3339), if known.
         expires_at: Option<String>,
     }
 
@@ -41,7 +48,7 @@ documents! {
     Header<'a> {
         /// The field name.
         name: &'a str,
-        /// The field value, which holds the secret.
+        /// The field value, which contains the secret.
         value: &'a str,
     }
 
@@ -49,7 +56,7 @@ documents! {
     Refreshed {
         /// The login.
         name: String,
-        /// When the new access token ends (RFC 3339).
+        /// When the new access token expires (RFC 3339).
         expires_at: Option<String>,
     }
 
@@ -58,20 +65,20 @@ documents! {
         /// The credential.
         name: String,
         /// `login`.
-        kind: String,
-        /// What was granted.
+        kind: Kind,
+        /// The granted scopes.
         scopes: Vec<String>,
-        /// Where it is kept: `keychain` or `vault`.
-        store: String,
+        /// The store: `keychain` or `vault`.
+        store: StoreKind,
     }
 
     /// `logout` and `key remove`.
     Removed {
         /// The credential.
         name: String,
-        /// Whether the provider will not take it any more.
+        /// Whether it was revoked at the provider.
         revoked: bool,
-        /// Whether it is gone here.
+        /// Whether it was deleted from its store.
         deleted: bool,
     }
 
@@ -80,7 +87,7 @@ documents! {
         /// The credential.
         name: String,
         /// `key`.
-        kind: String,
+        kind: Kind,
     }
 
     /// `key export`.
@@ -95,27 +102,29 @@ documents! {
     Imported {
         /// The keys that were stored.
         names: Vec<String>,
-        /// What was found in a file that is no export; with `--dry-run` nothing of it is stored.
+        /// The keys that were recognized in a file that is not an export; with `--dry-run` none is
+        /// stored.
         found: Vec<FoundKey>,
     }
 
-    /// A key in a file.
+    /// A recognized key.
     FoundKey {
-        /// What it is called.
+        /// The name it is stored under.
         name: String,
-        /// The variables that hold its parts.
+        /// The variables that contain its parts.
         variables: Vec<String>,
-        /// Where each of them stands.
+        /// The places of the variables in the file.
         places: Vec<String>,
-        /// Why it is not taken.
+        /// Why it was not stored.
         problem: Option<String>,
     }
 
     /// `schedule …`.
     Schedule {
-        /// Who runs it: `systemd`, `crontab`, `launchd`, `task-scheduler`; empty for nobody.
+        /// The schedulers that run it: `systemd`, `crontab`, `launchd`, `task-scheduler`; empty if
+        /// none does.
         installed: Vec<String>,
-        /// Whether the system was told.
+        /// Whether it is active.
         started: bool,
         /// When it last ran (RFC 3339).
         last_run: Option<String>,
@@ -125,41 +134,42 @@ documents! {
         last_reason: Option<String>,
     }
 
-    /// `rotate`: what became of each.
+    /// `rotate`: the outcome for each credential.
     Rotated {
-        /// In the order in which they were taken.
+        /// The outcomes, in the order of the rotations.
         results: Vec<RotationResult>,
     }
 
-    /// One rotation.
+    /// The outcome of one rotation.
     RotationResult {
         /// The credential.
         name: String,
-        /// `rotated`, `refreshed`, `ended` (what was replaced earlier), `nothing`, `by_hand`, or the name of the failure.
-        result: String,
-        /// In words.
+        /// `rotated`, `refreshed`, `ended` (a previous key was revoked), `nothing`, `by_hand`, or
+        /// the code of the failure.
+        result: RotationOutcome,
+        /// A description.
         detail: String,
-        /// Until when the replaced key stays good (RFC 3339).
+        /// Until when the previous key stays valid (RFC 3339).
         old_until: Option<String>,
     }
 
     /// `rotate --dry-run`: what would be done.
     Planned {
-        /// By name.
+        /// The plans, sorted by name.
         plans: Vec<PlannedRotation>,
     }
 
-    /// One plan.
+    /// What would be done for one credential.
     PlannedRotation {
         /// The credential.
         name: String,
         /// `rotate`, `finish`, `refresh` or `nothing`.
-        action: String,
-        /// In which way.
+        action: Action,
+        /// How it would be done.
         how: String,
-        /// When it is due (RFC 3339); absent for never.
+        /// When it is due (RFC 3339); absent if never.
         due: Option<String>,
-        /// Whether that is now.
+        /// Whether it is due now.
         is_due: bool,
     }
 
@@ -167,47 +177,48 @@ documents! {
     Entry {
         /// The credential.
         name: String,
-        /// The first half of the name.
+        /// The provider part of the name.
         provider: String,
-        /// The second half, `default` for a bare name.
+        /// The account part of the name; `default` if there is none.
         account: String,
         /// `login` or `key`.
-        kind: String,
+        kind: Kind,
         /// `keychain` or `vault`.
-        store: String,
-        /// `active`, or what an interrupted command left: `adding`, `removing`, `forgetting`, `renaming`.
+        store: StoreKind,
+        /// `active`, or the state that an interrupted command left: `adding`, `removing`,
+        /// `forgetting`, `renaming`.
         state: String,
         /// When it was first stored (RFC 3339).
         created_at: String,
         /// When its record last changed (RFC 3339).
         changed_at: String,
-        /// When the newest access token ends (RFC 3339).
+        /// When the newest access token expires (RFC 3339).
         access_expires_at: Option<String>,
-        /// The day the key ends, as it was given.
+        /// The day on which the key expires.
         expires: Option<String>,
-        /// How often the key should be rotated, as it was given.
+        /// How often the key is rotated.
         rotate_every: Option<String>,
-        /// Whether `rotate --due` would do something for it now, or name it as left to do.
+        /// Whether `rotate --due` would do something for it now, or report it as left to do.
         is_due: bool,
-        /// What was granted.
+        /// The granted scopes.
         scopes: Vec<String>,
-        /// Where it may be sent.
+        /// The origins it may be sent to.
         origins: Vec<String>,
-        /// Whose it is, as the provider identifies people.
+        /// The account id at the provider.
         subject: Option<String>,
-        /// Whose it is, as the provider calls them.
+        /// The account name at the provider.
         label: Option<String>,
-        /// The OAuth client it was made with.
+        /// The OAuth client of the login.
         client_id: Option<String>,
-        /// The authorization server.
+        /// The issuer of the authorization server.
         issuer: Option<String>,
     }
 
     /// `status`.
-    Status {
-        /// The credentials that were looked at.
+    StatusReport {
+        /// The credentials.
         credentials: Vec<CredentialStatus>,
-        /// What is over, due or unwise; exit code 8 when one of them is not mere advice.
+        /// The findings; the exit code is 8 if one of them is not only advice.
         findings: Vec<Finding>,
     }
 
@@ -216,58 +227,59 @@ documents! {
         /// The credential.
         name: String,
         /// `login` or `key`.
-        kind: String,
+        kind: Kind,
         /// `keychain` or `vault`.
-        store: String,
-        /// In words: how long it lives.
+        store: StoreKind,
+        /// A description of when it expires.
         life: String,
-        /// When the newest access token ends (RFC 3339).
+        /// When the newest access token expires (RFC 3339).
         access_expires_at: Option<String>,
-        /// The day the key ends.
+        /// The day on which the key expires.
         expires: Option<String>,
-        /// With `--check`: `good`, `readable` (a key that no request tells of), or the name of the failure.
-        check: Option<String>,
-        /// What was granted.
+        /// With `--check`: `good`, `readable` (a key that no request can verify), or the code of
+        /// the failure.
+        check: Option<Verified>,
+        /// The granted scopes.
         scopes: Vec<String>,
-        /// Why the last refresh gave no token.
+        /// Why the last refresh failed.
         last_error: Option<crate::credential::LastError>,
     }
 
-    /// Something to do.
+    /// One finding.
     Finding {
         /// The credential or the file.
         subject: String,
-        /// A name for the kind of finding, such as `key_over`.
+        /// The kind of finding, such as `key_over`.
         code: String,
-        /// Whether it only makes things safer; advice does not change the exit code.
+        /// Whether it is only advice, which does not change the exit code.
         advice: bool,
-        /// In words.
+        /// A description.
         message: String,
-        /// What to type.
+        /// What to do about it.
         hint: Option<String>,
     }
 
     /// `doctor`.
     #[derive(serde::Deserialize)]
     Doctor {
-        /// What was tried.
+        /// The checks.
         checks: Vec<Check>,
-        /// What a command meets that wants a credential, for each store that holds some.
+        /// What to expect of each store that contains credentials.
         stores: Vec<StoreOutlook>,
-        /// Whether it was tried in cron's environment.
+        /// Whether the checks ran in the environment of cron.
         as_cron: bool,
     }
 
-    /// One thing that was tried.
+    /// One check.
     #[derive(serde::Deserialize)]
     Check {
-        /// What.
+        /// What was checked.
         name: String,
         /// `ok`, `note` or `problem`.
-        status: String,
-        /// What was seen.
+        status: Status,
+        /// The result.
         detail: String,
-        /// What to do.
+        /// What to do about it.
         hint: Option<String>,
     }
 
@@ -275,12 +287,12 @@ documents! {
     #[derive(serde::Deserialize)]
     StoreOutlook {
         /// `keychain` or `vault`.
-        store: String,
-        /// How many credentials it holds.
+        store: StoreKind,
+        /// The number of credentials in it.
         credentials: usize,
         /// The exit code of a command that reads one.
         exit_code: u8,
-        /// In words.
+        /// A description.
         detail: String,
     }
 
@@ -288,35 +300,35 @@ documents! {
     Moved {
         /// The credential.
         name: String,
-        /// Where it is kept now.
-        store: String,
+        /// The new store.
+        store: StoreKind,
     }
 
     /// `rename`.
     Renamed {
         /// The new name.
         name: String,
-        /// The old one.
+        /// The old name.
         was: String,
     }
 
     /// `client add`, `client remove`, and one entry of `client list`.
     Client {
-        /// Whose client it is.
+        /// The provider.
         provider: String,
-        /// Its id.
+        /// The client id.
         client_id: String,
-        /// Where its secret is kept, if it has one.
-        secret_store: Option<String>,
-        /// The logins that were made with it.
+        /// The store of its secret, if it has one.
+        secret_store: Option<StoreKind>,
+        /// The logins that use it.
         used_by: Vec<String>,
     }
 
-    /// `provider list`: one row of the catalogue.
+    /// `provider list`: one provider.
     Provider {
         /// Its name.
         name: String,
-        /// How people call it.
+        /// Its display name.
         title: String,
         /// `login`, `key`, or both.
         kinds: Vec<String>,
@@ -332,62 +344,22 @@ documents! {
 
     /// `vault …`.
     Vault {
-        /// Whether its key lies beside it, without a passphrase.
+        /// Whether it has no passphrase, but a key beside it.
         unattended: bool,
-    }
-}
-
-impl Entry {
-    pub(super) fn of(index: &Index, is_due: bool) -> Self {
-        let bound = &index.bound;
-        Self {
-            name: index.name.to_string(),
-            provider: index.name.provider().to_owned(),
-            account: index.name.account().to_owned(),
-            kind: index.kind.to_string(),
-            store: index.store.to_string(),
-            state: index.state.to_string(),
-            created_at: index.created_at.to_string(),
-            changed_at: index.changed_at.to_string(),
-            access_expires_at: index.access_expires_at.map(|time| time.to_string()),
-            expires: index.expires.map(|day| day.to_string()),
-            rotate_every: index.rotate_every.clone(),
-            is_due,
-            scopes: bound.scopes.clone(),
-            origins: bound.origins.iter().map(ToString::to_string).collect(),
-            subject: bound.subject.clone(),
-            label: bound.label.clone(),
-            client_id: bound.client_id.clone(),
-            issuer: bound.issuer.clone(),
-        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::commands::manual::tests::compare as compare_generated;
     use schemars::{JsonSchema, schema_for};
 
-    /// Set to write the files instead of comparing them.
-    const REWRITE: &str = "AUTHCTL_REWRITE";
-
     fn compare<T: JsonSchema>(command: &str) {
-        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
-            .join(format!("tests/schemas/{command}.json"));
-        let made = format!(
-            "{}\n",
-            serde_json::to_string_pretty(&schema_for!(T)).unwrap()
-        );
-        if std::env::var_os(REWRITE).is_some() {
-            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-            std::fs::write(&path, &made).unwrap();
-        }
-        let committed = std::fs::read_to_string(&path).unwrap_or_default();
-        assert_eq!(
-            committed,
-            made,
-            "{} is not what the types say; {REWRITE}=1 cargo test writes it",
-            path.display()
+        let schema = serde_json::to_string_pretty(&schema_for!(T)).unwrap();
+        compare_generated(
+            &format!("tests/schemas/{command}.json"),
+            &format!("{schema}\n"),
         );
     }
 
@@ -403,7 +375,7 @@ mod tests {
         compare::<Exported>("key-export");
         compare::<Imported>("key-import");
         compare::<Vec<Entry>>("list");
-        compare::<Status>("status");
+        compare::<StatusReport>("status");
         compare::<Doctor>("doctor");
         compare::<Vec<crate::audit::Event>>("audit");
         compare::<Moved>("move");

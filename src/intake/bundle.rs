@@ -1,10 +1,10 @@
 //! The document inside an exported file.
 
-use super::super::args;
-use super::discover::Discovered;
+use super::RecognizedKey;
 use crate::credential::{Bound, Name};
 use crate::provider::Template;
 use crate::secret::{Alphabet, Secret, stored_map};
+use crate::time::Interval;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -14,61 +14,67 @@ const VERSION: u32 = 1;
 /// Exported keys.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Bundle {
+pub struct Bundle {
     version: u32,
-    /// Each with its name and what it is bound to.
+    /// The keys.
     pub keys: Vec<Bundled>,
 }
 
 /// One exported key.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Bundled {
+pub struct Bundled {
     /// Its name.
     pub name: Name,
     /// Where it may be sent.
     pub bound: Bound,
-    /// How often it should be replaced.
+    /// How often it is rotated.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub rotate_every: Option<String>,
-    /// The day it ends.
+    pub rotate_every: Option<Interval>,
+    /// The day on which it expires.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires: Option<jiff::civil::Date>,
     /// Its parts.
     #[serde(serialize_with = "stored_map")]
     pub parts: BTreeMap<String, Secret>,
-    /// The file says nothing but the key: what a key of that name is bound to, and how it is rotated, stays.
+    /// Whether the file has nothing but the key. Then the binding and the rotation of a stored key
+    /// of that name stay.
     #[serde(skip)]
     pub is_bare: bool,
 }
 
 impl Bundle {
-    pub(super) fn of(keys: Vec<Bundled>) -> Self {
+    /// A bundle of these keys.
+    pub fn of(keys: Vec<Bundled>) -> Self {
         Self {
             version: VERSION,
             keys,
         }
     }
 
-    pub(super) fn to_text(&self) -> Secret {
+    /// The text that is encrypted.
+    pub fn to_text(&self) -> Secret {
         // Serializing plain data into memory has no way to fail: every map key is a string.
         Secret::new(serde_json::to_string(self).unwrap_or_default())
     }
 
-    /// Reads what [`Bundle::to_text`] wrote. A file from elsewhere may hold anything, so its secrets are checked as if
-    /// they were typed.
-    pub(super) fn from_text(text: &Secret) -> Result<Self, String> {
-        // The reason of a JSON error can quote what it stumbled over.
+    /// Reads what [`Bundle::to_text`] wrote. The file may come from anywhere, so its secrets are
+    /// checked as if they were typed.
+    ///
+    /// # Errors
+    /// It is not a bundle, or contains a key that must not be stored.
+    pub fn from_text(text: &Secret) -> Result<Self, String> {
+        // The message of a JSON error may quote a secret.
         let bundle: Self = serde_json::from_str(text.expose()).map_err(|error| {
             format!(
-                "it holds no exported keys (line {}, column {})",
+                "it contains no exported keys (line {}, column {})",
                 error.line(),
                 error.column()
             )
         })?;
         if bundle.version != VERSION {
             return Err(format!(
-                "its format {} is not known to this authctl",
+                "format {} is not supported by this version",
                 bundle.version
             ));
         }
@@ -78,29 +84,26 @@ impl Bundle {
             .windows(2)
             .find_map(|pair| pair.first().filter(|first| pair.last() == Some(*first)))
         {
-            return Err(format!("it holds `{twice}` twice"));
+            return Err(format!("it contains `{twice}` twice"));
         }
         for key in &bundle.keys {
             key.check()
-                .map_err(|reason| format!("the key `{}` in it: {reason}", key.name))?;
+                .map_err(|reason| format!("the key `{}`: {reason}", key.name))?;
             if key.parts.is_empty() || key.bound.origins.is_empty() {
-                return Err(format!(
-                    "the key `{}` in it has no parts or belongs nowhere",
-                    key.name
-                ));
+                return Err(format!("the key `{}` has no parts or no origins", key.name));
             }
             key.parts
                 .values()
                 .try_for_each(|part| part.check(Alphabet::Printable))
-                .map_err(|reason| format!("a part of `{}` in it {reason}", key.name))?;
+                .map_err(|reason| format!("a part of the key `{}` {reason}", key.name))?;
         }
         Ok(bundle)
     }
 }
 
 impl Bundled {
-    /// A key that was found in a file of somebody else's.
-    pub(super) fn from_file(found: &Discovered) -> Self {
+    /// A key that was recognized in another program's file.
+    pub fn from_file(found: &RecognizedKey) -> Self {
         Self {
             name: found.name.clone(),
             bound: found.bound.clone(),
@@ -111,24 +114,21 @@ impl Bundled {
         }
     }
 
-    /// What is checked on every other way in.
+    /// Checks what is checked on every other way in.
     fn check(&self) -> Result<(), String> {
         let parts: Vec<&str> = self.parts.keys().map(String::as_str).collect();
         self.bound
             .headers
             .iter()
             .try_for_each(|header| Template::new(header).check(&parts))?;
-        if let Some(every) = &self.rotate_every {
-            args::interval(every)?;
-        }
         if self.bound.token_endpoint.is_some() || self.bound.client_id.is_some() {
-            return Err("it is bound as a login".into());
+            return Err("it has the binding of a login".into());
         }
         let texts = [&self.bound.label, &self.bound.subject]
             .into_iter()
             .flatten();
         if texts.flat_map(|text| text.chars()).any(char::is_control) {
-            return Err("what it is called holds control characters".into());
+            return Err("its account name contains control characters".into());
         }
         Ok(())
     }

@@ -1,0 +1,68 @@
+use super::profile::{Profile, Run};
+use super::{answer, complete, documents};
+use crate::app::App;
+use crate::credential::Name;
+use crate::failure::{Code, Failure};
+use crate::lifecycle::rename;
+
+/// Rename a credential
+///
+/// The provider stays the same; what changes is the account after the slash. The old name is free
+/// afterwards.
+#[derive(clap::Args, Debug)]
+#[command(
+    after_help = "Examples:\n  authctl rename github github/work\n  authctl rename stripe/test stripe"
+)]
+pub struct RenameArgs {
+    /// The current name
+    #[arg(value_name = "OLD", add = complete::credentials())]
+    old: Name,
+    /// The new name
+    #[arg(value_name = "NEW")]
+    new: Name,
+}
+
+impl Run for RenameArgs {
+    fn profile(&self) -> Profile {
+        Profile::asking().logged("rename", Some(&self.old))
+    }
+
+    fn run(self: Box<Self>, app: &App) -> Result<(), Failure> {
+        run(app, &self)
+    }
+}
+
+fn run(app: &App, args: &RenameArgs) -> Result<(), Failure> {
+    let (old, new) = (&args.old, &args.new);
+    if old == new {
+        return Err(Failure::usage(format!(
+            "the credential is already named `{new}`"
+        )));
+    }
+    if old.provider() != new.provider() {
+        return Err(
+            Failure::usage("the provider of a credential cannot be changed").hint(format!(
+                "choose another account: `authctl rename {old} {}/ACCOUNT`",
+                old.provider()
+            )),
+        );
+    }
+    // Read before the lock, so that a mistyped name leaves no lock file behind.
+    let entry = app.index.entry(old)?;
+    if app.index.find(new)?.is_some() {
+        return Err(Failure::new(
+            Code::Refused,
+            format!("a credential named `{new}` already exists"),
+        )
+        .hint("choose another name, or remove that credential first"));
+    }
+    app.stores.open_now(entry.store)?;
+    let saved = rename(app.keeper(), old, new)?;
+    app.ui.warn_all(&saved.warnings);
+    app.ui.say(&format!("renamed {old} to {new}"));
+    let document = || documents::Renamed {
+        name: new.to_string(),
+        was: old.to_string(),
+    };
+    answer(app, document, |_| Ok(()))
+}

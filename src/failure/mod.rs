@@ -1,0 +1,208 @@
+//! Every failure has a message, a hint and an exit code; this module decides which.
+
+mod lifecycle;
+mod rotation;
+mod store;
+
+pub use crate::code::Code;
+use crate::config;
+use crate::credential::{Entry, IndexError, Name, NameError, OriginError};
+use crate::disk;
+use crate::handover;
+use crate::http::TransportError;
+use crate::oauth::{AuthorizeError, ListenerError, MetadataError};
+use crate::provider::{ProviderError, RenderError};
+use crate::secret::SealError;
+use crate::ui::PromptError;
+
+/// A failed command.
+#[derive(Debug)]
+pub struct Failure {
+    /// The exit code.
+    pub code: Code,
+    /// What is wrong: lower case, no full stop.
+    pub message: String,
+    /// What to do about it, with the command to type.
+    pub hint: Option<String>,
+}
+
+impl Failure {
+    /// A failure without a hint.
+    pub fn new(code: Code, message: impl Into<String>) -> Self {
+        Self {
+            code,
+            message: message.into(),
+            hint: None,
+        }
+    }
+
+    /// The same failure with a hint.
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// A wrong command line.
+    pub fn usage(message: impl Into<String>) -> Self {
+        Self::new(Code::Usage, message)
+    }
+
+    /// A credential of this name already exists.
+    pub fn exists(entry: &Entry) -> Self {
+        let (kind, name) = (entry.kind, &entry.name);
+        Self::new(
+            Code::Refused,
+            format!("a {kind} named `{name}` already exists"),
+        )
+        .hint(format!(
+            "add `--replace` to replace it, or choose another account: `{}/ACCOUNT`",
+            name.provider()
+        ))
+    }
+
+    /// Ctrl-C.
+    pub fn interrupted() -> Self {
+        Self::new(Code::Interrupted, "interrupted")
+    }
+}
+
+/// What to type for a new login.
+fn login_hint(name: &Name) -> String {
+    format!("run `authctl login {name}`")
+}
+
+impl From<disk::Error> for Failure {
+    fn from(error: disk::Error) -> Self {
+        let message = error.to_string();
+        match error {
+            disk::Error::Loose { path, writable, .. } => {
+                let (mode, what) = if writable {
+                    ("go-w", "change")
+                } else {
+                    ("go-rwx", "read")
+                };
+                let path = path.display();
+                Self::new(Code::Refused, message).hint(format!(
+                    "run `chmod {mode} '{path}'` if nobody else should be able to {what} it"
+                ))
+            }
+            _ => Self::new(Code::Failed, message),
+        }
+    }
+}
+
+impl From<crate::sealed::Error> for Failure {
+    fn from(error: crate::sealed::Error) -> Self {
+        match error {
+            crate::sealed::Error::Disk(error) => error.into(),
+            error => Self::new(Code::Failed, error.to_string()),
+        }
+    }
+}
+
+impl From<IndexError> for Failure {
+    fn from(error: IndexError) -> Self {
+        let message = error.to_string();
+        match error {
+            IndexError::Disk(error) => error.into(),
+            IndexError::NotFound(_) => Self::new(Code::NotFound, message)
+                .hint("run `authctl list` to see the stored credentials"),
+            IndexError::Damaged { .. } => Self::new(Code::Failed, message).hint(
+                "delete the file, then log in or add the key again; its old item stays in the store",
+            ),
+        }
+    }
+}
+
+impl From<config::Error> for Failure {
+    fn from(error: config::Error) -> Self {
+        match error {
+            config::Error::Disk(error) => error.into(),
+            error => Self::new(Code::Failed, error.to_string()).hint("correct or delete the file"),
+        }
+    }
+}
+
+impl From<ProviderError> for Failure {
+    fn from(error: ProviderError) -> Self {
+        match error {
+            ProviderError::Unknown(_) => Self::new(Code::NotFound, error.to_string()).hint(
+                "run `authctl provider list`; to log in anywhere else, use `authctl login URL --as NAME`; to add a key, add `--header` and `--origin`",
+            ),
+            ProviderError::File(error) => error.into(),
+            ProviderError::Variable { .. } => Self::usage(error.to_string()),
+            error => Self::new(Code::Failed, error.to_string()),
+        }
+    }
+}
+
+impl From<MetadataError> for Failure {
+    fn from(error: MetadataError) -> Self {
+        let code = match &error {
+            MetadataError::Url(_) => Code::Usage,
+            MetadataError::Unreachable { .. } => Code::Unreachable,
+            MetadataError::None(..) => Code::NotFound,
+            MetadataError::Unusable(..) => Code::Refused,
+        };
+        Self::new(code, error.to_string())
+    }
+}
+
+impl From<AuthorizeError> for Failure {
+    fn from(error: AuthorizeError) -> Self {
+        let code = match &error {
+            AuthorizeError::Denied { .. } | AuthorizeError::Empty => Code::Failed,
+            _ => Code::Refused,
+        };
+        Self::new(code, error.to_string())
+    }
+}
+
+impl From<ListenerError> for Failure {
+    fn from(error: ListenerError) -> Self {
+        Self::new(Code::Failed, error.to_string())
+            .hint("choose a free port that is registered at the provider with `--port`")
+    }
+}
+
+impl From<handover::Error> for Failure {
+    fn from(error: handover::Error) -> Self {
+        let code = if matches!(error, handover::Error::Unsupported) {
+            Code::Usage
+        } else {
+            Code::Failed
+        };
+        Self::new(code, error.to_string())
+            .hint("use `authctl header NAME --format raw | curl -H @- URL`")
+    }
+}
+
+impl From<PromptError> for Failure {
+    fn from(error: PromptError) -> Self {
+        match error {
+            PromptError::Interrupted => Self::interrupted(),
+            error => Self::new(Code::Failed, error.to_string()),
+        }
+    }
+}
+
+/// Failures without a hint of their own.
+macro_rules! plain {
+    ($($error:ty => $code:ident),* $(,)?) => {$(
+        impl From<$error> for Failure {
+            fn from(error: $error) -> Self {
+                Self::new(Code::$code, error.to_string())
+            }
+        }
+    )*};
+}
+
+plain! {
+    NameError => Usage,
+    OriginError => Usage,
+    RenderError => Failed,
+    SealError => Failed,
+    TransportError => Unreachable,
+    crate::schedule::Error => Failed,
+    std::io::Error => Failed,
+}

@@ -1,0 +1,75 @@
+//! Failures of rotations.
+
+use super::{Code, Failure};
+use crate::rotation::{Error, READER_LIFE};
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        let message = error.to_string();
+        let with = |code, hint: String| Self::new(code, message.clone()).hint(hint);
+        match error {
+            Error::NoReply { name, .. } => with(
+                Code::Findings,
+                format!("run `authctl rotate {name}` again to find and finish what was created"),
+            ),
+            Error::NotAccepted { name, .. } => with(
+                Code::Findings,
+                format!(
+                    "the previous key is still in use; run `authctl rotate {name}` again later"
+                ),
+            ),
+            Error::NotRevoked { name, .. } => with(
+                Code::Findings,
+                format!(
+                    "revoke it on the provider's page, or run `authctl rotate {name}` again later"
+                ),
+            ),
+            Error::NotInStore { name } => with(
+                Code::Findings,
+                format!("run `authctl rotate {name}` when the store is available"),
+            ),
+            Error::TooSoon { name, .. } => with(
+                Code::Refused,
+                format!(
+                    "`authctl rotate {name} --grace 0` revokes the previous key first ({} seconds after the switch at the earliest) and creates a new one",
+                    READER_LIFE.as_secs()
+                ),
+            ),
+            Error::Refused { hint, .. } => Self {
+                code: Code::Refused,
+                message,
+                hint,
+            },
+            Error::Unreachable { .. } => {
+                with(Code::Unreachable, "nothing was changed; retry later".into())
+            }
+            Error::Dead { name } => with(
+                Code::LoginRequired,
+                format!(
+                    "create a new key on the provider's page, then run `authctl key add {name} --replace`"
+                ),
+            ),
+            Error::Manual { name } => with(
+                Code::Findings,
+                format!("run `authctl rotate {name}` in a terminal, or pipe the new key into it"),
+            ),
+            Error::NoRecipe { name } => with(
+                Code::Refused,
+                format!(
+                    "create a new key manually and run `authctl key add {name} --replace`, or write a recipe (see `man authctl-providers`)"
+                ),
+            ),
+            Error::NotAgreed { name, .. } => with(
+                Code::Refused,
+                format!(
+                    "see `authctl provider show {}` for the recipe, and run `authctl rotate {name} --yes` to use it; nothing is lost if it fails",
+                    name.provider()
+                ),
+            ),
+            Error::Lifecycle(error) => error.into(),
+            Error::Provider(error) => error.into(),
+            Error::Sealed(error) => error.into(),
+            Error::Random(error) => error.into(),
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! Failures of the stores.
+
+use super::{Code, Failure};
+use crate::credential::StoreKind::{Keychain, Vault};
+use crate::store::Error;
+
+/// What to do about a store that cannot be reached.
+fn hint(error: &Error) -> Option<&'static str> {
+    Some(match error {
+        Error::Locked {
+            store: Vault,
+            reason: Some(_),
+        } => "enter it in a terminal, or correct the file that AUTHCTL_VAULT_PASSPHRASE_FILE names",
+        Error::Locked {
+            store: Vault,
+            reason: None,
+        } => "run `authctl vault unlock` in a terminal, or set AUTHCTL_VAULT_PASSPHRASE_FILE",
+        Error::Locked {
+            store: Keychain, ..
+        } => "unlock the keychain (log in to the desktop, or open its window), then retry",
+        Error::TimedOut {
+            store: Keychain, ..
+        } => "look for a dialog that asks for the password of the keychain",
+        Error::NoVault { .. } => "run `authctl vault init`",
+        Error::Unavailable {
+            store: Keychain, ..
+        } => {
+            "this session has no keychain; check that DBUS_SESSION_BUS_ADDRESS is set and a Secret Service is running"
+        }
+        _ => return None,
+    })
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        let code = match error {
+            Error::Tampered { .. } => Code::Refused,
+            Error::Damaged { .. } => Code::Failed,
+            _ => Code::StoreUnavailable,
+        };
+        Self {
+            code,
+            hint: hint(&error).map(str::to_owned),
+            message: error.to_string(),
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! Taking keys in: from a person, from a pipe, and from files that other programs wrote; and
+//! recognizing which provider they belong to. Nothing here is sent anywhere or stored.
+
+mod bundle;
+mod dotenv;
+mod input;
+mod recognize;
+
+pub use bundle::{Bundle, Bundled};
+pub use dotenv::{Variable, variables};
+pub use input::{key_parts, optional_key_parts};
+pub use recognize::{RecognizedKey, recognize};

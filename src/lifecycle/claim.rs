@@ -1,0 +1,141 @@
+//! What the layer works with, and the right to change one credential.
+
+use super::Error;
+use crate::audit::Event;
+use crate::code::Outcome;
+use crate::config::Paths;
+use crate::credential::{Bound, Index, Kind, Name};
+use crate::disk::{Lock, LockError};
+use crate::http::Network;
+use crate::provider::{Catalogue, Row};
+use crate::signals::shield;
+use crate::store::Stores;
+use jiff::Timestamp;
+use std::time::{Duration, Instant};
+use url::Url;
+
+/// How long a command waits for a lock. A refresh takes 45 seconds at most.
+const LOCK_PATIENCE: Duration = Duration::from_secs(60);
+
+/// The pause between two attempts to take a lock while Ctrl-C is watched for.
+const LOCK_PAUSE: Duration = Duration::from_millis(50);
+
+/// The parts that this layer works with.
+#[derive(Clone, Copy)]
+pub struct Keeper<'a> {
+    /// The folders.
+    pub paths: &'a Paths,
+    /// The index.
+    pub index: &'a Index,
+    /// The stores.
+    pub stores: &'a Stores,
+    /// The catalogue of providers.
+    pub catalogue: &'a Catalogue,
+    /// The network, set up on first use.
+    pub network: &'a Network,
+}
+
+/// The right to change one credential. Its lock is held until the claim is dropped, so functions
+/// that take a `&Claim` can rely on nobody else changing the record.
+pub struct Claim<'a> {
+    /// The parts that this layer works with.
+    pub keeper: Keeper<'a>,
+    name: Name,
+    _lock: Lock,
+}
+
+impl Claim<'_> {
+    /// The credential that may be changed.
+    pub fn name(&self) -> &Name {
+        &self.name
+    }
+}
+
+impl<'a> Keeper<'a> {
+    /// Claims a credential, waiting at most a minute.
+    ///
+    /// # Errors
+    /// Another process held the lock for a minute, or locks do not work here.
+    pub fn claim(self, name: &Name) -> Result<Claim<'a>, Error> {
+        self.claim_within(name, LOCK_PATIENCE)
+    }
+
+    /// Claims a credential if nobody else is changing it.
+    ///
+    /// # Errors
+    /// The lock is held ([`Error::Busy`]), or locks do not work here.
+    pub fn try_claim(self, name: &Name) -> Result<Claim<'a>, Error> {
+        self.claim_within(name, Duration::ZERO)
+    }
+
+    /// Claims a credential as [`Keeper::claim`] does, unless Ctrl-C comes first.
+    ///
+    /// # Errors
+    /// As for [`Keeper::claim`], or [`Error::Interrupted`].
+    pub fn claim_unless_interrupted(self, name: &Name) -> Result<Claim<'a>, Error> {
+        let began = Instant::now();
+        let shield = shield();
+        self.network.run(async {
+            loop {
+                match self.try_claim(name) {
+                    Err(Error::Busy { .. }) if began.elapsed() < LOCK_PATIENCE => {}
+                    other => return other,
+                }
+                tokio::select! {
+                    () = shield.interrupted() => return Err(Error::Interrupted),
+                    () = tokio::time::sleep(LOCK_PAUSE) => {}
+                }
+            }
+        })?
+    }
+
+    fn claim_within(self, name: &Name, patience: Duration) -> Result<Claim<'a>, Error> {
+        tracing::debug!(%name, "taking the lock");
+        match Lock::acquire(&self.paths.lock(name), patience) {
+            Ok(lock) => Ok(Claim {
+                keeper: self,
+                name: name.clone(),
+                _lock: lock,
+            }),
+            Err(LockError::Busy { waited }) => Err(Error::Busy {
+                name: name.clone(),
+                waited,
+            }),
+            Err(LockError::Disk(error)) => Err(Error::Disk(error)),
+        }
+    }
+
+    /// Writes an event to the audit log.
+    pub(super) fn log_event(
+        &self,
+        event: &str,
+        name: &Name,
+        outcome: Outcome,
+        detail: Option<&str>,
+    ) {
+        Event::now(event, Some(name.to_string()), outcome, detail).append(&self.paths.audit());
+    }
+
+    /// The provider's row with its variables filled in, if there is a row.
+    pub(super) fn row(&self, name: &Name, bound: &Bound) -> Result<Option<Row>, Error> {
+        let row = self.catalogue.find(name.provider())?;
+        Ok(row.map(|row| row.resolve(&bound.variables)).transpose()?)
+    }
+}
+
+/// A bound URL of a login, checked again: it was checked when it was stored.
+pub(super) fn bound_url(name: &Name, what: &str, text: Option<&String>) -> Result<Url, Error> {
+    let refused = |reason: String| Error::Refused {
+        name: name.clone(),
+        kind: Kind::Login,
+        reason,
+    };
+    let text = text.ok_or_else(|| refused(format!("its record contains no {what}")))?;
+    crate::credential::trusted_url(text)
+        .map_err(|error| refused(format!("its {what} cannot be used: {error}")))
+}
+
+/// The only clock of this layer; decisions take the time as an argument.
+pub(super) fn now() -> Timestamp {
+    Timestamp::now()
+}

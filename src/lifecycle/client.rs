@@ -1,0 +1,147 @@
+//! Reading the client that a login was made with. The client secret goes to the endpoints it was
+//! given for, and to no others, whatever the files say.
+
+use super::{Error, Keeper};
+use crate::config::{Client, ClientSecret};
+use crate::credential::{Bound, Kind, Name, StoreKind};
+use crate::oauth;
+use crate::secret::Secret;
+use crate::store::{self, Slot};
+
+/// The endpoints that a client secret may be sent to.
+#[derive(Clone, Copy)]
+pub struct Endpoints<'a> {
+    /// For refreshes and codes.
+    pub token: Option<&'a String>,
+    /// For revocations.
+    pub revocation: Option<&'a String>,
+}
+
+/// Why a client cannot be used or changed.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// The stored secret belongs to another client or other endpoints.
+    #[error("the stored client secret was given for another client or other endpoints")]
+    Mismatch {
+        /// The provider.
+        provider: String,
+        /// The client id.
+        client_id: String,
+    },
+    /// The secret is not in its store.
+    #[error("the client secret of {provider} is missing from the {store}")]
+    Missing {
+        /// The provider.
+        provider: String,
+        /// The client id.
+        client_id: String,
+        /// The store that contained it.
+        store: StoreKind,
+    },
+    /// A login was made with this client and needs it.
+    #[error("`{login}` uses the client `{client_id}`")]
+    InUse {
+        /// The login.
+        login: Name,
+        /// The client id.
+        client_id: String,
+    },
+    /// Another process is changing the clients of the provider, or locks do not work here.
+    #[error(transparent)]
+    Locked(#[from] crate::disk::LockError),
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// The file of the client.
+    #[error(transparent)]
+    Config(#[from] crate::config::Error),
+    /// The random generator.
+    #[error(transparent)]
+    Random(#[from] crate::secret::SealError),
+    /// The provider's row.
+    #[error(transparent)]
+    Provider(#[from] crate::provider::ProviderError),
+}
+
+/// The secret of a client, from its newest registration whose item exists: an interrupted command
+/// may have named an item that it never stored. `None` if the client has no secret.
+///
+/// # Errors
+/// The store cannot be read, the secret is missing from it, or it was given for other endpoints.
+pub fn stored_secret(
+    keeper: &Keeper<'_>,
+    provider: &str,
+    client: &Client,
+    client_id: &str,
+    endpoints: Endpoints<'_>,
+) -> Result<Option<Secret>, ClientError> {
+    let mut missing = None;
+    for registration in client.all_of(client_id) {
+        let Some((store, id)) = registration
+            .secret_store
+            .zip(registration.secret_id.as_ref())
+        else {
+            return Ok(None);
+        };
+        let text = keeper.stores.read(store, &Slot::client(provider, id))?;
+        let Some(stored) = text.and_then(|text| ClientSecret::from_text(text.expose())) else {
+            missing = Some(store);
+            continue;
+        };
+        let matches = stored.client_id == client_id
+            && stored.provider == provider
+            && Some(&stored.token_endpoint) == endpoints.token
+            && stored.revocation_endpoint.as_ref() == endpoints.revocation;
+        if !matches {
+            return Err(ClientError::Mismatch {
+                provider: provider.to_owned(),
+                client_id: client_id.to_owned(),
+            });
+        }
+        return Ok(Some(stored.client_secret));
+    }
+    match missing {
+        Some(store) => Err(ClientError::Missing {
+            provider: provider.to_owned(),
+            client_id: client_id.to_owned(),
+            store,
+        }),
+        None => Ok(None),
+    }
+}
+
+impl Keeper<'_> {
+    /// The client that a login is bound to, with its secret if it has one.
+    pub(super) fn client(&self, name: &Name, bound: &Bound) -> Result<oauth::Client, Error> {
+        let refused = |reason: String| Error::Refused {
+            name: name.clone(),
+            kind: Kind::Login,
+            reason,
+        };
+        let id = bound
+            .client_id
+            .clone()
+            .ok_or_else(|| refused("its record contains no client id".into()))?;
+        let endpoints = Endpoints {
+            token: bound.token_endpoint.as_ref(),
+            revocation: bound.revocation_endpoint.as_ref(),
+        };
+        let secret = match Client::read(self.paths, name.provider())? {
+            Some(client) => stored_secret(self, name.provider(), &client, &id, endpoints),
+            None => Ok(None),
+        };
+        let secret = secret.map_err(|error| match error {
+            ClientError::Store(error) => error.into(),
+            ClientError::Missing { store, .. } => Error::LoginRequired {
+                name: name.clone(),
+                why: format!("the client secret is missing from the {store}"),
+            },
+            error => refused(error.to_string()),
+        })?;
+        Ok(oauth::Client {
+            id,
+            auth: bound.client_auth,
+            secret,
+        })
+    }
+}

@@ -1,0 +1,352 @@
+//! The second half of a login: redeem the code, identify the account, store the login.
+
+use super::put::{Put, put};
+use super::{Claim, ClientError, Error, Found, Keeper, Registration};
+use crate::credential::{
+    AccessToken, Bound, ClientAuth, Kind, Name, Origin, SecretPart, StoreKind, scope_words,
+    trusted_url,
+};
+use crate::oauth::{
+    self, Dialect, Flow, Grant, IdTokenError, Person, TokenError, TokenReply, subject_of, whoami,
+};
+use crate::provider::{OAuthSpec, RenderError, Row, render};
+use crate::secret::Secret;
+use crate::signals::shield;
+use jiff::{SignedDuration, Timestamp};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// The time limit for the token endpoint.
+const EXCHANGE: Duration = Duration::from_secs(45);
+
+/// A login that is under way.
+pub struct Attempt<'a> {
+    /// The name of the login.
+    pub name: &'a Name,
+    /// The provider's row, with its variables filled in.
+    pub row: &'a Row,
+    /// The OAuth part of the row.
+    pub oauth: &'a OAuthSpec,
+    /// The values of the row's variables.
+    pub variables: &'a BTreeMap<String, String>,
+    /// Whether the row was made from metadata and has to be stored.
+    pub is_new_provider: bool,
+    /// The client to log in with.
+    pub client: Registration,
+    /// The store for a new credential.
+    pub store: StoreKind,
+    /// The redirect URI of the request.
+    pub redirect_uri: String,
+    /// All scopes of the request.
+    pub scopes: Vec<String>,
+    /// The scopes that the user asked for.
+    pub asked: Vec<String>,
+    /// The origins that the user chose.
+    pub origins: &'a [Origin],
+    /// Whether a login as another account may be replaced.
+    pub replace: bool,
+}
+
+/// A finished login.
+pub struct Done {
+    /// The account, as the provider names it.
+    pub account: Option<String>,
+    /// The granted scopes.
+    pub scopes: Vec<String>,
+    /// Whether there is a refresh token.
+    pub refreshable: bool,
+    /// What to tell the user.
+    pub warnings: Vec<String>,
+}
+
+/// Why a login was not completed.
+#[derive(Debug, thiserror::Error)]
+pub enum LoginError {
+    /// The token endpoint gave no token.
+    #[error("the login was not completed: {0}")]
+    Token(#[from] TokenError),
+    /// The ID token cannot be trusted.
+    #[error("the login was not completed: {0}")]
+    IdToken(#[from] IdTokenError),
+    /// The provider did not say which account this is, and the name belongs to an account.
+    #[error("cannot determine the account of this login: {0}")]
+    Unidentified(String),
+    /// The browser logged in as another account.
+    #[error("`{name}` is the login of {old}, but the browser logged in as {new}")]
+    OtherAccount {
+        /// The login.
+        name: Name,
+        /// The account it belongs to.
+        old: String,
+        /// The account of the browser.
+        new: String,
+    },
+    /// The credential cannot be read or stored.
+    #[error(transparent)]
+    Lifecycle(#[from] Error),
+    /// The client cannot be stored.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    /// The row of a new provider cannot be stored.
+    #[error(transparent)]
+    Provider(#[from] crate::provider::ProviderError),
+    /// An endpoint of the row is not a URL to trust.
+    #[error(transparent)]
+    Url(#[from] crate::credential::OriginError),
+    /// The headers of the account request cannot be made.
+    #[error(transparent)]
+    Render(#[from] RenderError),
+}
+
+impl From<crate::http::TransportError> for LoginError {
+    fn from(error: crate::http::TransportError) -> Self {
+        Self::Lifecycle(error.into())
+    }
+}
+
+impl Attempt<'_> {
+    fn client_auth(&self) -> ClientAuth {
+        if self.client.secret.is_some() {
+            self.oauth.client_auth
+        } else {
+            ClientAuth::None
+        }
+    }
+}
+
+/// Exchanges a code for tokens (RFC 6749 section 4.1.3). A code can be redeemed once.
+///
+/// # Errors
+/// The token endpoint gave no token, or Ctrl-C came first.
+pub fn redeem(
+    keeper: &Keeper<'_>,
+    attempt: &Attempt<'_>,
+    code: &Secret,
+    verifier: Option<&Secret>,
+) -> Result<TokenReply, LoginError> {
+    let endpoint = trusted_url(&attempt.oauth.token_endpoint)?;
+    let grant = Grant::code(code, &attempt.redirect_uri, verifier);
+    let client = oauth::Client {
+        id: attempt.client.id.clone(),
+        auth: attempt.client_auth(),
+        secret: attempt.client.secret.clone(),
+    };
+    let dialect = Dialect::of(attempt.oauth);
+    let network = keeper.network;
+    let request = oauth::request(network, &endpoint, &client, &grant, &dialect, EXCHANGE);
+    let shield = shield();
+    network.run(async {
+        tokio::select! {
+            reply = request => reply.map_err(LoginError::from),
+            () = shield.interrupted() => Err(Error::Interrupted.into()),
+        }
+    })?
+}
+
+/// Determines the account of a login: by the row's request for that, if the token may be sent
+/// there; otherwise by the ID token. A provider is always asked in the same way, because the two
+/// may name one account differently. `known` is what the login under this name is bound to. A
+/// provider that cannot tell is reported in `warnings`.
+///
+/// # Errors
+/// The ID token cannot be trusted, the account cannot be determined although `known` has one, or it
+/// is another account.
+pub fn identify(
+    keeper: &Keeper<'_>,
+    attempt: &Attempt<'_>,
+    flow: &Flow,
+    reply: &TokenReply,
+    known: Option<&Bound>,
+    warnings: &mut Vec<String>,
+) -> Result<Option<Person>, LoginError> {
+    let mut person = None;
+    if let Some(token) = &reply.id_token {
+        let (subject, label) = subject_of(
+            token,
+            attempt.oauth.issuer.as_deref(),
+            &attempt.client.id,
+            flow.nonce.as_ref(),
+            Timestamp::now(),
+        )?;
+        person = Some(Person { subject, label });
+    }
+    let is_allowed = |url: &str| {
+        attempt.origins.is_empty()
+            || trusted_url(url)
+                .is_ok_and(|url| attempt.origins.iter().any(|origin| origin.covers(&url)))
+    };
+    let request = attempt.oauth.whoami.as_ref();
+    if let Some(request) = request.filter(|request| is_allowed(&request.url)) {
+        let parts = BTreeMap::from([("token".to_owned(), reply.access_token.clone())]);
+        let headers = render(&attempt.row.login_headers(), &parts)?;
+        let shield = shield();
+        let answer = keeper.network.run(async {
+            tokio::select! {
+                answer = whoami(keeper.network, request, headers) => Ok(answer),
+                () = shield.interrupted() => Err(Error::Interrupted),
+            }
+        })??;
+        person = match answer {
+            Ok(person) => Some(person),
+            Err(error) if known.is_some_and(|bound| bound.subject.is_some()) => {
+                return Err(LoginError::Unidentified(error.to_string()));
+            }
+            Err(error) => {
+                let error = LoginError::Unidentified(error.to_string());
+                warnings.push(error.to_string());
+                None
+            }
+        };
+    }
+    if let Some(known) = known.filter(|_| !attempt.replace) {
+        check_same_account(attempt.name, known, person.as_ref())?;
+    }
+    Ok(person)
+}
+
+fn check_same_account(
+    name: &Name,
+    known: &Bound,
+    person: Option<&Person>,
+) -> Result<(), LoginError> {
+    let Some(subject) = &known.subject else {
+        return Ok(());
+    };
+    if person.is_some_and(|person| person.subject == *subject) {
+        return Ok(());
+    }
+    let named = |label: Option<&String>, subject: &str| {
+        label.cloned().unwrap_or_else(|| subject.to_owned())
+    };
+    Err(LoginError::OtherAccount {
+        name: name.clone(),
+        old: named(known.label.as_ref(), subject),
+        new: person.map_or_else(
+            || "an unknown account".into(),
+            |person| named(person.label.as_ref(), &person.subject),
+        ),
+    })
+}
+
+/// Stores a login, in place of `before` if there is one: the row of a new provider and a new client
+/// first, so that the record never names what is not stored.
+///
+/// # Errors
+/// A store or the disk refused; then the login that was there is still there.
+pub fn put_login(
+    claim: &Claim<'_>,
+    attempt: &Attempt<'_>,
+    before: Option<&Found>,
+    reply: TokenReply,
+    person: Option<Person>,
+    received_at: Timestamp,
+) -> Result<Done, LoginError> {
+    let (keeper, provider) = (&claim.keeper, attempt.name.provider());
+    if attempt.is_new_provider && !keeper.catalogue.is_own(provider) {
+        keeper.catalogue.add(attempt.row)?;
+    }
+    attempt
+        .client
+        .store(keeper, attempt.name, attempt.oauth, attempt.store)?;
+    let bound = bound(attempt, before, person.as_ref(), reply.scope);
+    let refresh_token = reply
+        .refresh_token
+        .or_else(|| kept_refresh_token(before, &bound));
+    let refreshable = refresh_token.is_some();
+    let life = reply
+        .expires_in
+        .or(attempt.oauth.assumed_lifetime.filter(|_| refreshable));
+    let token = AccessToken {
+        token: reply.access_token,
+        received_at,
+        expires_at: life.map(|life| received_at + SignedDuration::from_secs(life.into())),
+        scope: Vec::new(),
+        resource: None,
+    };
+    let account = bound.label.clone().or_else(|| bound.subject.clone());
+    let scopes = bound.scopes.clone();
+    let what = Put {
+        bound,
+        secret: SecretPart::Login {
+            refresh_token,
+            access: (!refreshable).then(|| token.clone()),
+        },
+        access: Some(token),
+        store: attempt.store,
+    };
+    let saved = put(claim, before, what, |entry| {
+        entry.login.logged_in_at = Some(received_at);
+    })?;
+    let mut warnings = saved.warnings;
+    let is_missing = |scope: &&String| !scopes.contains(scope);
+    let missing: Vec<String> = attempt.asked.iter().filter(is_missing).cloned().collect();
+    if !missing.is_empty() {
+        warnings.push(format!("the provider did not grant {}", missing.join(", ")));
+    }
+    // The login is saved; what is left of the earlier client is no reason to call it a failure.
+    warnings.extend(
+        attempt
+            .client
+            .delete_replaced(keeper, provider)
+            .err()
+            .map(|error| error.to_string()),
+    );
+    Ok(Done {
+        account,
+        scopes,
+        refreshable,
+        warnings,
+    })
+}
+
+/// The refresh token of the earlier login, if it belongs to the same account and client: some
+/// providers issue one on the first consent only.
+fn kept_refresh_token(before: Option<&Found>, bound: &Bound) -> Option<Secret> {
+    let record = &before?.record;
+    let is_same = record.bound.client_id == bound.client_id
+        && record.bound.token_endpoint == bound.token_endpoint
+        && record.bound.subject.is_some()
+        && record.bound.subject == bound.subject;
+    match record.secret.as_ref().filter(|_| is_same)? {
+        SecretPart::Login { refresh_token, .. } => refresh_token.clone(),
+        SecretPart::Key(_) => None,
+    }
+}
+
+fn bound(
+    attempt: &Attempt<'_>,
+    before: Option<&Found>,
+    person: Option<&Person>,
+    granted: Option<Vec<String>>,
+) -> Bound {
+    let oauth = attempt.oauth;
+    // Origins that were chosen for a key are not for a login's token.
+    let chosen = before
+        .filter(|found| found.record.kind() == Some(Kind::Login))
+        .map(|found| &found.record.bound)
+        .filter(|bound| bound.chosen_origins && attempt.origins.is_empty());
+    let row = attempt.row.bound_origins().unwrap_or_default();
+    let (origins, chosen_origins) = match chosen {
+        Some(bound) => (bound.origins.clone(), true),
+        // A row that was made from metadata has the origins that the user chose.
+        None if attempt.origins.is_empty() || attempt.origins == row => (row, false),
+        None => (attempt.origins.to_vec(), true),
+    };
+    Bound {
+        origins,
+        chosen_origins,
+        issuer: oauth.issuer.clone(),
+        token_endpoint: Some(oauth.token_endpoint.clone()),
+        revocation_endpoint: oauth.revocation_endpoint.clone(),
+        client_id: Some(attempt.client.id.clone()),
+        client_auth: attempt.client_auth(),
+        redirect_uri: Some(attempt.redirect_uri.clone()),
+        subject: person.map(|person| person.subject.clone()),
+        label: person.and_then(|person| person.label.clone()),
+        // RFC 6749 section 5.1: the server leaves it out when it granted what was asked for.
+        scopes: granted.unwrap_or_else(|| scope_words(&attempt.scopes.join(" "))),
+        headers: Vec::new(),
+        shape: Some(attempt.row.shape(Kind::Login)),
+        variables: attempt.variables.clone(),
+    }
+}

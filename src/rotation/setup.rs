@@ -1,0 +1,118 @@
+//! What the rotation of a key depends on besides the key: the provider's row, the recipe, the
+//! manager.
+
+use super::Error;
+use super::api::Caller;
+use super::fill::Values;
+use super::options::Options;
+use super::remote::Remote;
+use super::run::Run;
+use crate::credential::{Bound, Entry, Name};
+use crate::lifecycle::{self, Keeper, Wanted, parts};
+use crate::provider::{KeySpec, Recipe, Row};
+use jiff::Timestamp;
+
+/// What the rotation of a key depends on besides the key.
+pub(super) struct Setup {
+    pub row: Row,
+    pub key: KeySpec,
+    pub recipe: Recipe,
+    pub manager: Option<Caller>,
+}
+
+impl Setup {
+    /// Finds the recipe for a key.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn new(keeper: &Keeper<'_>, run: &Run<'_>, manager: Option<Caller>) -> Result<Self, Error> {
+        let (name, bound): (&Name, &Bound) = (run.name(), &run.record().bound);
+        let none = || Error::NoRecipe { name: name.clone() };
+        // A key with a header of its own is not the kind of key that the row describes.
+        if !bound.headers.is_empty() {
+            let hint = format!(
+                "replace it with `authctl key add {name} --replace`; if the provider is known, remove the key and add it without `--header`"
+            );
+            return Err(Error::Refused {
+                name: name.clone(),
+                reason: "it uses a custom header that the provider definition does not cover"
+                    .into(),
+                hint: Some(hint),
+            });
+        }
+        let row = keeper
+            .catalogue
+            .find(name.provider())?
+            .ok_or_else(none)?
+            .resolve(&bound.variables)?;
+        row.check_rotation()?;
+        let key = row.key.clone().ok_or_else(none)?;
+        let recipe = row.recipe(&run.slots()?.active).cloned().ok_or_else(none)?;
+        Ok(Self {
+            row,
+            key,
+            recipe,
+            manager,
+        })
+    }
+
+    /// The provider's interface for this key.
+    pub fn remote<'a>(
+        &'a self,
+        keeper: &'a Keeper<'a>,
+        run: &Run<'_>,
+    ) -> Result<Remote<'a>, Error> {
+        Ok(Remote {
+            keeper,
+            recipe: &self.recipe,
+            key: &self.key,
+            bound: run.record().bound.clone(),
+            active: run.slots()?.active.clone(),
+            manager: self.manager.clone(),
+        })
+    }
+}
+
+/// The values that the templates of every request start with.
+pub(super) fn values(run: &Run<'_>) -> Values {
+    Values {
+        settings: run.record().bound.variables.clone(),
+        now: Timestamp::now(),
+        ..Values::default()
+    }
+}
+
+/// The credential that manages the key at the provider, if one is set.
+///
+/// # Errors
+/// It does not exist, or cannot be used.
+pub(super) fn manager(
+    keeper: &Keeper<'_>,
+    entry: &Entry,
+    options: &Options,
+) -> Result<Option<Caller>, Error> {
+    let Some(name) = options
+        .manager
+        .as_ref()
+        .or(entry.rotation.manager.as_ref())
+        .filter(|manager| **manager != entry.name)
+    else {
+        return Ok(None);
+    };
+    let handed = parts(keeper, name, &Wanted::default()).map_err(|error| match error {
+        lifecycle::Error::NotFound(_) => Error::Refused {
+            name: entry.name.clone(),
+            reason: format!("its manager `{name}` does not exist"),
+            hint: Some(format!(
+                "run `authctl key set {} --manager NAME`, or `--manager ''` for none",
+                entry.name
+            )),
+        },
+        error => error.into(),
+    })?;
+    Ok(Some(Caller {
+        templates: handed.templates,
+        parts: handed.parts,
+        bound: handed.bound,
+    }))
+}
