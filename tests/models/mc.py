@@ -35,8 +35,14 @@ def explore(init, successors, final, limit=3_000_000):
         if edges == before and bad is None:
             found.setdefault("stuck: no process can continue", trace(state))
         if len(parent) > limit:
-            return dict(states=len(parent), edges=edges, rest=rest, complete=False, found=found)
-    return dict(states=len(parent), edges=edges, rest=rest, complete=True, found=found)
+            return {
+                "states": len(parent),
+                "edges": edges,
+                "rest": rest,
+                "complete": False,
+                "found": found,
+            }
+    return {"states": len(parent), "edges": edges, "rest": rest, "complete": True, "found": found}
 
 
 def check(job, cases, clauses):

@@ -5,6 +5,7 @@
 
 The login name may also come from BROWSER_LOGIN. Prints the last page.
 """
+
 import html.parser
 import http.cookiejar
 import os
@@ -64,7 +65,7 @@ def walk(url, login, context, *handlers):
         urllib.request.HTTPSHandler(context=context),
         urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar()),
     )
-    answer = None
+    answer, page = None, ""
     for _ in range(8):
         data = None
         if answer is not None:
@@ -86,5 +87,7 @@ def walk(url, login, context, *handlers):
 
 
 if __name__ == "__main__":
-    status, text = visit(sys.argv[1], sys.argv[2] if len(sys.argv) > 2 else os.environ.get("BROWSER_LOGIN", "alice"))
+    status, text = visit(
+        sys.argv[1], sys.argv[2] if len(sys.argv) > 2 else os.environ.get("BROWSER_LOGIN", "alice")
+    )
     print(status, text)

@@ -2,6 +2,7 @@
 
 AUTHCTL names the binary under test. Nothing here is ever skipped: a missing counterpart fails.
 """
+
 import contextlib
 import json
 import os
@@ -11,7 +12,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 import urllib.request
@@ -28,7 +28,9 @@ CURL = shutil.which("curl", path=PATH)
 def say(text):
     """A figure for the report; pytest shows it with -rA or in the summary file."""
     with open(os.environ.get("FIGURES", "/dev/null"), "a") as out:
-        out.write(f"{os.environ.get('PYTEST_CURRENT_TEST', '').split(' ')[0].split('/')[-1]}: {text}\n")
+        out.write(
+            f"{os.environ.get('PYTEST_CURRENT_TEST', '').split(' ')[0].split('/')[-1]}: {text}\n"
+        )
 
 
 def wait_for(what, seconds=10.0, pause=0.02):
@@ -46,7 +48,9 @@ class Ran:
         self.code, self.out, self.err, self.seconds = code, out, err, seconds
 
     def __repr__(self):
-        return f"exit {self.code} after {self.seconds:.1f} s\nstdout: {self.out}\nstderr: {self.err}"
+        return (
+            f"exit {self.code} after {self.seconds:.1f} s\nstdout: {self.out}\nstderr: {self.err}"
+        )
 
     def done(self):
         assert self.code == 0, self
@@ -70,19 +74,36 @@ class Home:
     def run(self, *arguments, input=None, env=None, timeout=120, prefix=(), **more):
         began = time.monotonic()
         done = subprocess.run(
-            [*prefix, AUTHCTL, *arguments], env={**self.env, **(env or {})}, timeout=timeout, capture_output=True,
-            input=input.encode() if isinstance(input, str) else input, stdin=subprocess.DEVNULL if input is None else None, **more,
+            [*prefix, AUTHCTL, *arguments],
+            env={**self.env, **(env or {})},
+            timeout=timeout,
+            capture_output=True,
+            input=input.encode() if isinstance(input, str) else input,
+            stdin=subprocess.DEVNULL if input is None else None,
+            **more,
         )
         seconds = time.monotonic() - began
-        return Ran(done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace"), seconds)
+        return Ran(
+            done.returncode,
+            done.stdout.decode(errors="replace"),
+            done.stderr.decode(errors="replace"),
+            seconds,
+        )
 
     def start(self, *arguments, env=None, **more):
         return subprocess.Popen(
-            [AUTHCTL, *arguments], env={**self.env, **(env or {})}, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **more
+            [AUTHCTL, *arguments],
+            env={**self.env, **(env or {})},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            **more,
         )
 
     def key(self, name, value, *more, origin="https://api.example.com", header="X-API-Key: {key}"):
-        return self.run("key", "add", name, "--header", header, "--origin", origin, *more, input=value)
+        return self.run(
+            "key", "add", name, "--header", header, "--origin", origin, *more, input=value
+        )
 
     def login(self, server, name="op", *more, who="alice", client="tool", **how):
         arguments = ["login", server.url, "--as", name, "--client-id", client, *more]
@@ -108,8 +129,13 @@ class Keyring:
 
     @property
     def env(self):
-        return {"PATH": PATH, "XDG_RUNTIME_DIR": str(self.runtime), "XDG_DATA_HOME": str(self.data), "HOME": str(self.folder),
-                "DBUS_SESSION_BUS_ADDRESS": f"unix:path={self.runtime}/bus"}
+        return {
+            "PATH": PATH,
+            "XDG_RUNTIME_DIR": str(self.runtime),
+            "XDG_DATA_HOME": str(self.data),
+            "HOME": str(self.folder),
+            "DBUS_SESSION_BUS_ADDRESS": f"unix:path={self.runtime}/bus",
+        }
 
     def start_bus(self):
         # No service directories: nothing is started behind a test's back.
@@ -120,15 +146,26 @@ class Keyring:
         )
         self.bus = subprocess.Popen(
             ["dbus-daemon", f"--config-file={config}", "--nofork", "--nopidfile"],
-            env=self.env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            env=self.env,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
         )
         wait_for(lambda: (self.runtime / "bus").exists())
 
     def start_daemon(self, password):
         """With a password the collection is unlocked; without one it stays locked."""
-        arguments = ["gnome-keyring-daemon", "--foreground", "--components=secrets", f"--control-directory={self.runtime}"]
+        arguments = [
+            "gnome-keyring-daemon",
+            "--foreground",
+            "--components=secrets",
+            f"--control-directory={self.runtime}",
+        ]
         self.daemon = subprocess.Popen(
-            arguments + (["--unlock"] if password else []), env=self.env, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            arguments + (["--unlock"] if password else []),
+            env=self.env,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
         )
         self.daemon.stdin.write((password or "").encode())
         self.daemon.stdin.close()
@@ -143,16 +180,30 @@ class Keyring:
         return True
 
     def owned(self):
-        asked = self.bus_call("org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus.NameHasOwner", "string:org.freedesktop.secrets")
+        asked = self.bus_call(
+            "org.freedesktop.DBus",
+            "/org/freedesktop/DBus",
+            "org.freedesktop.DBus.NameHasOwner",
+            "string:org.freedesktop.secrets",
+        )
         return "true" in asked
 
     def bus_call(self, *arguments):
-        done = subprocess.run(["dbus-send", "--session", "--print-reply", f"--dest={arguments[0]}", *arguments[1:]], env=self.env, capture_output=True, timeout=20)
+        done = subprocess.run(
+            ["dbus-send", "--session", "--print-reply", f"--dest={arguments[0]}", *arguments[1:]],
+            env=self.env,
+            capture_output=True,
+            timeout=20,
+        )
         return done.stdout.decode() + done.stderr.decode()
 
     def lock(self):
-        told = self.bus_call("org.freedesktop.secrets", "/org/freedesktop/secrets", "org.freedesktop.Secret.Service.Lock",
-                             "array:objpath:/org/freedesktop/secrets/collection/login")
+        told = self.bus_call(
+            "org.freedesktop.secrets",
+            "/org/freedesktop/secrets",
+            "org.freedesktop.Secret.Service.Lock",
+            "array:objpath:/org/freedesktop/secrets/collection/login",
+        )
         assert "objpath" in told or "array" in told, told
 
     def stop_daemon(self):
@@ -173,12 +224,18 @@ class Server:
         node = os.environ.get("NODE") or shutil.which("node")
         self.log = tempfile.TemporaryFile()
         self.process = subprocess.Popen(
-            [node, "server.mjs"], cwd=HERE, env={"PATH": PATH, "TTL": str(ttl), "HOME": "/nonexistent", **(env or {})}, stdout=subprocess.PIPE, stderr=self.log
+            [node, "server.mjs"],
+            cwd=HERE,
+            env={"PATH": PATH, "TTL": str(ttl), "HOME": "/nonexistent", **(env or {})},
+            stdout=subprocess.PIPE,
+            stderr=self.log,
         )
         self.url = self.process.stdout.readline().decode().strip()
         if not self.url.startswith("http"):
             self.log.seek(0)
-            raise AssertionError(f"the authorization server did not start: {self.log.read().decode()[-2000:]}")
+            raise AssertionError(
+                f"the authorization server did not start: {self.log.read().decode()[-2000:]}"
+            )
         # The control port is loopback whatever the certificate says.
         self.port = int(self.url.rsplit(":", 1)[1])
 
@@ -188,9 +245,10 @@ class Server:
         context = ssl._create_unverified_context() if self.url.startswith("https") else None
         scheme = "https" if context else "http"
         data = json.dumps(change).encode() if change else None
-        with urllib.request.build_opener(urllib.request.ProxyHandler({}), *([urllib.request.HTTPSHandler(context=context)] if context else [])).open(
-            f"{scheme}://127.0.0.1:{self.port}/control", data, timeout=30
-        ) as answer:
+        with urllib.request.build_opener(
+            urllib.request.ProxyHandler({}),
+            *([urllib.request.HTTPSHandler(context=context)] if context else []),
+        ).open(f"{scheme}://127.0.0.1:{self.port}/control", data, timeout=30) as answer:
             return json.load(answer)
 
     def next(self, *what):
@@ -225,7 +283,10 @@ def server():
 
 
 def vault_home(folder, name="home", **env):
-    home = Home(pathlib.Path(folder) / name, {"PATH": PATH, "HOME": str(folder), "AUTHCTL_STORE": "vault", **env})
+    home = Home(
+        pathlib.Path(folder) / name,
+        {"PATH": PATH, "HOME": str(folder), "AUTHCTL_STORE": "vault", **env},
+    )
     home.run("vault", "init", "--unattended").done()
     return home
 

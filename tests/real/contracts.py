@@ -1,4 +1,5 @@
 """The contracts of the providers that keys are rotated at, each from the sources its row names."""
+
 import re
 import secrets
 import string
@@ -15,16 +16,22 @@ def some(alphabet, length):
 
 class GitLab(Double):
     """Rolls: the token changes value and id in one call, and the old one ends."""
+
     name, hosts, roll = "gitlab", ("gitlab.com",), True
     header = staticmethod(lambda value: ("private-token", value))
     form = staticmethod(lambda: "glpat-" + some(ALNUM, 20))
     rights = {"scopes": ["api"], "expires_at": soon(20)[:10], "created_at": soon(-10)}
 
     def contract(self):
-        return [("GET", "/api/v4/personal_access_tokens/self", self.itself), ("POST", "/api/v4/personal_access_tokens/self/rotate", self.rotate)]
+        return [
+            ("GET", "/api/v4/personal_access_tokens/self", self.itself),
+            ("POST", "/api/v4/personal_access_tokens/self/rotate", self.rotate),
+        ]
 
     def itself(self, request):
-        return self.check(request, lambda key: {"id": key.id, "name": "t", "active": True, **key.rights})
+        return self.check(
+            request, lambda key: {"id": key.id, "name": "t", "active": True, **key.rights}
+        )
 
     def rotate(self, request):
         old = self.holder(request)
@@ -35,26 +42,51 @@ class GitLab(Double):
             return self.reply(self.error(trouble), trouble)
         self.only(request, request.json, ["expires_at"])
         days = (moment(request.json["expires_at"] + "T00:00:00") - time.time()) / 86400
-        self.fact(28 < days < 31, f"it shall live as long as the old one was made for, not {days} days")
+        self.fact(
+            28 < days < 31, f"it shall live as long as the old one was made for, not {days} days"
+        )
         del self.keys[old.id]
         self.dead.append(old)
-        key = self.new("rolled", dict(old.rights, expires_at=request.json["expires_at"], created_at=soon(0)))
-        return None if trouble == "lose" else self.reply({"id": key.id, "token": key.value, "expires_at": request.json["expires_at"], "scopes": ["api"]})
+        key = self.new(
+            "rolled", dict(old.rights, expires_at=request.json["expires_at"], created_at=soon(0))
+        )
+        return (
+            None
+            if trouble == "lose"
+            else self.reply(
+                {
+                    "id": key.id,
+                    "token": key.value,
+                    "expires_at": request.json["expires_at"],
+                    "scopes": ["api"],
+                }
+            )
+        )
 
 
 class Cloudflare(Double):
     """Rolls: the same id, another value."""
+
     name, hosts, roll = "cloudflare", ("api.cloudflare.com",), True
     form = staticmethod(lambda: "cfut_" + some(ALNUM, 40) + some(HEX, 8))
 
     def contract(self):
-        return [("GET", "/client/v4/user/tokens/verify", self.verify), ("PUT", "/client/v4/user/tokens/([0-9a-f]+)/value", self.rotate)]
+        return [
+            ("GET", "/client/v4/user/tokens/verify", self.verify),
+            ("PUT", "/client/v4/user/tokens/([0-9a-f]+)/value", self.rotate),
+        ]
 
     def verify(self, request):
-        return self.check(request, lambda key: {"success": True, "result": {"id": key.id, "status": "active"}})
+        return self.check(
+            request, lambda key: {"success": True, "result": {"id": key.id, "status": "active"}}
+        )
 
     def rotate(self, request, id):
-        if not (self.holder(request) or self.manager and request.headers.get("authorization") == f"Bearer {self.manager[1]}"):
+        if not (
+            self.holder(request)
+            or self.manager
+            and request.headers.get("authorization") == f"Bearer {self.manager[1]}"
+        ):
             return self.denied()
         trouble = self.trouble.pop(0) if self.trouble else None
         if trouble in (403, 429):
@@ -80,14 +112,28 @@ class Algolia(Double):
         return value
 
     def contract(self):
-        return [("GET", "/1/keys", self.listing), ("GET", "/1/keys/([0-9a-f]{32})", self.read), ("POST", "/1/keys", self.make), ("DELETE", "/1/keys/([0-9a-f]{32})", self.remove)]
+        return [
+            ("GET", "/1/keys", self.listing),
+            ("GET", "/1/keys/([0-9a-f]{32})", self.read),
+            ("POST", "/1/keys", self.make),
+            ("DELETE", "/1/keys/([0-9a-f]{32})", self.remove),
+        ]
 
     def acting(self, request):
-        self.fact(request.headers.get("x-algolia-application-id") == "APP1234567", "the application's id")
+        self.fact(
+            request.headers.get("x-algolia-application-id") == "APP1234567", "the application's id"
+        )
         return super().acting(request)
 
     def listing(self, request):
-        return self.lists(request, lambda keys: {"keys": [{"value": key.value, "description": key.label, **key.rights} for key in keys]})
+        return self.lists(
+            request,
+            lambda keys: {
+                "keys": [
+                    {"value": key.value, "description": key.label, **key.rights} for key in keys
+                ]
+            },
+        )
 
     def read(self, request, id):
         key = self.keys.get(id)
@@ -100,9 +146,28 @@ class Algolia(Double):
 
     def make(self, request):
         body = request.json
-        self.only(request, body, ["acl", "description"], ["indexes", "validity", "referers", "queryParameters", "maxHitsPerQuery", "maxQueriesPerIPPerHour"])
-        self.fact(body["acl"] == ["search"] and body.get("indexes") == ["i"], "the rights are copied")
-        return self.create(request, body["description"], self.rights, lambda key: self.reply({"key": key.value, "createdAt": soon(0)}))
+        self.only(
+            request,
+            body,
+            ["acl", "description"],
+            [
+                "indexes",
+                "validity",
+                "referers",
+                "queryParameters",
+                "maxHitsPerQuery",
+                "maxQueriesPerIPPerHour",
+            ],
+        )
+        self.fact(
+            body["acl"] == ["search"] and body.get("indexes") == ["i"], "the rights are copied"
+        )
+        return self.create(
+            request,
+            body["description"],
+            self.rights,
+            lambda key: self.reply({"key": key.value, "createdAt": soon(0)}),
+        )
 
     def remove(self, request, id):
         return self.end(request, id, lambda key: {"deletedAt": soon(0)}, 200)
@@ -127,15 +192,31 @@ class Twilio(Double):
 
     def contract(self):
         base = f"/2010-04-01/Accounts/{self.account}/Keys"
-        return [("GET", "/v2/Services", self.check), ("GET", f"{base}.json", self.listing), ("POST", f"{base}.json", self.make), ("DELETE", base + r"/(SK\w+)\.json", self.remove)]
+        return [
+            ("GET", "/v2/Services", self.check),
+            ("GET", f"{base}.json", self.listing),
+            ("POST", f"{base}.json", self.make),
+            ("DELETE", base + r"/(SK\w+)\.json", self.remove),
+        ]
 
     def listing(self, request):
         self.only(request, request.query, [], ["PageSize"])
-        return self.lists(request, lambda keys: {"keys": [{"sid": key.id, "friendly_name": key.label} for key in keys], "next_page_uri": None})
+        return self.lists(
+            request,
+            lambda keys: {
+                "keys": [{"sid": key.id, "friendly_name": key.label} for key in keys],
+                "next_page_uri": None,
+            },
+        )
 
     def make(self, request):
         self.only(request, request.form, ["FriendlyName"])
-        return self.create(request, request.form["FriendlyName"], {}, lambda key: self.reply({"sid": key.id, "secret": key.value.split(":")[1]}, 201))
+        return self.create(
+            request,
+            request.form["FriendlyName"],
+            {},
+            lambda key: self.reply({"sid": key.id, "secret": key.value.split(":")[1]}, 201),
+        )
 
     def remove(self, request, id):
         return self.end(request, id)
@@ -151,18 +232,41 @@ class SendGrid(Double):
 
     def contract(self):
         one = r"/v3/api_keys/([\w-]+)"
-        return [("GET", "/v3/scopes", self.check), ("GET", "/v3/api_keys", self.listing), ("GET", one, self.read), ("POST", "/v3/api_keys", self.make), ("DELETE", one, self.remove)]
+        return [
+            ("GET", "/v3/scopes", self.check),
+            ("GET", "/v3/api_keys", self.listing),
+            ("GET", one, self.read),
+            ("POST", "/v3/api_keys", self.make),
+            ("DELETE", one, self.remove),
+        ]
 
     def listing(self, request):
-        return self.lists(request, lambda keys: {"result": [{"name": key.label, "api_key_id": key.id} for key in keys]})
+        return self.lists(
+            request,
+            lambda keys: {"result": [{"name": key.label, "api_key_id": key.id} for key in keys]},
+        )
 
     def read(self, request, id):
-        return self.reads(request, id, lambda key: {"name": key.label, "api_key_id": key.id, "scopes": key.rights["scopes"]})
+        return self.reads(
+            request,
+            id,
+            lambda key: {"name": key.label, "api_key_id": key.id, "scopes": key.rights["scopes"]},
+        )
 
     def make(self, request):
         self.only(request, request.json, ["name", "scopes"])
-        self.fact(request.json["scopes"] == self.rights["scopes"], "without them it would be a key with full access")
-        return self.create(request, request.json["name"], self.rights, lambda key: self.reply({"api_key": key.value, "api_key_id": key.id, "name": key.label}, 201))
+        self.fact(
+            request.json["scopes"] == self.rights["scopes"],
+            "without them it would be a key with full access",
+        )
+        return self.create(
+            request,
+            request.json["name"],
+            self.rights,
+            lambda key: self.reply(
+                {"api_key": key.value, "api_key_id": key.id, "name": key.label}, 201
+            ),
+        )
 
     def remove(self, request, id):
         return self.end(request, id)
@@ -170,12 +274,20 @@ class SendGrid(Double):
 
 class OpenAIService(Double):
     name, hosts, force, given_id = "openai", ("api.openai.com",), True, True
-    values, manager = {"project": "proj_1"}, ("admin", "sk-admin-" + some(ALNUM, 20) + "T3BlbkFJ" + some(ALNUM, 20))
+    values, manager = (
+        {"project": "proj_1"},
+        ("admin", "sk-admin-" + some(ALNUM, 20) + "T3BlbkFJ" + some(ALNUM, 20)),
+    )
     form = staticmethod(lambda: "sk-svcacct-" + some(ALNUM, 20) + "T3BlbkFJ" + some(ALNUM, 20))
 
     def contract(self):
         base = "/v1/organization/projects/proj_1/service_accounts"
-        return [("GET", "/v1/models", self.check), ("GET", base, self.listing), ("POST", base, self.make), ("DELETE", base + r"/(\w+)", self.remove)]
+        return [
+            ("GET", "/v1/models", self.check),
+            ("GET", base, self.listing),
+            ("POST", base, self.make),
+            ("DELETE", base + r"/(\w+)", self.remove),
+        ]
 
     def check(self, request):
         if request.headers.get("authorization") == f"Bearer {self.manager[1]}":
@@ -183,11 +295,24 @@ class OpenAIService(Double):
         return super().check(request)
 
     def listing(self, request):
-        return self.lists(request, lambda keys: {"data": [{"id": key.id, "name": key.label} for key in keys], "has_more": False})
+        return self.lists(
+            request,
+            lambda keys: {
+                "data": [{"id": key.id, "name": key.label} for key in keys],
+                "has_more": False,
+            },
+        )
 
     def make(self, request):
         self.only(request, request.json, ["name"])
-        return self.create(request, request.json["name"], {}, lambda key: self.reply({"id": key.id, "name": key.label, "api_key": {"id": "k", "value": key.value}}))
+        return self.create(
+            request,
+            request.json["name"],
+            {},
+            lambda key: self.reply(
+                {"id": key.id, "name": key.label, "api_key": {"id": "k", "value": key.value}}
+            ),
+        )
 
     def remove(self, request, id):
         return self.end(request, id, lambda key: {"id": key.id, "deleted": True}, 200)
@@ -199,16 +324,41 @@ class OpenAIAdmin(Double):
 
     def contract(self):
         base = "/v1/organization/admin_api_keys"
-        return [("GET", "/v1/models", self.check), ("GET", base, self.listing), ("POST", base, self.make), ("DELETE", base + r"/(\w+)", self.remove)]
+        return [
+            ("GET", "/v1/models", self.check),
+            ("GET", base, self.listing),
+            ("POST", base, self.make),
+            ("DELETE", base + r"/(\w+)", self.remove),
+        ]
 
     def listing(self, request):
         if request.query.get("limit") == "1":
-            return self.check(request, lambda key: {"data": [{"id": "x", "name": "y"}], "has_more": True})
-        return self.lists(request, lambda keys: {"data": [{"id": key.id, "name": key.label, "redacted_value": f"{key.value[:12]}**********{key.value[-4:]}"} for key in keys], "has_more": False})
+            return self.check(
+                request, lambda key: {"data": [{"id": "x", "name": "y"}], "has_more": True}
+            )
+        return self.lists(
+            request,
+            lambda keys: {
+                "data": [
+                    {
+                        "id": key.id,
+                        "name": key.label,
+                        "redacted_value": f"{key.value[:12]}**********{key.value[-4:]}",
+                    }
+                    for key in keys
+                ],
+                "has_more": False,
+            },
+        )
 
     def make(self, request):
         self.only(request, request.json, ["name"], ["expires_in_seconds"])
-        return self.create(request, request.json["name"], {}, lambda key: self.reply({"id": key.id, "name": key.label, "value": key.value}))
+        return self.create(
+            request,
+            request.json["name"],
+            {},
+            lambda key: self.reply({"id": key.id, "name": key.label, "value": key.value}),
+        )
 
     def remove(self, request, id):
         return self.end(request, id, lambda key: {"id": key.id, "deleted": True}, 200)
@@ -222,21 +372,42 @@ class Datadog(Double):
     form = staticmethod(lambda: some(HEX, 32))
 
     def contract(self):
-        return [("GET", "/api/v2/validate_keys", self.check), ("GET", "/api/v2/api_keys", self.listing), ("POST", "/api/v2/api_keys", self.make), ("DELETE", r"/api/v2/api_keys/(\w+)", self.remove)]
+        return [
+            ("GET", "/api/v2/validate_keys", self.check),
+            ("GET", "/api/v2/api_keys", self.listing),
+            ("POST", "/api/v2/api_keys", self.make),
+            ("DELETE", r"/api/v2/api_keys/(\w+)", self.remove),
+        ]
 
     def acting(self, request):
         self.fact(request.headers.get("dd-application-key") == self.app, "the application key")
         return super().acting(request)
 
     def listing(self, request):
-        return self.lists(request, lambda keys: {"data": [{"id": key.id, "attributes": {"name": key.label, "key": key.value}} for key in keys]})
+        return self.lists(
+            request,
+            lambda keys: {
+                "data": [
+                    {"id": key.id, "attributes": {"name": key.label, "key": key.value}}
+                    for key in keys
+                ]
+            },
+        )
 
     def make(self, request):
         body = request.json
         self.only(request, body, ["data"])
-        self.fact(body["data"]["type"] == "api_keys" and set(body["data"]) == {"type", "attributes"}, "the documented envelope")
+        self.fact(
+            body["data"]["type"] == "api_keys" and set(body["data"]) == {"type", "attributes"},
+            "the documented envelope",
+        )
         self.only(request, body["data"]["attributes"], ["name"])
-        return self.create(request, body["data"]["attributes"]["name"], {}, lambda key: self.reply({"data": {"id": key.id, "attributes": {"key": key.value}}}, 201))
+        return self.create(
+            request,
+            body["data"]["attributes"]["name"],
+            {},
+            lambda key: self.reply({"data": {"id": key.id, "attributes": {"key": key.value}}}, 201),
+        )
 
     def remove(self, request, id):
         return self.end(request, id)
@@ -246,29 +417,55 @@ class Vercel(Double):
     name, hosts = "vercel", ("api.vercel.com",)
     values = {"team": "team_1", "project": "prj_1"}
     form = staticmethod(lambda: "vcp_" + some(ALNUM, 30))
-    rights = {"createdAt": int((time.time() - 10 * 86400) * 1000), "expiresAt": int((time.time() + 20 * 86400) * 1000)}
+    rights = {
+        "createdAt": int((time.time() - 10 * 86400) * 1000),
+        "expiresAt": int((time.time() + 20 * 86400) * 1000),
+    }
 
     def contract(self):
         one = r"/v5/user/tokens/(\w+)"
-        return [("GET", "/v2/user", lambda r: self.check(r, lambda key: {"user": {"username": "me"}})), ("GET", "/v5/user/tokens", self.listing), ("GET", one, self.read),
-                ("POST", "/v3/user/tokens", self.make), ("DELETE", r"/v3/user/tokens/(\w+)", self.remove)]
+        return [
+            ("GET", "/v2/user", lambda r: self.check(r, lambda key: {"user": {"username": "me"}})),
+            ("GET", "/v5/user/tokens", self.listing),
+            ("GET", one, self.read),
+            ("POST", "/v3/user/tokens", self.make),
+            ("DELETE", r"/v3/user/tokens/(\w+)", self.remove),
+        ]
 
     def listing(self, request):
-        return self.lists(request, lambda keys: {"tokens": [{"id": key.id, "name": key.label} for key in keys], "pagination": {"next": None}})
+        return self.lists(
+            request,
+            lambda keys: {
+                "tokens": [{"id": key.id, "name": key.label} for key in keys],
+                "pagination": {"next": None},
+            },
+        )
 
     def read(self, request, id):
         holder = self.acting(request)
         id = holder.id if holder and id == "current" else id
-        return self.reads(request, id, lambda key: {"token": {"id": key.id, "name": key.label, **key.rights}})
+        return self.reads(
+            request, id, lambda key: {"token": {"id": key.id, "name": key.label, **key.rights}}
+        )
 
     def make(self, request):
         body = request.json
         self.only(request, request.query, ["teamId"])
         self.only(request, body, ["name", "projectId", "expiresAt"])
-        self.fact(request.query["teamId"] == "team_1" and body["projectId"] == "prj_1", "without them it would be wider")
+        self.fact(
+            request.query["teamId"] == "team_1" and body["projectId"] == "prj_1",
+            "without them it would be wider",
+        )
         days = (body["expiresAt"] / 1000 - time.time()) / 86400
         self.fact(29 < days < 31.5, f"as long as the old one was made for, not {days} days")
-        return self.create(request, body["name"], self.rights, lambda key: self.reply({"token": {"id": key.id, "expiresAt": body["expiresAt"]}, "bearerToken": key.value}))
+        return self.create(
+            request,
+            body["name"],
+            self.rights,
+            lambda key: self.reply(
+                {"token": {"id": key.id, "expiresAt": body["expiresAt"]}, "bearerToken": key.value}
+            ),
+        )
 
     def remove(self, request, id):
         return self.end(request, id, lambda key: {"tokenId": key.id}, 200)
@@ -277,18 +474,29 @@ class Vercel(Double):
 class Linode(Double):
     name, hosts = "linode", ("api.linode.com",)
     form = staticmethod(lambda: some(HEX, 64))
-    rights = {"scopes": "linodes:read_only account:read_write", "created": soon(-10)[:19], "expiry": soon(20)[:19]}
+    rights = {
+        "scopes": "linodes:read_only account:read_write",
+        "created": soon(-10)[:19],
+        "expiry": soon(20)[:19],
+    }
 
     def contract(self):
         one = r"/v4/profile/tokens/(\w+)"
-        return [("GET", "/v4/profile", lambda r: self.check(r, lambda key: {"username": "me"})), ("GET", "/v4/profile/tokens", self.listing), ("GET", one, self.read),
-                ("POST", "/v4/profile/tokens", self.make), ("DELETE", one, self.remove)]
+        return [
+            ("GET", "/v4/profile", lambda r: self.check(r, lambda key: {"username": "me"})),
+            ("GET", "/v4/profile/tokens", self.listing),
+            ("GET", one, self.read),
+            ("POST", "/v4/profile/tokens", self.make),
+            ("DELETE", one, self.remove),
+        ]
 
     def shown(self, key):
         return {"id": key.id, "label": key.label, "token": key.value[:16], **key.rights}
 
     def listing(self, request):
-        return self.lists(request, lambda keys: {"data": [self.shown(key) for key in keys], "pages": 1})
+        return self.lists(
+            request, lambda keys: {"data": [self.shown(key) for key in keys], "pages": 1}
+        )
 
     def read(self, request, id):
         return self.reads(request, id, self.shown)
@@ -296,9 +504,21 @@ class Linode(Double):
     def make(self, request):
         body = request.json
         self.only(request, body, ["label", "scopes", "expiry"])
-        self.fact(body["scopes"] == self.rights["scopes"], "without scopes it would have those of the caller")
-        self.fact(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d", body["expiry"]) and 29 < (moment(body["expiry"]) - time.time()) / 86400 < 31.5, "without expiry it would have no end")
-        return self.create(request, body["label"], self.rights, lambda key: self.reply({"id": key.id, "token": key.value, "expiry": body["expiry"]}))
+        self.fact(
+            body["scopes"] == self.rights["scopes"],
+            "without scopes it would have those of the caller",
+        )
+        self.fact(
+            re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d", body["expiry"])
+            and 29 < (moment(body["expiry"]) - time.time()) / 86400 < 31.5,
+            "without expiry it would have no end",
+        )
+        return self.create(
+            request,
+            body["label"],
+            self.rights,
+            lambda key: self.reply({"id": key.id, "token": key.value, "expiry": body["expiry"]}),
+        )
 
     def remove(self, request, id):
         return self.end(request, id, lambda key: {}, 200)
@@ -310,23 +530,46 @@ class Databricks(Double):
     form = staticmethod(lambda: "dapi" + some(HEX, 32))
 
     def contract(self):
-        return [("GET", "/api/2.0/preview/scim/v2/Me", lambda r: self.check(r, lambda key: {"userName": "me"})), ("GET", "/api/2.0/token/list", self.listing),
-                ("POST", "/api/2.0/token/create", self.make), ("POST", "/api/2.0/token/delete", self.remove)]
+        return [
+            (
+                "GET",
+                "/api/2.0/preview/scim/v2/Me",
+                lambda r: self.check(r, lambda key: {"userName": "me"}),
+            ),
+            ("GET", "/api/2.0/token/list", self.listing),
+            ("POST", "/api/2.0/token/create", self.make),
+            ("POST", "/api/2.0/token/delete", self.remove),
+        ]
 
     def listing(self, request):
-        return self.lists(request, lambda keys: {"token_infos": [{"token_id": key.id, "comment": key.label} for key in keys]})
+        return self.lists(
+            request,
+            lambda keys: {
+                "token_infos": [{"token_id": key.id, "comment": key.label} for key in keys]
+            },
+        )
 
     def make(self, request):
         self.only(request, request.json, ["comment", "lifetime_seconds"], ["scopes"])
-        self.fact(request.json["lifetime_seconds"] <= 90 * 86400, "without a lifetime it would live for two years")
-        return self.create(request, request.json["comment"], {}, lambda key: self.reply({"token_value": key.value, "token_info": {"token_id": key.id}}))
+        self.fact(
+            request.json["lifetime_seconds"] <= 90 * 86400,
+            "without a lifetime it would live for two years",
+        )
+        return self.create(
+            request,
+            request.json["comment"],
+            {},
+            lambda key: self.reply({"token_value": key.value, "token_info": {"token_id": key.id}}),
+        )
 
     def remove(self, request):
         self.only(request, request.json, ["token_id"])
         return self.end(request, request.json["token_id"], lambda key: {}, 200)
 
     def gone(self):
-        return self.reply({"error_code": "RESOURCE_DOES_NOT_EXIST", "message": "no such token"}, 404)
+        return self.reply(
+            {"error_code": "RESOURCE_DOES_NOT_EXIST", "message": "no such token"}, 404
+        )
 
 
 class NewRelic(Double):
@@ -343,14 +586,64 @@ class NewRelic(Double):
         if "apiAccessCreateKeys" in query:
             (wanted,) = variables["keys"]["user"]
             self.only(request, wanted, ["accountId", "userId", "name"])
-            self.fact(wanted["accountId"] == 1 and wanted["userId"] == 2, "numbers, as the schema has them")
-            return self.create(request, wanted["name"], {}, lambda key: self.reply({"data": {"apiAccessCreateKeys": {"createdKeys": [{"id": key.id, "key": key.value, "name": key.label, "type": "USER"}], "errors": []}}}))
+            self.fact(
+                wanted["accountId"] == 1 and wanted["userId"] == 2,
+                "numbers, as the schema has them",
+            )
+            return self.create(
+                request,
+                wanted["name"],
+                {},
+                lambda key: self.reply(
+                    {
+                        "data": {
+                            "apiAccessCreateKeys": {
+                                "createdKeys": [
+                                    {
+                                        "id": key.id,
+                                        "key": key.value,
+                                        "name": key.label,
+                                        "type": "USER",
+                                    }
+                                ],
+                                "errors": [],
+                            }
+                        }
+                    }
+                ),
+            )
         if "apiAccessDeleteKeys" in query:
             (id,) = variables["keys"]["userKeyIds"]
-            return self.end(request, id, lambda key: {"data": {"apiAccessDeleteKeys": {"deletedKeys": [{"id": key.id}], "errors": []}}}, 200)
+            return self.end(
+                request,
+                id,
+                lambda key: {
+                    "data": {"apiAccessDeleteKeys": {"deletedKeys": [{"id": key.id}], "errors": []}}
+                },
+                200,
+            )
         if "keySearch" in query:
-            return self.lists(request, lambda keys: {"data": {"actor": {"apiAccess": {"keySearch": {"keys": [{"id": key.id, "name": key.label, "type": "USER"} for key in keys], "nextCursor": None}}}}})
-        return self.check(request, lambda key: {"data": {"actor": {"user": {"email": "me@example.com"}}}})
+            return self.lists(
+                request,
+                lambda keys: {
+                    "data": {
+                        "actor": {
+                            "apiAccess": {
+                                "keySearch": {
+                                    "keys": [
+                                        {"id": key.id, "name": key.label, "type": "USER"}
+                                        for key in keys
+                                    ],
+                                    "nextCursor": None,
+                                }
+                            }
+                        }
+                    }
+                },
+            )
+        return self.check(
+            request, lambda key: {"data": {"actor": {"user": {"email": "me@example.com"}}}}
+        )
 
     def gone(self):  # GraphQL says 200 and means it
         return self.reply({}, 404)
@@ -363,15 +656,28 @@ class Heroku(Double):
 
     def contract(self):
         one = r"/oauth/authorizations/(\w+)"
-        return [("GET", "/account", lambda r: self.check(r, lambda key: {"email": "me"})), ("GET", "/oauth/authorizations", self.listing), ("GET", one, self.read),
-                ("POST", "/oauth/authorizations", self.make), ("DELETE", one, self.remove)]
+        return [
+            ("GET", "/account", lambda r: self.check(r, lambda key: {"email": "me"})),
+            ("GET", "/oauth/authorizations", self.listing),
+            ("GET", one, self.read),
+            ("POST", "/oauth/authorizations", self.make),
+            ("DELETE", one, self.remove),
+        ]
 
     def take(self, request):
-        self.fact(request.headers.get("accept") == "application/vnd.heroku+json; version=3", f"{request}: the version in Accept")
+        self.fact(
+            request.headers.get("accept") == "application/vnd.heroku+json; version=3",
+            f"{request}: the version in Accept",
+        )
         return super().take(request)
 
     def shown(self, key):
-        return {"id": key.id, "description": key.label, "access_token": {"token": key.value, "expires_in": None}, **key.rights}
+        return {
+            "id": key.id,
+            "description": key.label,
+            "access_token": {"token": key.value, "expires_in": None},
+            **key.rights,
+        }
 
     def listing(self, request):
         return self.lists(request, lambda keys: [self.shown(key) for key in keys])
@@ -382,7 +688,12 @@ class Heroku(Double):
     def make(self, request):
         self.only(request, request.json, ["description", "scope"], ["expires_in"])
         self.fact(request.json["scope"] == ["read"], "the scope is copied")
-        return self.create(request, request.json["description"], self.rights, lambda key: self.reply(self.shown(key), 201))
+        return self.create(
+            request,
+            request.json["description"],
+            self.rights,
+            lambda key: self.reply(self.shown(key), 201),
+        )
 
     def remove(self, request, id):
         return self.end(request, id, self.shown, 200)
@@ -395,15 +706,35 @@ class Mailgun(Double):
     form = staticmethod(lambda: f"{some(HEX, 32)}-{some(HEX, 8)}-{some(HEX, 8)}")
 
     def contract(self):
-        return [("GET", "/v4/domains", self.check), ("GET", "/v1/keys", self.listing), ("POST", "/v1/keys", self.make), ("DELETE", r"/v1/keys/(\w+)", self.remove)]
+        return [
+            ("GET", "/v4/domains", self.check),
+            ("GET", "/v1/keys", self.listing),
+            ("POST", "/v1/keys", self.make),
+            ("DELETE", r"/v1/keys/(\w+)", self.remove),
+        ]
 
     def listing(self, request):
-        return self.lists(request, lambda keys: {"items": [{"id": key.id, "description": key.label} for key in keys]})
+        return self.lists(
+            request,
+            lambda keys: {"items": [{"id": key.id, "description": key.label} for key in keys]},
+        )
 
     def make(self, request):
-        self.only(request, request.form, ["role", "kind", "description", "domain_name"], ["expiration"])
-        self.fact(request.form["role"] == "sending" and request.form["domain_name"] == "mg.example.com", "what the key may do")
-        return self.create(request, request.form["description"], {}, lambda key: self.reply({"key": {"id": key.id, "secret": key.value, "is_disabled": False}}))
+        self.only(
+            request, request.form, ["role", "kind", "description", "domain_name"], ["expiration"]
+        )
+        self.fact(
+            request.form["role"] == "sending" and request.form["domain_name"] == "mg.example.com",
+            "what the key may do",
+        )
+        return self.create(
+            request,
+            request.form["description"],
+            {},
+            lambda key: self.reply(
+                {"key": {"id": key.id, "secret": key.value, "is_disabled": False}}
+            ),
+        )
 
     def remove(self, request, id):
         return self.end(request, id, lambda key: {"message": "key deleted"}, 200)
@@ -415,15 +746,33 @@ class Resend(Double):
     form = staticmethod(lambda: "re_" + some(ALNUM, 30))
 
     def contract(self):
-        return [("GET", "/domains", self.check), ("GET", "/api-keys", self.listing), ("POST", "/api-keys", self.make), ("DELETE", r"/api-keys/(\w+)", self.remove)]
+        return [
+            ("GET", "/domains", self.check),
+            ("GET", "/api-keys", self.listing),
+            ("POST", "/api-keys", self.make),
+            ("DELETE", r"/api-keys/(\w+)", self.remove),
+        ]
 
     def listing(self, request):
-        return self.lists(request, lambda keys: {"data": [{"id": key.id, "name": key.label, "created_at": soon(0)} for key in keys]})
+        return self.lists(
+            request,
+            lambda keys: {
+                "data": [{"id": key.id, "name": key.label, "created_at": soon(0)} for key in keys]
+            },
+        )
 
     def make(self, request):
         self.only(request, request.json, ["name", "permission", "domain_id"])
-        self.fact(request.json["permission"] == "sending_access" and request.json["domain_id"] == "d1", "or it would be wider")
-        return self.create(request, request.json["name"], {}, lambda key: self.reply({"id": key.id, "token": key.value}, 201))
+        self.fact(
+            request.json["permission"] == "sending_access" and request.json["domain_id"] == "d1",
+            "or it would be wider",
+        )
+        return self.create(
+            request,
+            request.json["name"],
+            {},
+            lambda key: self.reply({"id": key.id, "token": key.value}, 201),
+        )
 
     def remove(self, request, id):
         return self.end(request, id, status=200)
@@ -431,27 +780,46 @@ class Resend(Double):
 
 class Supabase(Double):
     name, hosts = "supabase-project", ("api.supabase.com", "ref1.supabase.co")
-    values, manager, manager_of = {"project": "ref1"}, ("supabase", "sbp_" + some(HEX, 40)), "supabase"
+    values, manager, manager_of = (
+        {"project": "ref1"},
+        ("supabase", "sbp_" + some(HEX, 40)),
+        "supabase",
+    )
     header = staticmethod(lambda value: ("authorization", f"Bearer {value}"))
     form = staticmethod(lambda: "sb_secret_" + some(ALNUM, 30))
     verifies = False
 
     def contract(self):
         base = "/v1/projects/ref1/api-keys"
-        return [("GET", "/v1/projects", lambda request: self.reply([])), ("GET", base, self.listing), ("POST", base, self.make), ("DELETE", base + r"/(\w+)", self.remove)]
+        return [
+            ("GET", "/v1/projects", lambda request: self.reply([])),
+            ("GET", base, self.listing),
+            ("POST", base, self.make),
+            ("DELETE", base + r"/(\w+)", self.remove),
+        ]
 
     def listing(self, request):
         self.fact(request.query == {"reveal": "true"}, "without it no value is shown")
-        return self.lists(request, lambda keys: [{"id": key.id, "name": key.label, "api_key": key.value} for key in keys])
+        return self.lists(
+            request,
+            lambda keys: [{"id": key.id, "name": key.label, "api_key": key.value} for key in keys],
+        )
 
     def make(self, request):
         self.fact(request.query == {"reveal": "true"}, "without it no value is shown")
         self.only(request, request.json, ["type", "name", "secret_jwt_template"])
         self.fact(request.json["type"] == "secret", "a secret key")
-        return self.create(request, request.json["name"], {}, lambda key: self.reply({"id": key.id, "api_key": key.value}, 201))
+        return self.create(
+            request,
+            request.json["name"],
+            {},
+            lambda key: self.reply({"id": key.id, "api_key": key.value}, 201),
+        )
 
     def remove(self, request, id):
-        self.fact(request.query == {"was_compromised": "false", "reason": "rotation"}, "why it goes")
+        self.fact(
+            request.query == {"was_compromised": "false", "reason": "rotation"}, "why it goes"
+        )
         return self.end(request, id, lambda key: {"id": key.id}, 200)
 
 
@@ -463,7 +831,13 @@ class Docker(Double):
 
     def contract(self):
         one = r"/v2/access-tokens/(\w+)"
-        return [("POST", "/v2/auth/token", self.exchange), ("GET", "/v2/access-tokens", self.listing), ("GET", one, self.read), ("POST", "/v2/access-tokens", self.make), ("DELETE", one, self.remove)]
+        return [
+            ("POST", "/v2/auth/token", self.exchange),
+            ("GET", "/v2/access-tokens", self.listing),
+            ("GET", one, self.read),
+            ("POST", "/v2/access-tokens", self.make),
+            ("DELETE", one, self.remove),
+        ]
 
     def exchange(self, request):
         self.fact("authorization" not in request.headers, "nothing but the body says who it is")
@@ -476,18 +850,43 @@ class Docker(Double):
         return self.reply({"access_token": "jwt-" + key.id})
 
     def holder(self, request, manager=False):
-        return next((key for key in self.keys.values() if request.headers.get("authorization") == f"Bearer jwt-{key.id}"), None)
+        return next(
+            (
+                key
+                for key in self.keys.values()
+                if request.headers.get("authorization") == f"Bearer jwt-{key.id}"
+            ),
+            None,
+        )
 
     def listing(self, request):
-        return self.lists(request, lambda keys: {"results": [{"uuid": key.id, "token_label": key.label} for key in keys], "next": None})
+        return self.lists(
+            request,
+            lambda keys: {
+                "results": [{"uuid": key.id, "token_label": key.label} for key in keys],
+                "next": None,
+            },
+        )
 
     def read(self, request, id):
-        return self.reads(request, id, lambda key: {"uuid": key.id, "token_label": key.label, "is_active": True, **key.rights})
+        return self.reads(
+            request,
+            id,
+            lambda key: {"uuid": key.id, "token_label": key.label, "is_active": True, **key.rights},
+        )
 
     def make(self, request):
         self.only(request, request.json, ["token_label", "scopes", "expires_at"])
-        self.fact(request.json["scopes"] == ["repo:read"] and request.json["expires_at"].endswith("Z"), "rights and end")
-        return self.create(request, request.json["token_label"], self.rights, lambda key: self.reply({"uuid": key.id, "token": key.value}, 201))
+        self.fact(
+            request.json["scopes"] == ["repo:read"] and request.json["expires_at"].endswith("Z"),
+            "rights and end",
+        )
+        return self.create(
+            request,
+            request.json["token_label"],
+            self.rights,
+            lambda key: self.reply({"uuid": key.id, "token": key.value}, 201),
+        )
 
     def remove(self, request, id):
         return self.end(request, id)
@@ -495,15 +894,27 @@ class Docker(Double):
 
 class Grafana(Double):
     name, hosts, given_id = "grafana", ("acme.grafana.net",), True
-    values, manager = {"host": "acme.grafana.net", "account": "7", "lifetime": "2592000"}, ("admin", "glsa_" + some(ALNUM, 32) + "_" + some(HEX, 8))
+    values, manager = (
+        {"host": "acme.grafana.net", "account": "7", "lifetime": "2592000"},
+        ("admin", "glsa_" + some(ALNUM, 32) + "_" + some(HEX, 8)),
+    )
     form = staticmethod(lambda: f"glsa_{some(ALNUM, 32)}_{some(HEX, 8)}")
 
     def contract(self):
         base = "/api/serviceaccounts/7/tokens"
-        return [("GET", "/api/access-control/user/permissions", self.permissions), ("GET", base, self.listing), ("POST", base, self.make), ("DELETE", base + r"/(\w+)", self.remove)]
+        return [
+            ("GET", "/api/access-control/user/permissions", self.permissions),
+            ("GET", base, self.listing),
+            ("POST", base, self.make),
+            ("DELETE", base + r"/(\w+)", self.remove),
+        ]
 
     def permissions(self, request):
-        return self.reply({}) if request.headers.get("authorization") == f"Bearer {self.manager[1]}" else self.check(request)
+        return (
+            self.reply({})
+            if request.headers.get("authorization") == f"Bearer {self.manager[1]}"
+            else self.check(request)
+        )
 
     def listing(self, request):
         return self.lists(request, lambda keys: [{"id": key.id, "name": key.label} for key in keys])
@@ -511,7 +922,12 @@ class Grafana(Double):
     def make(self, request):
         self.only(request, request.json, ["name", "secondsToLive"])
         self.fact(request.json["secondsToLive"] == 2592000, "0 would be no end")
-        return self.create(request, request.json["name"], {}, lambda key: self.reply({"id": key.id, "name": key.label, "key": key.value}))
+        return self.create(
+            request,
+            request.json["name"],
+            {},
+            lambda key: self.reply({"id": key.id, "name": key.label, "key": key.value}),
+        )
 
     def remove(self, request, id):
         return self.end(request, id, lambda key: {"message": "Service account token deleted"}, 200)
@@ -521,17 +937,37 @@ class OpenRouter(Double):
     name, hosts = "openrouter", ("openrouter.ai",)
     manager = ("manager", "sk-or-v1-" + some(HEX, 64))
     form = staticmethod(lambda: "sk-or-v1-" + some(HEX, 64))
-    rights = {"limit": 25, "limit_reset": "monthly", "created_at": soon(-10), "expires_at": soon(20)}
+    rights = {
+        "limit": 25,
+        "limit_reset": "monthly",
+        "created_at": soon(-10),
+        "expires_at": soon(20),
+    }
 
     def contract(self):
         one = r"/api/v1/keys/(\w+)"
-        return [("GET", "/api/v1/key", self.itself), ("GET", "/api/v1/keys", self.listing), ("GET", one, self.read), ("POST", "/api/v1/keys", self.make), ("DELETE", one, self.remove)]
+        return [
+            ("GET", "/api/v1/key", self.itself),
+            ("GET", "/api/v1/keys", self.listing),
+            ("GET", one, self.read),
+            ("POST", "/api/v1/keys", self.make),
+            ("DELETE", one, self.remove),
+        ]
 
     def itself(self, request):
-        return self.reply({"data": {}}) if request.headers.get("authorization") == f"Bearer {self.manager[1]}" else self.check(request, lambda key: {"data": {"label": key.value[:12]}})
+        return (
+            self.reply({"data": {}})
+            if request.headers.get("authorization") == f"Bearer {self.manager[1]}"
+            else self.check(request, lambda key: {"data": {"label": key.value[:12]}})
+        )
 
     def shown(self, key):
-        return {"hash": key.id, "name": key.label, "label": f"{key.value[:12]}...{key.value[-3:]}", **key.rights}
+        return {
+            "hash": key.id,
+            "name": key.label,
+            "label": f"{key.value[:12]}...{key.value[-3:]}",
+            **key.rights,
+        }
 
     def listing(self, request):
         return self.lists(request, lambda keys: {"data": [self.shown(key) for key in keys]})
@@ -541,9 +977,17 @@ class OpenRouter(Double):
 
     def make(self, request):
         self.only(request, request.json, ["name", "limit"], ["limit_reset", "expires_at"])
-        self.fact(request.json["limit"] == 25 and request.json["limit_reset"] == "monthly", "without a limit spending would have no end")
+        self.fact(
+            request.json["limit"] == 25 and request.json["limit_reset"] == "monthly",
+            "without a limit spending would have no end",
+        )
         self.fact(request.json["expires_at"].endswith("Z"), "in UTC")
-        return self.create(request, request.json["name"], self.rights, lambda key: self.reply({"data": self.shown(key), "key": key.value}, 201))
+        return self.create(
+            request,
+            request.json["name"],
+            self.rights,
+            lambda key: self.reply({"data": self.shown(key), "key": key.value}, 201),
+        )
 
     def remove(self, request, id):
         return self.end(request, id, lambda key: {"deleted": True}, 200)
@@ -551,25 +995,48 @@ class OpenRouter(Double):
 
 class XAI(Double):
     name, hosts = "xai", ("api.x.ai", "management-api.x.ai")
-    values, manager, manager_origin = {"team": "t1"}, ("manager", "xai-token-" + some(ALNUM, 60)), "https://management-api.x.ai"
+    values, manager, manager_origin = (
+        {"team": "t1"},
+        ("manager", "xai-token-" + some(ALNUM, 60)),
+        "https://management-api.x.ai",
+    )
     form = staticmethod(lambda: "xai-" + some(ALNUM, 80))
     rights = {"acls": ["api-key:model:grok", "api-key:endpoint:chat"]}
 
     def contract(self):
         one = r"/auth/api-keys/(\w+)"
-        return [("GET", "/v1/api-key", lambda r: self.check(r, lambda key: {"api_key_id": key.id, "name": key.label})), ("GET", "/auth/teams/t1/api-keys", self.listing), ("GET", one, self.read),
-                ("POST", "/auth/teams/t1/api-keys", self.make), ("DELETE", one, self.remove)]
+        return [
+            (
+                "GET",
+                "/v1/api-key",
+                lambda r: self.check(r, lambda key: {"api_key_id": key.id, "name": key.label}),
+            ),
+            ("GET", "/auth/teams/t1/api-keys", self.listing),
+            ("GET", one, self.read),
+            ("POST", "/auth/teams/t1/api-keys", self.make),
+            ("DELETE", one, self.remove),
+        ]
 
     def listing(self, request):
-        return self.lists(request, lambda keys: {"apiKeys": [{"apiKeyId": key.id, "name": key.label} for key in keys]})
+        return self.lists(
+            request,
+            lambda keys: {"apiKeys": [{"apiKeyId": key.id, "name": key.label} for key in keys]},
+        )
 
     def read(self, request, id):
-        return self.reads(request, id, lambda key: {"apiKeyId": key.id, "name": key.label, **key.rights})
+        return self.reads(
+            request, id, lambda key: {"apiKeyId": key.id, "name": key.label, **key.rights}
+        )
 
     def make(self, request):
         self.only(request, request.json, ["name", "acls"], ["qps"])
         self.fact(request.json["acls"] == self.rights["acls"], "the rights are copied")
-        return self.create(request, request.json["name"], self.rights, lambda key: self.reply({"apiKey": key.value, "apiKeyId": key.id}))
+        return self.create(
+            request,
+            request.json["name"],
+            self.rights,
+            lambda key: self.reply({"apiKey": key.value, "apiKeyId": key.id}),
+        )
 
     def remove(self, request, id):
         return self.end(request, id, lambda key: {}, 200)
@@ -580,26 +1047,57 @@ class ElevenLabs(Double):
     values, manager = {"account": "sa1"}, ("admin", "sk_" + some(HEX, 48))
     header = staticmethod(lambda value: ("xi-api-key", value))
     form = staticmethod(lambda: "sk_" + some(HEX, 48))
-    rights = {"permissions": ["text_to_speech"], "character_limit": 1000, "allowed_ips": ["192.0.2.1"]}
+    rights = {
+        "permissions": ["text_to_speech"],
+        "character_limit": 1000,
+        "allowed_ips": ["192.0.2.1"],
+    }
 
     def contract(self):
         base = "/v1/service-accounts/sa1/api-keys"
         one = base + r"/(\w+)"
-        return [("GET", "/v1/user", self.user), ("GET", base, self.listing), ("GET", one, self.read), ("POST", base, self.make), ("DELETE", one, self.remove)]
+        return [
+            ("GET", "/v1/user", self.user),
+            ("GET", base, self.listing),
+            ("GET", one, self.read),
+            ("POST", base, self.make),
+            ("DELETE", one, self.remove),
+        ]
 
     def user(self, request):
-        return self.reply({}) if request.headers.get("xi-api-key") == self.manager[1] else self.check(request)
+        return (
+            self.reply({})
+            if request.headers.get("xi-api-key") == self.manager[1]
+            else self.check(request)
+        )
 
     def listing(self, request):
-        return self.lists(request, lambda keys: {"api-keys": [{"key_id": key.id, "name": key.label, "hint": key.value[:12]} for key in keys]})
+        return self.lists(
+            request,
+            lambda keys: {
+                "api-keys": [
+                    {"key_id": key.id, "name": key.label, "hint": key.value[:12]} for key in keys
+                ]
+            },
+        )
 
     def read(self, request, id):
         return self.reads(request, id, lambda key: {"key_id": key.id, **key.rights})
 
     def make(self, request):
-        self.only(request, request.json, ["name", "permissions"], ["character_limit", "allowed_ips"])
-        self.fact(request.json == {"name": request.json["name"], **self.rights}, "rights, limit and addresses are copied")
-        return self.create(request, request.json["name"], self.rights, lambda key: self.reply({"key_id": key.id, "xi-api-key": key.value}))
+        self.only(
+            request, request.json, ["name", "permissions"], ["character_limit", "allowed_ips"]
+        )
+        self.fact(
+            request.json == {"name": request.json["name"], **self.rights},
+            "rights, limit and addresses are copied",
+        )
+        return self.create(
+            request,
+            request.json["name"],
+            self.rights,
+            lambda key: self.reply({"key_id": key.id, "xi-api-key": key.value}),
+        )
 
     def remove(self, request, id):
         return self.end(request, id, lambda key: {}, 200)
@@ -607,8 +1105,17 @@ class ElevenLabs(Double):
 
 class Google(Double):
     name, hosts, verifies = "google", ("apikeys.googleapis.com",), False
-    values, manager, manager_origin = {"project": "p1"}, ("cloud", "ya29." + some(ALNUM, 40)), "https://apikeys.googleapis.com"
-    manager_flags = ["--header", "Authorization: Bearer {key}", "--origin", "https://apikeys.googleapis.com"]
+    values, manager, manager_origin = (
+        {"project": "p1"},
+        ("cloud", "ya29." + some(ALNUM, 40)),
+        "https://apikeys.googleapis.com",
+    )
+    manager_flags = [
+        "--header",
+        "Authorization: Bearer {key}",
+        "--origin",
+        "https://apikeys.googleapis.com",
+    ]
     form = staticmethod(lambda: "AIza" + some(ALNUM, 35))
     rights = {"restrictions": {"apiTargets": [{"service": "generativelanguage.googleapis.com"}]}}
     base = "projects/p1/locations/global/keys/"
@@ -618,21 +1125,34 @@ class Google(Double):
 
     def contract(self):
         one = r"/v2/(projects/p1/locations/global/keys/[\w-]+)"
-        return [("GET", "/v2/keys:lookupKey", self.lookup), ("GET", "/v2/projects/p1/locations/global/keys", self.listing), ("GET", one, self.read), ("GET", one + "/keyString", self.string),
-                ("POST", "/v2/projects/p1/locations/global/keys", self.make), ("DELETE", one, self.remove)]
+        return [
+            ("GET", "/v2/keys:lookupKey", self.lookup),
+            ("GET", "/v2/projects/p1/locations/global/keys", self.listing),
+            ("GET", one, self.read),
+            ("GET", one + "/keyString", self.string),
+            ("POST", "/v2/projects/p1/locations/global/keys", self.make),
+            ("DELETE", one, self.remove),
+        ]
 
     def lookup(self, request):
         self.only(request, request.query, ["keyString"])
         if not self.acting(request):
             return self.denied()
-        key = next((key for key in self.keys.values() if key.value == request.query["keyString"]), None)
+        key = next(
+            (key for key in self.keys.values() if key.value == request.query["keyString"]), None
+        )
         return self.reply({"parent": "projects/p1", "name": key.id}) if key else self.gone()
 
     def listing(self, request):
-        return self.lists(request, lambda keys: {"keys": [{"name": key.id, "displayName": key.label} for key in keys]})
+        return self.lists(
+            request,
+            lambda keys: {"keys": [{"name": key.id, "displayName": key.label} for key in keys]},
+        )
 
     def read(self, request, id):
-        return self.reads(request, id, lambda key: {"name": key.id, "displayName": key.label, **key.rights})
+        return self.reads(
+            request, id, lambda key: {"name": key.id, "displayName": key.label, **key.rights}
+        )
 
     def string(self, request, id):
         key = self.keys.get(id)
@@ -644,10 +1164,21 @@ class Google(Double):
     def make(self, request):
         self.only(request, request.query, ["keyId"])
         self.only(request, request.json, ["displayName", "restrictions"])
-        self.fact(request.json["restrictions"] == self.rights["restrictions"], "without restrictions it would be good for everything")
-        self.fact(re.fullmatch(r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?", request.query["keyId"]) is not None, "the documented form of an id")
+        self.fact(
+            request.json["restrictions"] == self.rights["restrictions"],
+            "without restrictions it would be good for everything",
+        )
+        self.fact(
+            re.fullmatch(r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?", request.query["keyId"]) is not None,
+            "the documented form of an id",
+        )
         self.chosen = request.query["keyId"]
-        return self.create(request, request.json["displayName"], self.rights, lambda key: self.reply({"name": "operations/1", "done": False}))
+        return self.create(
+            request,
+            request.json["displayName"],
+            self.rights,
+            lambda key: self.reply({"name": "operations/1", "done": False}),
+        )
 
     def remove(self, request, id):
         return self.end(request, id, lambda key: {"name": "operations/2", "done": True}, 200)
@@ -655,14 +1186,20 @@ class Google(Double):
 
 class GitHub(Double):
     """A person makes the new token; the old one is revoked by its value, without any credential."""
+
     name, hosts, by_hand = "github", ("api.github.com",), True
     form = staticmethod(lambda: "ghp_" + some(ALNUM, 36))
 
     def contract(self):
-        return [("GET", "/user", lambda r: self.check(r, lambda key: {"login": "me"})), ("POST", "/credentials/revoke", self.revoke)]
+        return [
+            ("GET", "/user", lambda r: self.check(r, lambda key: {"login": "me"})),
+            ("POST", "/credentials/revoke", self.revoke),
+        ]
 
     def revoke(self, request):
-        self.fact("authorization" not in request.headers, "an authenticated request is answered with 403")
+        self.fact(
+            "authorization" not in request.headers, "an authenticated request is answered with 403"
+        )
         self.only(request, request.json, ["credentials"])
         for value in request.json["credentials"]:
             for key in [key for key in self.keys.values() if key.value == value]:
@@ -672,6 +1209,7 @@ class GitHub(Double):
 
 class Anthropic(Double):
     """A person makes the new key; an admin key switches the old one off."""
+
     name, hosts, by_hand = "anthropic", ("api.anthropic.com",), True
     manager = ("admin", "sk-ant-admin01-" + some(ALNUM, 93) + "AA")
     header = staticmethod(lambda value: ("x-api-key", value))
@@ -679,23 +1217,68 @@ class Anthropic(Double):
 
     def contract(self):
         base = "/v1/organizations/api_keys"
-        return [("GET", "/v1/models", self.models), ("GET", base, self.listing), ("POST", base + r"/(\w+)", self.disable)]
+        return [
+            ("GET", "/v1/models", self.models),
+            ("GET", base, self.listing),
+            ("POST", base + r"/(\w+)", self.disable),
+        ]
 
     def take(self, request):
-        self.fact(request.headers.get("anthropic-version") == "2023-06-01", f"{request}: the version")
+        self.fact(
+            request.headers.get("anthropic-version") == "2023-06-01", f"{request}: the version"
+        )
         return super().take(request)
 
     def models(self, request):
-        return self.reply({}) if request.headers.get("x-api-key") == self.manager[1] else self.check(request)
+        return (
+            self.reply({})
+            if request.headers.get("x-api-key") == self.manager[1]
+            else self.check(request)
+        )
 
     def listing(self, request):
-        return self.lists(request, lambda keys: {"data": [{"id": key.id, "name": key.label, "partial_key_hint": f"{key.value[:16]}...{key.value[-4:]}"} for key in keys], "has_more": False})
+        return self.lists(
+            request,
+            lambda keys: {
+                "data": [
+                    {
+                        "id": key.id,
+                        "name": key.label,
+                        "partial_key_hint": f"{key.value[:16]}...{key.value[-4:]}",
+                    }
+                    for key in keys
+                ],
+                "has_more": False,
+            },
+        )
 
     def disable(self, request, id):
         self.fact(request.json == {"status": "inactive"}, "reversible")
         return self.end(request, id, lambda key: {"id": key.id, "status": "inactive"}, 200)
 
 
-BY_REQUEST = [GitLab, Cloudflare, Algolia, Twilio, SendGrid, OpenAIService, OpenAIAdmin, Datadog, Vercel, Linode, Databricks, NewRelic, Heroku, Mailgun, Resend, Supabase, Docker, Grafana, OpenRouter,
-              XAI, ElevenLabs, Google]
+BY_REQUEST = [
+    GitLab,
+    Cloudflare,
+    Algolia,
+    Twilio,
+    SendGrid,
+    OpenAIService,
+    OpenAIAdmin,
+    Datadog,
+    Vercel,
+    Linode,
+    Databricks,
+    NewRelic,
+    Heroku,
+    Mailgun,
+    Resend,
+    Supabase,
+    Docker,
+    Grafana,
+    OpenRouter,
+    XAI,
+    ElevenLabs,
+    Google,
+]
 BY_HAND = [GitHub, Anthropic]

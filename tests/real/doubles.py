@@ -3,6 +3,7 @@
 The real program reaches them under their real names: a proxy takes every CONNECT, and speaks TLS with a certificate that
 the program is told to trust. Whatever is asked that is not in the contract is kept as a violation, and fails the test.
 """
+
 import base64
 import contextlib
 import json
@@ -44,7 +45,10 @@ class World:
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.context.load_cert_chain(made["TLS_CERT"], made["TLS_KEY"])
         self.socket = socket.create_server(("127.0.0.1", 0), backlog=64)
-        self.env = {"https_proxy": f"http://127.0.0.1:{self.socket.getsockname()[1]}", "SSL_CERT_FILE": str(authority.certificate)}
+        self.env = {
+            "https_proxy": f"http://127.0.0.1:{self.socket.getsockname()[1]}",
+            "SSL_CERT_FILE": str(authority.certificate),
+        }
         self.thread = threading.Thread(target=self.accept, daemon=True)
         self.thread.start()
 
@@ -96,7 +100,10 @@ class World:
             return False
         status, kind, text = answer
         data = text.encode()
-        connection.sendall(f"HTTP/1.1 {status} X\r\nContent-Type: {kind}\r\nContent-Length: {len(data)}\r\n\r\n".encode() + data)
+        connection.sendall(
+            f"HTTP/1.1 {status} X\r\nContent-Type: {kind}\r\nContent-Length: {len(data)}\r\n\r\n".encode()
+            + data
+        )
         return True
 
     def stop(self):
@@ -127,7 +134,13 @@ class Plain(World):
 
 class Key:
     def __init__(self, id, value, label="by hand", **rights):
-        self.id, self.value, self.label, self.rights, self.made = id, value, label, rights, time.time()
+        self.id, self.value, self.label, self.rights, self.made = (
+            id,
+            value,
+            label,
+            rights,
+            time.time(),
+        )
         self.used = False
 
     def __repr__(self):
@@ -176,7 +189,9 @@ class Double:
     def only(self, request, body, required, optional=()):
         """Every field is documented, and every required one is there."""
         for field in body:
-            self.fact(field in required or field in optional, f"{request}: undocumented field {field}")
+            self.fact(
+                field in required or field in optional, f"{request}: undocumented field {field}"
+            )
         for field in required:
             self.fact(field in body, f"{request}: without {field}")
 
@@ -184,7 +199,13 @@ class Double:
         """Whoever the request's credential belongs to: a live key, or the manager."""
         if manager:
             name, value = self.manager_header()
-            return self.fact(request.headers.get(name) == value, f"{request}: the manager's credential is not in `{name}`") and "manager"
+            return (
+                self.fact(
+                    request.headers.get(name) == value,
+                    f"{request}: the manager's credential is not in `{name}`",
+                )
+                and "manager"
+            )
         for key in self.keys.values():
             name, value = self.header(key.value)
             if request.headers.get(name) == value:
@@ -213,7 +234,9 @@ class Double:
                 self.violations.append(f"undocumented: {request}")
                 return self.reply({"message": "undocumented"}, 418)
             except Exception as error:  # noqa: BLE001 - a broken double is a failed test
-                self.violations.append(f"{request}: {type(error).__name__} {error} (body {request.body[:300]!r})")
+                self.violations.append(
+                    f"{request}: {type(error).__name__} {error} (body {request.body[:300]!r})"
+                )
                 return self.reply({"message": "broken"}, 500)
 
     # ---- the documented behaviour that all have in common
@@ -229,7 +252,10 @@ class Double:
             return self.reply(self.error(trouble), trouble)
         if trouble == "quota" or self.most and len(self.keys) >= self.most:
             return self.reply(self.error("quota"), 403)
-        self.fact(re.fullmatch(r"authctl-[0-9a-f]{16}", label) is not None, f"{request}: the label is {label}")
+        self.fact(
+            re.fullmatch(r"authctl-[0-9a-f]{16}", label) is not None,
+            f"{request}: the label is {label}",
+        )
         key = self.new(label, rights)
         key.slow, self.slow = self.slow, 0
         return None if trouble == "lose" else answer(key)
@@ -263,7 +289,9 @@ class Double:
         return {"message": f"documented error {what}"}
 
     def lists(self, request, answer):
-        return self.reply(answer(list(self.keys.values()))) if self.acting(request) else self.denied()
+        return (
+            self.reply(answer(list(self.keys.values()))) if self.acting(request) else self.denied()
+        )
 
     def reads(self, request, id, answer):
         if not self.acting(request):

@@ -1,11 +1,11 @@
 #!/usr/bin/python3
 """A program of a user's that makes and ends keys: its provider is a file. One JSON document in, one out."""
+
 import fcntl
 import json
 import pathlib
 import secrets
 import sys
-
 
 
 def shown(id):
@@ -20,7 +20,12 @@ with open(f"{place}.lock", "w") as lock:
     answer = {}
     if asked["action"] == "create":
         number = secrets.randbelow(10**9)
-        id = {"plain": f"{number:x}", "number": str(number), "text": f"Schlüssel {number}", "empty": ""}[sys.argv[2]]
+        id = {
+            "plain": f"{number:x}",
+            "number": str(number),
+            "text": f"Schlüssel {number}",
+            "empty": "",
+        }[sys.argv[2]]
         value = "made-" + secrets.token_hex(8)
         keys[id] = {"value": value, "label": asked["label"]}
         answer = {"id": shown(id), "key": {"key": value}}

@@ -1,5 +1,5 @@
 """AWS IAM, against PyPI's moto server: two full rotations, and the two keys that a user may have."""
-import json
+
 import os
 import socket
 import subprocess
@@ -23,7 +23,12 @@ class Moto:
 
     def __init__(self):
         self.port = quiet_port()
-        self.process = subprocess.Popen([MOTO, "-H", "127.0.0.1", "-p", str(self.port)], env={"PATH": PATH}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.process = subprocess.Popen(
+            [MOTO, "-H", "127.0.0.1", "-p", str(self.port)],
+            env={"PATH": PATH},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
         wait_for(lambda: self.open(), 30)
         self.log, self.lose = [], None
 
@@ -32,9 +37,13 @@ class Moto:
             return probe.connect_ex(("127.0.0.1", self.port)) == 0
 
     def send(self, method, path, headers, body):
-        request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", data=body, headers=headers, method=method)
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self.port}{path}", data=body, headers=headers, method=method
+        )
         try:
-            with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=30) as answer:
+            with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(
+                request, timeout=30
+            ) as answer:
                 return answer.status, answer.headers.get_content_type(), answer.read().decode()
         except urllib.error.HTTPError as error:
             return error.code, error.headers.get_content_type(), error.read().decode()
@@ -42,8 +51,16 @@ class Moto:
     def take(self, request):
         action = request.form.get("Action")
         self.log.append(action)
-        assert request.headers["authorization"].startswith("AWS4-HMAC-SHA256 Credential=A"), request.headers
-        answer = self.send(request.method, request.path, {name: value for name, value in request.headers.items() if name != "host"} | {"Host": request.host}, request.body)
+        assert request.headers["authorization"].startswith("AWS4-HMAC-SHA256 Credential=A"), (
+            request.headers
+        )
+        answer = self.send(
+            request.method,
+            request.path,
+            {name: value for name, value in request.headers.items() if name != "host"}
+            | {"Host": request.host},
+            request.body,
+        )
         if action == self.lose:
             self.lose = None
             return None
@@ -54,8 +71,14 @@ class Moto:
         import urllib.parse
 
         scope = f"{time.strftime('%Y%m%d')}/us-east-1/iam/aws4_request"
-        headers = {"Host": "iam.amazonaws.com", "Content-Type": "application/x-www-form-urlencoded", "Authorization": f"AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/{scope}, SignedHeaders=host, Signature=0"}
-        return self.send("POST", "/", headers, urllib.parse.urlencode({"Version": "2010-05-08", **form}).encode())[2]
+        headers = {
+            "Host": "iam.amazonaws.com",
+            "Content-Type": "application/x-www-form-urlencoded",
+            "Authorization": f"AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/{scope}, SignedHeaders=host, Signature=0",
+        }
+        return self.send(
+            "POST", "/", headers, urllib.parse.urlencode({"Version": "2010-05-08", **form}).encode()
+        )[2]
 
     def keys(self):
         text = self.act(Action="ListAccessKeys", UserName="me")
@@ -76,7 +99,9 @@ def moto():
 def test_two_rotations_and_the_limit_of_two_keys(folder, moto):
     moto.act(Action="CreateUser", UserName="me")
     made = moto.act(Action="CreateAccessKey", UserName="me")
-    id, secret = (made.split(f"<{tag}>")[1].split("<")[0] for tag in ("AccessKeyId", "SecretAccessKey"))
+    id, secret = (
+        made.split(f"<{tag}>")[1].split("<")[0] for tag in ("AccessKeyId", "SecretAccessKey")
+    )
     world = World(Authority(folder), [moto])
     home = vault_home(folder, **world.env)
     home.run("key", "add", "aws", input=f"{id}\n{secret}\n").done()
@@ -110,7 +135,9 @@ def test_two_rotations_and_the_limit_of_two_keys(folder, moto):
     # Two keys there may be, and the person has made the second: nothing is ended, and the limit is explained.
     moto.act(Action="CreateAccessKey", UserName="me")
     before = moto.keys()
-    home.run("rotate", "aws", env=later(48)).failed(7, "the provider allows 2 keys, and there are already 2")
+    home.run("rotate", "aws", env=later(48)).failed(
+        7, "the provider allows 2 keys, and there are already 2"
+    )
     assert moto.keys() == before
     world.stop()
     say("three rotations, a lost answer, and the limit explained")

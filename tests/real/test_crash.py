@@ -1,5 +1,6 @@
 """kill -9 at every step, and at random moments: nothing that reached the disk and nothing that the provider still
 accepts is lost."""
+
 import random
 import re
 import signal
@@ -16,19 +17,35 @@ CALLS = ["fsync", "rename", "renameat", "renameat2", "sendto", "recvfrom"]
 
 
 def sealed_state(home):
-    return {path.name: path.read_bytes() for path in (home.path / "sealed").glob("*") if not path.name.startswith(".")}
+    return {
+        path.name: path.read_bytes()
+        for path in (home.path / "sealed").glob("*")
+        if not path.name.startswith(".")
+    }
 
 
 def killed_at(home, call, k, *arguments, env=None, input=None):
     """Runs a command that dies as it enters the k-th such system call; tells whether it did."""
-    prefix = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", f"trace={call}", "-e", f"inject={call}:signal=SIGKILL:when={k}"]
+    prefix = [
+        "strace",
+        "-f",
+        "-qq",
+        "-o",
+        "/dev/null",
+        "-e",
+        f"trace={call}",
+        "-e",
+        f"inject={call}:signal=SIGKILL:when={k}",
+    ]
     ran = home.run(*arguments, prefix=prefix, env=env, input=input)
     died = ran.code in (-9, 137)
     if died and home.keyring:
         # The daemon may not have noticed yet that its client is gone.
         time.sleep(0.02)
         if home.keyring.revive():
-            say(f"gnome-keyring itself aborted when its client was killed at call {k} of {call}, and was started again")
+            say(
+                f"gnome-keyring itself aborted when its client was killed at call {k} of {call}, and was started again"
+            )
     return died, ran
 
 
@@ -107,7 +124,9 @@ def test_a_login_survives_a_kill_at_every_call_of_a_refresh(home, server):
             assert window and ran.code == 4, (call, k, ran)
             lost += 1
             home.login(server).done()
-    say(f"refresh killed at {kills} calls: {lost} fell between the server's act and the sync (the residual), no other loss")
+    say(
+        f"refresh killed at {kills} calls: {lost} fell between the server's act and the sync (the residual), no other loss"
+    )
     assert kills > 6
 
 
@@ -117,13 +136,17 @@ def test_a_kill_in_a_login_leaves_the_old_one_or_the_new_one(home, server, folde
     # The browser is not a child of the process that is killed: its own system calls do not count.
     elsewhere = Elsewhere(folder)
     env = elsewhere.env
-    for call, k, died, _ in each_kill(home, "login", server.url, "--as", "op", "--client-id", "tool", "--timeout", "5s", env=env):
+    for _, _, died, _ in each_kill(
+        home, "login", server.url, "--as", "op", "--client-id", "tool", "--timeout", "5s", env=env
+    ):
         kills += died
         home.run("refresh", "op").done()
     # A first login: there or not there, never something in between.
     home.run("logout", "op").done()
     outcomes = {0: 0, 3: 0}
-    for call, k, died, _ in each_kill(home, "login", server.url, "--as", "new", "--client-id", "tool", "--timeout", "5s", env=env):
+    for call, k, died, _ in each_kill(
+        home, "login", server.url, "--as", "new", "--client-id", "tool", "--timeout", "5s", env=env
+    ):
         kills += died
         ran = home.run("refresh", "new")
         assert ran.code in outcomes, (call, k, ran)
@@ -132,7 +155,9 @@ def test_a_kill_in_a_login_leaves_the_old_one_or_the_new_one(home, server, folde
             home.run("logout", "new").done()
         assert not sealed_state(home), (call, k)
     elsewhere.stop()
-    say(f"login killed at {kills} calls: a second login never lost the first; a first login was there {outcomes[0]} times, not there {outcomes[3]} times")
+    say(
+        f"login killed at {kills} calls: a second login never lost the first; a first login was there {outcomes[0]} times, not there {outcomes[3]} times"
+    )
 
 
 def test_a_kill_while_the_client_changes_leaves_a_login_that_works(home, server, folder):
@@ -146,7 +171,22 @@ def test_a_kill_while_the_client_changes_leaves_a_login_that_works(home, server,
             client, secret = clients[turn % 2]
             turn += 1
             more = ["--client-secret-stdin"] if secret else []
-            died, ran = killed_at(home, call, k, "login", server.url, "--as", "op", "--client-id", client, "--timeout", "5s", *more, env=elsewhere.env, input=secret)
+            died, ran = killed_at(
+                home,
+                call,
+                k,
+                "login",
+                server.url,
+                "--as",
+                "op",
+                "--client-id",
+                client,
+                "--timeout",
+                "5s",
+                *more,
+                env=elsewhere.env,
+                input=secret,
+            )
             kills += died
             home.run("refresh", "op").done()
             if not died:
@@ -155,22 +195,36 @@ def test_a_kill_while_the_client_changes_leaves_a_login_that_works(home, server,
     elsewhere.stop()
     home.login(server).done()
     home.run("refresh", "op").done()
-    left = subprocess.run(["secret-tool", "search", "--all", "service", "authctl"], env=home.env, capture_output=True).stderr.decode() if home.env["AUTHCTL_STORE"] == "keychain" else ""
+    left = (
+        subprocess.run(
+            ["secret-tool", "search", "--all", "service", "authctl"],
+            env=home.env,
+            capture_output=True,
+        ).stderr.decode()
+        if home.env["AUTHCTL_STORE"] == "keychain"
+        else ""
+    )
     assert left.count("client:") <= 1, left
-    say(f"a login with another client killed at {kills} calls: the old or the new one works ({left.count('client:')} client secrets left)")
+    say(
+        f"a login with another client killed at {kills} calls: the old or the new one works ({left.count('client:')} client secrets left)"
+    )
 
 
 def items(home):
     """What the store holds, whatever the index says."""
     if home.env["AUTHCTL_STORE"] == "vault":
         return [path for path in (home.path / "vault").glob("*.age") if path.name != "identity.age"]
-    found = subprocess.run(["secret-tool", "search", "--all", "service", "authctl"], env=home.env, capture_output=True).stderr.decode()
+    found = subprocess.run(
+        ["secret-tool", "search", "--all", "service", "authctl"], env=home.env, capture_output=True
+    ).stderr.decode()
     return [line for line in found.splitlines() if "username" in line and "client:" not in line]
 
 
 def test_a_kill_in_key_add_leaves_all_or_nothing(home):
     kills, outcomes = 0, {0: 0, 3: 0}
-    for call, k, died, _ in each_kill(home, "key", "add", "acme", "--header", "X: {key}", "--origin", "https://a.test", input="k1"):
+    for call, k, died, _ in each_kill(
+        home, "key", "add", "acme", "--header", "X: {key}", "--origin", "https://a.test", input="k1"
+    ):
         kills += died
         ran = home.run("token", "acme")
         assert ran.code in outcomes and ran.out in ("", "k1\n"), (call, k, ran)
@@ -181,13 +235,26 @@ def test_a_kill_in_key_add_leaves_all_or_nothing(home):
         assert not left and not sealed_state(home), (call, k, left)
     home.key("acme", "k1").done()
     replaced = 0
-    for call, k, died, _ in each_kill(home, "key", "add", "acme", "--replace", "--header", "X: {key}", "--origin", "https://a.test", input="k2"):
+    for call, k, died, _ in each_kill(
+        home,
+        "key",
+        "add",
+        "acme",
+        "--replace",
+        "--header",
+        "X: {key}",
+        "--origin",
+        "https://a.test",
+        input="k2",
+    ):
         kills += died
         ran = home.run("token", "acme").done()
         assert ran.out in ("k1\n", "k2\n"), (call, k, ran)
         replaced += ran.out == "k2\n"
         home.key("acme", "k1", "--replace").done()
-    say(f"key add killed at {kills} calls: stored {outcomes[0]} times, not there {outcomes[3]} times, replaced {replaced} times, nothing in between")
+    say(
+        f"key add killed at {kills} calls: stored {outcomes[0]} times, not there {outcomes[3]} times, replaced {replaced} times, nothing in between"
+    )
 
 
 def test_a_kill_in_a_logout_is_finished_by_the_next_command(home, server):
@@ -203,7 +270,11 @@ def test_a_kill_in_a_logout_is_finished_by_the_next_command(home, server):
         ran = home.run("token", "op")
         assert ran.code in (0, 3), (call, k, ran)
         if ran.code == 3:
-            assert not items(home) and not sealed_state(home) and not list((home.path / "credentials").rglob("*.toml")), (call, k)
+            assert (
+                not items(home)
+                and not sealed_state(home)
+                and not list((home.path / "credentials").rglob("*.toml"))
+            ), (call, k)
     say(f"logout killed at {kills} calls: there or gone, nothing left behind")
 
 
@@ -218,7 +289,11 @@ def test_a_kill_in_a_renaming_leaves_one_name(home, server):
             kills += died
             codes = [home.run("refresh", name).code for name in (now, other)]
             assert sorted(codes) == [0, 3], (call, k, codes, ran)
-            assert len(items(home)) == 1 and len(sealed_state(home)) == 1 and len(list((home.path / "credentials").rglob("*.toml"))) == 1, (call, k, items(home))
+            assert (
+                len(items(home)) == 1
+                and len(sealed_state(home)) == 1
+                and len(list((home.path / "credentials").rglob("*.toml"))) == 1
+            ), (call, k, items(home))
             if codes[1] == 0:
                 renamed += 1
                 now, other = other, now
@@ -227,7 +302,9 @@ def test_a_kill_in_a_renaming_leaves_one_name(home, server):
                 break
         else:
             raise AssertionError(f"{call} never ends")
-    say(f"rename killed at {kills} calls: one name works, the other is unknown ({renamed} times the new one), the token lives once")
+    say(
+        f"rename killed at {kills} calls: one name works, the other is unknown ({renamed} times the new one), the token lives once"
+    )
     assert kills > 6
 
 
@@ -236,7 +313,10 @@ def test_a_kill_in_a_move_leaves_one_authority(folder, keyring, server):
     home.run("vault", "init", "--unattended").done()
     home.login(server).done()
     env = {"AUTHCTL_STORE": ""}
-    vault = lambda: [path for path in (home.path / "vault").glob("*.age") if path.name != "identity.age"]
+
+    def vault():
+        return [path for path in (home.path / "vault").glob("*.age") if path.name != "identity.age"]
+
     kills = moved = 0
     place, other = "keychain", "vault"
     for call in CALLS:
@@ -246,8 +326,15 @@ def test_a_kill_in_a_move_leaves_one_authority(folder, keyring, server):
             home.run("refresh", "op", env=env).done()
             index = (home.path / "credentials/op/default.toml").read_text()
             there = "vault" if 'store = "vault"' in index else "keychain"
-            held = {"keychain": [item for item in items(home) if "probe" not in item], "vault": vault()}
-            assert 'state = "active"' in index and len(held[there]) == 1 and not held["vault" if there == "keychain" else "keychain"], (call, k, held, ran)
+            held = {
+                "keychain": [item for item in items(home) if "probe" not in item],
+                "vault": vault(),
+            }
+            assert (
+                'state = "active"' in index
+                and len(held[there]) == 1
+                and not held["vault" if there == "keychain" else "keychain"]
+            ), (call, k, held, ran)
             assert len(sealed_state(home)) == 1, (call, k)
             if there == other:
                 moved += 1
@@ -272,7 +359,12 @@ def test_a_login_survives_a_kill_at_random_moments(folder, server, store):
     window = lost = killed = aborted = 0
     for moment in range(100):
         watch = Watch(home, server)
-        process = subprocess.Popen([AUTHCTL, "refresh", "op"], env=home.env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        process = subprocess.Popen(
+            [AUTHCTL, "refresh", "op"],
+            env=home.env,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
         time.sleep(chance.uniform(0, whole * 1.1))
         process.send_signal(signal.SIGKILL)
         process.wait()
@@ -288,8 +380,12 @@ def test_a_login_survives_a_kill_at_random_moments(folder, server, store):
             lost += 1
             home.login(server).done()
     if aborted:
-        say(f"{store}: gnome-keyring itself aborted {aborted} times and was started again; what it held was there")
-    say(f"{store}: 100 random moments of a refresh of {whole * 1000:.0f} ms, {killed} killed in time, {window} between the server's act and the sync, {lost} lost")
+        say(
+            f"{store}: gnome-keyring itself aborted {aborted} times and was started again; what it held was there"
+        )
+    say(
+        f"{store}: 100 random moments of a refresh of {whole * 1000:.0f} ms, {killed} killed in time, {window} between the server's act and the sync, {lost} lost"
+    )
     if keyring:
         keyring.stop()
 
@@ -302,7 +398,20 @@ def test_how_long_the_window_is(folder, store):
     trace = folder / "trace"
     times = []
     for _ in range(20):
-        home.run("refresh", "op", prefix=["strace", "-f", "-ttt", "-T", "-o", str(trace), "-e", "trace=recvfrom,fsync,rename,renameat,renameat2"]).done()
+        home.run(
+            "refresh",
+            "op",
+            prefix=[
+                "strace",
+                "-f",
+                "-ttt",
+                "-T",
+                "-o",
+                str(trace),
+                "-e",
+                "trace=recvfrom,fsync,rename,renameat,renameat2",
+            ],
+        ).done()
         received = synced = None
         renamed = False
         for line in trace.read_text().splitlines():
@@ -310,7 +419,12 @@ def test_how_long_the_window_is(folder, store):
             if not found:
                 continue
             at, call, rest, took = float(found[1]), found[2], found[3], float(found[4] or 0)
-            if call == "recvfrom" and "access_token" in rest or call == "recvfrom" and "HTTP/1.1 200" in rest:
+            if (
+                call == "recvfrom"
+                and "access_token" in rest
+                or call == "recvfrom"
+                and "HTTP/1.1 200" in rest
+            ):
                 received = at + took
             if call.startswith("rename") and "/sealed/" in rest and received:
                 renamed = True
@@ -319,5 +433,7 @@ def test_how_long_the_window_is(folder, store):
         assert received and synced, trace.read_text()[-2000:]
         times.append((synced - received) * 1000)
     times.sort()
-    say(f"from receipt to the sync of file and folder, under strace: median {times[10]:.1f} ms, longest {times[-1]:.1f} ms")
+    say(
+        f"from receipt to the sync of file and folder, under strace: median {times[10]:.1f} ms, longest {times[-1]:.1f} ms"
+    )
     server.stop()

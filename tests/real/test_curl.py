@@ -1,5 +1,5 @@
 """`authctl curl`: whatever the arguments, the credential reaches its own origin or nothing at all."""
-import contextlib
+
 import http.server
 import ssl
 import subprocess
@@ -50,7 +50,10 @@ class Listener:
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
     def has(self, secret):
-        return any(secret in line or secret in headers or secret.encode() in body for line, headers, body in self.seen)
+        return any(
+            secret in line or secret in headers or secret.encode() in body
+            for line, headers, body in self.seen
+        )
 
     def stop(self):
         self.server.shutdown()
@@ -108,7 +111,7 @@ def attempts(b, s, folder):
         ("line end", [f"http://127.0.0.1:{b}/\nurl = http://127.0.0.1:{s}/"]),
         ("carriage return", [f"http://127.0.0.1:{b}/\r\nHost: 127.0.0.1:{s}"]),
         ("tab", [f"http://127.0.0.1:{b}/\thttp://127.0.0.1:{s}/"]),
-        ("quote", [f"http://127.0.0.1:{b}/\"\nurl=\"http://127.0.0.1:{s}/"]),
+        ("quote", [f'http://127.0.0.1:{b}/"\nurl="http://127.0.0.1:{s}/']),
         ("full-width", [f"http://127.0.0.1\uff1a{s}/x"]),
         ("full-width digits", [f"http://\uff11\uff12\uff17.0.0.1:{s}/x"]),
         ("percent in the host", [f"http://127.0.0.1%3a{s}/x"]),
@@ -222,10 +225,17 @@ def test_promise_04_no_argument_sends_the_credential_elsewhere(folder, places):
         done = call(home, "acme", *arguments, env=env)
         assert not stranger.seen, (what, stranger.seen, done)
         assert SECRET not in done.out + done.err, (what, done)
-        assert not any(SECRET.encode() in body for _, _, body in bound.seen), (what, "the secret is in the body", done)
+        assert not any(SECRET.encode() in body for _, _, body in bound.seen), (
+            what,
+            "the secret is in the body",
+            done,
+        )
         if bound.seen:
             reached += 1
-            assert all(f"X-API-Key: {SECRET}" in headers for _, headers, _ in bound.seen), (what, bound.seen)
+            assert all(f"X-API-Key: {SECRET}" in headers for _, headers, _ in bound.seen), (
+                what,
+                bound.seen,
+            )
             assert len(bound.seen) == 1, (what, bound.seen)
         else:
             refused += 1
@@ -234,19 +244,29 @@ def test_promise_04_no_argument_sends_the_credential_elsewhere(folder, places):
         if path.is_file() and home.path not in path.parents and path.suffix != ".conf":
             assert SECRET.encode() not in path.read_bytes(), path
     assert len(table) >= 60
-    say(f"{len(table)} smuggling attempts: {refused} refused, {reached} went to the bound origin alone, 0 elsewhere")
+    say(
+        f"{len(table)} smuggling attempts: {refused} refused, {reached} went to the bound origin alone, 0 elsewhere"
+    )
 
 
 def test_a_header_for_this_machine_does_not_go_through_a_proxy(folder, places):
     bound, stranger = places
     home = vault_home(folder)
     home.key("acme", SECRET, origin=f"http://127.0.0.1:{bound.port}").done()
-    proxies = {name: f"http://127.0.0.1:{stranger.port}" for name in ("http_proxy", "all_proxy")}
+    proxies = dict.fromkeys(("http_proxy", "all_proxy"), f"http://127.0.0.1:{stranger.port}")
     script = f'curl -fsS $("{AUTHCTL}" header acme) http://127.0.0.1:{bound.port}/x'
-    done = subprocess.run(["sh", "-c", script], env={**home.env, **proxies}, capture_output=True, timeout=20)
-    assert (done.returncode, done.stdout) == (0, b"hello\n") and not stranger.seen and bound.has(SECRET), done
+    done = subprocess.run(
+        ["sh", "-c", script], env={**home.env, **proxies}, capture_output=True, timeout=20
+    )
+    assert (
+        (done.returncode, done.stdout) == (0, b"hello\n")
+        and not stranger.seen
+        and bound.has(SECRET)
+    ), done
     # The form with a pipe cannot tell curl; it warns.
-    home.run("header", "acme", "--format", "raw", env=proxies).done().err.index("add `--noproxy '*'` to the curl command")
+    home.run("header", "acme", "--format", "raw", env=proxies).done().err.index(
+        "add `--noproxy '*'` to the curl command"
+    )
 
 
 def test_every_word_behind_the_name_is_curl_s(folder, places):
@@ -265,7 +285,11 @@ def test_a_redirect_does_not_carry_the_credential_along(folder, places):
     home = vault_home(folder)
     away = Listener(redirect=f"http://127.0.0.1:{stranger.port}/caught")
     elsewhere = Listener(redirect=f"http://localhost:{stranger.port}/caught")
-    for name, listener, header in [("key", away, "X-API-Key: {key}"), ("bearer", away, "Authorization: Bearer {key}"), ("host", elsewhere, "Authorization: Bearer {key}")]:
+    for name, listener, header in [
+        ("key", away, "X-API-Key: {key}"),
+        ("bearer", away, "Authorization: Bearer {key}"),
+        ("host", elsewhere, "Authorization: Bearer {key}"),
+    ]:
         home.key(name, SECRET, origin=f"http://127.0.0.1:{listener.port}", header=header).done()
         url = f"http://127.0.0.1:{listener.port}/x"
         call(home, name, url)
@@ -288,20 +312,48 @@ def test_what_is_allowed_works(folder, places):
     assert 'X-API-Key: q"uo\\te *?[' in bound.seen[-1][1]
     call(home, "acme", "-fsSX", "DELETE", f"{url}/x?a={{1,2}}&b=[1-3]").done()
     assert bound.seen[-1][0].startswith("DELETE /x?a={1,2}&b=[1-3] ")
-    assert call(home, "acme", "-sS", "-d", "a=b", "-d", "c=d", f"{url}/echo").done().out == "a=bc=d" or bound.seen[-1][2] == b"a=b&c=d"
-    done = call(home, "acme", "-sS", "-o", str(folder / "out"), "-D", "-", "-w", "%{http_code}", "-H", "X-More: 1", f"{url}/x").done()
-    assert (folder / "out").read_text() == "hello\n" and done.out.endswith("200") and "X-More: 1" in bound.seen[-1][1]
+    assert (
+        call(home, "acme", "-sS", "-d", "a=b", "-d", "c=d", f"{url}/echo").done().out == "a=bc=d"
+        or bound.seen[-1][2] == b"a=b&c=d"
+    )
+    done = call(
+        home,
+        "acme",
+        "-sS",
+        "-o",
+        str(folder / "out"),
+        "-D",
+        "-",
+        "-w",
+        "%{http_code}",
+        "-H",
+        "X-More: 1",
+        f"{url}/x",
+    ).done()
+    assert (
+        (folder / "out").read_text() == "hello\n"
+        and done.out.endswith("200")
+        and "X-More: 1" in bound.seen[-1][1]
+    )
     # curl's own exit code is passed on.
     gone = Listener()
     home.key("gone", "k", origin=f"http://127.0.0.1:{gone.port}").done()
     gone.stop()
     assert call(home, "gone", "-sS", f"http://127.0.0.1:{gone.port}/").code == 7
     # A body from standard input.
-    done = call(home, "acme", "-sS", "--data-binary", "@-", f"{url}/echo", input="from standard input")
+    done = call(
+        home, "acme", "-sS", "--data-binary", "@-", f"{url}/echo", input="from standard input"
+    )
     assert done.done().out == "from standard input"
     # The URL is told in the config alone, the header nowhere in the argument list.
     trace = folder / "trace"
-    call(home, "acme", "-sS", f"{url}/x", prefix=["strace", "-f", "-qq", "-e", "trace=execve", "-v", "-s", "65535", "-o", str(trace)]).done()
+    call(
+        home,
+        "acme",
+        "-sS",
+        f"{url}/x",
+        prefix=["strace", "-f", "-qq", "-e", "trace=execve", "-v", "-s", "65535", "-o", str(trace)],
+    ).done()
     text = trace.read_text()
     assert "te *?[" not in text and '"-q", "-K", "/dev/fd/' in text
 
@@ -316,7 +368,7 @@ def test_a_body_streams_while_it_is_written(folder, places):
     assert (done.returncode, done.stdout) == (0, b"firstsecond"), done
     assert time.monotonic() - began < 5
     # 100 MB through it, without being kept in memory.
-    script = (f'head -c 100000000 /dev/zero | /usr/bin/time -f %M -o {folder}/memory "{AUTHCTL}" curl acme -sS -T - -o {folder}/back http://127.0.0.1:{bound.port}/echo')
+    script = f'head -c 100000000 /dev/zero | /usr/bin/time -f %M -o {folder}/memory "{AUTHCTL}" curl acme -sS -T - -o {folder}/back http://127.0.0.1:{bound.port}/echo'
     subprocess.run(["sh", "-c", script], env=home.env, check=True, timeout=120)
     assert (folder / "back").stat().st_size == 100_000_000
     peak = int((folder / "memory").read_text())
@@ -328,8 +380,28 @@ def test_over_tls_the_origin_is_checked_as_well(folder):
     """curl's own verification stays on: no option turns it off, and the header waits for it."""
     home = vault_home(folder)
     key, cert = folder / "key.pem", folder / "cert.pem"
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", cert, "-days", "2", "-subj", "/CN=localhost",
-                    "-addext", "subjectAltName=DNS:localhost"], check=True, capture_output=True)
+    subprocess.run(
+        [
+            "openssl",
+            "req",
+            "-x509",
+            "-newkey",
+            "rsa:2048",
+            "-nodes",
+            "-keyout",
+            key,
+            "-out",
+            cert,
+            "-days",
+            "2",
+            "-subj",
+            "/CN=localhost",
+            "-addext",
+            "subjectAltName=DNS:localhost",
+        ],
+        check=True,
+        capture_output=True,
+    )
     listener = Listener()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(cert, key)
@@ -337,9 +409,18 @@ def test_over_tls_the_origin_is_checked_as_well(folder):
     home.key("acme", SECRET, origin=f"https://localhost:{listener.port}").done()
     url = f"https://localhost:{listener.port}/x"
     assert call(home, "acme", "-sS", url).code == 60
-    for option in (["-k"], ["--insecure"], ["--cacert", str(cert)], ["--capath", "/"], ["--proxy-insecure"], ["--ssl-no-revoke"]):
+    for option in (
+        ["-k"],
+        ["--insecure"],
+        ["--cacert", str(cert)],
+        ["--capath", "/"],
+        ["--proxy-insecure"],
+        ["--ssl-no-revoke"],
+    ):
         assert call(home, "acme", url, *option).code == 125, option
     assert not listener.seen
-    done = call(home, "acme", "-sS", url, env={"SSL_CERT_FILE": str(cert), "CURL_CA_BUNDLE": str(cert)})
+    done = call(
+        home, "acme", "-sS", url, env={"SSL_CERT_FILE": str(cert), "CURL_CA_BUNDLE": str(cert)}
+    )
     assert done.done().out == "hello\n" and listener.has(SECRET)
     listener.stop()

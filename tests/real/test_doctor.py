@@ -1,5 +1,6 @@
 """`authctl doctor` in the states that machines are in: the cause and the remedy are named in each; and what it foretells
 for cron is what a real cron job then meets."""
+
 import http.server
 import json
 import os
@@ -12,12 +13,13 @@ import threading
 import time
 
 import pytest
-from conftest import AUTHCTL, PATH, Home, Keyring, keychain_home, say, vault_home, wait_for
+from conftest import AUTHCTL, PATH, keychain_home, say, vault_home, wait_for
 
 
 @pytest.fixture
 def clock():
     """A server that tells the time, `offset` seconds wrong."""
+
     class Handler(http.server.BaseHTTPRequestHandler):
         offset = 0
 
@@ -40,7 +42,9 @@ def clock():
 
 
 def doctor(home, clock, *arguments, env=None, **more):
-    done = home.run("--json", "doctor", "--server", clock.url, *arguments, env=env, timeout=60, **more)
+    done = home.run(
+        "--json", "doctor", "--server", clock.url, *arguments, env=env, timeout=60, **more
+    )
     assert done.out, done
     document = json.loads(done.out)
     text = home.run("doctor", "--server", clock.url, *arguments, env=env, timeout=60, **more).out
@@ -48,7 +52,11 @@ def doctor(home, clock, *arguments, env=None, **more):
         # Whatever is not well comes with something to do; but for what nobody can change.
         assert check["status"] == "ok" or check["hint"] or "not looked at" in check["detail"], check
         assert check["name"] in text
-    return done.code, {check["name"]: check for check in document["checks"]}, {store["store"]: store for store in document["stores"]}
+    return (
+        done.code,
+        {check["name"]: check for check in document["checks"]},
+        {store["store"]: store for store in document["stores"]},
+    )
 
 
 def test_the_ten_states_of_a_machine(folder, keyring, clock):
@@ -58,40 +66,76 @@ def test_the_ten_states_of_a_machine(folder, keyring, clock):
 
     # 1. An unlocked keychain.
     code, checks, stores = doctor(home, clock, env=desktop)
-    assert code == 0 and checks["keychain"]["status"] == "ok" and checks["session bus"]["status"] == "ok", checks
-    assert stores["keychain"] == {"store": "keychain", "credentials": 1, "exit_code": 0, "detail": "can be read"}
-    assert checks["browser"]["status"] == "ok" and checks["clock"]["status"] == "ok" and checks["curl header"]["status"] == "ok", checks
+    assert (
+        code == 0
+        and checks["keychain"]["status"] == "ok"
+        and checks["session bus"]["status"] == "ok"
+    ), checks
+    assert stores["keychain"] == {
+        "store": "keychain",
+        "credentials": 1,
+        "exit_code": 0,
+        "detail": "can be read",
+    }
+    assert (
+        checks["browser"]["status"] == "ok"
+        and checks["clock"]["status"] == "ok"
+        and checks["curl header"]["status"] == "ok"
+    ), checks
 
     # 2. A locked one.
     keyring.lock()
     code, checks, stores = doctor(home, clock)
-    assert code == 8 and "locked" in checks["keychain"]["detail"] and "unlock the keychain" in checks["keychain"]["hint"], checks
+    assert (
+        code == 8
+        and "locked" in checks["keychain"]["detail"]
+        and "unlock the keychain" in checks["keychain"]["hint"]
+    ), checks
     assert stores["keychain"]["exit_code"] == 5 and checks["stores"]["status"] == "problem"
 
     # 3. A service that hangs.
     keyring.daemon.send_signal(signal.SIGSTOP)
     began = time.monotonic()
     code, checks, stores = doctor(home, clock)
-    assert code == 8 and "did not answer within 10 seconds" in checks["keychain"]["detail"] and "dialog" in checks["keychain"]["hint"], checks
+    assert (
+        code == 8
+        and "did not answer within 10 seconds" in checks["keychain"]["detail"]
+        and "dialog" in checks["keychain"]["hint"]
+    ), checks
     assert stores["keychain"]["exit_code"] == 5 and time.monotonic() - began < 60
     keyring.daemon.send_signal(signal.SIGCONT)
 
     # 4. No bus at all.
     nowhere = {"DBUS_SESSION_BUS_ADDRESS": "", "XDG_RUNTIME_DIR": str(folder)}
     code, checks, stores = doctor(home, clock, env=nowhere)
-    assert code == 8 and "DBUS_SESSION_BUS_ADDRESS is not set" in checks["session bus"]["detail"], checks
-    assert "dbus-run-session" in checks["session bus"]["hint"] and "vault init" in checks["stores"]["hint"] and stores["keychain"]["exit_code"] == 5
+    assert code == 8 and "DBUS_SESSION_BUS_ADDRESS is not set" in checks["session bus"]["detail"], (
+        checks
+    )
+    assert (
+        "dbus-run-session" in checks["session bus"]["hint"]
+        and "vault init" in checks["stores"]["hint"]
+        and stores["keychain"]["exit_code"] == 5
+    )
 
     # 5. A dead one.
-    code, checks, _ = doctor(home, clock, env={"DBUS_SESSION_BUS_ADDRESS": f"unix:path={folder}/gone"})
-    assert code == 8 and checks["session bus"]["detail"].startswith("does not answer: DBUS_SESSION_BUS_ADDRESS points to"), checks
+    code, checks, _ = doctor(
+        home, clock, env={"DBUS_SESSION_BUS_ADDRESS": f"unix:path={folder}/gone"}
+    )
+    assert code == 8 and checks["session bus"]["detail"].startswith(
+        "does not answer: DBUS_SESSION_BUS_ADDRESS points to"
+    ), checks
     assert "unset DBUS_SESSION_BUS_ADDRESS" in checks["session bus"]["hint"]
 
     # With a vault none of these is in the way of a new credential, only of those that the keychain holds.
     server = vault_home(folder, "server")
     server.key("acme", "k").done()
     code, checks, stores = doctor(server, clock, env=nowhere)
-    assert code == 0 and "stores" not in checks and stores == {"vault": {"store": "vault", "credentials": 1, "exit_code": 0, "detail": "can be read"}}
+    assert (
+        code == 0
+        and "stores" not in checks
+        and stores
+        == {"vault": {"store": "vault", "credentials": 1, "exit_code": 0, "detail": "can be read"}}
+    )
 
     # 6. No browser.
     bare = folder / "bin"
@@ -99,44 +143,74 @@ def test_the_ten_states_of_a_machine(folder, keyring, clock):
     for program in ("sh", "curl", "sleep"):
         os.symlink(shutil.which(program, path=PATH), bare / program)
     code, checks, _ = doctor(server, clock, env={"PATH": str(bare)})
-    assert code == 0 and "no program that opens a browser" in checks["browser"]["detail"] and "--no-browser" in checks["browser"]["hint"], checks
+    assert (
+        code == 0
+        and "no program that opens a browser" in checks["browser"]["detail"]
+        and "--no-browser" in checks["browser"]["hint"]
+    ), checks
 
     # 7. A session over SSH.
-    code, checks, _ = doctor(server, clock, env={"SSH_CONNECTION": "192.0.2.1 5000 192.0.2.7 22", "USER": "ann"})
-    assert "this is an SSH session" in checks["browser"]["detail"] and "ssh -N -L" in checks["browser"]["hint"] and "ann@192.0.2.7" in checks["browser"]["hint"]
+    code, checks, _ = doctor(
+        server, clock, env={"SSH_CONNECTION": "192.0.2.1 5000 192.0.2.7 22", "USER": "ann"}
+    )
+    assert (
+        "this is an SSH session" in checks["browser"]["detail"]
+        and "ssh -N -L" in checks["browser"]["hint"]
+        and "ann@192.0.2.7" in checks["browser"]["hint"]
+    )
 
     # 8. A container: process 1 collects nobody.
     init = folder / "init.py"
-    init.write_text("import subprocess, sys\ndone = subprocess.run(sys.argv[1:], capture_output=True)\nprint(done.stdout.decode())\n")
+    init.write_text(
+        "import subprocess, sys\ndone = subprocess.run(sys.argv[1:], capture_output=True)\nprint(done.stdout.decode())\n"
+    )
     inside = ["unshare", "--pid", "--fork", "--mount-proc", "/usr/bin/python3", str(init)]
     done = server.run("--json", "doctor", "--server", clock.url, prefix=inside)
     checks = {check["name"]: check for check in json.loads(done.out)["checks"]}
-    assert "does not reap orphaned processes" in checks["process 1"]["detail"] and "docker run --init" in checks["process 1"]["hint"], checks
+    assert (
+        "does not reap orphaned processes" in checks["process 1"]["detail"]
+        and "docker run --init" in checks["process 1"]["hint"]
+    ), checks
 
     # 9. A read-only home.
     script = f'mount --bind "{server.path}" "{server.path}" && mount -o remount,ro,bind "{server.path}" && exec "$@"'
     read_only = ["unshare", "--mount", "sh", "-c", script, "sh"]
     code, checks, stores = doctor(server, clock, prefix=read_only)
-    assert code == 8 and "Read-only file system" in checks["folders"]["detail"] and "AUTHCTL_HOME" in checks["folders"]["hint"], checks
+    assert (
+        code == 8
+        and "Read-only file system" in checks["folders"]["detail"]
+        and "AUTHCTL_HOME" in checks["folders"]["hint"]
+    ), checks
     assert stores["vault"]["exit_code"] == 0, "what is there can still be read"
 
     # 10. A clock two hours off.
     for offset, words in ((-7200, "2 hours ahead of"), (7200, "behind")):
         clock.offset = offset
         code, checks, _ = doctor(server, clock)
-        assert code == 8 and checks["clock"]["status"] == "problem" and words in checks["clock"]["detail"] and "set-ntp" in checks["clock"]["hint"], checks
+        assert (
+            code == 8
+            and checks["clock"]["status"] == "problem"
+            and words in checks["clock"]["detail"]
+            and "set-ntp" in checks["clock"]["hint"]
+        ), checks
     clock.offset = 0
 
     # No network: said, and no reason to fail.
     closed = type("Closed", (), {"url": "http://127.0.0.1:9"})
     code, checks, _ = doctor(server, closed)
-    assert code == 0 and "cannot be reached" in checks["clock"]["detail"] and "proxy" in checks["clock"]["hint"]
+    assert (
+        code == 0
+        and "cannot be reached" in checks["clock"]["detail"]
+        and "proxy" in checks["clock"]["hint"]
+    )
     # No certificates: the network libraries do not start.
     if os.geteuid() == 0:
         empty = folder / "certs"
         empty.mkdir()
         script = f'for place in /etc/ssl /usr/share/ca-certificates /usr/lib/ssl /etc/pki; do [ -d $place ] && mount --bind "{empty}" $place; done; exec "$@"'
-        code, checks, _ = doctor(server, clock, prefix=["unshare", "--mount", "sh", "-c", script, "sh"])
+        code, checks, _ = doctor(
+            server, clock, prefix=["unshare", "--mount", "sh", "-c", script, "sh"]
+        )
         assert code == 8 and "ca-certificates" in checks["network"]["detail"], checks
     say("10 states: cause and remedy named in each")
 
@@ -159,11 +233,26 @@ def test_as_cron_foretells_what_a_real_cron_job_meets(folder, keyring, clock, us
     program = place / "authctl"
     shutil.copy(AUTHCTL, program)
     env = {"PATH": PATH, "HOME": str(place), "LOGNAME": USER, "USER": USER}
-    session = {**env, **{key: value for key, value in keyring.env.items() if key in ("DBUS_SESSION_BUS_ADDRESS", "XDG_RUNTIME_DIR")}}
-    run = lambda *arguments, env, input=None, prefix=(): subprocess.run([*prefix, program, *arguments], env=env, input=input, capture_output=True, timeout=60)
+    session = {
+        **env,
+        **{
+            key: value
+            for key, value in keyring.env.items()
+            if key in ("DBUS_SESSION_BUS_ADDRESS", "XDG_RUNTIME_DIR")
+        },
+    }
+
+    def run(*arguments, env, input=None, prefix=()):
+        return subprocess.run(
+            [*prefix, program, *arguments], env=env, input=input, capture_output=True, timeout=60
+        )
+
     add = ["--header", "X-API-Key: {key}", "--origin", "https://api.example.com"]
-    for arguments, there, key in [(["vault", "init", "--unattended"], env, None), (["--store", "keychain", "key", "add", "inkeychain", *add], session, b"k\n"),
-                                  (["--store", "vault", "key", "add", "invault", *add], session, b"k\n")]:
+    for arguments, there, key in [
+        (["vault", "init", "--unattended"], env, None),
+        (["--store", "keychain", "key", "add", "inkeychain", *add], session, b"k\n"),
+        (["--store", "vault", "key", "add", "invault", *add], session, b"k\n"),
+    ]:
         done = run(*arguments, env=there, input=key)
         assert done.returncode == 0, done
     subprocess.run(["chown", "-R", f"{USER}:{USER}", place], check=True)
@@ -173,12 +262,18 @@ def test_as_cron_foretells_what_a_real_cron_job_meets(folder, keyring, clock, us
     done = run("--json", "doctor", "--as-cron", "--server", clock.url, env=env, prefix=as_user)
     document = json.loads(done.stdout)
     foretold = {store["store"]: store["exit_code"] for store in document["stores"]}
-    assert document["as_cron"] and foretold == {"keychain": 5, "vault": 0} and done.returncode == 8, document
+    assert (
+        document["as_cron"] and foretold == {"keychain": 5, "vault": 0} and done.returncode == 8
+    ), document
 
     job = place / "job"
-    job.write_text(f"#!/bin/sh\nfor name in inkeychain invault; do {program} token $name > {place}/$name.out 2> {place}/$name.err; echo $? > {place}/$name.code; done\ntouch {place}/done\n")
+    job.write_text(
+        f"#!/bin/sh\nfor name in inkeychain invault; do {program} token $name > {place}/$name.out 2> {place}/$name.err; echo $? > {place}/$name.code; done\ntouch {place}/done\n"
+    )
     job.chmod(0o755)
-    table = subprocess.run(["crontab", "-u", USER, "-"], input=f"* * * * * {job}\n".encode(), capture_output=True)
+    table = subprocess.run(
+        ["crontab", "-u", USER, "-"], input=f"* * * * * {job}\n".encode(), capture_output=True
+    )
     assert table.returncode == 0, table
     pidfile = pathlib.Path("/run/crond.pid")
     before = pidfile.read_text() if pidfile.exists() else None
@@ -194,6 +289,17 @@ def test_as_cron_foretells_what_a_real_cron_job_meets(folder, keyring, clock, us
     assert met == foretold, (met, (place / "inkeychain.err").read_text())
     assert (place / "invault.out").read_text() == "k\n"
     # What is set here and not there is said.
-    done = run("--json", "doctor", "--as-cron", "--server", clock.url, env={**env, "AUTHCTL_STORE": "vault"}, prefix=as_user)
-    assert any(check["name"] == "environment" and "AUTHCTL_STORE" in check["detail"] for check in json.loads(done.stdout)["checks"])
+    done = run(
+        "--json",
+        "doctor",
+        "--as-cron",
+        "--server",
+        clock.url,
+        env={**env, "AUTHCTL_STORE": "vault"},
+        prefix=as_user,
+    )
+    assert any(
+        check["name"] == "environment" and "AUTHCTL_STORE" in check["detail"]
+        for check in json.loads(done.stdout)["checks"]
+    )
     say(f"--as-cron foretold {foretold}, a real cron job met {met}")

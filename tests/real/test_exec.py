@@ -1,4 +1,5 @@
 """`authctl exec`: the secret is in the program's environment and nowhere else, and the program is as if started by itself."""
+
 import hashlib
 import os
 import pathlib
@@ -31,7 +32,10 @@ def test_promise_03_the_secret_is_in_the_environment_and_nowhere_else(folder):
     home = ready(folder)
     trace = folder / "trace"
     marker = folder / "marker"
-    child = subprocess.Popen([AUTHCTL, "exec", "acme=ACME_KEY", "--", "sh", "-c", f"echo $$ > {marker}; exec sleep 30"], env=home.env)
+    child = subprocess.Popen(
+        [AUTHCTL, "exec", "acme=ACME_KEY", "--", "sh", "-c", f"echo $$ > {marker}; exec sleep 30"],
+        env=home.env,
+    )
     pid = int(wait_for(lambda: marker.exists() and marker.read_text().strip()))
     # The program has taken authctl's place: same process, no parent of ours in between.
     assert pid == child.pid
@@ -43,14 +47,27 @@ def test_promise_03_the_secret_is_in_the_environment_and_nowhere_else(folder):
                 assert SECRET.encode() not in (process / "cmdline").read_bytes(), process
                 environment = (process / "environ").read_bytes()
                 children = (process / "stat").read_text().rsplit(")", 1)[1].split()[1]
-                assert SECRET.encode() not in environment or int(process.name) == pid or int(children) == pid, process
+                assert (
+                    SECRET.encode() not in environment
+                    or int(process.name) == pid
+                    or int(children) == pid
+                ), process
             except OSError:
                 pass
     # No core dump of it, whatever the limit was.
-    assert re.search(r"Max core file size +[01] +[01] ", pathlib.Path(f"/proc/{pid}/limits").read_text())
+    assert re.search(
+        r"Max core file size +[01] +[01] ", pathlib.Path(f"/proc/{pid}/limits").read_text()
+    )
     child.send_signal(signal.SIGTERM)
     assert child.wait() == -signal.SIGTERM, "a signal is the program's own"
-    done = home.run("-vv", "exec", "acme=ACME_KEY", "--", "true", prefix=["strace", "-f", "-qq", "-e", "trace=execve", "-v", "-s", "65535", "-o", str(trace)])
+    done = home.run(
+        "-vv",
+        "exec",
+        "acme=ACME_KEY",
+        "--",
+        "true",
+        prefix=["strace", "-f", "-qq", "-e", "trace=execve", "-v", "-s", "65535", "-o", str(trace)],
+    )
     assert done.code == 0 and SECRET not in done.out + done.err
     shown = [line for line in trace.read_text().splitlines() if SECRET in line]
     assert len(shown) == 1 or all('"ACME_KEY=' in line for line in shown)
@@ -64,13 +81,22 @@ def test_exit_codes_signals_and_arguments_pass_unchanged(folder):
     for code in (0, 1, 2, 5, 42, 125, 126, 127, 255):
         assert home.run("exec", "acme=K", "--", "sh", "-c", f"exit {code}").code == code
     for name in ("TERM", "KILL", "HUP", "PIPE"):
-        assert home.run("exec", "acme=K", "--", "sh", "-c", f"kill -{name} $$").code == -getattr(signal, f"SIG{name}")
-    done = home.run("exec", "acme=K", "--", "printf", "%s|", "a b", "--json", "-q", "--", "$K", "\\n")
+        assert home.run("exec", "acme=K", "--", "sh", "-c", f"kill -{name} $$").code == -getattr(
+            signal, f"SIG{name}"
+        )
+    done = home.run(
+        "exec", "acme=K", "--", "printf", "%s|", "a b", "--json", "-q", "--", "$K", "\\n"
+    )
     assert done.out == "a b|--json|-q|--|$K|\\n|", done
     # Descriptors and the working folder are the caller's.
-    script = f'cd {folder} && exec 7> seven && "{AUTHCTL}" exec acme=K -- sh -c "pwd; echo to-seven >&7"'
+    script = (
+        f'cd {folder} && exec 7> seven && "{AUTHCTL}" exec acme=K -- sh -c "pwd; echo to-seven >&7"'
+    )
     done = subprocess.run(["bash", "-c", script], env=home.env, capture_output=True, timeout=20)
-    assert done.stdout.decode().strip() == str(folder) and (folder / "seven").read_text() == "to-seven\n"
+    assert (
+        done.stdout.decode().strip() == str(folder)
+        and (folder / "seven").read_text() == "to-seven\n"
+    )
 
 
 def test_100_megabytes_pass_through_a_pipe_unchanged(folder):
@@ -81,11 +107,19 @@ def test_100_megabytes_pass_through_a_pipe_unchanged(folder):
             out.write(os.urandom(1_000_000))
     began = time.monotonic()
     with open(source, "rb") as stdin:
-        done = subprocess.run([AUTHCTL, "exec", "acme=K", "--", "cat"], env=home.env, stdin=stdin, capture_output=True, timeout=60)
+        done = subprocess.run(
+            [AUTHCTL, "exec", "acme=K", "--", "cat"],
+            env=home.env,
+            stdin=stdin,
+            capture_output=True,
+            timeout=60,
+        )
     assert hashlib.sha256(done.stdout).digest() == hashlib.sha256(source.read_bytes()).digest()
     # A reader that has enough ends the writer by SIGPIPE, as without authctl.
     script = f'"{AUTHCTL}" exec acme=K -- yes | head -1'
-    done = subprocess.run(["bash", "-c", f"set -o pipefail; {script}"], env=home.env, capture_output=True, timeout=20)
+    done = subprocess.run(
+        ["bash", "-c", f"set -o pipefail; {script}"], env=home.env, capture_output=True, timeout=20
+    )
     assert done.stdout == b"y\n" and done.returncode == 141, done
     say(f"100 MB through exec in {time.monotonic() - began:.1f} s")
 
@@ -96,7 +130,11 @@ class Terminal:
     def __init__(self, env):
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
-            os.execve("/bin/bash", ["bash", "--norc", "-i"], {**env, "TERM": "xterm", "PS1": "ready> ", "HISTFILE": "/dev/null"})
+            os.execve(
+                "/bin/bash",
+                ["bash", "--norc", "-i"],
+                {**env, "TERM": "xterm", "PS1": "ready> ", "HISTFILE": "/dev/null"},
+            )
         self.text = ""
 
     def type(self, text):
@@ -122,7 +160,9 @@ def test_ctrl_c_and_ctrl_z_are_the_program_s(folder):
     terminal = Terminal(home.env)
     terminal.until("ready> ")
     # Ctrl-C reaches the program, which decides what it does.
-    terminal.type(f"\"{AUTHCTL}\" exec acme=K -- bash -c 'trap \"echo caught-\"it INT; echo star\"\"ted; sleep 20; echo go\"\"ne; exit 3'; echo code=$?.\n")
+    terminal.type(
+        f'"{AUTHCTL}" exec acme=K -- bash -c \'trap "echo caught-"it INT; echo star""ted; sleep 20; echo go""ne; exit 3\'; echo code=$?.\n'
+    )
     terminal.until("started")
     time.sleep(0.3)
     terminal.type("\x03")
@@ -130,7 +170,9 @@ def test_ctrl_c_and_ctrl_z_are_the_program_s(folder):
     terminal.until("gone")
     terminal.until("code=3.")
     # Ctrl-Z stops it, fg goes on, and the terminal is its own: it asks for a line and gets it.
-    terminal.type(f"\"{AUTHCTL}\" exec acme=K -- bash -c 'echo wai\"\"ting; read line; echo got-$line'\n")
+    terminal.type(
+        f'"{AUTHCTL}" exec acme=K -- bash -c \'echo wai""ting; read line; echo got-$line\'\n'
+    )
     terminal.until("waiting")
     time.sleep(0.3)
     terminal.type("\x1a")

@@ -1,4 +1,5 @@
 """The keychain in all its states: a locked one is never mistaken for an empty one, and nothing hangs."""
+
 import concurrent.futures
 import contextlib
 import json
@@ -58,9 +59,26 @@ def test_a_move_between_keychain_and_vault_and_back(folder, keyring, server):
     home = keychain_home(folder, keyring)
     home.run("vault", "init", "--unattended").done()
     env = {"AUTHCTL_STORE": ""}
-    home.login(server, "op", "--client-secret-stdin", client="confidential", input="basic-secret:with/odd+chars%&=").done()
+    home.login(
+        server,
+        "op",
+        "--client-secret-stdin",
+        client="confidential",
+        input="basic-secret:with/odd+chars%&=",
+    ).done()
     home.key("acme", "k1").done()
-    found = lambda: subprocess.run(["secret-tool", "search", "--all", "service", "authctl"], env=home.env, capture_output=True).stderr.decode().count("username")
+
+    def found():
+        return (
+            subprocess.run(
+                ["secret-tool", "search", "--all", "service", "authctl"],
+                env=home.env,
+                capture_output=True,
+            )
+            .stderr.decode()
+            .count("username")
+        )
+
     assert found() == 3, "a key, a login and its client's secret"
     for name in ("op", "acme"):
         document = json.loads(home.run("--json", "move", name, "--to", "vault", env=env).done().out)
@@ -84,18 +102,35 @@ STATES = [locked, no_service, no_bus, dead_bus, deaf_bus, stopped_service]
 
 
 @pytest.mark.parametrize("state", STATES, ids=lambda state: state.__name__)
-def test_trouble_with_the_keychain_has_its_exit_code_and_loses_nothing(folder, keyring, server, state):
+def test_trouble_with_the_keychain_has_its_exit_code_and_loses_nothing(
+    folder, keyring, server, state
+):
     home = keychain_home(folder, keyring)
     home.login(server).done()
     home.key("acme", "k1", origin="http://127.0.0.1:1").done()
-    kept = lambda: {path: path.read_bytes() for path in home.files() if path.name != "audit.jsonl" if "locks" not in path.parts}
+
+    def kept():
+        return {
+            path: path.read_bytes()
+            for path in home.files()
+            if path.name != "audit.jsonl"
+            if "locks" not in path.parts
+        }
+
     before = kept()
     env = dict(home.env)
     state(keyring, home)
     asked = len(server.control()["api"])
     slowest = 0.0
     # Side by side: some of these take the whole budget.
-    commands = (["token", "op"], ["token", "acme"], ["header", "op"], ["refresh", "op"], ["logout", "op"], ["key", "remove", "acme"])
+    commands = (
+        ["token", "op"],
+        ["token", "acme"],
+        ["header", "op"],
+        ["refresh", "op"],
+        ["logout", "op"],
+        ["key", "remove", "acme"],
+    )
     with concurrent.futures.ThreadPoolExecutor() as pool:
         asking = [(arguments, pool.submit(home.run, *arguments)) for arguments in commands]
         new = pool.submit(home.key, "other", "k2", origin="http://127.0.0.1:1")
@@ -111,7 +146,12 @@ def test_trouble_with_the_keychain_has_its_exit_code_and_loses_nothing(folder, k
             assert ran.out == "", ran
     new = new.result().failed(5)
     assert new.seconds < 12
-    done = subprocess.run(["sh", "-c", f'curl -fsS $("$A" header op) {server.url}/api/any'], env={**home.env, "A": AUTHCTL}, capture_output=True, timeout=60)
+    done = subprocess.run(
+        ["sh", "-c", f'curl -fsS $("$A" header op) {server.url}/api/any'],
+        env={**home.env, "A": AUTHCTL},
+        capture_output=True,
+        timeout=60,
+    )
     assert done.returncode == 26, done
     assert len(server.control()["api"]) == asked, "no request was sent"
     assert kept() == before
@@ -130,30 +170,42 @@ def test_trouble_with_the_keychain_has_its_exit_code_and_loses_nothing(folder, k
     home.run("logout", "op").done()
 
 
-def test_the_budget_is_for_the_keychain_and_not_for_slow_people_and_servers(folder, keyring, server):
+def test_the_budget_is_for_the_keychain_and_not_for_slow_people_and_servers(
+    folder, keyring, server
+):
     """A browser that takes twelve seconds and a server that takes twenty use up nothing of the keychain's ten."""
     home = keychain_home(folder, keyring)
     slow = folder / "slow-browser"
-    slow.write_text(f"#!/bin/sh\nsleep 12\nexec {BROWSER} \"$1\"\n")
+    slow.write_text(f'#!/bin/sh\nsleep 12\nexec {BROWSER} "$1"\n')
     slow.chmod(0o755)
-    home.run("login", server.url, "--as", "op", "--client-id", "tool", env={"BROWSER": str(slow)}).done()
+    home.run(
+        "login", server.url, "--as", "op", "--client-id", "tool", env={"BROWSER": str(slow)}
+    ).done()
     server.next("delay")
     running = [home.start("token", "op", "--refresh") for _ in range(2)]
     tokens = [process.communicate(timeout=90)[0] for process in running]
-    assert all(process.returncode == 0 for process in running) and tokens[0] == tokens[1] != b"", tokens
+    assert all(process.returncode == 0 for process in running) and tokens[0] == tokens[1] != b"", (
+        tokens
+    )
     assert server.control()["refreshes"] == 1
     home.run("refresh", "op").done()
 
 
 def test_without_a_named_store_the_choice_is_told_and_both_ways_out_are_named(folder, keyring):
     home = Home(folder / "home", keyring.env)
-    ran = home.run("-v", "key", "add", "acme", "--header", "X: {key}", "--origin", "https://a.test", input="k").done()
+    ran = home.run(
+        "-v", "key", "add", "acme", "--header", "X: {key}", "--origin", "https://a.test", input="k"
+    ).done()
     assert "storing new credentials in the keychain" in ran.err, ran
     keyring.lock()
-    ran = home.run("key", "add", "other", "--header", "X: {key}", "--origin", "https://a.test", input="k").failed(5, "is locked")
+    ran = home.run(
+        "key", "add", "other", "--header", "X: {key}", "--origin", "https://a.test", input="k"
+    ).failed(5, "is locked")
     assert "authctl vault init" in ran.err, ran
     home.run("vault", "init", "--unattended").done()
-    ran = home.run("-v", "key", "add", "other", "--header", "X: {key}", "--origin", "https://a.test", input="k").done()
+    ran = home.run(
+        "-v", "key", "add", "other", "--header", "X: {key}", "--origin", "https://a.test", input="k"
+    ).done()
     assert "the keychain is locked" in ran.err, ran
     # The key in the locked keychain did not move, and is not missing.
     home.run("token", "acme").failed(5, "the keychain is locked")
@@ -166,7 +218,19 @@ def test_a_refresh_goes_on_when_the_store_refuses_the_write(folder, keyring, ser
     home.login(server).done()
     # A keychain that reads and does not write: its file and folder cannot be changed. Root is not stopped by modes, so
     # the write is refused by strace instead.
-    trace = ["strace", "-f", "-qq", "-o", "/dev/null", "-p", str(keyring.daemon.pid), "-e", "trace=rename", "-e", "inject=rename:error=ENOSPC"]
+    trace = [
+        "strace",
+        "-f",
+        "-qq",
+        "-o",
+        "/dev/null",
+        "-p",
+        str(keyring.daemon.pid),
+        "-e",
+        "trace=rename",
+        "-e",
+        "inject=rename:error=ENOSPC",
+    ]
     tracer = subprocess.Popen(trace)
     import time
 
@@ -174,7 +238,9 @@ def test_a_refresh_goes_on_when_the_store_refuses_the_write(folder, keyring, ser
     ran = home.run("refresh", "op").done()
     tracer.terminate()
     tracer.wait()
-    say(f"store refusing the write: exit {ran.code}, {ran.err.strip().splitlines()[0] if ran.err.strip() else 'no warning'}")
+    say(
+        f"store refusing the write: exit {ran.code}, {ran.err.strip().splitlines()[0] if ran.err.strip() else 'no warning'}"
+    )
     home.run("refresh", "op").done()
     keyring.stop_daemon()
     keyring.start_daemon("pw")
@@ -194,7 +260,9 @@ def test_a_read_only_home_serves_a_cached_login(folder, keyring, server, store):
         source.run("header", "op", "--format", "raw").done()
         ran = source.run("refresh", "op").failed(1, "Read-only file system")
         assert server.control()["tokenRequests"] == before, "no token was spent"
-        say(f"read-only home, {store}: cached token served, refresh: {ran.err.splitlines()[0].split('/')[0]}…")
+        say(
+            f"read-only home, {store}: cached token served, refresh: {ran.err.splitlines()[0].split('/')[0]}…"
+        )
     finally:
         subprocess.run(["umount", source.path], check=True)
     source.run("refresh", "op").done()
@@ -234,13 +302,28 @@ def test_the_cached_path_opens_no_certificate_and_no_socket_but_the_bus(folder, 
     home = keychain_home(folder, keyring)
     home.login(server).done()
     trace = folder / "trace"
-    home.run("token", "op", prefix=["strace", "-f", "-o", str(trace), "-e", "trace=openat,open,connect,socket,execve,flock,rename,renameat2,unlink,fsync"]).done()
+    home.run(
+        "token",
+        "op",
+        prefix=[
+            "strace",
+            "-f",
+            "-o",
+            str(trace),
+            "-e",
+            "trace=openat,open,connect,socket,execve,flock,rename,renameat2,unlink,fsync",
+        ],
+    ).done()
     text = trace.read_text()
     sockets = re.findall(r"connect\(.*", text)
     assert sockets and all("AF_UNIX" in line and "bus" in line for line in sockets), sockets
     assert not re.search(r"\.(pem|crt)|/ssl|ca-certificates|resolv\.conf", text)
     assert "flock(" not in text and "rename" not in text and "fsync(" not in text
-    writes = [line for line in text.splitlines() if "O_WRONLY" in line or "O_RDWR" in line or "O_CREAT" in line]
+    writes = [
+        line
+        for line in text.splitlines()
+        if "O_WRONLY" in line or "O_RDWR" in line or "O_CREAT" in line
+    ]
     assert not [line for line in writes if str(home.path) in line], writes
     say(f"cached token: {len(sockets)} connection (the bus), no certificate, lock or write")
 
@@ -251,35 +334,60 @@ def test_a_passphrase_vault_asks_for_it_and_never_in_a_script(folder, server):
     passphrase = folder / "passphrase"
     passphrase.write_text("correct horse battery\n")
     typed = subprocess.run(
-        ["script", "-qec", f"{AUTHCTL} vault init", "/dev/null"], env=home.env, input=b"correct horse battery\ncorrect horse battery\n", capture_output=True, timeout=60
+        ["script", "-qec", f"{AUTHCTL} vault init", "/dev/null"],
+        env=home.env,
+        input=b"correct horse battery\ncorrect horse battery\n",
+        capture_output=True,
+        timeout=60,
     )
     assert typed.returncode == 0, typed
     home.key("acme", "k").done()
     home.run("token", "acme").failed(5, "the vault is locked")
-    assert home.run("token", "acme", env={"AUTHCTL_VAULT_PASSPHRASE_FILE": str(passphrase)}).done().out == "k\n"
+    assert (
+        home.run("token", "acme", env={"AUTHCTL_VAULT_PASSPHRASE_FILE": str(passphrase)}).done().out
+        == "k\n"
+    )
     wrong = folder / "wrong"
     wrong.write_text("wrong")
-    home.run("token", "acme", env={"AUTHCTL_VAULT_PASSPHRASE_FILE": str(wrong)}).failed(5, "wrong passphrase")
-    unlocked = home.run("vault", "unlock", "--for", "30s", env={"AUTHCTL_VAULT_PASSPHRASE_FILE": str(passphrase)})
+    home.run("token", "acme", env={"AUTHCTL_VAULT_PASSPHRASE_FILE": str(wrong)}).failed(
+        5, "wrong passphrase"
+    )
+    unlocked = home.run(
+        "vault", "unlock", "--for", "30s", env={"AUTHCTL_VAULT_PASSPHRASE_FILE": str(passphrase)}
+    )
     if unlocked.code == 0:
         assert home.run("token", "acme").done().out == "k\n"
         # A new session keyring, as in cron or over ssh.
-        done = subprocess.run(["keyctl", "session", "-", AUTHCTL, "token", "acme"], env=home.env, capture_output=True, timeout=30)
+        done = subprocess.run(
+            ["keyctl", "session", "-", AUTHCTL, "token", "acme"],
+            env=home.env,
+            capture_output=True,
+            timeout=30,
+        )
         assert done.stdout == b"k\n", done
         home.run("vault", "lock").done()
         say("vault unlock: the kernel keyring keeps the identity, also for a new session")
     else:
         # A sandbox without kernel keyrings: `vault init` must have said so before taking a passphrase.
         assert b"every command will need the passphrase" in typed.stdout, typed
-        say(f"vault unlock: the kernel refuses here, and `vault init` says so: {unlocked.err.splitlines()[0]}")
+        say(
+            f"vault unlock: the kernel refuses here, and `vault init` says so: {unlocked.err.splitlines()[0]}"
+        )
     home.run("token", "acme").failed(5)
     # age itself opens what is in the vault.
-    identity = subprocess.run(["script", "-qec", f"age -d {home.path}/vault/identity.age", "/dev/null"], input=b"correct horse battery\n", capture_output=True, timeout=60)
+    identity = subprocess.run(
+        ["script", "-qec", f"age -d {home.path}/vault/identity.age", "/dev/null"],
+        input=b"correct horse battery\n",
+        capture_output=True,
+        timeout=60,
+    )
     assert b"AGE-SECRET-KEY-1" in identity.stdout, identity
     key = folder / "key"
     key.write_bytes(re.search(rb"AGE-SECRET-KEY-1\w+", identity.stdout).group())
     key.chmod(0o600)
-    record = next(path for path in (home.path / "vault").glob("*.age") if path.name != "identity.age")
+    record = next(
+        path for path in (home.path / "vault").glob("*.age") if path.name != "identity.age"
+    )
     opened = subprocess.run(["age", "-d", "-i", key, record], capture_output=True)
     assert b'"active":{"key":"k"}' in opened.stdout, opened
     assert home.run("token", "acme", env={"AUTHCTL_VAULT_IDENTITY": str(key)}).done().out == "k\n"

@@ -1,4 +1,5 @@
 """The loopback listener under attack while a real login is under way, and the page in a real browser."""
+
 import http.client
 import os
 import pathlib
@@ -17,7 +18,9 @@ class Waiting:
     """A login that waits for its browser; `address` is what the browser was told."""
 
     def __init__(self, home, server, name="op", *more):
-        self.process = home.start("login", server.url, "--as", name, "--client-id", "tool", "--no-browser", *more)
+        self.process = home.start(
+            "login", server.url, "--as", name, "--client-id", "tool", "--no-browser", *more
+        )
         self.said = b""
         while b"http" not in self.said.splitlines()[-1] if self.said else True:
             line = self.process.stderr.readline()
@@ -72,7 +75,15 @@ def test_a_login_ends_well_under_attack(folder, server):
     for number in range(5000):
         try:
             with socket.create_connection(("127.0.0.1", port), timeout=5) as garbage:
-                garbage.sendall([b"\x00\xff\xfe\r\n\r\n", b"GET\r\n\r\n", b"G" * 500, b"\r\n" * 20, b"GET / HTTP/1.1\r\nTransfer-Encoding: x\r\n\r\n"][number % 5])
+                garbage.sendall(
+                    [
+                        b"\x00\xff\xfe\r\n\r\n",
+                        b"GET\r\n\r\n",
+                        b"G" * 500,
+                        b"\r\n" * 20,
+                        b"GET / HTTP/1.1\r\nTransfer-Encoding: x\r\n\r\n",
+                    ][number % 5]
+                )
         except OSError:
             pass
     took = time.monotonic() - began
@@ -84,7 +95,9 @@ def test_a_login_ends_well_under_attack(folder, server):
     assert (code, out) == (0, ""), err
     assert "logged in to op as alice" in err
     home.run("token", "op").done()
-    say(f"200 idle sockets, 5 MB without a line end, 5,000 garbage requests in {took:.1f} s: peak memory {peak:.0f} MB (quiet {quiet:.0f} MB)")
+    say(
+        f"200 idle sockets, 5 MB without a line end, 5,000 garbage requests in {took:.1f} s: peak memory {peak:.0f} MB (quiet {quiet:.0f} MB)"
+    )
     assert peak < 128
 
 
@@ -95,7 +108,10 @@ def test_a_second_callback_is_not_a_second_login(folder, server):
     # The first callback redeems; while the token endpoint takes its time a second one comes.
     answers = []
     target = f"{login.path}?code=one&state={login.state}&iss={urllib.parse.quote(server.url)}"
-    threads = [threading.Thread(target=lambda: answers.append(ask(login.port, "GET", target))) for _ in range(3)]
+    threads = [
+        threading.Thread(target=lambda: answers.append(ask(login.port, "GET", target)))
+        for _ in range(3)
+    ]
     for thread in threads:
         thread.start()
         time.sleep(0.1)
@@ -109,9 +125,25 @@ def test_a_second_callback_is_not_a_second_login(folder, server):
 
 def chromium(folder, url, *more):
     return subprocess.run(
-        ["chromium", "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-         "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage", f"--user-data-dir={folder}/profile", "--virtual-time-budget=8000", *more, url],
-        capture_output=True, timeout=120, env={"PATH": "/usr/bin:/bin", "HOME": str(folder), "NO_PROXY": "*"},
+        [
+            "chromium",
+            "--headless=new",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-quic",
+            "--no-first-run",
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--disable-sync",
+            "--disable-dev-shm-usage",
+            f"--user-data-dir={folder}/profile",
+            "--virtual-time-budget=8000",
+            *more,
+            url,
+        ],
+        capture_output=True,
+        timeout=120,
+        env={"PATH": "/usr/bin:/bin", "HOME": str(folder), "NO_PROXY": "*"},
     )
 
 
@@ -135,7 +167,12 @@ def code_for(login):
         pass
 
     import http.cookiejar
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), Stop(), urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar()))
+
+    opener = urllib.request.build_opener(
+        urllib.request.ProxyHandler({}),
+        Stop(),
+        urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar()),
+    )
     url, data = login.address, None
     for _ in range(6):
         try:
@@ -156,9 +193,15 @@ def test_the_pages_in_a_real_browser(folder, server):
     shots = pathlib.Path(os.environ.get("SHOTS", folder))
     shots.mkdir(parents=True, exist_ok=True)
     home = vault_home(folder)
-    for name, wanted, change in (("success", "Logged in", lambda url: url), ("failure", "Not logged in", lambda url: re.sub("code=[^&]*", "code=stolen", url))):
+    for name, wanted, change in (
+        ("success", "Logged in", lambda url: url),
+        ("failure", "Not logged in", lambda url: re.sub("code=[^&]*", "code=stolen", url)),
+    ):
         # A page is shown once; the text and the picture each take a login.
-        for kind, flags in (("text", ["--dump-dom"]), ("picture", [f"--screenshot={shots}/{name}.png", "--window-size=900,600"])):
+        for kind, flags in (
+            ("text", ["--dump-dom"]),
+            ("picture", [f"--screenshot={shots}/{name}.png", "--window-size=900,600"]),
+        ):
             login = Waiting(home, server)
             seen = chromium(folder, change(code_for(login)), *flags)
             code, _, err = login.end()
@@ -178,8 +221,15 @@ def test_a_login_at_a_terminal_shows_a_spinner_and_none_in_a_pipe(folder, server
     quiet = home.login(server).done()
     assert not re.search(r"[⠀-⣿]|\x1b", quiet.err), quiet
     done = subprocess.run(
-        ["script", "-qec", f"{os.environ['AUTHCTL']} refresh op; NO_COLOR=1 {os.environ['AUTHCTL']} token nobody; {os.environ['AUTHCTL']} token nobody", "/dev/null"],
-        env={**home.env, "TERM": "xterm"}, capture_output=True, timeout=60,
+        [
+            "script",
+            "-qec",
+            f"{os.environ['AUTHCTL']} refresh op; NO_COLOR=1 {os.environ['AUTHCTL']} token nobody; {os.environ['AUTHCTL']} token nobody",
+            "/dev/null",
+        ],
+        env={**home.env, "TERM": "xterm"},
+        capture_output=True,
+        timeout=60,
     )
     text = done.stdout.decode()
     assert "refreshed op" in text and "\x1b[" in text, text

@@ -4,6 +4,7 @@ What is a real provider there is a double here: the hosts lead to the local auth
 catalogue that are logged in to are replaced by the user's own rows with the same names. A block that this test does not
 know fails it.
 """
+
 import os
 import pathlib
 import re
@@ -39,16 +40,30 @@ def test_what_the_readme_shows_works(folder, server):
     ]
     for block in run_elsewhere:
         assert block in shown, f"the README no longer shows {block}"
-    home = Home(folder / "home", {"PATH": f"{pathlib.Path(AUTHCTL).parent}:/usr/bin:/bin", "HOME": str(folder), "AUTHCTL_STORE": "vault",
-                                  "BROWSER": str(BROWSER)})
+    home = Home(
+        folder / "home",
+        {
+            "PATH": f"{pathlib.Path(AUTHCTL).parent}:/usr/bin:/bin",
+            "HOME": str(folder),
+            "AUTHCTL_STORE": "vault",
+            "BROWSER": str(BROWSER),
+        },
+    )
     if pathlib.Path(AUTHCTL).name != "authctl":
         os.symlink(AUTHCTL, folder / "authctl")
         home.env["PATH"] = f"{folder}:{home.env['PATH']}"
     home.run("vault", "init", "--unattended").done()
     rows = {"github": row("github", "GitHub", server.url)}
     host = server.url.removeprefix("http://")
-    rows["gitlab"] = row("gitlab", "GitLab", server.url.replace(host, "{host}"), f'variables = {{ host = {{ help = "host", default = "{host}" }} }}\n')
-    rows["stripe"] = f'name = "stripe"\ntitle = "Stripe"\norigins = ["{server.url}"]\n[key]\nheaders = ["Authorization: Bearer {{key}}"]\nenv = ["STRIPE_API_KEY"]\n'
+    rows["gitlab"] = row(
+        "gitlab",
+        "GitLab",
+        server.url.replace(host, "{host}"),
+        f'variables = {{ host = {{ help = "host", default = "{host}" }} }}\n',
+    )
+    rows["stripe"] = (
+        f'name = "stripe"\ntitle = "Stripe"\norigins = ["{server.url}"]\n[key]\nheaders = ["Authorization: Bearer {{key}}"]\nenv = ["STRIPE_API_KEY"]\n'
+    )
     for name, text in rows.items():
         (folder / f"{name}.toml").write_text(text)
         home.run("provider", "add", str(folder / f"{name}.toml")).done()
@@ -75,7 +90,9 @@ def test_what_the_readme_shows_works(folder, server):
             for there, here in places.items():
                 command = command.replace(there, here)
             assert "example.com" not in command.replace("acme.example", ""), f"no double for {line}"
-            done = subprocess.run(["bash", "-c", command], env=home.env, capture_output=True, timeout=60, cwd=folder)
+            done = subprocess.run(
+                ["bash", "-c", command], env=home.env, capture_output=True, timeout=60, cwd=folder
+            )
             assert done.returncode == 0, (line, done)
             if line.startswith("curl") or "| curl" in line:
                 assert done.stdout == b"hello\n", (line, done)
@@ -95,4 +112,8 @@ def test_every_command_of_the_reference_exists_and_helps():
         words = [word for word in found.groups() if word and word.islower()]
         done = subprocess.run([AUTHCTL, *words, "--help"], capture_output=True, timeout=20)
         assert done.returncode == 0, line
-        assert b"Examples:" in done.stdout or len(words) == 2 or words[0] in ("key", "provider", "vault"), words
+        assert (
+            b"Examples:" in done.stdout
+            or len(words) == 2
+            or words[0] in ("key", "provider", "vault")
+        ), words

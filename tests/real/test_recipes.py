@@ -1,4 +1,5 @@
 """Every recipe of the catalogue, with the real program, against a double of its provider's documented interface."""
+
 import os
 import re
 
@@ -16,7 +17,12 @@ def later(hours):
     """The environment in which it is so much later."""
     assert os.path.exists(FAKETIME), "faketime is not installed"
     # Without its shared memory, which a killed process would leave behind.
-    return {"LD_PRELOAD": FAKETIME, "FAKETIME": f"+{hours}h", "FAKETIME_DISABLE_SHM": "1", "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+    return {
+        "LD_PRELOAD": FAKETIME,
+        "FAKETIME": f"+{hours}h",
+        "FAKETIME_DISABLE_SHM": "1",
+        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+    }
 
 
 class Place:
@@ -34,24 +40,60 @@ class Place:
         if double.manager:
             account, value = double.manager
             provider = getattr(double, "manager_of", double.name)
-            flags = getattr(double, "manager_flags", None) or (["--origin", double.manager_origin] if hasattr(double, "manager_origin") else [])
-            given = [part for name, value in double.values.items() for part in ("--set", f"{name}={value}") if name in ("host", "app", "account") and provider == double.name and not flags]
-            text = double.manager_input() if hasattr(double, "manager_input") else "\n".join(getattr(double, "parts", lambda value: [value])(value)) + "\n"
+            flags = getattr(double, "manager_flags", None) or (
+                ["--origin", double.manager_origin] if hasattr(double, "manager_origin") else []
+            )
+            given = [
+                part
+                for name, value in double.values.items()
+                for part in ("--set", f"{name}={value}")
+                if name in ("host", "app", "account") and provider == double.name and not flags
+            ]
+            text = (
+                double.manager_input()
+                if hasattr(double, "manager_input")
+                else "\n".join(getattr(double, "parts", lambda value: [value])(value)) + "\n"
+            )
             self.manager = provider if provider == account else f"{provider}/{account}"
-            self.home.run("key", "add", self.manager, "--no-verify", "--rotate-every", "never", *flags, *given, input=text).done()
-        values = [part for name, value in double.values.items() for part in ("--set", f"{name}={value}")]
+            self.home.run(
+                "key",
+                "add",
+                self.manager,
+                "--no-verify",
+                "--rotate-every",
+                "never",
+                *flags,
+                *given,
+                input=text,
+            ).done()
+        values = [
+            part for name, value in double.values.items() for part in ("--set", f"{name}={value}")
+        ]
         manager = ["--manager", self.manager] if double.manager else []
         id = ["--id", first.id] if getattr(double, "given_id", False) else []
         parts = getattr(double, "parts", lambda value: [value])(first.value)
-        self.home.run("key", "add", self.name, *values, *manager, *id, input="\n".join(parts) + "\n").done()
+        self.home.run(
+            "key", "add", self.name, *values, *manager, *id, input="\n".join(parts) + "\n"
+        ).done()
         double.log.clear()
 
     def rotate(self, *flags, hours=0, **more):
         forced = ["--force"] if getattr(self.double, "force", False) else []
-        ran = self.home.run("-v", "rotate", self.name, "--yes", *forced, *flags, env=later(hours) if hours else None, **more)
+        ran = self.home.run(
+            "-v",
+            "rotate",
+            self.name,
+            "--yes",
+            *forced,
+            *flags,
+            env=later(hours) if hours else None,
+            **more,
+        )
         assert "only in the vault" not in ran.err, ran
         # No key, old or new, is in what is said.
-        secrets = [key.value for key in [*self.double.keys.values(), *self.double.dead]] + ([self.double.manager[1]] if self.double.manager else [])
+        secrets = [key.value for key in [*self.double.keys.values(), *self.double.dead]] + (
+            [self.double.manager[1]] if self.double.manager else []
+        )
         for secret in secrets:
             for part in getattr(self.double, "parts", lambda value: [value])(secret)[-1:]:
                 assert part not in ran.out + ran.err, ran
@@ -59,7 +101,11 @@ class Place:
 
     def held(self):
         """The value that is handed out."""
-        handed = self.home.run("--json", "header", self.name, "--format", "json") if self.double.header else None
+        handed = (
+            self.home.run("--json", "header", self.name, "--format", "json")
+            if self.double.header
+            else None
+        )
         return handed
 
     def tokens(self):
@@ -67,8 +113,12 @@ class Place:
         count = len(getattr(double, "parts", lambda value: [value])(double.first.value))
         if count == 1:
             return self.home.run("token", self.name).done().out.strip()
-        words = {"twilio": ("sid", "secret"), "algolia": ("key", "app"), "datadog": ("key", "app")}[double.name]
-        return [self.home.run("token", self.name, "--part", word).done().out.strip() for word in words]
+        words = {"twilio": ("sid", "secret"), "algolia": ("key", "app"), "datadog": ("key", "app")}[
+            double.name
+        ]
+        return [
+            self.home.run("token", self.name, "--part", word).done().out.strip() for word in words
+        ]
 
     def is_active(self, key):
         parts = getattr(self.double, "parts", lambda value: [value])(key.value)
@@ -217,7 +267,9 @@ def test_a_key_the_provider_does_not_know_yet_is_not_given_up(place):
     at = place(SendGrid)
     lists, double = at.double.lists, at.double
     double.slow = 2
-    double.lists = lambda request, answer: double.reply(answer([double.first])) if double.acting(request) else double.denied()
+    double.lists = lambda request, answer: (
+        double.reply(answer([double.first])) if double.acting(request) else double.denied()
+    )
     at.rotate().done()
     double.lists = lists
     assert at.is_active(newest(double)) and len(double.keys) == 2
@@ -247,7 +299,16 @@ def test_nothing_of_a_key_goes_to_the_host_of_its_successor(place):
     at = place(Databricks)
     at.rotate().done()
     at.double.log.clear()
-    moved = at.home.run("key", "add", at.name, "--replace", "--no-verify", "--set", "host=other.cloud.databricks.com", input=Databricks.form()).done()
+    moved = at.home.run(
+        "key",
+        "add",
+        at.name,
+        "--replace",
+        "--no-verify",
+        "--set",
+        "host=other.cloud.databricks.com",
+        input=Databricks.form(),
+    ).done()
     assert "may still be valid" in moved.err
     at.home.run("rotate", "--due", env=later(60)).done()
     assert at.double.log == [] and at.double.violations == []
@@ -266,7 +327,9 @@ def test_an_end_that_was_said_belongs_to_the_old_key(place):
     at = place(SendGrid)
     import datetime
 
-    at.home.run("key", "set", at.name, "--expires", str(datetime.date.today() + datetime.timedelta(days=1))).done()
+    at.home.run(
+        "key", "set", at.name, "--expires", str(datetime.date.today() + datetime.timedelta(days=1))
+    ).done()
     at.rotate().done()
     for hours in (25, 50, 75):
         at.home.run("rotate", "--due", env=later(hours)).done()
@@ -298,4 +361,6 @@ def test_the_suite_has_every_recipe(folder):
     names = {(kind.name, kind.__name__) for kind in BY_REQUEST}
     # `aws` has a counterpart of its own (test_aws).
     assert len(names) + 1 == len(by_request) and len(BY_HAND) == 2
-    say(f"recipes by request {len(names) + 1} with AWS, by hand with a request {len(BY_HAND)}; facts checked: {COUNTED['facts']}")
+    say(
+        f"recipes by request {len(names) + 1} with AWS, by hand with a request {len(BY_HAND)}; facts checked: {COUNTED['facts']}"
+    )

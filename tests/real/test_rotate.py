@@ -1,5 +1,6 @@
 """A rotation never loses what it made: killed at every call, answers lost, stores that refuse, keys given by hand, and
 readers that never stop."""
+
 import json
 import secrets
 import subprocess
@@ -7,8 +8,8 @@ import threading
 import time
 
 import pytest
-from conftest import AUTHCTL, CURL, HERE, PATH, Keyring, keychain_home, say, vault_home
-from contracts import Anthropic, Cloudflare, GitHub, GitLab, SendGrid
+from conftest import AUTHCTL, CURL, HERE, Keyring, keychain_home, say, vault_home
+from contracts import Cloudflare, GitHub, GitLab, SendGrid
 from doubles import Double, Plain, World
 from test_crash import killed_at
 from test_recipes import Place, later, newest
@@ -18,6 +19,7 @@ CALLS = ["fsync", "rename", "renameat", "renameat2", "sendto", "recvfrom", "conn
 
 class Slots(Double):
     """Two values at any time; each can be made anew."""
+
     name, hosts, verifies = "slotted", ("slots",), True
     header = staticmethod(lambda value: ("x-key", value))
 
@@ -28,16 +30,28 @@ class Slots(Double):
         self.slots = {"key1": secrets.token_hex(8), "key2": secrets.token_hex(8)}
 
     def contract(self):
-        return [("GET", "/me", self.me), ("POST", "/listKeys", self.listing), ("POST", "/regenerateKey", self.again)]
+        return [
+            ("GET", "/me", self.me),
+            ("POST", "/listKeys", self.listing),
+            ("POST", "/regenerateKey", self.again),
+        ]
 
     def known(self, request):
         return self.open or request.headers.get("x-key") in self.slots.values()
 
     def me(self, request):
-        return self.reply({}) if request.headers.get("x-key") in self.slots.values() else self.denied()
+        return (
+            self.reply({}) if request.headers.get("x-key") in self.slots.values() else self.denied()
+        )
 
     def listing(self, request):
-        return self.reply({"keys": [{"keyName": name, "value": value} for name, value in self.slots.items()]}) if self.known(request) else self.denied()
+        return (
+            self.reply(
+                {"keys": [{"keyName": name, "value": value} for name, value in self.slots.items()]}
+            )
+            if self.known(request)
+            else self.denied()
+        )
 
     def again(self, request):
         if not self.known(request):
@@ -45,7 +59,11 @@ class Slots(Double):
         self.only(request, request.json, ["keyName"])
         self.slots[request.json["keyName"]] = secrets.token_hex(8)
         trouble = self.trouble.pop(0) if self.trouble else None
-        return None if trouble == "lose" else self.reply({"newKey": self.slots[request.json["keyName"]]})
+        return (
+            None
+            if trouble == "lose"
+            else self.reply({"newKey": self.slots[request.json["keyName"]]})
+        )
 
 
 SLOTTED = """
@@ -112,7 +130,11 @@ class Commanded:
         self.state.write_text(json.dumps({"1": {"value": "first", "label": "by hand"}}))
         self.home = vault_home(folder)
         self.name = "mine"
-        (folder / "mine.toml").write_text(OWN.replace("PROGRAM", str(HERE / "program.py")).replace("STATE", str(self.state)).replace("IDS", ids))
+        (folder / "mine.toml").write_text(
+            OWN.replace("PROGRAM", str(HERE / "program.py"))
+            .replace("STATE", str(self.state))
+            .replace("IDS", ids)
+        )
         self.home.run("provider", "add", str(folder / "mine.toml")).done()
         self.home.run("key", "add", "mine", "--id", "1", input="first").done()
 
@@ -121,7 +143,9 @@ class Commanded:
 
     def check(self):
         keys = json.loads(self.state.read_text())
-        assert [key["value"] for key in keys.values()] == [self.home.run("token", "mine").done().out.strip()]
+        assert [key["value"] for key in keys.values()] == [
+            self.home.run("token", "mine").done().out.strip()
+        ]
 
     def stop(self):
         pass
@@ -166,9 +190,11 @@ def at_kind(kind, folder):
 def test_promise_02_a_rotation_never_loses_what_it_made(kind, folder):
     """SIGKILL at every call of a rotation and of the run that ends the old key; afterwards one key, which works."""
     at = at_kind(kind, folder)
-    hours, kills, switched = 0, 0, 0
+    hours, kills = 0, 0
     # A roll leaves nothing to be ended.
-    for arguments in (["rotate", at.name, "--yes"], ["rotate", "--due"])[: 1 if kind == "roll" else 2]:
+    for arguments in (["rotate", at.name, "--yes"], ["rotate", "--due"])[
+        : 1 if kind == "roll" else 2
+    ]:
         for call in CALLS:
             for k in range(1, 400):
                 if arguments[1] == "--due":
@@ -226,7 +252,9 @@ def test_a_roll_that_nobody_can_repeat_loses_only_what_the_provider_ended(folder
                 assert again.code == 0, again
                 at.check()
             at.stop()
-    say(f"a roll without a manager: killed at {kills} calls, {residual} between the provider's act and the disk (the residual), lost 0 otherwise")
+    say(
+        f"a roll without a manager: killed at {kills} calls, {residual} between the provider's act and the disk (the residual), lost 0 otherwise"
+    )
 
 
 def test_a_store_that_refuses_after_the_create_loses_nothing(folder):
@@ -270,7 +298,9 @@ def test_a_key_given_by_hand_in_the_middle_of_a_rotation(folder):
     pending.slow = 0
     # What the rotation made is ended after the grace; what a person made is not ours to end.
     at.home.run("rotate", "--due", env=later(25)).done()
-    assert pending.id not in double.keys and mine.id in double.keys and double.first.id in double.keys
+    assert (
+        pending.id not in double.keys and mine.id in double.keys and double.first.id in double.keys
+    )
     assert at.is_active(mine) and double.violations == []
     at.stop()
 
@@ -286,7 +316,16 @@ def test_a_key_given_by_hand_forgets_nothing_when_it_is_killed(folder):
             at.rotate().done()
             made, mine = newest(at.double), at.double.new("by hand", dict(at.double.rights))
             at.home.run("rotate", "--due", env=later(25)).done()
-            died, ran = killed_at(at.home, call, k * (3 if call == "openat" else 1), "key", "add", at.name, "--replace", input=mine.value)
+            died, ran = killed_at(
+                at.home,
+                call,
+                k * (3 if call == "openat" else 1),
+                "key",
+                "add",
+                at.name,
+                "--replace",
+                input=mine.value,
+            )
             if not died:
                 assert ran.code == 0, ran
                 at.stop()
@@ -312,7 +351,10 @@ def test_a_pending_key_that_is_gone_at_the_provider_is_dropped_in_time(folder):
     double.keys.pop(newest(double).id)
     waiting = at.home.start("rotate", at.name)
     at.home.run("token", at.name).done()
-    assert waiting.wait(timeout=90) == 8 and b"not accepted by the provider yet" in waiting.stderr.read()
+    assert (
+        waiting.wait(timeout=90) == 8
+        and b"not accepted by the provider yet" in waiting.stderr.read()
+    )
     assert at.is_active(double.first)
     at.home.run("rotate", "--due", env=later(1)).done()
     assert at.home.run("status", at.name).code == 0
@@ -326,7 +368,9 @@ def test_two_slots_ask_where_the_key_sits(folder):
     at = Slotted(folder)
     at.double.trouble = ["lose"]
     at.rotate().done()
-    assert at.double.slots["key1"] == at.first, "the idle one was made, twice, and the other left alone"
+    assert at.double.slots["key1"] == at.first, (
+        "the idle one was made, twice, and the other left alone"
+    )
     at.check()
     # A person has made both anew: there is nothing to go by, and nothing is touched.
     at.rotate(hours=25).done()
@@ -340,7 +384,11 @@ def test_two_slots_ask_where_the_key_sits(folder):
 def test_a_program_gets_its_secrets_on_standard_input_alone(folder):
     at = Commanded(folder)
     trace = folder / "trace"
-    ran = at.home.run("rotate", "mine", prefix=["strace", "-f", "-qq", "-s", "65535", "-v", "-e", "trace=execve", "-o", str(trace)])
+    ran = at.home.run(
+        "rotate",
+        "mine",
+        prefix=["strace", "-f", "-qq", "-s", "65535", "-v", "-e", "trace=execve", "-o", str(trace)],
+    )
     ran.done()
     value = at.home.run("token", "mine").done().out.strip()
     text = trace.read_text()
@@ -355,7 +403,10 @@ def test_a_program_gets_its_secrets_on_standard_input_alone(folder):
 def test_readers_in_a_loop_through_twenty_rotations(kind, folder):
     """Every 50 ms somebody asks for the header and uses it."""
     at = at_kind(kind, folder)
-    url = {"create_revoke": "https://api.sendgrid.com/v3/scopes", "roll": "https://api.cloudflare.com/client/v4/user/tokens/verify"}.get(kind)
+    url = {
+        "create_revoke": "https://api.sendgrid.com/v3/scopes",
+        "roll": "https://api.cloudflare.com/client/v4/user/tokens/verify",
+    }.get(kind)
     if kind == "two_slot":
         url = f"{at.world.url}/me"
     going, reads, failed = True, 0, []
@@ -364,10 +415,12 @@ def test_readers_in_a_loop_through_twenty_rotations(kind, folder):
     def read():
         nonlocal reads
         if kind == "command":
-            value = subprocess.run([AUTHCTL, "token", "mine"], env=env, capture_output=True, text=True)
+            value = subprocess.run(
+                [AUTHCTL, "token", "mine"], env=env, capture_output=True, text=True
+            )
             keys = [key["value"] for key in json.loads(at.state.read_text()).values()]
             return value.returncode == 0 and value.stdout.strip() in keys, value.stderr
-        script = f'{CURL} -fsS $({AUTHCTL} header {at.name}) {url}'
+        script = f"{CURL} -fsS $({AUTHCTL} header {at.name}) {url}"
         ran = subprocess.run(["sh", "-c", script], env=env, capture_output=True, text=True)
         return ran.returncode == 0, ran.stderr
 
@@ -397,9 +450,15 @@ def test_readers_in_a_loop_through_twenty_rotations(kind, folder):
     at.stop()
     if kind == "roll":
         # The provider ends the old value with the request: whoever held it then is cut off, and nobody else.
-        torn = [asked for asked, _ in failed if any(began - 0.5 < asked < ended for began, ended in switches)]
+        torn = [
+            asked
+            for asked, _ in failed
+            if any(began - 0.5 < asked < ended for began, ended in switches)
+        ]
         assert len(torn) == len(failed), failed
-        say(f"roll: {reads} reads through 20 rotations, {len(failed)} held the old value when the provider ended it (the residual)")
+        say(
+            f"roll: {reads} reads through 20 rotations, {len(failed)} held the old value when the provider ended it (the residual)"
+        )
         return
     assert failed == []
     say(f"{kind}: {reads} reads through 20 rotations, no failure")
@@ -412,7 +471,9 @@ def test_a_key_made_by_hand_survives_a_kill(folder):
     for call in ("fsync", "renameat", "sendto", "recvfrom"):
         for k in range(1, 80):
             new = at.double.new("by hand", {})
-            died, ran = killed_at(at.home, call, k, "rotate", at.name, "--yes", input=new.value, env=later(hours))
+            died, ran = killed_at(
+                at.home, call, k, "rotate", at.name, "--yes", input=new.value, env=later(hours)
+            )
             hours += 25
             if not died:
                 assert ran.code == 0, ran

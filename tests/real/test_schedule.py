@@ -1,13 +1,12 @@
 """The daily run: units, a crontab and files that the real programs accept, and what such a run meets."""
+
 import json
-import os
 import plistlib
-import shutil
 import subprocess
 import xml.etree.ElementTree as ElementTree
 
 import pytest
-from conftest import AUTHCTL, PATH, Keyring, keychain_home, say, vault_home
+from conftest import AUTHCTL, Keyring, keychain_home, say, vault_home
 from contracts import SendGrid
 from doubles import World
 from test_recipes import later, newest
@@ -29,20 +28,40 @@ def test_a_systemd_timer_that_systemd_accepts(folder):
     units.chmod(0o755)
     home.run("schedule", "install", "--with", "systemd").done()
     service, timer = units / "authctl-rotate.service", units / "authctl-rotate.timer"
-    checked = subprocess.run(["systemd-analyze", "verify", "--user", "--man=no", service, timer], capture_output=True, text=True,
-                             env={"PATH": "/usr/bin:/bin:/usr/sbin:/sbin", "HOME": str(odd), "XDG_RUNTIME_DIR": str(folder), "SYSTEMD_LOG_LEVEL": "warning"})
+    checked = subprocess.run(
+        ["systemd-analyze", "verify", "--user", "--man=no", service, timer],
+        capture_output=True,
+        text=True,
+        env={
+            "PATH": "/usr/bin:/bin:/usr/sbin:/sbin",
+            "HOME": str(odd),
+            "XDG_RUNTIME_DIR": str(folder),
+            "SYSTEMD_LOG_LEVEL": "warning",
+        },
+    )
     assert checked.returncode == 0 and "authctl-rotate" not in checked.stderr, checked
     text = service.read_text()
     assert "Persistent=true" in timer.read_text() and "RandomizedDelaySec=" in timer.read_text()
     assert f'ExecStart="{AUTHCTL}"' in text and "NoNewPrivileges=true" in text
-    level = subprocess.run(["systemd-analyze", "security", "--offline=true", "--no-pager", service], capture_output=True, text=True)
+    level = subprocess.run(
+        ["systemd-analyze", "security", "--offline=true", "--no-pager", service],
+        capture_output=True,
+        text=True,
+    )
     say((level.stdout.strip().splitlines() or ["no figure"])[-1].strip())
     assert home.run("schedule", "status").done().out.startswith("systemd:")
     # A proxy is carried, unless a password would be.
-    proxies = {"https_proxy": "http://proxy.example:3128", "http_proxy": "http://me:pw@proxy.example:3128"}
+    proxies = {
+        "https_proxy": "http://proxy.example:3128",
+        "http_proxy": "http://me:pw@proxy.example:3128",
+    }
     ran = home.run("schedule", "install", "--with", "systemd", env=proxies).done()
     text = service.read_text()
-    assert "http://proxy.example:3128" in text and "pw@" not in text and "http_proxy contains a password" in ran.err, ran
+    assert (
+        "http://proxy.example:3128" in text
+        and "pw@" not in text
+        and "http_proxy contains a password" in ran.err
+    ), ran
     # Another user's file beside it stays.
     (units / "mine.service").write_text("[Service]\nExecStart=/bin/true\n")
     home.run("schedule", "remove").done()
@@ -55,26 +74,40 @@ def test_a_unit_that_somebody_else_wrote_stays(folder):
     mine = odd / ".config/systemd/user/authctl-rotate.service"
     mine.parent.mkdir(parents=True)
     mine.write_text("[Service]\nExecStart=/my/own\n")
-    home.run("schedule", "install", "--with", "systemd").failed(1, "was not written by `authctl schedule`")
+    home.run("schedule", "install", "--with", "systemd").failed(
+        1, "was not written by `authctl schedule`"
+    )
     home.run("schedule", "remove").failed(3)
     assert mine.read_text() == "[Service]\nExecStart=/my/own\n"
 
 
-@pytest.mark.parametrize("before", ["", "MAILTO=me@example.com\n17 * * * * true # 100\\%\n", "# no line end"])
+@pytest.mark.parametrize(
+    "before", ["", "MAILTO=me@example.com\n17 * * * * true # 100\\%\n", "# no line end"]
+)
 def test_a_region_of_a_real_crontab(folder, before):
     home, odd = person(folder)
     kept = subprocess.run(["crontab", "-l"], capture_output=True, text=True)
     try:
         subprocess.run(["crontab", "-r"], capture_output=True)
         if before:
-            subprocess.run(["crontab", "-"], input=before if before.endswith("\n") else before + "\n", text=True, check=True)
+            subprocess.run(
+                ["crontab", "-"],
+                input=before if before.endswith("\n") else before + "\n",
+                text=True,
+                check=True,
+            )
         home.run("schedule", "install", "--with", "crontab").done()
         home.run("schedule", "install", "--with", "crontab").done()
         table = subprocess.run(["crontab", "-l"], capture_output=True, text=True, check=True).stdout
         (line,) = [line for line in table.splitlines() if "rotate --due" in line]
         # What cron makes of it: `\%` is a percent sign, the rest is for the shell.
         command = line.split(" ", 5)[5].replace("\\%", "%")
-        ran = subprocess.run(["/bin/sh", "-c", command], env={"HOME": str(odd), "PATH": "/usr/bin:/bin", "SHELL": "/bin/sh"}, capture_output=True, text=True)
+        ran = subprocess.run(
+            ["/bin/sh", "-c", command],
+            env={"HOME": str(odd), "PATH": "/usr/bin:/bin", "SHELL": "/bin/sh"},
+            capture_output=True,
+            text=True,
+        )
         assert ran.returncode == 0, ran
         assert "done (exit code 0)" in home.run("schedule", "status").done().out
         home.run("schedule", "remove").done()
@@ -91,15 +124,30 @@ def test_an_agent_and_a_task_that_parsers_accept(folder):
     home.run("schedule", "install", "--with", "launchd")
     (path,) = (odd / "Library/LaunchAgents").iterdir()
     agent = plistlib.loads(path.read_bytes())
-    assert agent["ProgramArguments"] == [AUTHCTL, "--quiet", "--no-input", "rotate", "--due", "--scheduled"]
-    assert agent["EnvironmentVariables"]["AUTHCTL_HOME"] == str(home.path) and agent["StartCalendarInterval"]["Hour"] == 11
+    assert agent["ProgramArguments"] == [
+        AUTHCTL,
+        "--quiet",
+        "--no-input",
+        "rotate",
+        "--due",
+        "--scheduled",
+    ]
+    assert (
+        agent["EnvironmentVariables"]["AUTHCTL_HOME"] == str(home.path)
+        and agent["StartCalendarInterval"]["Hour"] == 11
+    )
     home.run("schedule", "remove").done()
     assert not path.exists()
     # Without a Task Scheduler the task's file is all there is.
-    home.run("schedule", "install", "--with", "task-scheduler", env={"TMPDIR": str(folder)}).failed(1, "schtasks")
+    home.run("schedule", "install", "--with", "task-scheduler", env={"TMPDIR": str(folder)}).failed(
+        1, "schtasks"
+    )
     task = ElementTree.parse(folder / "authctl-rotate.xml").getroot()
     space = "{http://schemas.microsoft.com/windows/2004/02/mit/task}"
-    assert task.find(f".//{space}Command").text == AUTHCTL and task.find(f".//{space}StartWhenAvailable").text == "true"
+    assert (
+        task.find(f".//{space}Command").text == AUTHCTL
+        and task.find(f".//{space}StartWhenAvailable").text == "true"
+    )
     assert task.find(f".//{space}Arguments").text == "--quiet --no-input rotate --due --scheduled"
 
 
@@ -108,7 +156,14 @@ JOB = ["--quiet", "--no-input", "rotate", "--due", "--scheduled"]
 
 def bare(home, world_env, hours=0):
     """What cron gives a job, and what the crontab sets."""
-    return {"HOME": home.env["HOME"], "PATH": "/usr/bin:/bin", "SHELL": "/bin/sh", "AUTHCTL_HOME": str(home.path), **world_env, **(later(hours) if hours else {})}
+    return {
+        "HOME": home.env["HOME"],
+        "PATH": "/usr/bin:/bin",
+        "SHELL": "/bin/sh",
+        "AUTHCTL_HOME": str(home.path),
+        **world_env,
+        **(later(hours) if hours else {}),
+    }
 
 
 def test_a_run_from_an_empty_environment_rotates_with_the_vault(folder):
@@ -116,16 +171,25 @@ def test_a_run_from_an_empty_environment_rotates_with_the_vault(folder):
     world = World(Authority(folder), [double])
     home = vault_home(folder, **world.env)
     home.run("key", "add", "sendgrid", "--rotate-every", "10d", input=double.first.value).done()
-    assert subprocess.run([AUTHCTL, *JOB], env=bare(home, world.env), capture_output=True).returncode == 0
+    assert (
+        subprocess.run([AUTHCTL, *JOB], env=bare(home, world.env), capture_output=True).returncode
+        == 0
+    )
     assert len(double.keys) == 1, "nothing was due"
     # It asks nothing: the recipe holds facts that nobody has seen, and nobody has agreed.
-    ran = subprocess.run([AUTHCTL, *JOB], env=bare(home, world.env, 11 * 24), capture_output=True, text=True)
+    ran = subprocess.run(
+        [AUTHCTL, *JOB], env=bare(home, world.env, 11 * 24), capture_output=True, text=True
+    )
     assert ran.returncode == 8 and len(double.keys) == 1, ran
     home.run("rotate", "sendgrid", "--yes").done()
     hours = 24 * 12
-    ran = subprocess.run([AUTHCTL, *JOB], env=bare(home, world.env, hours), capture_output=True, text=True)
+    ran = subprocess.run(
+        [AUTHCTL, *JOB], env=bare(home, world.env, hours), capture_output=True, text=True
+    )
     assert ran.returncode == 0, ran
-    ran = subprocess.run([AUTHCTL, *JOB], env=bare(home, world.env, hours + 25), capture_output=True, text=True)
+    ran = subprocess.run(
+        [AUTHCTL, *JOB], env=bare(home, world.env, hours + 25), capture_output=True, text=True
+    )
     assert ran.returncode == 0 and double.violations == [], ran
     assert home.run("token", "sendgrid").done().out.strip() == newest(double).value
     assert "done (exit code 0)" in home.run("schedule", "status").done().out
@@ -138,11 +202,16 @@ def test_a_run_that_meets_a_locked_keychain_ends_at_once_and_is_told_of(folder):
     world = World(Authority(folder), [double])
     told = folder / "told.json"
     home = keychain_home(folder, keyring, **world.env)
-    (home.path / "config.toml").write_text(f'store = "keychain"\n[rotation]\nnotify = ["/bin/sh", "-c", "cat > {told}"]\n')
+    (home.path / "config.toml").write_text(
+        f'store = "keychain"\n[rotation]\nnotify = ["/bin/sh", "-c", "cat > {told}"]\n'
+    )
     for name in ("sendgrid", "sendgrid/two", "sendgrid/three"):
         home.run("key", "add", name, "--rotate-every", "10d", input=double.first.value).done()
     keyring.lock()
-    env = {**bare(home, world.env, 11 * 24), "DBUS_SESSION_BUS_ADDRESS": keyring.env["DBUS_SESSION_BUS_ADDRESS"]}
+    env = {
+        **bare(home, world.env, 11 * 24),
+        "DBUS_SESSION_BUS_ADDRESS": keyring.env["DBUS_SESSION_BUS_ADDRESS"],
+    }
     import time
 
     began = time.monotonic()
@@ -150,7 +219,9 @@ def test_a_run_that_meets_a_locked_keychain_ends_at_once_and_is_told_of(folder):
     seconds = time.monotonic() - began
     assert ran.returncode == 5 and seconds < 15, ran
     # Without a bus, as cron has it, too.
-    ran = subprocess.run([AUTHCTL, *JOB], env=bare(home, world.env, 11 * 24), capture_output=True, text=True)
+    ran = subprocess.run(
+        [AUTHCTL, *JOB], env=bare(home, world.env, 11 * 24), capture_output=True, text=True
+    )
     assert ran.returncode == 5, ran
     assert json.loads(told.read_text())["code"] == 5
     status = home.run("--json", "schedule", "status").done()
@@ -158,8 +229,19 @@ def test_a_run_that_meets_a_locked_keychain_ends_at_once_and_is_told_of(folder):
     # The next command in a terminal says so, once; one in a pipe does not.
     assert "scheduled rotation" not in home.run("list").done().err
     typed = ["script", "-qec", f"{AUTHCTL} list", "/dev/null"]
-    first, second = (subprocess.run(typed, env={**home.env, "TERM": "xterm"}, capture_output=True, text=True).stdout for _ in range(2))
-    assert "the scheduled rotation" in first and "exit code 5" in first and "the scheduled rotation" not in second
+    first, second = (
+        subprocess.run(
+            typed, env={**home.env, "TERM": "xterm"}, capture_output=True, text=True
+        ).stdout
+        for _ in range(2)
+    )
+    assert (
+        "the scheduled rotation" in first
+        and "exit code 5" in first
+        and "the scheduled rotation" not in second
+    )
     world.stop()
     keyring.stop()
-    say(f"a locked keychain: exit code 5 after {seconds:.1f} s for three due keys, told once in a terminal, and to the user's program")
+    say(
+        f"a locked keychain: exit code 5 after {seconds:.1f} s for three due keys, told once in a terminal, and to the user's program"
+    )

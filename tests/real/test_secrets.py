@@ -1,4 +1,5 @@
 """A planted secret in every field is found nowhere but in the store and where it was asked for."""
+
 import base64
 import os
 import pathlib
@@ -17,7 +18,13 @@ ODD = "basic-secret:with/odd+chars%&="
 def forms(secret):
     """How a secret may look: as text, base64 at each offset, hex, percent-encoded, JSON."""
     raw = secret.encode()
-    found = {raw, raw.hex().encode(), raw.hex().upper().encode(), urllib.parse.quote(secret, safe="").encode(), urllib.parse.quote_plus(secret).encode()}
+    found = {
+        raw,
+        raw.hex().encode(),
+        raw.hex().upper().encode(),
+        urllib.parse.quote(secret, safe="").encode(),
+        urllib.parse.quote_plus(secret).encode(),
+    }
     for pad in range(3):
         text = base64.b64encode(b"x" * pad + raw)
         # The characters that do not depend on what stands around.
@@ -36,7 +43,18 @@ class Seen:
     def run(self, home, *arguments, asked=False, **more):
         self.runs += 1
         trace = self.folder / f"trace-{self.runs}"
-        prefix = ["strace", "-f", "-qq", "-e", "trace=execve", "-v", "-s", "65535", "-o", str(trace)]
+        prefix = [
+            "strace",
+            "-f",
+            "-qq",
+            "-e",
+            "trace=execve",
+            "-v",
+            "-s",
+            "65535",
+            "-o",
+            str(trace),
+        ]
         ran = home.run("-vv", *arguments, prefix=prefix, **more)
         words = " ".join(arguments)
         self.text[f"trace of {words}"] = trace.read_bytes()
@@ -63,36 +81,115 @@ def test_promise_03_a_planted_secret_is_seen_nowhere(folder, keyring, server):
     seen = Seen(folder)
     passphrase = folder / "passphrase"
     passphrase.write_text("PlantedPassphrase-77 x\n")
-    secrets = {"key": 'Planted"Key\\ 4242*', "client secret": ODD, "passphrase": "PlantedPassphrase-77 x", "key that is refused": "Planted\nNewline4242"}
+    secrets = {
+        "key": 'Planted"Key\\ 4242*',
+        "client secret": ODD,
+        "passphrase": "PlantedPassphrase-77 x",
+        "key that is refused": "Planted\nNewline4242",
+    }
     homes = []
     for home in (vault_home(folder), keychain_home(folder, keyring, "other")):
         homes.append(home)
         assert home.key("bad", secrets["key that is refused"]).code == 2
-        seen.run(home, "key", "add", "acme", "--header", "X-API-Key: {key}", "--origin", "http://127.0.0.1:1", input=secrets["key"]).done()
-        seen.run(home, "key", "add", "bad", "--header", "X-API-Key: {key}", "--origin", "http://127.0.0.1:1", input=secrets["key that is refused"]).failed(2)
-        seen.run(home, "key", "add", "stripe", "--no-verify", input="sk_live_PlantedStripeKey").done()
+        seen.run(
+            home,
+            "key",
+            "add",
+            "acme",
+            "--header",
+            "X-API-Key: {key}",
+            "--origin",
+            "http://127.0.0.1:1",
+            input=secrets["key"],
+        ).done()
+        seen.run(
+            home,
+            "key",
+            "add",
+            "bad",
+            "--header",
+            "X-API-Key: {key}",
+            "--origin",
+            "http://127.0.0.1:1",
+            input=secrets["key that is refused"],
+        ).failed(2)
+        seen.run(
+            home, "key", "add", "stripe", "--no-verify", input="sk_live_PlantedStripeKey"
+        ).done()
         secrets["second key"] = "sk_live_PlantedStripeKey"
         # A wrong client secret, then the right one; codes, verifiers and tokens are the server's and ours.
-        seen.run(home, "login", server.url, "--as", "op", "--client-id", "confidential", "--client-secret-stdin", input="PlantedWrongClientSecret",
-                 env={"BROWSER": str(BROWSER)}).failed(1)
+        seen.run(
+            home,
+            "login",
+            server.url,
+            "--as",
+            "op",
+            "--client-id",
+            "confidential",
+            "--client-secret-stdin",
+            input="PlantedWrongClientSecret",
+            env={"BROWSER": str(BROWSER)},
+        ).failed(1)
         secrets["wrong client secret"] = "PlantedWrongClientSecret"
-        seen.run(home, "login", server.url, "--as", "op", "--client-id", "confidential", "--client-secret-stdin", input=ODD, env={"BROWSER": str(BROWSER)}).done()
+        seen.run(
+            home,
+            "login",
+            server.url,
+            "--as",
+            "op",
+            "--client-id",
+            "confidential",
+            "--client-secret-stdin",
+            input=ODD,
+            env={"BROWSER": str(BROWSER)},
+        ).done()
         # A header that nobody reads is held for half a minute, and strace waits for its holder: once is enough.
-        for what in (["refresh", "op"], *([["header", "acme"]] if len(homes) == 1 else []), ["list"], ["list", "--json"], ["refresh", "acme"], ["token", "nobody"], ["token", "op", "--check"]):
+        for what in (
+            ["refresh", "op"],
+            *([["header", "acme"]] if len(homes) == 1 else []),
+            ["list"],
+            ["list", "--json"],
+            ["refresh", "acme"],
+            ["token", "nobody"],
+            ["token", "op", "--check"],
+        ):
             seen.run(home, *what)
         for round in range(2):
-            secrets[f"access token {len(homes)}.{round}"] = seen.run(home, "token", "op", asked=True).done().out.strip()
+            secrets[f"access token {len(homes)}.{round}"] = (
+                seen.run(home, "token", "op", asked=True).done().out.strip()
+            )
             seen.run(home, "refresh", "op").done()
         for trouble in ("busy", "html", "limit", "lost"):
             server.next(trouble)
             seen.run(home, "refresh", "op")
         server.next()
-        for what in (["status", "--check"], ["status", "op"], ["doctor", "--server", server.url], ["audit"], ["audit", "--json"], ["client", "list"], ["provider", "show", "stripe"],
-                     ["rename", "stripe", "stripe/two"], ["rename", "stripe/two", "stripe"], ["curl", "acme", "https://elsewhere.example/"], ["curl", "acme", "-v", "http://127.0.0.1:1/"],
-                     ["curl", "acme", "-sS", "http://127.0.0.1:1/"], ["curl", "op", "-sS", f"{server.url}/api/any"], ["exec", "acme=bad name", "--", "true"],
-                     ["key", "export", "op", "--to-age", "age1nonsense", "--output", str(folder / "x")],
-                     ["key", "export", "acme", "--to-age", "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p", "--output", str(home.path / "exported.age")],
-                     ["key", "import", str(folder / "none"), "--identity", str(folder / "none")]):
+        for what in (
+            ["status", "--check"],
+            ["status", "op"],
+            ["doctor", "--server", server.url],
+            ["audit"],
+            ["audit", "--json"],
+            ["client", "list"],
+            ["provider", "show", "stripe"],
+            ["rename", "stripe", "stripe/two"],
+            ["rename", "stripe/two", "stripe"],
+            ["curl", "acme", "https://elsewhere.example/"],
+            ["curl", "acme", "-v", "http://127.0.0.1:1/"],
+            ["curl", "acme", "-sS", "http://127.0.0.1:1/"],
+            ["curl", "op", "-sS", f"{server.url}/api/any"],
+            ["exec", "acme=bad name", "--", "true"],
+            ["key", "export", "op", "--to-age", "age1nonsense", "--output", str(folder / "x")],
+            [
+                "key",
+                "export",
+                "acme",
+                "--to-age",
+                "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p",
+                "--output",
+                str(home.path / "exported.age"),
+            ],
+            ["key", "import", str(folder / "none"), "--identity", str(folder / "none")],
+        ):
             seen.run(home, *what)
     # An edited file, a damaged sealed file, a locked keychain.
     (homes[0].path / "credentials/acme/default.toml").write_text("broken")
@@ -102,13 +199,39 @@ def test_promise_03_a_planted_secret_is_seen_nowhere(folder, keyring, server):
     seen.run(homes[0], "refresh", "op")
     keyring.lock()
     seen.run(homes[1], "token", "acme").failed(5)
-    wrong = Home(folder / "third", {"PATH": PATH, "HOME": str(folder), "AUTHCTL_STORE": "vault", "AUTHCTL_VAULT_PASSPHRASE_FILE": str(passphrase)})
-    typed = subprocess.run(["script", "-qec", f"{AUTHCTL} vault init", "/dev/null"], env=wrong.env, input=b"PlantedPassphrase-77 x\n" * 2, capture_output=True, timeout=60)
+    wrong = Home(
+        folder / "third",
+        {
+            "PATH": PATH,
+            "HOME": str(folder),
+            "AUTHCTL_STORE": "vault",
+            "AUTHCTL_VAULT_PASSPHRASE_FILE": str(passphrase),
+        },
+    )
+    typed = subprocess.run(
+        ["script", "-qec", f"{AUTHCTL} vault init", "/dev/null"],
+        env=wrong.env,
+        input=b"PlantedPassphrase-77 x\n" * 2,
+        capture_output=True,
+        timeout=60,
+    )
     assert typed.returncode == 0, typed
-    seen.run(wrong, "key", "add", "acme", "--header", "X-API-Key: {key}", "--origin", "http://127.0.0.1:1", input=secrets["key"]).done()
+    seen.run(
+        wrong,
+        "key",
+        "add",
+        "acme",
+        "--header",
+        "X-API-Key: {key}",
+        "--origin",
+        "http://127.0.0.1:1",
+        input=secrets["key"],
+    ).done()
     seen.run(wrong, "token", "acme", asked=True).done()
     checked = seen.search(secrets, *homes, wrong)
-    say(f"{len(secrets)} planted secrets, {seen.runs} runs at -vv, {checked} searches: seen nowhere")
+    say(
+        f"{len(secrets)} planted secrets, {seen.runs} runs at -vv, {checked} searches: seen nowhere"
+    )
 
 
 def test_codes_verifiers_and_refresh_tokens_are_seen_nowhere(folder, server):
@@ -116,8 +239,28 @@ def test_codes_verifiers_and_refresh_tokens_are_seen_nowhere(folder, server):
     home = vault_home(folder)
     seen = Seen(folder)
     wire = folder / "wire"
-    prefix = ["strace", "-f", "-qq", "-e", "trace=sendto,sendmsg,write,writev,recvfrom", "-s", "65535", "-o", str(wire)]
-    ran = home.run("-vv", "login", server.url, "--as", "op", "--client-id", "tool", prefix=prefix, env={"BROWSER": str(BROWSER)}).done()
+    prefix = [
+        "strace",
+        "-f",
+        "-qq",
+        "-e",
+        "trace=sendto,sendmsg,write,writev,recvfrom",
+        "-s",
+        "65535",
+        "-o",
+        str(wire),
+    ]
+    ran = home.run(
+        "-vv",
+        "login",
+        server.url,
+        "--as",
+        "op",
+        "--client-id",
+        "tool",
+        prefix=prefix,
+        env={"BROWSER": str(BROWSER)},
+    ).done()
     seen.text["stderr of login"] = ran.err.encode()
     ran = home.run("-vv", "refresh", "op", prefix=[*prefix[:-1], str(wire) + "2"]).done()
     seen.text["stderr of refresh"] = ran.err.encode()
@@ -128,7 +271,9 @@ def test_codes_verifiers_and_refresh_tokens_are_seen_nowhere(folder, server):
         assert values, f"{name} was not on the wire"
         secrets.update({f"{name} {number}": value for number, value in enumerate(values)})
     checked = seen.search(secrets, home)
-    say(f"{len(secrets)} codes, verifiers and tokens from the wire, {checked} searches: seen nowhere")
+    say(
+        f"{len(secrets)} codes, verifiers and tokens from the wire, {checked} searches: seen nowhere"
+    )
 
 
 def test_an_aborted_process_leaves_no_core(folder):
@@ -148,9 +293,21 @@ def test_an_aborted_process_leaves_no_core(folder):
 
     pattern = pathlib.Path("/proc/sys/kernel/core_pattern").read_text()
     env = {"PATH": PATH, "AUTHCTL_HOME": f"{home}/a", "AUTHCTL_STORE": "vault"}
-    subprocess.run([binary, "vault", "init", "--unattended"], env=env, preexec_fn=unlimited, check=True, capture_output=True)
-    process = subprocess.Popen([binary, "key", "add", "acme", "--header", "X: {key}", "--origin", "https://a.test"], env=env, preexec_fn=unlimited,
-                               stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    subprocess.run(
+        [binary, "vault", "init", "--unattended"],
+        env=env,
+        preexec_fn=unlimited,
+        check=True,
+        capture_output=True,
+    )
+    process = subprocess.Popen(
+        [binary, "key", "add", "acme", "--header", "X: {key}", "--origin", "https://a.test"],
+        env=env,
+        preexec_fn=unlimited,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
     process.stdin.write(b"PlantedCoreSecret")
     process.stdin.flush()
     time.sleep(0.3)
@@ -165,4 +322,6 @@ def test_an_aborted_process_leaves_no_core(folder):
     control.send_signal(signal.SIGABRT)
     control.wait()
     left = list(home.glob("core*"))
-    say(f"SIGABRT with a key in memory: no core (a control process left {len(left)}, core_pattern {pattern.strip()!r})")
+    say(
+        f"SIGABRT with a key in memory: no core (a control process left {len(left)}, core_pattern {pattern.strip()!r})"
+    )

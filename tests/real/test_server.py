@@ -1,4 +1,5 @@
 """Against the npm authorization server: short-lived tokens, many processes, trouble."""
+
 import subprocess
 import threading
 import time
@@ -11,7 +12,9 @@ def pipeline(home, server, path="/api"):
     script = f'curl -fsS $("$AUTHCTL" header op) {server.url}{path}'
     from conftest import AUTHCTL
 
-    done = subprocess.run(["sh", "-c", script], env={**home.env, "AUTHCTL": AUTHCTL}, capture_output=True, timeout=60)
+    done = subprocess.run(
+        ["sh", "-c", script], env={**home.env, "AUTHCTL": AUTHCTL}, capture_output=True, timeout=60
+    )
     return done.returncode, done.stderr.decode()
 
 
@@ -36,7 +39,7 @@ def test_fifty_processes_make_one_refresh(home, server):
     server.control(ttl=1)
     home.login(server).done()
     rounds = 20
-    for round in range(rounds):
+    for _round in range(rounds):
         server.control(ttl=1)
         home.run("refresh", "op").done()
         server.control(ttl=3600)
@@ -44,7 +47,9 @@ def test_fifty_processes_make_one_refresh(home, server):
         before = server.control()["refreshes"]
         running = [home.start("token", "op") for _ in range(50)]
         answers = [process.communicate(timeout=100) for process in running]
-        assert all(process.returncode == 0 for process in running), [error for _, error in answers if error][:3]
+        assert all(process.returncode == 0 for process in running), [
+            error for _, error in answers if error
+        ][:3]
         assert len({token for token, _ in answers}) == 1
         assert server.control()["refreshes"] == before + 1
     home.run("refresh", "op").done()
@@ -75,10 +80,19 @@ def test_fifty_processes_and_a_busy_server_make_one_request(home, server):
 
 
 TROUBLE = {  # what the server does: exit code now, whether the login survives
-    "reset": (0, True), "busy": (6, True), "limit": (6, True), "error": (6, True), "html": (0, True), "empty": (0, True),
-    "no-expiry": (0, True), "text-expiry": (0, True), "negative-expiry": (0, True), "delay": (0, True),
+    "reset": (0, True),
+    "busy": (6, True),
+    "limit": (6, True),
+    "error": (6, True),
+    "html": (0, True),
+    "empty": (0, True),
+    "no-expiry": (0, True),
+    "text-expiry": (0, True),
+    "negative-expiry": (0, True),
+    "delay": (0, True),
     # It acted and its answer never came: with reuse detection the old token is gone as well. That is the residual risk.
-    "lost": (4, False), "late": (0, True),
+    "lost": (4, False),
+    "late": (0, True),
 }
 
 
@@ -103,8 +117,17 @@ def test_a_confidential_client_sends_its_secret_encoded(folder, server):
     from conftest import BROWSER, vault_home
 
     home = vault_home(folder)
-    home.run("login", server.url, "--as", "op", "--client-id", "confidential", "--client-secret-stdin", input="basic-secret:with/odd+chars%&=",
-             env={"BROWSER": str(BROWSER)}).done()
+    home.run(
+        "login",
+        server.url,
+        "--as",
+        "op",
+        "--client-id",
+        "confidential",
+        "--client-secret-stdin",
+        input="basic-secret:with/odd+chars%&=",
+        env={"BROWSER": str(BROWSER)},
+    ).done()
     home.run("refresh", "op").done()
     home.run("logout", "op").done()
     assert server.control()["revocations"] >= 1
@@ -114,8 +137,11 @@ def test_logout_revokes_at_the_server(home, server):
     home.login(server).done()
     token = home.run("token", "op").done().out.strip()
     home.run("logout", "op").done()
-    code = subprocess.run([CURL, "-s", "-o", "/dev/null", "-w", "%{http_code}", "-H", "@-", f"{server.url}/api"], input=f"Authorization: Bearer {token}".encode(),
-                          capture_output=True).stdout
+    code = subprocess.run(
+        [CURL, "-s", "-o", "/dev/null", "-w", "%{http_code}", "-H", "@-", f"{server.url}/api"],
+        input=f"Authorization: Bearer {token}".encode(),
+        capture_output=True,
+    ).stdout
     assert code == b"401"
     home.run("token", "op").failed(3)
 

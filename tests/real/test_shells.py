@@ -1,4 +1,5 @@
 """`curl $(authctl header NAME) URL` in the real shells, and what the rest of the machine can see of it."""
+
 import base64
 import ctypes
 import json
@@ -15,7 +16,7 @@ from conftest import AUTHCTL, CURL, PATH, alive, holders, keychain_home, say, va
 
 SHELLS = ["bash", "dash", "zsh", "fish"]
 # Every character that some shell, curl's config or a header could take for something else.
-NASTY = 'q"uo\'te\\back *?[x] $HOME `id` #;&|~ %20 {a,b} end'
+NASTY = "q\"uo'te\\back *?[x] $HOME `id` #;&|~ %20 {a,b} end"
 
 
 def shell(home, name, script, env=None, prefix=(), cwd=None):
@@ -23,11 +24,20 @@ def shell(home, name, script, env=None, prefix=(), cwd=None):
     assert path, f"{name} is not installed"
     everything = {**home.env, "AUTHCTL": AUTHCTL, "FISH_UNIT_TESTS_RUNNING": "1", **(env or {})}
     flags = ["--no-config"] if name == "fish" else []
-    return subprocess.run([*prefix, path, *flags, "-c", script], env=everything, capture_output=True, timeout=60, cwd=cwd or home.path)
+    return subprocess.run(
+        [*prefix, path, *flags, "-c", script],
+        env=everything,
+        capture_output=True,
+        timeout=60,
+        cwd=cwd or home.path,
+    )
 
 
 def arrived(server):
-    return [{key.lower(): value for key, value in request["headers"]} for request in server.control()["api"]]
+    return [
+        {key.lower(): value for key, value in request["headers"]}
+        for request in server.control()["api"]
+    ]
 
 
 @pytest.mark.parametrize("name", SHELLS)
@@ -37,7 +47,18 @@ def test_exactly_the_right_header_arrives(folder, server, name):
     home.key("bearer", "tok-en_1.2~3+/=", header="Authorization: Bearer {key}", **here).done()
     home.key("basic", "pass wo:rd", header="Authorization: Basic {basic:key:}", **here).done()
     home.key("nasty", NASTY, **here).done()
-    home.run("key", "add", "two", "--header", "X-One: {key}", "--header", "X-Two: a {key} b", "--origin", server.url, input=NASTY).done()
+    home.run(
+        "key",
+        "add",
+        "two",
+        "--header",
+        "X-One: {key}",
+        "--header",
+        "X-Two: a {key} b",
+        "--origin",
+        server.url,
+        input=NASTY,
+    ).done()
     expected = {
         "bearer": {"authorization": "Bearer tok-en_1.2~3+/="},
         "basic": {"authorization": "Basic " + base64.b64encode(b"pass wo:rd:").decode()},
@@ -49,7 +70,13 @@ def test_exactly_the_right_header_arrives(folder, server, name):
         (home.path / trap).write_text("trap")
     server.control(api=[])
     for credential in expected:
-        done = shell(home, name, f'curl -fsS ($AUTHCTL header {credential}) {server.url}/api/any' if name == "fish" else f'curl -fsS $("$AUTHCTL" header {credential}) {server.url}/api/any')
+        done = shell(
+            home,
+            name,
+            f"curl -fsS ($AUTHCTL header {credential}) {server.url}/api/any"
+            if name == "fish"
+            else f'curl -fsS $("$AUTHCTL" header {credential}) {server.url}/api/any',
+        )
         assert (done.returncode, done.stdout) == (0, b"hello\n"), done
     for (credential, headers), request in zip(expected.items(), arrived(server), strict=True):
         for key, value in headers.items():
@@ -57,13 +84,24 @@ def test_exactly_the_right_header_arrives(folder, server, name):
     # A failure stops curl; nothing is sent bare.
     server.control(api=[])
     for what in ("absent", "'bad name'", "two --no-such-flag", ""):
-        done = shell(home, name, f'curl -fsS ($AUTHCTL header {what}) {server.url}/api/any' if name == "fish" else f'curl -fsS $("$AUTHCTL" header {what}) {server.url}/api/any')
+        done = shell(
+            home,
+            name,
+            f"curl -fsS ($AUTHCTL header {what}) {server.url}/api/any"
+            if name == "fish"
+            else f'curl -fsS $("$AUTHCTL" header {what}) {server.url}/api/any',
+        )
         assert done.returncode == 26, (what, done)
     assert not arrived(server)
 
 
 def secrets_in(text, secret):
-    forms = {secret, json.dumps(secret)[1:-1], base64.b64encode(secret.encode()).decode().rstrip("="), secret.encode().hex()}
+    forms = {
+        secret,
+        json.dumps(secret)[1:-1],
+        base64.b64encode(secret.encode()).decode().rstrip("="),
+        secret.encode().hex(),
+    }
     return [form for form in forms if form in text]
 
 
@@ -73,10 +111,19 @@ def test_no_argument_list_and_no_shell_trace_shows_the_secret(folder, server, na
     secret = "PlantedSecretInShells42"
     home.key("acme", secret, origin=server.url).done()
     trace = folder / "trace"
-    script = f'curl -fsS ($AUTHCTL header acme) {server.url}/api/any' if name == "fish" else f'set -x; curl -fsS $("$AUTHCTL" header acme) {server.url}/api/any'
+    script = (
+        f"curl -fsS ($AUTHCTL header acme) {server.url}/api/any"
+        if name == "fish"
+        else f'set -x; curl -fsS $("$AUTHCTL" header acme) {server.url}/api/any'
+    )
     if name == "fish":
         script = "set fish_trace 1; " + script
-    done = shell(home, name, script, prefix=["strace", "-f", "-qq", "-e", "trace=execve", "-v", "-s", "65535", "-o", str(trace)])
+    done = shell(
+        home,
+        name,
+        script,
+        prefix=["strace", "-f", "-qq", "-e", "trace=execve", "-v", "-s", "65535", "-o", str(trace)],
+    )
     assert done.returncode == 0, done
     text = trace.read_text()
     assert text.count("execve(") >= 3 and "header" in text
@@ -91,8 +138,12 @@ def test_the_raw_form_goes_through_a_pipe(folder, server):
     home.key("acme", NASTY, origin=server.url).done()
     server.control(api=[])
     trace = folder / "trace"
-    done = shell(home, "dash", f'"$AUTHCTL" header acme --format raw | curl -fsS -H @- {server.url}/api/any',
-                 prefix=["strace", "-f", "-qq", "-e", "trace=execve", "-v", "-s", "65535", "-o", str(trace)])
+    done = shell(
+        home,
+        "dash",
+        f'"$AUTHCTL" header acme --format raw | curl -fsS -H @- {server.url}/api/any',
+        prefix=["strace", "-f", "-qq", "-e", "trace=execve", "-v", "-s", "65535", "-o", str(trace)],
+    )
     assert done.returncode == 0, done
     assert arrived(server)[0]["x-api-key"] == NASTY
     assert not secrets_in(trace.read_text(), NASTY)
@@ -117,13 +168,20 @@ def test_two_readers_share_a_path_and_a_killed_holder_stops_curl(folder, server)
     home.key("acme", "k", origin=server.url).done()
     words = home.run("header", "acme").done().out.split("\n")
     assert words[0] == "-K" and re.fullmatch(r"/proc/\d+/fd/\d+", words[1])
-    running = [subprocess.Popen([CURL, "-fsS", "-K", words[1], f"{server.url}/api/any"], stdout=subprocess.PIPE) for _ in range(2)]
+    running = [
+        subprocess.Popen(
+            [CURL, "-fsS", "-K", words[1], f"{server.url}/api/any"], stdout=subprocess.PIPE
+        )
+        for _ in range(2)
+    ]
     assert [process.communicate()[0] for process in running] == [b"hello\n"] * 2
     words = home.run("header", "acme").done().out.split("\n")
     pid = int(words[1].split("/")[2])
     os.kill(pid, signal.SIGKILL)
     wait_for(lambda: not alive(pid))
-    done = subprocess.run([CURL, "-fsS", "-K", words[1], f"{server.url}/api/any"], capture_output=True)
+    done = subprocess.run(
+        [CURL, "-fsS", "-K", words[1], f"{server.url}/api/any"], capture_output=True
+    )
     assert done.returncode == 26, done
 
 
@@ -137,12 +195,21 @@ def test_the_holder_is_alone_with_its_memory_file(folder):
     assert (proc / "environ").read_bytes() == b""
     assert os.readlink(proc / "cwd") == "/"
     assert b"Planted" not in (proc / "cmdline").read_bytes()
-    assert int((proc / "stat").read_text().rsplit(")", 1)[1].split()[3]) == int(proc.name), "a session of its own"
+    assert int((proc / "stat").read_text().rsplit(")", 1)[1].split()[3]) == int(proc.name), (
+        "a session of its own"
+    )
     targets = {entry: os.readlink(proc / "fd" / entry) for entry in os.listdir(proc / "fd")}
-    others = [target for entry, target in targets.items() if entry != number and target != "/dev/null" and "inotify" not in target]
+    others = [
+        target
+        for entry, target in targets.items()
+        if entry != number and target != "/dev/null" and "inotify" not in target
+    ]
     assert not others, targets
     # Another user gets EACCES; the memory of the holder never held the secret.
-    done = subprocess.run(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "cat", words[1]], capture_output=True)
+    done = subprocess.run(
+        ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "cat", words[1]],
+        capture_output=True,
+    )
     assert done.returncode and b"Permission denied" in done.stderr, done
 
 
@@ -158,7 +225,11 @@ def test_two_hundred_headers_leave_no_process_behind(folder, server):
     home = vault_home(folder)
     home.key("acme", "k", origin=server.url).done()
     before = set(holders())
-    done = shell(home, "dash", f'for i in $(seq 200); do curl -fsS $("$AUTHCTL" header acme) {server.url}/api/any || exit 1; done')
+    done = shell(
+        home,
+        "dash",
+        f'for i in $(seq 200); do curl -fsS $("$AUTHCTL" header acme) {server.url}/api/any || exit 1; done',
+    )
     assert done.returncode == 0, done.stderr.decode()
     began = time.monotonic()
     wait_for(lambda: not set(holders()) - before, 2)
@@ -175,14 +246,20 @@ def test_more_holders_than_inotify_instances(folder, server):
         taken.append(instance)
     before = set(holders())
     try:
-        done = shell(home, "dash", f'for i in $(seq 30); do curl -fsS $("$AUTHCTL" header acme) {server.url}/api/any || exit 1; done')
+        done = shell(
+            home,
+            "dash",
+            f'for i in $(seq 30); do curl -fsS $("$AUTHCTL" header acme) {server.url}/api/any || exit 1; done',
+        )
         assert done.returncode == 0, (done.stdout, done.stderr)
         began = time.monotonic()
         wait_for(lambda: not set(holders()) - before, 2)
     finally:
         for instance in taken:
             os.close(instance)
-    say(f"{len(taken)} inotify instances taken: 30 headers all the same, no holder {time.monotonic() - began:.1f} s after the last")
+    say(
+        f"{len(taken)} inotify instances taken: 30 headers all the same, no holder {time.monotonic() - began:.1f} s after the last"
+    )
 
 
 def test_it_works_as_an_unprivileged_user_from_cron_s_environment_and_under_set_e(folder, server):
@@ -193,18 +270,37 @@ def test_it_works_as_an_unprivileged_user_from_cron_s_environment_and_under_set_
     shutil.copy(AUTHCTL, binary)
     binary.chmod(0o755)
     script = (
-        f'set -eu; export AUTHCTL_HOME={home}/a AUTHCTL_STORE=vault; {binary} vault init --unattended; '
+        f"set -eu; export AUTHCTL_HOME={home}/a AUTHCTL_STORE=vault; {binary} vault init --unattended; "
         f'printf k | {binary} key add acme --header "X-API-Key: {{key}}" --origin {server.url}; curl -fsS $({binary} header acme) {server.url}/api/any; echo end'
     )
     user = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
-    done = subprocess.run([*user, "env", "-i", "sh", "-c", script], capture_output=True, timeout=60, cwd=home)
+    done = subprocess.run(
+        [*user, "env", "-i", "sh", "-c", script], capture_output=True, timeout=60, cwd=home
+    )
     assert done.stdout == b"hello\nend\n", done
     # The process itself cannot be looked into, not even by the same user.
     fifo = home / "fifo"
     os.mkfifo(fifo)
     os.chown(fifo, 65534, 65534)
-    process = subprocess.Popen([*user, "env", "-i", f"AUTHCTL_HOME={home}/a", "AUTHCTL_STORE=vault", str(binary), "key", "add", "other", "--header", "X: {key}",
-                                "--origin", "https://a.test"], stdin=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        [
+            *user,
+            "env",
+            "-i",
+            f"AUTHCTL_HOME={home}/a",
+            "AUTHCTL_STORE=vault",
+            str(binary),
+            "key",
+            "add",
+            "other",
+            "--header",
+            "X: {key}",
+            "--origin",
+            "https://a.test",
+        ],
+        stdin=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
     wait_for(lambda: b"key" in pathlib.Path(f"/proc/{process.pid}/cmdline").read_bytes())
     time.sleep(0.3)
     peek = subprocess.run([*user, "cat", f"/proc/{process.pid}/environ"], capture_output=True)
@@ -216,5 +312,11 @@ def test_a_keychain_credential_goes_the_same_way(folder, keyring, server):
     home = keychain_home(folder, keyring)
     home.login(server).done()
     for name in SHELLS:
-        done = shell(home, name, f'curl -fsS ($AUTHCTL header op) {server.url}/api' if name == "fish" else f'curl -fsS $("$AUTHCTL" header op) {server.url}/api')
+        done = shell(
+            home,
+            name,
+            f"curl -fsS ($AUTHCTL header op) {server.url}/api"
+            if name == "fish"
+            else f'curl -fsS $("$AUTHCTL" header op) {server.url}/api',
+        )
         assert done.stdout == b"hello\n", done

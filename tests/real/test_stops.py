@@ -1,4 +1,5 @@
 """Being asked to stop, ids that are odd, stores that are shut, and pipes that stay silent."""
+
 import json
 import signal
 import subprocess
@@ -8,7 +9,7 @@ import pytest
 from conftest import AUTHCTL, Keyring, Server, keychain_home, say, vault_home, wait_for
 from contracts import GitLab, Linode, Resend, SendGrid
 from doubles import World
-from test_recipes import Place, later, newest
+from test_recipes import later, newest
 from test_rotate import Commanded, Requested, killed_while_pending
 from test_tls import Authority
 
@@ -91,7 +92,11 @@ def test_the_end_of_a_key_is_known_whichever_run_hands_it_out(folder):
     killed_while_pending(at)
     newest(at.double).slow = 0
     at.rotate().done()
-    entry = next(entry for entry in json.loads(at.home.run("--json", "list").done().out) if entry["name"] == at.name)
+    entry = next(
+        entry
+        for entry in json.loads(at.home.run("--json", "list").done().out)
+        if entry["name"] == at.name
+    )
     assert entry["expires"], entry
     at.stop()
 
@@ -102,13 +107,32 @@ def test_a_shut_store_of_a_manager_stops_only_what_needs_it(folder):
     home = keychain_home(folder, keyring, **world.env)
     home.run("vault", "init", "--unattended").done()
     in_vault = {"AUTHCTL_STORE": "vault"}
-    home.run("key", "add", "resend/admin", "--no-verify", "--rotate-every", "never", input=resend.new("admin", dict(resend.rights)).value).done()
-    home.run("key", "add", "resend/it", "--no-verify", "--manager", "resend/admin", env=in_vault, input=resend.first.value).done()
+    home.run(
+        "key",
+        "add",
+        "resend/admin",
+        "--no-verify",
+        "--rotate-every",
+        "never",
+        input=resend.new("admin", dict(resend.rights)).value,
+    ).done()
+    home.run(
+        "key",
+        "add",
+        "resend/it",
+        "--no-verify",
+        "--manager",
+        "resend/admin",
+        env=in_vault,
+        input=resend.first.value,
+    ).done()
     home.run("key", "add", "sendgrid", env=in_vault, input=sendgrid.first.value).done()
     keyring.lock()
     ran = home.run("--json", "rotate", "resend/it", "sendgrid", "--yes")
     results = {line["name"]: line["result"] for line in json.loads(ran.out)["results"]}
-    assert ran.code == 5 and results == {"resend/it": "store_unavailable", "sendgrid": "rotated"}, ran
+    assert ran.code == 5 and results == {"resend/it": "store_unavailable", "sendgrid": "rotated"}, (
+        ran
+    )
     world.stop()
     keyring.stop()
 
@@ -123,12 +147,18 @@ def test_what_only_a_person_can_end_is_said_to_be_so(folder):
     home.run("key", "add", "hand", input="first").done()
     home.run("rotate", "hand", input="second").done()
     status = home.run("status", "hand").done()
-    assert "revoke the previous key" in status.out and "https://hand.example/keys" in status.out, status
+    assert "revoke the previous key" in status.out and "https://hand.example/keys" in status.out, (
+        status
+    )
     status = home.run("status", "hand", env=later(25))
     assert status.code == 8 and "run `authctl rotate --due hand`" in status.out, status
     # It is not claimed to be ended, and no other key is wanted.
     ran = home.run("rotate", "--due", "hand", env=later(25))
-    assert ran.code == 8 and "revoke the previous key" in ran.out and "stays valid until you revoke it" in ran.err, ran
+    assert (
+        ran.code == 8
+        and "revoke the previous key" in ran.out
+        and "stays valid until you revoke it" in ran.err
+    ), ran
     assert home.run("token", "hand").done().out == "second\n"
     home.run("rotate", "--due", env=later(25)).done()
 
@@ -137,6 +167,11 @@ def test_a_silent_pipe_is_not_waited_for(folder):
     home = vault_home(folder)
     home.run("key", "add", "stripe", "--no-verify", input="sk_test_" + "a" * 24).done()
     began = time.monotonic()
-    running = subprocess.Popen([AUTHCTL, "--no-input", "rotate", "stripe"], env=home.env, stdin=subprocess.PIPE, stderr=subprocess.PIPE)
+    running = subprocess.Popen(
+        [AUTHCTL, "--no-input", "rotate", "stripe"],
+        env=home.env,
+        stdin=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
     assert running.wait(timeout=10) == 8 and time.monotonic() - began < 5, running.stderr.read()
     say("interruptions: a roll, a refresh and a run of many end as they should")

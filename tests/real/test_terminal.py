@@ -2,6 +2,7 @@
 
 The screens are compared with `screens/`; AUTHCTL_REWRITE=1 writes them.
 """
+
 import datetime
 import os
 import pathlib
@@ -22,13 +23,31 @@ class Tmux:
 
     def __init__(self, folder, env, columns=80, rows=60, shell="sh", term="xterm-256color"):
         self.socket = folder / f"tmux-{os.urandom(4).hex()}"
-        words = " ".join(f"'{key}={value}'" for key, value in {**env, "TERM": term, "PS1": "$ ", "PROMPT": "$ "}.items())
-        self("-f", "/dev/null", "new-session", "-d", "-x", str(columns), "-y", str(rows), f"env -i {words} {shell}")
+        words = " ".join(
+            f"'{key}={value}'"
+            for key, value in {**env, "TERM": term, "PS1": "$ ", "PROMPT": "$ "}.items()
+        )
+        self(
+            "-f",
+            "/dev/null",
+            "new-session",
+            "-d",
+            "-x",
+            str(columns),
+            "-y",
+            str(rows),
+            f"env -i {words} {shell}",
+        )
         self("set-option", "-g", "history-limit", "0")
         time.sleep(0.3)
 
     def __call__(self, *arguments):
-        done = subprocess.run(["tmux", "-S", str(self.socket), *arguments], capture_output=True, timeout=20, env={"PATH": PATH, "TERM": "xterm", "LC_ALL": "C.UTF-8"})
+        done = subprocess.run(
+            ["tmux", "-S", str(self.socket), *arguments],
+            capture_output=True,
+            timeout=20,
+            env={"PATH": PATH, "TERM": "xterm", "LC_ALL": "C.UTF-8"},
+        )
         assert done.returncode == 0, done
         return done.stdout.decode()
 
@@ -39,7 +58,9 @@ class Tmux:
         self("send-keys", key)
 
     def screen(self, *how):
-        return "\n".join(line.rstrip() for line in self("capture-pane", "-p", *how).rstrip().splitlines())
+        return "\n".join(
+            line.rstrip() for line in self("capture-pane", "-p", *how).rstrip().splitlines()
+        )
 
     def run(self, command):
         """The screen after a command, without the command itself."""
@@ -60,8 +81,23 @@ def home(folder):
     home.env["PATH"] = f"{folder}/bin:{PATH}"
     (folder / "bin").mkdir()
     os.symlink(AUTHCTL, folder / "bin/authctl")
-    home.run("key", "add", "acme", "--header", "X-API-Key: {key}", "--origin", "https://api.acme.example", "--origin", "https://other.acme.example", "--rotate-every", "90d", input="k").done()
-    home.run("key", "add", "stripe", "--no-verify", "--expires", "2099-12-31", input="sk_test_0123456789").done()
+    home.run(
+        "key",
+        "add",
+        "acme",
+        "--header",
+        "X-API-Key: {key}",
+        "--origin",
+        "https://api.acme.example",
+        "--origin",
+        "https://other.acme.example",
+        "--rotate-every",
+        "90d",
+        input="k",
+    ).done()
+    home.run(
+        "key", "add", "stripe", "--no-verify", "--expires", "2099-12-31", input="sk_test_0123456789"
+    ).done()
     home.run("key", "add", "stripe/test-account", "--no-verify", input="sk_test_0123456789").done()
     return home
 
@@ -80,12 +116,19 @@ COMMANDS = {
 }
 
 
-@pytest.mark.parametrize("columns,term", [(40, "xterm-256color"), (80, "xterm-256color"), (200, "xterm-256color"), (80, "dumb")])
+@pytest.mark.parametrize(
+    "columns,term",
+    [(40, "xterm-256color"), (80, "xterm-256color"), (200, "xterm-256color"), (80, "dumb")],
+)
 def test_screens(folder, home, columns, term):
     # Thirty hours ago, for an hour from now: what is shown of times is then as wide as it was.
-    then = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(hours=30, minutes=5)
+    then = datetime.datetime.now(datetime.UTC) - datetime.timedelta(hours=30, minutes=5)
     for path in [home.path / "audit.jsonl", *(home.path / "credentials").rglob("*.toml")]:
-        path.write_text(re.sub(r"20\d\d-\d\d-\d\dT[0-9:.]+Z", then.strftime("%Y-%m-%dT%H:%M:%SZ"), path.read_text()))
+        path.write_text(
+            re.sub(
+                r"20\d\d-\d\d-\d\dT[0-9:.]+Z", then.strftime("%Y-%m-%dT%H:%M:%SZ"), path.read_text()
+            )
+        )
     tmux = Tmux(folder, home.env, columns=columns, term=term)
     shown = ""
     for name, command in COMMANDS.items():
@@ -126,7 +169,7 @@ def test_colour_is_for_terminals_that_want_it(folder, home):
         plain = Tmux(folder, {**home.env, **env}, term=term)
         plain.type("authctl token nobody; authctl -h")
         plain.press("Enter")
-        wait_for(lambda: "run `authctl list`" in plain.screen())
+        wait_for(lambda plain=plain: "run `authctl list`" in plain.screen())
         # tmux keeps the attributes of what was written: none.
         assert escape not in plain.screen("-e"), plain.screen("-e")
         plain.stop()
@@ -138,7 +181,9 @@ def test_colour_is_for_terminals_that_want_it(folder, home):
 
 def test_prompts_are_for_terminals(folder, home):
     tmux = Tmux(folder, home.env)
-    tmux.type("authctl key add acme/typed --header 'X-API-Key: {key}' --origin https://api.acme.example")
+    tmux.type(
+        "authctl key add acme/typed --header 'X-API-Key: {key}' --origin https://api.acme.example"
+    )
     tmux.press("Enter")
     wait_for(lambda: "API key (hidden):" in tmux.screen())
     tmux.type("typed-secret-key")
@@ -149,7 +194,9 @@ def test_prompts_are_for_terminals(folder, home):
     assert home.run("token", "acme/typed").out == "typed-secret-key\n"
     # Nobody is asked without a terminal, nor with --no-input.
     tmux = Tmux(folder, home.env)
-    tmux.type("authctl --no-input key add acme/more --header 'X: {key}' --origin https://a.example; echo code=$?.")
+    tmux.type(
+        "authctl --no-input key add acme/more --header 'X: {key}' --origin https://a.example; echo code=$?."
+    )
     tmux.press("Enter")
     wait_for(lambda: "code=2." in tmux.screen())
     assert "cannot ask" in tmux.screen()
@@ -181,7 +228,16 @@ def test_a_redirect_is_pasted_while_the_listener_listens(folder, home, server):
     done = subprocess.run(["sh", "-c", script], env=home.env, capture_output=True, timeout=30)
     assert done.stdout == b"loop-a\nloop-b\n", done
     # Nor does a flood of lines outlast the deadline.
-    done = subprocess.run(["sh", "-c", f'yes | timeout 20 "{AUTHCTL}" login {server.url} --as op/y --client-id tool --no-browser --timeout 1s; echo code=$?'], env=home.env, capture_output=True, timeout=30)
+    done = subprocess.run(
+        [
+            "sh",
+            "-c",
+            f'yes | timeout 20 "{AUTHCTL}" login {server.url} --as op/y --client-id tool --no-browser --timeout 1s; echo code=$?',
+        ],
+        env=home.env,
+        capture_output=True,
+        timeout=30,
+    )
     assert b"code=1" in done.stdout, done
 
 
@@ -215,7 +271,7 @@ def test_a_tab_completes_names(folder, home, shell):
         tmux.press("C-c") if shell == "bash" else tmux.press("C-u")
         tmux.type(typed)
         tmux.press("Tab")
-        wait_for(lambda: expected in tmux.screen(), seconds=10)
+        wait_for(lambda expected=expected: expected in tmux.screen(), seconds=10)
     tmux.stop()
 
 
@@ -224,16 +280,35 @@ def test_completion_reads_no_store_and_asks_no_network(folder, home):
     shutil.move(home.path / "vault", folder / "elsewhere")
     trace = folder / "trace"
     env = {"AUTHCTL_COMPLETE": "fish"}
-    done = home.run("--", "authctl", "token", "", env=env, prefix=["strace", "-f", "-qq", "-e", "trace=socket,connect,openat", "-o", str(trace)])
-    assert done.code == 0 and set(line.split("\t")[0] for line in done.out.splitlines()) >= {"acme", "stripe", "stripe/test-account"}, done
+    done = home.run(
+        "--",
+        "authctl",
+        "token",
+        "",
+        env=env,
+        prefix=["strace", "-f", "-qq", "-e", "trace=socket,connect,openat", "-o", str(trace)],
+    )
+    assert done.code == 0 and {line.split("\t")[0] for line in done.out.splitlines()} >= {
+        "acme",
+        "stripe",
+        "stripe/test-account",
+    }, done
     text = trace.read_text()
-    assert "socket(" not in text and "connect(" not in text and "/vault" not in text and "/sealed" not in text
+    assert (
+        "socket(" not in text
+        and "connect(" not in text
+        and "/vault" not in text
+        and "/sealed" not in text
+    )
 
 
 def test_the_powershell_script_is_made(home):
     """No PowerShell is packaged for Debian, so the script is only made and compared here, and not run."""
     made = home.run("completions", "powershell").done().out
-    assert "Register-ArgumentCompleter" in made and made == (HERE.parent.parent / "completions/authctl.ps1").read_text()
+    assert (
+        "Register-ArgumentCompleter" in made
+        and made == (HERE.parent.parent / "completions/authctl.ps1").read_text()
+    )
 
 
 @pytest.mark.parametrize("how", ["ctrl-c", "ctrl-d", "term"])
@@ -244,14 +319,32 @@ def test_a_prompt_leaves_the_terminal_as_it_was(folder, how):
     home = vault_home(folder)
     master, slave = pty.openpty()
     before = termios.tcgetattr(slave)
-    command = ["setsid", "-w", "-c", AUTHCTL, "key", "add", "acme", "--header", "X: {key}", "--origin", "https://a.example"]
-    asked = subprocess.Popen(command, env={**home.env, "TERM": "xterm"}, stdin=slave, stdout=slave, stderr=slave)
+    command = [
+        "setsid",
+        "-w",
+        "-c",
+        AUTHCTL,
+        "key",
+        "add",
+        "acme",
+        "--header",
+        "X: {key}",
+        "--origin",
+        "https://a.example",
+    ]
+    asked = subprocess.Popen(
+        command, env={**home.env, "TERM": "xterm"}, stdin=slave, stdout=slave, stderr=slave
+    )
     said = b""
     while b"hidden" not in said:
         said += os.read(master, 1000)
     wait_for(lambda: not termios.tcgetattr(slave)[3] & termios.ECHO)
     if how == "term":
-        children = (pathlib.Path("/proc") / str(asked.pid) / "task" / str(asked.pid) / "children").read_text().split()
+        children = (
+            (pathlib.Path("/proc") / str(asked.pid) / "task" / str(asked.pid) / "children")
+            .read_text()
+            .split()
+        )
         for pid in children or [asked.pid]:
             os.kill(int(pid), signal.SIGTERM)
     else:

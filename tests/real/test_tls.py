@@ -1,4 +1,5 @@
 """TLS with a certificate authority of our own: what it does not vouch for gets no code and no secret."""
+
 import pathlib
 import socket
 import subprocess
@@ -14,25 +15,100 @@ class Authority:
     def __init__(self, folder):
         self.folder = pathlib.Path(folder)
         self.certificate = self.folder / "ca.pem"
-        self.openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", "ca.key", "-out", "ca.pem", "-days", "3650",
-                     "-subj", "/CN=authctl test CA", "-addext", "basicConstraints=critical,CA:TRUE", "-addext", "keyUsage=critical,keyCertSign")
+        self.openssl(
+            "req",
+            "-x509",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:prime256v1",
+            "-nodes",
+            "-keyout",
+            "ca.key",
+            "-out",
+            "ca.pem",
+            "-days",
+            "3650",
+            "-subj",
+            "/CN=authctl test CA",
+            "-addext",
+            "basicConstraints=critical,CA:TRUE",
+            "-addext",
+            "keyUsage=critical,keyCertSign",
+        )
 
     def openssl(self, *arguments):
         subprocess.run(["openssl", *arguments], cwd=self.folder, check=True, capture_output=True)
 
     def sign(self, name, host, expired=False):
-        (self.folder / f"{name}.ext").write_text(f"subjectAltName={host}\nextendedKeyUsage=serverAuth\n")
-        self.openssl("req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", f"{name}.key", "-out", f"{name}.csr", "-subj", f"/CN={name}")
+        (self.folder / f"{name}.ext").write_text(
+            f"subjectAltName={host}\nextendedKeyUsage=serverAuth\n"
+        )
+        self.openssl(
+            "req",
+            "-new",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:prime256v1",
+            "-nodes",
+            "-keyout",
+            f"{name}.key",
+            "-out",
+            f"{name}.csr",
+            "-subj",
+            f"/CN={name}",
+        )
         if expired:
             # `x509 -req` cannot date back; `ca` can.
             (self.folder / "index.txt").write_text("")
             (self.folder / "serial").write_text("1000\n")
-            (self.folder / "ca.cnf").write_text("[ca]\ndefault_ca=d\n[d]\ndatabase=index.txt\nserial=serial\nnew_certs_dir=.\ndefault_md=sha256\npolicy=p\n[p]\ncommonName=supplied\n")
-            self.openssl("ca", "-batch", "-config", "ca.cnf", "-cert", "ca.pem", "-keyfile", "ca.key", "-in", f"{name}.csr", "-out", f"{name}.pem", "-notext", "-extfile",
-                         f"{name}.ext", "-startdate", "20240101000000Z", "-enddate", "20240201000000Z")
+            (self.folder / "ca.cnf").write_text(
+                "[ca]\ndefault_ca=d\n[d]\ndatabase=index.txt\nserial=serial\nnew_certs_dir=.\ndefault_md=sha256\npolicy=p\n[p]\ncommonName=supplied\n"
+            )
+            self.openssl(
+                "ca",
+                "-batch",
+                "-config",
+                "ca.cnf",
+                "-cert",
+                "ca.pem",
+                "-keyfile",
+                "ca.key",
+                "-in",
+                f"{name}.csr",
+                "-out",
+                f"{name}.pem",
+                "-notext",
+                "-extfile",
+                f"{name}.ext",
+                "-startdate",
+                "20240101000000Z",
+                "-enddate",
+                "20240201000000Z",
+            )
         else:
-            self.openssl("x509", "-req", "-in", f"{name}.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", "3650", "-out", f"{name}.pem", "-extfile", f"{name}.ext")
-        return {"TLS_KEY": str(self.folder / f"{name}.key"), "TLS_CERT": str(self.folder / f"{name}.pem")}
+            self.openssl(
+                "x509",
+                "-req",
+                "-in",
+                f"{name}.csr",
+                "-CA",
+                "ca.pem",
+                "-CAkey",
+                "ca.key",
+                "-CAcreateserial",
+                "-days",
+                "3650",
+                "-out",
+                f"{name}.pem",
+                "-extfile",
+                f"{name}.ext",
+            )
+        return {
+            "TLS_KEY": str(self.folder / f"{name}.key"),
+            "TLS_CERT": str(self.folder / f"{name}.pem"),
+        }
 
 
 class Proxy:
@@ -79,20 +155,27 @@ def authority(folder):
 
 
 def test_an_authority_of_our_own_works_and_strangers_get_nothing(folder, authority):
-    good = Server(env={**authority.sign("good", "IP:127.0.0.1,DNS:localhost"), "PORT": str(quiet_port())})
+    good = Server(
+        env={**authority.sign("good", "IP:127.0.0.1,DNS:localhost"), "PORT": str(quiet_port())}
+    )
     env = {"SSL_CERT_FILE": str(authority.certificate)}
     home = vault_home(folder, **env)
     home.login(good).done()
     home.run("refresh", "op").done()
     requests = good.control()["tokenRequests"]
     # The same server, not vouched for by the system's own bundle.
-    stranger = home.run("refresh", "op", env={"SSL_CERT_FILE": "/etc/ssl/certs/ca-certificates.crt"}).failed(6)
+    stranger = home.run(
+        "refresh", "op", env={"SSL_CERT_FILE": "/etc/ssl/certs/ca-certificates.crt"}
+    ).failed(6)
     assert good.control()["tokenRequests"] == requests
     say(f"unknown authority: exit 6, {stranger.err.splitlines()[0][:120]}")
     missing = home.run("token", "op", "--refresh", env={"SSL_CERT_FILE": "/nonexistent"})
     assert missing.code == 6, missing
     good.stop()
-    for name, host, expired, says in (("wrong-host", "DNS:other.example", False, ""), ("expired", "IP:127.0.0.1", True, "")):
+    for name, host, expired, says in (
+        ("wrong-host", "DNS:other.example", False, ""),
+        ("expired", "IP:127.0.0.1", True, ""),
+    ):
         server = Server(env={**authority.sign(name, host, expired), "PORT": str(good.port)})
         # The kept failure of the last attempt is not what is tested here.
         other = vault_home(folder, name, **env)
@@ -119,12 +202,16 @@ def test_through_a_proxy(folder, authority):
     home = vault_home(folder, **env)
     # The stand-in browser has no proxy and no such name: it is told the loopback address in the issuer's stead.
     script = folder / "browser"
-    script.write_text(f"#!/bin/sh\nexec /usr/bin/python3 - \"$1\" <<'END'\nimport socket, ssl, sys\nsys.path.insert(0, {str(BROWSER.parent)!r})\n"
-                      "real = socket.getaddrinfo\n"
-                      "socket.getaddrinfo = lambda host, *rest, **more: real('127.0.0.1' if host == 'issuer.test' else host, *rest, **more)\n"
-                      "import browser\nprint(browser.visit(sys.argv[1], 'alice'))\nEND\n")
+    script.write_text(
+        f"#!/bin/sh\nexec /usr/bin/python3 - \"$1\" <<'END'\nimport socket, ssl, sys\nsys.path.insert(0, {str(BROWSER.parent)!r})\n"
+        "real = socket.getaddrinfo\n"
+        "socket.getaddrinfo = lambda host, *rest, **more: real('127.0.0.1' if host == 'issuer.test' else host, *rest, **more)\n"
+        "import browser\nprint(browser.visit(sys.argv[1], 'alice'))\nEND\n"
+    )
     script.chmod(0o755)
-    home.run("login", server.url, "--as", "op", "--client-id", "tool", env={"BROWSER": str(script)}).done()
+    home.run(
+        "login", server.url, "--as", "op", "--client-id", "tool", env={"BROWSER": str(script)}
+    ).done()
     home.run("refresh", "op").done()
     assert set(proxy.connected) == {f"issuer.test:{server.port}"}, proxy.connected
     assert b"refresh" not in proxy.clear and b"code" not in proxy.clear
@@ -132,5 +219,7 @@ def test_through_a_proxy(folder, authority):
     requests = server.control()["tokenRequests"]
     home.run("refresh", "op", env={"HTTPS_PROXY": "http://127.0.0.1:1"}).failed(6)
     assert server.control()["tokenRequests"] == requests
-    say(f"through an HTTPS proxy: login and refresh, {len(proxy.connected)} tunnels to {proxy.connected[0].split(':')[0]}")
+    say(
+        f"through an HTTPS proxy: login and refresh, {len(proxy.connected)} tunnels to {proxy.connected[0].split(':')[0]}"
+    )
     server.stop()

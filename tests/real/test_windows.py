@@ -1,12 +1,11 @@
 """The Windows program under Wine: the Credential Manager, the vault, locks between processes, a login through the
 loopback listener. WINDOWS names the folder with authctl.exe, as `tests/platforms` printed it."""
+
 import json
 import os
 import pathlib
-import re
 import shutil
 import subprocess
-import urllib.request
 
 import pytest
 from conftest import HERE, PATH, Ran, Server, say
@@ -18,7 +17,13 @@ WINE = "/usr/lib/wine/wine64"
 def wine(tmp_path_factory):
     """A prefix of its own, with the program in it."""
     folder = tmp_path_factory.mktemp("wine")
-    env = {"PATH": PATH, "HOME": str(folder), "WINEPREFIX": str(folder / "prefix"), "WINEDEBUG": "-all", "WINEDLLOVERRIDES": "mscoree,mshtml="}
+    env = {
+        "PATH": PATH,
+        "HOME": str(folder),
+        "WINEPREFIX": str(folder / "prefix"),
+        "WINEDEBUG": "-all",
+        "WINEDLLOVERRIDES": "mscoree,mshtml=",
+    }
     program = folder / "program"
     program.mkdir()
     for name in ("authctl.exe", "bcryptprimitives.dll"):
@@ -37,11 +42,26 @@ class Wine:
         path = self.folder / f"home-{store}-{os.urandom(3).hex()}"
         path.mkdir()
         # Wine shows the whole file system as drive Z.
-        return {**self.env, "AUTHCTL_HOME": "Z:" + str(path).replace("/", "\\"), "AUTHCTL_STORE": store}, path
+        return {
+            **self.env,
+            "AUTHCTL_HOME": "Z:" + str(path).replace("/", "\\"),
+            "AUTHCTL_STORE": store,
+        }, path
 
     def run(self, env, *arguments, input=None):
-        done = subprocess.run([WINE, str(self.program), *arguments], env=env, input=(input or "").encode(), capture_output=True, timeout=120)
-        return Ran(done.returncode, done.stdout.decode(errors="replace").replace("\r\n", "\n"), done.stderr.decode(errors="replace").replace("\r\n", "\n"), 0)
+        done = subprocess.run(
+            [WINE, str(self.program), *arguments],
+            env=env,
+            input=(input or "").encode(),
+            capture_output=True,
+            timeout=120,
+        )
+        return Ran(
+            done.returncode,
+            done.stdout.decode(errors="replace").replace("\r\n", "\n"),
+            done.stderr.decode(errors="replace").replace("\r\n", "\n"),
+            0,
+        )
 
 
 ORIGIN = ["--header", "X-API-Key: {key}", "--origin", "https://api.example.com"]
@@ -53,7 +73,7 @@ def test_a_key_is_added_read_listed_and_removed(wine, store):
     if store == "vault":
         wine.run(env, "vault", "init", "--unattended").done()
     wine.run(env, "token", "acme").failed(3, "no credential named `acme`")
-    wine.run(env, "key", "add", "acme", *ORIGIN, input="k\"e\\y 1\r\n").done()
+    wine.run(env, "key", "add", "acme", *ORIGIN, input='k"e\\y 1\r\n').done()
     assert wine.run(env, "token", "acme").done().out == 'k"e\\y 1\n'
     assert wine.run(env, "header", "acme", "--format", "raw").done().out == 'X-API-Key: k"e\\y 1\n'
     listed = json.loads(wine.run(env, "--json", "list").done().out)
@@ -63,7 +83,9 @@ def test_a_key_is_added_read_listed_and_removed(wine, store):
     wine.run(env, "status").done()
     assert json.loads(wine.run(env, "--json", "audit").done().out)[-1]["event"] == "rename"
     # What cannot be done there is said.
-    wine.run(env, "curl", "acme/two", "https://api.example.com/").failed(125, "needs Linux or macOS")
+    wine.run(env, "curl", "acme/two", "https://api.example.com/").failed(
+        125, "needs Linux or macOS"
+    )
     wine.run(env, "header", "acme/two").failed(2, "needs Linux")
     wine.run(env, "key", "remove", "acme/two").done()
     wine.run(env, "token", "acme/two").failed(3, "no credential")
@@ -100,11 +122,29 @@ def test_a_move_between_the_two_stores(wine):
 
 def login(wine, env, server, name, *more):
     """Drives the browser's part from this side: Wine's loopback is ours."""
-    arguments = [WINE, str(wine.program), "login", server.url, "--as", name, "--client-id", "tool", "--no-browser", *more]
-    child = subprocess.Popen(arguments, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    arguments = [
+        WINE,
+        str(wine.program),
+        "login",
+        server.url,
+        "--as",
+        name,
+        "--client-id",
+        "tool",
+        "--no-browser",
+        *more,
+    ]
+    child = subprocess.Popen(
+        arguments, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
     for line in child.stderr:
         if line.strip().startswith(b"http"):
-            subprocess.run([str(HERE / "browser.py"), line.strip().decode()], env={"PATH": PATH, "BROWSER_LOGIN": "alice"}, check=True, timeout=60)
+            subprocess.run(
+                [str(HERE / "browser.py"), line.strip().decode()],
+                env={"PATH": PATH, "BROWSER_LOGIN": "alice"},
+                check=True,
+                timeout=60,
+            )
             break
     out, err = child.communicate(timeout=60)
     return Ran(child.returncode, out.decode(), err.decode(), 0)
@@ -122,7 +162,16 @@ def test_a_login_and_20_processes_on_one_lock(wine, store):
         import time
 
         time.sleep(5)
-        children = [subprocess.Popen([WINE, str(wine.program), "token", "op"], env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE) for _ in range(20)]
+        children = [
+            subprocess.Popen(
+                [WINE, str(wine.program), "token", "op"],
+                env=env,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+            )
+            for _ in range(20)
+        ]
         answers = [child.communicate(timeout=120) for child in children]
         assert all(child.returncode == 0 for child in children), answers
         refreshes = server.control()["refreshes"] - before
@@ -131,6 +180,8 @@ def test_a_login_and_20_processes_on_one_lock(wine, store):
         assert len(tokens) == refreshes <= 6, (refreshes, len(tokens))
         wine.run(env, "refresh", "op").done()
         wine.run(env, "logout", "op").done()
-        say(f"Windows under Wine, {store}: login, 20 processes at once: {refreshes} refreshes, no login lost")
+        say(
+            f"Windows under Wine, {store}: login, 20 processes at once: {refreshes} refreshes, no login lost"
+        )
     finally:
         server.stop()
