@@ -11,7 +11,7 @@ use std::time::Duration;
 /// # Errors
 /// The text is not a duration.
 pub fn duration(text: &str) -> Result<Duration, String> {
-    let wrong = || format!("`{text}` is not a duration; write 60s, 5m, 8h or 30d");
+    let wrong = || format!("`{text}` is not a duration; use a value such as 60s, 5m, 8h or 30d");
     if let Ok(seconds) = text.parse::<u32>() {
         return Ok(Duration::from_secs(seconds.into()));
     }

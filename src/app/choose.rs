@@ -78,7 +78,7 @@ pub fn store_for(app: &App, existing: Option<&Entry>) -> Result<StoreKind, Failu
                 entry.name, entry.store, choice.store, choice.because
             ),
         )
-        .hint("do not name a store, or remove the credential first")),
+        .hint("omit `--store` and unset AUTHCTL_STORE, or remove the credential first")),
         None => Ok(entry.store),
     }
 }

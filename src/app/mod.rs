@@ -39,19 +39,19 @@ const GLOBAL: &str = "Global options";
 /// The global options.
 #[derive(clap::Args, Clone, Debug)]
 pub struct Global {
-    /// Print one JSON document; errors are JSON, too
+    /// Print one JSON document; errors are also printed as JSON
     #[arg(long, global = true, help_heading = GLOBAL)]
     pub json: bool,
     /// The store for new credentials
     #[arg(long, global = true, value_name = "STORE", help_heading = GLOBAL)]
     pub store: Option<StoreKind>,
-    /// Never ask anything; fail instead
+    /// Never prompt for input; fail instead
     #[arg(long, global = true, help_heading = GLOBAL)]
     pub no_input: bool,
     /// Print only errors and warnings
     #[arg(short, long, global = true, conflicts_with = "verbose", help_heading = GLOBAL)]
     pub quiet: bool,
-    /// Explain decisions; give it twice for every step
+    /// Explain decisions; repeat it (`-vv`) to show every step
     #[arg(short, long, global = true, action = clap::ArgAction::Count, help_heading = GLOBAL)]
     pub verbose: u8,
 }
@@ -222,7 +222,7 @@ fn passphrase_file(ui: Ui) -> Option<Secret> {
         Ok(_) => Some(Secret::new(text.trim_end_matches(['\r', '\n']))),
         Err(error) => {
             ui.warn(&format!(
-                "cannot read the file in {PASSPHRASE_FILE}: {error}"
+                "cannot read the file that {PASSPHRASE_FILE} names: {error}"
             ));
             None
         }

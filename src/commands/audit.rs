@@ -9,9 +9,9 @@ use jiff::Timestamp;
 
 /// Show the audit log
 ///
-/// The log contains every login, refresh, change and removal of a credential, and every failure of
-/// these. It contains no secrets, and no entry for a cached token that was printed. It keeps about
-/// the last 512 KiB.
+/// The log contains every login, refresh, change and removal of a credential, including failed
+/// attempts. It contains no secrets, and no entry for a cached token that was printed. Only about
+/// the last 512 KiB are retained.
 #[derive(clap::Args, Debug)]
 #[command(
     after_help = "Examples:\n  authctl audit\n  authctl audit github --last 5\n  authctl audit --json | jq '.[] | select(.outcome != \"done\")'"
@@ -39,7 +39,7 @@ pub(super) fn run(app: &App, args: &AuditArgs) -> Result<(), Failure> {
     let (mut events, damaged) = audit::read(&app.paths.audit())?;
     if damaged > 0 {
         app.ui.warn(&format!(
-            "cannot read {damaged} lines of the audit log; they are left out"
+            "skipped {damaged} unreadable lines of the audit log"
         ));
     }
     if let Some(name) = args.name.as_ref().map(ToString::to_string) {
@@ -62,11 +62,11 @@ pub(super) fn run(app: &App, args: &AuditArgs) -> Result<(), Failure> {
         || &events,
         |output| {
             if events.is_empty() {
-                app.ui.say("the audit log is empty");
+                app.ui.say("no events in the audit log");
                 return Ok(());
             }
             output.table(
-                &["WHEN", "WHAT", "NAME", "OUTCOME", "DETAIL"],
+                &["TIME", "EVENT", "NAME", "OUTCOME", "DETAIL"],
                 events.iter().map(line).collect(),
             )
         },

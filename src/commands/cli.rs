@@ -45,19 +45,19 @@ Examples:
   authctl doctor                            check what works on this machine
 
 Exit codes:
-  0    done
+  0    success
   1    failed
-  2    wrong command line
+  2    usage error
   3    no such credential or provider
   4    login required
   5    store locked or unavailable
   6    provider or network unreachable; retry later
   7    refused (origin, endpoint, account or policy)
-  8    done, with findings
+  8    success with findings
   130  interrupted
   `curl` and `exec` exit with the code of the program that they run. If authctl
-  fails before, the code is 125; 126 means that the program cannot be run, 127
-  that it does not exist.
+  fails before it starts the program, the code is 125; 126 means that the program
+  cannot be run, 127 that it does not exist.
 
 Environment:
   AUTHCTL_HOME                    one folder for everything, instead of the XDG folders

@@ -12,8 +12,8 @@ use std::collections::BTreeMap;
 
 /// Show and store your client registrations
 ///
-/// An OAuth client identifies an app at a provider. authctl has none built in: you register one of
-/// your own at the provider, once, and give its id (and its secret, if it has one) here or at the
+/// An OAuth client identifies an app at a provider. authctl has none built in: you register your
+/// own client once at the provider, and pass its id (and its secret, if it has one) here or at the
 /// first login.
 #[derive(clap::Subcommand, Debug)]
 #[command(
@@ -49,8 +49,8 @@ pub struct AddArgs {
 
 /// Remove a client registration
 ///
-/// Refused while logins use it, since they could not be refreshed without it. The client stays
-/// registered at the provider.
+/// This fails while a login uses the client, since that login could not be refreshed without it.
+/// The client stays registered at the provider.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "Examples:\n  authctl client remove github")]
 pub struct RemoveArgs {
@@ -80,9 +80,9 @@ impl Run for ClientCommand {
 fn add(app: &App, args: &AddArgs) -> Result<(), Failure> {
     let values: BTreeMap<String, String> = args.set.iter().cloned().collect();
     let row = app.catalogue.get(&args.provider)?.resolve(&values)?;
-    let oauth: OAuthSpec = row
-        .oauth
-        .ok_or_else(|| Failure::usage(format!("{} has API keys, but no logins", row.title)))?;
+    let oauth: OAuthSpec = row.oauth.ok_or_else(|| {
+        Failure::usage(format!("{} supports API keys, but not logins", row.title))
+    })?;
     let provider = row.name.as_str();
     if !Client::is_valid_id(&args.client_id) {
         return Err(Failure::usage(
@@ -116,7 +116,7 @@ fn add(app: &App, args: &AddArgs) -> Result<(), Failure> {
     registration.store(&app.keeper(), &name, &oauth, store)?;
     registration.delete_replaced(&app.keeper(), provider)?;
     app.ui.say(&format!(
-        "stored the client of {provider}; run `authctl login {provider}`"
+        "stored the client for {provider}; run `authctl login {provider}`"
     ));
     let stored = Client::read(&app.paths, provider)?;
     let document = || stored.map(|client| document(app, provider, &client));
@@ -143,14 +143,14 @@ fn check_earlier(
     if let Some(entry) = app.index.all().readable.iter().find(is_elsewhere) {
         let message = format!("`{}` uses this client at another host", entry.name);
         return Err(Failure::new(Code::Refused, message).hint(format!(
-            "give the same values with `--set`, or run `authctl logout {}` first",
+            "pass the same values with `--set`, or run `authctl logout {}` first",
             entry.name
         )));
     }
     if earlier.client_id == *id && earlier.secret_id.is_some() && !args.client_secret_stdin {
         let message = format!("the client `{id}` of {provider} is already stored, with its secret");
         return Err(Failure::new(Code::Refused, message)
-            .hint("give a new secret with `--client-secret-stdin`, or remove the client first"));
+            .hint("pass a new secret with `--client-secret-stdin`, or remove the client first"));
     }
     Ok(())
 }
@@ -181,7 +181,7 @@ fn list(app: &App) -> Result<(), Failure> {
         |output| {
             if clients.is_empty() {
                 app.ui
-                    .say("there are no clients yet; the first login at a provider asks for one");
+                    .say("no clients are stored yet; the first login at a provider asks for one");
                 return Ok(());
             }
             output.table(
@@ -216,11 +216,11 @@ fn remove(app: &App, args: &RemoveArgs) -> Result<(), Failure> {
     let provider = args.provider.as_str();
     crate::credential::check_part(provider, "")?;
     let Some(client) = remove_client(&app.keeper(), provider)? else {
-        let message = format!("there is no client of `{provider}`");
+        let message = format!("no client is stored for `{provider}`");
         return Err(Failure::new(Code::NotFound, message).hint("run `authctl client list`"));
     };
     app.ui.say(&format!(
-        "removed the saved client; it is still registered at {provider}"
+        "removed the stored client; it is still registered at {provider}"
     ));
     answer(app, || document(app, provider, &client), |_| Ok(()))
 }

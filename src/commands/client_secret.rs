@@ -18,7 +18,7 @@ pub(super) fn read(app: &App) -> Result<Secret, Failure> {
     std::io::stdin()
         .take(MAX)
         .read_to_string(&mut text)
-        .map_err(|_| Failure::usage("the client secret on standard input is not text"))?;
+        .map_err(|_| Failure::usage("the client secret on standard input is not UTF-8 text"))?;
     let text = text.trim_end_matches(['\r', '\n']);
     if text.is_empty() {
         return Err(Failure::usage(

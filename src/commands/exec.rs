@@ -17,14 +17,14 @@ use std::time::Duration;
 ///
 /// Each credential is put into the variable that the provider's own tools read, or into the
 /// variable after `=` (several variables, separated by commas, for a key with several parts). The
-/// program replaces authctl, so it gets the signals and the terminal, and authctl exits with its
-/// exit code. It writes no core dump, which would contain its environment.
+/// program replaces authctl, so it receives the signals, owns the terminal and determines the exit
+/// code. It writes no core dump, which would contain its environment.
 ///
 /// Other processes of the same user can read the environment of a program. If the program can read
 /// a header or a file instead, use `authctl curl`, `authctl header` or a pipe.
 ///
-/// Exit codes: that of the program; 125 if authctl fails before it starts, 126 if the program
-/// cannot be run, 127 if it does not exist.
+/// Exit code: that of the program; 125 if authctl fails before the program starts, 126 if the
+/// program cannot be run, 127 if it does not exist.
 #[derive(clap::Args, Debug)]
 #[command(
     after_help = "Examples:\n  authctl exec github -- gh api user\n  authctl exec stripe openai=KEY -- ./job\n  authctl exec datadog=DD_API_KEY,DD_APP_KEY --min-ttl 1h -- make deploy"
@@ -142,7 +142,7 @@ fn assign(asked: &Asked, handed: &Handed) -> Result<Vec<(String, Secret)>, Failu
         .filter_map(|part| handed.parts.get(part));
     if variables.is_empty() {
         return Err(
-            Failure::usage(format!("the variable for `{name}` is not known"))
+            Failure::usage(format!("no environment variable is defined for `{name}`"))
                 .hint(format!("name a variable: `{name}=VARIABLE`")),
         );
     }
@@ -157,11 +157,14 @@ fn assign(asked: &Asked, handed: &Handed) -> Result<Vec<(String, Secret)>, Failu
         } else {
             format!("{} parts", handed.parts.len())
         };
-        let message = format!("`{name}` has {parts} ({})", handed.part_order.join(", "));
-        let places = vec!["VARIABLE"; handed.parts.len()].join(",");
-        return Err(
-            Failure::usage(message).hint(format!("name as many variables: `{name}={places}`"))
+        let message = format!(
+            "`{name}` has {parts} ({}), and needs as many variables",
+            handed.part_order.join(", ")
         );
+        let places = vec!["VARIABLE"; handed.parts.len()].join(",");
+        return Err(Failure::usage(message).hint(format!(
+            "give one variable for each part: `{name}={places}`"
+        )));
     }
     Ok(variables.iter().cloned().zip(parts.cloned()).collect())
 }

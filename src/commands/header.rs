@@ -12,12 +12,13 @@ use std::time::Duration;
 /// Print a request header for curl
 ///
 /// `curl $(authctl header NAME) URL` works in bash, dash, zsh and fish. The output is `-K` and the
-/// path of a memory file that contains curl config for up to 30 seconds. The secret itself is in no
-/// argument list, no environment and no file system. If there is no header, the output makes curl
-/// stop with exit code 26, so that no request is sent without the credential.
+/// path of a memory file that contains curl config for up to 30 seconds. The secret itself never
+/// appears in an argument list, in the environment or on the disk. If there is no header, the
+/// output makes curl stop with exit code 26, so that no request is sent without the credential.
 ///
-/// The raw form cannot do that: if authctl fails, `authctl header NAME --format raw | curl -H @-
-/// URL` sends a request without the header (`set -o pipefail` reports the failure only afterwards).
+/// The raw format has no such protection: if authctl fails, `authctl header NAME --format raw |
+/// curl -H @- URL` sends a request without the header (`set -o pipefail` reports the failure only
+/// afterwards).
 #[derive(clap::Args, Debug)]
 #[command(
     after_help = "Examples:\n  curl -fsS $(authctl header github) https://api.github.com/user\n  authctl header github --format raw | curl -fsS -H @- https://api.github.com/user\n  authctl header github --url https://api.github.com/user --format raw"

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 
 /// List the stored credentials
 ///
-/// Reads only the index: no store is opened, and nothing is asked.
+/// Reads only the index: opens no store and never prompts.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "Examples:\n  authctl list\n  authctl list --json")]
 pub struct ListArgs {}
@@ -70,10 +70,10 @@ fn run(app: &App) -> Result<(), Failure> {
 fn row(entry: &Entry, plan: &Plan, now: Timestamp) -> Vec<String> {
     let access = entry.login.access_expires_at;
     let expires = match (&entry.state, access, entry.rotation.expires) {
-        (State::Adding { .. }, ..) => Some("(incompletely added)".into()),
-        (State::Renaming { .. }, ..) => Some("(incompletely renamed)".into()),
+        (State::Adding { .. }, ..) => Some("(addition incomplete)".into()),
+        (State::Renaming { .. }, ..) => Some("(renaming incomplete)".into()),
         (State::Removing { .. } | State::Forgetting { .. }, ..) => {
-            Some("(incompletely removed)".into())
+            Some("(removal incomplete)".into())
         }
         (State::Active, Some(end), _) if end > now => Some(relative(end, now)),
         (State::Active, Some(end), _) => Some(format!("expired {}", relative(end, now))),
@@ -85,7 +85,7 @@ fn row(entry: &Entry, plan: &Plan, now: Timestamp) -> Vec<String> {
     };
     let due = match plan.what {
         What::Refresh => "refresh due",
-        What::Finish => "rotation unfinished",
+        What::Finish => "rotation incomplete",
         _ => "rotation due",
     };
     let notes: Vec<String> = expires

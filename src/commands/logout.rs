@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 /// Revoke a login at the provider and delete it
 ///
-/// If the provider cannot be reached, the login is deleted anyway; authctl then says how long it
+/// If the provider cannot be reached, the login is deleted anyway; authctl then reports how long it
 /// stays valid and where to revoke it, and exits with code 8.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "Examples:\n  authctl logout github\n  authctl logout gitlab/work --local")]
@@ -73,7 +73,7 @@ fn remaining(entry: &Entry) -> String {
         Some(_) => "its access token has expired".into(),
         None => "its access token stays valid until it is revoked".into(),
     };
-    format!("{access}, and a refresh token stays valid until the provider expires it")
+    format!("{access}, and a refresh token stays valid until it expires at the provider")
 }
 
 /// Removes a credential of one kind. Returns its entry as it was.

@@ -124,7 +124,7 @@ fn report(arguments: &[OsString], ui: Ui, failure: Failure) -> ExitCode {
     ExitCode::from(exit_code(code, runs_program))
 }
 
-/// Reports a wrong command line.
+/// Reports a usage error.
 fn report_usage(arguments: &[OsString], error: &clap::Error) -> ExitCode {
     let ui = Ui {
         quiet: false,

@@ -16,7 +16,7 @@ pub enum ProviderCommand {
     /// List the providers
     #[command(after_help = "Examples:\n  authctl provider list\n  authctl provider list --json")]
     List,
-    /// Show the definition of a provider, and which of its facts are unverified
+    /// Show the definition of a provider, and which of its fields are unverified
     Show(ShowArgs),
     Add(AddArgs),
     Check(CheckArgs),
@@ -43,7 +43,8 @@ pub struct CheckArgs {
 
 /// Add a provider definition from a TOML file
 ///
-/// The file is checked first. A built-in provider of the same name is replaced, for you only.
+/// The file is checked first. Your definition replaces a built-in provider of the same name, for
+/// your user only.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "Examples:\n  authctl provider add acme.toml")]
 pub struct AddArgs {
@@ -115,7 +116,7 @@ fn list(app: &App) -> Result<(), Failure> {
                 ]
             };
             output.table(
-                &["NAME", "TITLE", "KINDS", "SOURCE", "FOR"],
+                &["NAME", "TITLE", "TYPES", "SOURCE", "ORIGINS"],
                 rows.iter().map(line).collect(),
             )
         },

@@ -7,8 +7,7 @@ use crate::lifecycle::rename;
 
 /// Rename a credential
 ///
-/// The provider stays the same; what changes is the account after the slash. The old name is free
-/// afterwards.
+/// Only the account, the part after the slash, can change. The old name can then be reused.
 #[derive(clap::Args, Debug)]
 #[command(
     after_help = "Examples:\n  authctl rename github github/work\n  authctl rename stripe/test stripe"

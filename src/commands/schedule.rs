@@ -8,7 +8,7 @@ use crate::failure::{Code, Failure};
 use crate::schedule::{CARRIED, How, Installed, Job, LastRun, install, installed, remove};
 use jiff::Timestamp;
 
-/// Rotate what is due once a day
+/// Rotate due credentials automatically, once a day
 #[derive(clap::Subcommand, Debug)]
 #[command(
     after_help = "Examples:\n  authctl schedule install\n  authctl schedule status\n  authctl schedule remove"
@@ -23,9 +23,9 @@ pub enum ScheduleCommand {
 ///
 /// Installs a systemd user timer, a launchd agent, a task of the Task Scheduler or a marked region
 /// of the crontab, whichever this system has. It runs the program by its absolute path. Run
-/// `authctl doctor --as-cron` to predict the outcome of such a run: a keychain is often locked
-/// then, but a vault that is unlocked or unattended is not. Under systemd, a program of your own
-/// (that of a recipe, or the `notify` program) runs with the restrictions of the unit: no new
+/// `authctl doctor --as-cron` to predict the outcome of such a run: the keychain is often locked at
+/// that time, but an unlocked or unattended vault can be read. Under systemd, a program of your own
+/// (of a recipe, or the `notify` program) runs with the restrictions of the unit: no new
 /// privileges, no namespaces, no memory that is both writable and executable.
 #[derive(clap::Args, Debug)]
 #[command(
@@ -33,7 +33,7 @@ pub enum ScheduleCommand {
 )]
 pub struct InstallArgs {
     /// The scheduler to use
-    #[arg(long, value_name = "WHO")]
+    #[arg(long, value_name = "SCHEDULER")]
     with: Option<How>,
 }
 
@@ -135,7 +135,7 @@ fn by_hand(how: How) -> &'static str {
         How::Systemd => {
             "run `systemctl --user enable --now authctl-rotate.timer` in a login session"
         }
-        How::Launchd => "log out and in again",
+        How::Launchd => "log out and log in again",
         _ => "install it again",
     }
 }
@@ -172,7 +172,7 @@ fn run_status(app: &App) -> Result<(), Failure> {
                 output.line(&format!("{}: {state}", one.how))?;
             }
             match &last {
-                None => output.line("no run yet"),
+                None => output.line("no runs yet"),
                 Some(last) => {
                     let reason = last
                         .reason

@@ -14,8 +14,8 @@ pub const COMPLETE: &str = "AUTHCTL_COMPLETE";
 
 /// Print the completion script for a shell
 ///
-/// The script asks authctl for completions, so the names of credentials, providers and stores are
-/// completed, too. They are read from the index and the catalogue only.
+/// The script asks authctl for completions, so it also completes the names of credentials,
+/// providers and stores. They are read from the index and the catalogue only.
 #[derive(clap::Args, Debug)]
 #[command(
     after_help = "Examples:\n  source <(authctl completions bash)                                     # ~/.bashrc\n  source <(authctl completions zsh)                                      # ~/.zshrc, after compinit\n  authctl completions fish > ~/.config/fish/completions/authctl.fish\n  authctl completions powershell | Out-String | Invoke-Expression        # $PROFILE"

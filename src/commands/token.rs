@@ -13,7 +13,7 @@ use std::time::Duration;
 /// token and nothing else.
 #[derive(clap::Args, Debug)]
 #[command(
-    after_help = "Examples:\n  TOKEN=$(authctl token github)\n  authctl token gitlab --min-ttl 10m\n  authctl token datadog --part app\n  authctl token github --check && echo good"
+    after_help = "Examples:\n  TOKEN=$(authctl token github)\n  authctl token gitlab --min-ttl 10m\n  authctl token datadog --part app\n  authctl token github --check && echo valid"
 )]
 pub struct TokenArgs {
     /// The credential: PROVIDER or PROVIDER/ACCOUNT

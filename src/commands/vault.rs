@@ -8,8 +8,8 @@ use std::time::Duration;
 
 /// Set up, unlock and lock the vault
 ///
-/// The vault stores credentials if there is no keychain: as one age file each, which can be written
-/// without a passphrase and read with it.
+/// The vault stores credentials on machines without a keychain, each in one age file. Writing needs
+/// no passphrase; reading does.
 ///
 /// `AUTHCTL_VAULT_PASSPHRASE_FILE` names a file with the passphrase, for `init` as well as for
 /// reading.
@@ -30,15 +30,15 @@ pub enum VaultCommand {
 #[derive(clap::Args, Debug)]
 #[command(after_help = "Examples:\n  authctl vault init\n  authctl vault init --unattended")]
 pub struct InitArgs {
-    /// Store the key beside the vault instead of using a passphrase: for servers, and no safer than
-    /// a private file
+    /// Store the key in the folder of the vault instead of using a passphrase: meant for servers,
+    /// and no safer than a private file
     #[arg(long)]
     unattended: bool,
 }
 
 /// Unlock the vault for a limited time
 ///
-/// The key of the vault is kept in the kernel keyring of this user until then (Linux only).
+/// Until then, the key of the vault is in the kernel keyring of this user (Linux only).
 #[derive(clap::Args, Debug)]
 #[command(after_help = "Examples:\n  authctl vault unlock --for 8h")]
 pub struct UnlockArgs {
@@ -133,7 +133,7 @@ fn refuse_unattended(app: &App) -> Result<(), Failure> {
     if app.stores.vault().is_unattended() {
         return Err(Failure::new(
             Code::Refused,
-            "the vault is unattended, so it is always open",
+            "the vault is unattended, so it is always unlocked",
         )
         .hint("set a passphrase with `authctl vault passwd`"));
     }
@@ -145,7 +145,7 @@ fn protection(app: &App, unattended: bool, replaces: bool) -> Result<Protection,
         return Ok(Protection::Passphrase(new_passphrase(app, replaces)?));
     }
     app.ui.warn(
-        "the key of the vault is stored beside it: whoever can read the folder can read the credentials",
+        "the key of the vault is stored in the same folder: anyone who can read the folder can read the credentials",
     );
     Ok(Protection::None)
 }

@@ -79,7 +79,10 @@ impl Index {
             return Err(damaged(reason));
         }
         if &file.name != name {
-            return Err(damaged(format!("it contains the name `{}`", file.name)));
+            return Err(damaged(format!(
+                "it contains the entry of another credential, `{}`",
+                file.name
+            )));
         }
         Ok(Some(file.into()))
     }

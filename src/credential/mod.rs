@@ -48,7 +48,7 @@ impl std::fmt::Display for Kind {
 pub enum StoreKind {
     /// The keychain of the operating system
     Keychain,
-    /// A folder of age files, protected by a passphrase or (unattended) by a key beside them
+    /// A folder of age files, protected by a passphrase or (unattended) by a key in the same folder
     Vault,
 }
 

@@ -24,7 +24,7 @@ impl From<Error> for Failure {
             Error::Unreachable { retry_in, .. } => {
                 let when = match retry_in.map(|wait| wait.as_secs()) {
                     Some(seconds @ 1..) => {
-                        format!("in {seconds}s (the provider is not asked before that)")
+                        format!("in {seconds}s (authctl sends no request before that)")
                     }
                     _ => "later".into(),
                 };
@@ -33,7 +33,7 @@ impl From<Error> for Failure {
             }
             Error::Busy { .. } => with(
                 Code::Unreachable,
-                "retry; if this persists, look for a stopped authctl process".into(),
+                "retry; if this persists, look for a suspended authctl process".into(),
             ),
             Error::Refused { name, kind, .. } => with(
                 Code::Refused,
@@ -87,7 +87,7 @@ impl From<ClientError> for Failure {
                 provider,
                 client_id,
             } => Self::new(Code::Refused, message).hint(format!(
-                "if that is intended, give the secret again: {}",
+                "if that is intended, enter the secret again: {}",
                 add(&provider, &client_id)
             )),
             ClientError::Missing {
@@ -96,9 +96,8 @@ impl From<ClientError> for Failure {
                 ..
             } => Self::new(Code::NotFound, message)
                 .hint(format!("run {}", add(&provider, &client_id))),
-            ClientError::InUse { login, .. } => Self::new(Code::Refused, message).hint(format!(
-                "run `authctl logout {login}` first, or log in with the same client"
-            )),
+            ClientError::InUse { login, .. } => Self::new(Code::Refused, message)
+                .hint(format!("run `authctl logout {login}` first")),
             ClientError::Locked(_) | ClientError::Random(_) => Self::new(Code::Failed, message),
             ClientError::Store(error) => error.into(),
             ClientError::Config(error) => error.into(),

@@ -42,7 +42,7 @@ impl Failure {
         self
     }
 
-    /// A wrong command line.
+    /// A usage error.
     pub fn usage(message: impl Into<String>) -> Self {
         Self::new(Code::Usage, message)
     }
@@ -127,7 +127,7 @@ impl From<ProviderError> for Failure {
     fn from(error: ProviderError) -> Self {
         match error {
             ProviderError::Unknown(_) => Self::new(Code::NotFound, error.to_string()).hint(
-                "run `authctl provider list`; to log in anywhere else, use `authctl login URL --as NAME`; to add a key, add `--header` and `--origin`",
+                "run `authctl provider list`; to log in to another provider, use `authctl login URL --as NAME`; to add a key, add `--header` and `--origin`",
             ),
             ProviderError::File(error) => error.into(),
             ProviderError::Variable { .. } => Self::usage(error.to_string()),
@@ -161,7 +161,7 @@ impl From<AuthorizeError> for Failure {
 impl From<ListenerError> for Failure {
     fn from(error: ListenerError) -> Self {
         Self::new(Code::Failed, error.to_string())
-            .hint("choose a free port that is registered at the provider with `--port`")
+            .hint("use `--port` to choose a free port that is registered at the provider")
     }
 }
 

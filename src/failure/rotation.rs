@@ -10,7 +10,9 @@ impl From<Error> for Failure {
         match error {
             Error::NoReply { name, .. } => with(
                 Code::Findings,
-                format!("run `authctl rotate {name}` again to find and finish what was created"),
+                format!(
+                    "run `authctl rotate {name}` again to find the new key and finish the rotation"
+                ),
             ),
             Error::NotAccepted { name, .. } => with(
                 Code::Findings,
@@ -31,7 +33,7 @@ impl From<Error> for Failure {
             Error::TooSoon { name, .. } => with(
                 Code::Refused,
                 format!(
-                    "`authctl rotate {name} --grace 0` revokes the previous key first ({} seconds after the switch at the earliest) and creates a new one",
+                    "`authctl rotate {name} --grace 0` revokes the previous key first (not before {} seconds after the switch) and creates a new one",
                     READER_LIFE.as_secs()
                 ),
             ),

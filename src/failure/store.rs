@@ -10,14 +10,18 @@ fn hint(error: &Error) -> Option<&'static str> {
         Error::Locked {
             store: Vault,
             reason: Some(_),
-        } => "enter it in a terminal, or correct the file that AUTHCTL_VAULT_PASSPHRASE_FILE names",
+        } => {
+            "enter the passphrase in a terminal, or correct the file that AUTHCTL_VAULT_PASSPHRASE_FILE names"
+        }
         Error::Locked {
             store: Vault,
             reason: None,
         } => "run `authctl vault unlock` in a terminal, or set AUTHCTL_VAULT_PASSPHRASE_FILE",
         Error::Locked {
             store: Keychain, ..
-        } => "unlock the keychain (log in to the desktop, or open its window), then retry",
+        } => {
+            "unlock the keychain (log in to the desktop, or use the application of the keychain), then retry"
+        }
         Error::TimedOut {
             store: Keychain, ..
         } => "look for a dialog that asks for the password of the keychain",

@@ -54,7 +54,7 @@ pub fn hand_over(config: &Secret) -> Result<String, Error> {
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()
-        .map_err(|error| Error::System(format!("cannot start the holder: {error}")))?;
+        .map_err(|error| Error::System(format!("cannot start the helper process: {error}")))?;
     let path = format!("/proc/{}/fd/{number}", holder.id());
     let ready = introduce(&mut holder, &path, config);
     if ready.is_err() {
@@ -76,12 +76,12 @@ const WATCHING: &[u8] = b"watch";
 fn introduce(holder: &mut Child, path: &str, config: &Secret) -> Result<(), Error> {
     let system = |error: std::io::Error| Error::System(error.to_string());
     let (Some(input), Some(mut output)) = (holder.stdin.take(), holder.stdout.take()) else {
-        return Err(Error::System("the holder has no pipes".into()));
+        return Err(Error::System("the helper process has no pipes".into()));
     };
     let mut word = [0; RUNNING.len()];
     output
         .read_exact(&mut word)
-        .map_err(|_| Error::System("the holder did not start".into()))?;
+        .map_err(|_| Error::System("the helper process did not start".into()))?;
     check(path, config)?;
     // End of input: the check is done.
     drop(input);
@@ -90,7 +90,9 @@ fn introduce(holder: &mut Child, path: &str, config: &Secret) -> Result<(), Erro
     if word == WATCHING {
         Ok(())
     } else {
-        Err(Error::System("the holder cannot watch for readers".into()))
+        Err(Error::System(
+            "the helper process cannot monitor the memory file".into(),
+        ))
     }
 }
 

@@ -118,7 +118,7 @@ impl Network {
             match response.chunk().await {
                 Ok(Some(chunk)) if body.len() + chunk.len() > MAX_BODY => {
                     return Err(TransportError::Lost(format!(
-                        "the answer is larger than {MAX_BODY} bytes"
+                        "the response is larger than {MAX_BODY} bytes"
                     )));
                 }
                 Ok(Some(chunk)) => body.extend_from_slice(&chunk),

@@ -122,7 +122,7 @@ impl Bundled {
             .iter()
             .try_for_each(|header| Template::new(header).check(&parts))?;
         if self.bound.token_endpoint.is_some() || self.bound.client_id.is_some() {
-            return Err("it has the binding of a login".into());
+            return Err("it is bound like a login, not like an API key".into());
         }
         let texts = [&self.bound.label, &self.bound.subject]
             .into_iter()

@@ -27,7 +27,7 @@ pub fn variables(text: &str) -> Result<Vec<Variable>, String> {
     if text.trim_start().starts_with(['{', '[']) {
         let document: Value = serde_json::from_str(text).map_err(|error| {
             format!(
-                "line {}, column {}: it is not JSON",
+                "line {}, column {}: invalid JSON",
                 error.line(),
                 error.column()
             )

@@ -88,7 +88,7 @@ impl Search<'_> {
 
     /// Takes every complete group: the parts of a key are in the same object of the file.
     fn by_names(&mut self, row: &Row, key: &KeySpec, group: &[&String]) -> Result<(), Failure> {
-        let Some(first_name) = group.first() else {
+        let Some((first_name, others)) = group.split_first() else {
             return Ok(());
         };
         let beside = |name: &String, inside: &str| {
@@ -99,12 +99,11 @@ impl Search<'_> {
         let complete: Vec<Vec<usize>> = self
             .variables
             .iter()
-            .filter(|variable| variable.name == **first_name)
-            .filter_map(|first| {
-                group
-                    .iter()
-                    .map(|name| beside(name, &first.inside))
-                    .collect()
+            .enumerate()
+            .filter(|(_, variable)| variable.name == **first_name)
+            .filter_map(|(position, first)| {
+                let others = others.iter().map(|name| beside(name, &first.inside));
+                std::iter::once(Some(position)).chain(others).collect()
             })
             .collect();
         for at in complete {
@@ -185,7 +184,7 @@ fn describe(row: &Row, key: &KeySpec, held: &[&Variable]) -> Result<RecognizedKe
     let problem = match (&resolved, wrong) {
         _ if odd.is_some() => odd.map(|odd| format!("{odd}; run `authctl key add {name}`")),
         (Err(_), _) => Some(format!(
-            "its host is not known; run `authctl key add {name} --set …`"
+            "not stored: its host is needed; run `authctl key add {name} --set host=HOST`"
         )),
         (_, Some(part)) => Some(format!(
             "the {} does not look like a {} key; if it is one, run `authctl key add {name}`",

@@ -60,7 +60,7 @@ pub(super) fn check(keeper: &Keeper<'_>, entry: &Entry, record: &Record) -> Resu
         && (oauth.revocation_endpoint != bound.revocation_endpoint || oauth.issuer != bound.issuer)
     {
         return refused(format!(
-            "providers/{}.toml names an issuer or revocation endpoint that it is not bound to",
+            "providers/{}.toml names an issuer or revocation endpoint that the credential is not bound to",
             row.name
         ));
     }
@@ -74,7 +74,7 @@ pub(super) fn check(keeper: &Keeper<'_>, entry: &Entry, record: &Record) -> Resu
     let origins = row.bound_origins().unwrap_or_default();
     if !bound.chosen_origins && origins != bound.origins {
         return refused(format!(
-            "providers/{}.toml names origins that it is not bound to",
+            "providers/{}.toml names origins that the credential is not bound to",
             row.name
         ));
     }

@@ -81,7 +81,7 @@ pub fn stored_secret(
             .secret_store
             .zip(registration.secret_id.as_ref())
         else {
-            return Ok(None);
+            break;
         };
         let text = keeper.stores.read(store, &Slot::client(provider, id))?;
         let Some(stored) = text.and_then(|text| ClientSecret::from_text(text.expose())) else {

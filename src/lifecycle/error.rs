@@ -204,7 +204,7 @@ impl Error {
     /// A login without a refresh token has a single access token.
     pub(super) fn cannot(name: &Name) -> Self {
         Self::Unsuitable(format!(
-            "`{name}` has no refresh token, so its access token, which is still valid, is the only one"
+            "`{name}` has no refresh token, so it cannot be refreshed; its access token is still valid"
         ))
     }
 

@@ -87,7 +87,7 @@ pub(super) async fn exchange(
             {
                 tracing::info!(
                     reason,
-                    "the answer was lost, repeating the request with the same token"
+                    "the response was lost; repeating the request with the same token"
                 );
                 attempt += 1;
             }
@@ -105,7 +105,7 @@ pub(super) fn judge(name: &Name, error: TokenError, over_errors: &[String]) -> R
             wait: RETRY_NETWORK,
         },
         TokenError::Lost(_) => Refusal::Later {
-            reason: format!("the answer was lost: {reason}"),
+            reason: format!("the response was lost: {reason}"),
             wait: RETRY_NETWORK,
         },
         TokenError::Busy { retry_after, .. } => {

@@ -79,7 +79,7 @@ fn fresh(keeper: &Keeper<'_>, name: &Name, wanted: &Wanted, found: &Found) -> Re
             })
         }
         Step::Repeat(failure) => {
-            tracing::info!(%name, "a refresh failed a moment ago; not asking the provider again yet");
+            tracing::info!(%name, "a refresh failed a moment ago; not sending another request yet");
             Err(Error::repeated(name, failure, began))
         }
         Step::LogIn => Err(Error::over(name, &found.record.bound)),
@@ -148,7 +148,7 @@ fn hand_key(
     wanted: &Wanted,
 ) -> Result<Handed, Error> {
     check_key_question(name, wanted)?;
-    tracing::info!(%name, "handing out the stored key");
+    tracing::info!(%name, "using the stored key");
     let (bound, warnings) = (found.record.bound.clone(), found.warnings.clone());
     hand(
         keeper,

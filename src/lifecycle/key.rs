@@ -203,7 +203,7 @@ fn replaced(
     if is_elsewhere {
         if before.has_made_keys() {
             warnings.push(format!(
-                "keys that a rotation of `{}` made may still be valid at its previous provider or host: revoke them there",
+                "keys that a rotation of `{}` created may still be valid at its previous provider or host; revoke them there",
                 record.name
             ));
         }

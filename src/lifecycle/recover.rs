@@ -35,7 +35,7 @@ pub fn recover(claim: &Claim<'_>) -> Result<Vec<String>, Error> {
             None if may_land_until.is_some_and(|until| now() < until) => {}
             None => {
                 undo(keeper, entry)?;
-                tracing::info!(%name, "undid an interrupted addition: the store never took the record");
+                tracing::info!(%name, "undid an interrupted addition: the record was never stored");
             }
         },
         // What may still be stored stays named until it cannot be any more.

@@ -54,7 +54,9 @@ pub enum AuthorizeError {
         expected: String,
     },
     /// RFC 9207: the issuer is announced, but missing.
-    #[error("the response does not name its issuer, although the provider announces that it does")]
+    #[error(
+        "the response does not name its issuer, although the metadata of the provider says that it does"
+    )]
     NoIssuer,
     /// Neither a code nor an error.
     #[error("the response contains neither a code nor an error")]

@@ -237,7 +237,7 @@ fn serve(
                 if let Err(error) = sender.try_send((callback, request)) {
                     let (tokio::sync::mpsc::error::TrySendError::Full((_, request))
                     | tokio::sync::mpsc::error::TrySendError::Closed((_, request))) = error;
-                    refuse(request, 409, "This login was completed already");
+                    refuse(request, 409, "This login has already been completed");
                 }
             }
             Err((status, reason)) => refuse(request, status, reason),

@@ -78,7 +78,7 @@ pub async fn discover(network: &Network, issuer: &str) -> Result<OAuthSpec, Meta
             Ok(Reply { status, .. }) if status == 429 || status >= 500 => {
                 last = MetadataError::Unreachable {
                     host: shown(&url),
-                    reason: format!("it answered {status}"),
+                    reason: format!("it returned status {status}"),
                 };
             }
             Ok(Reply { status, .. }) => last = MetadataError::None(shown(&url), status),

@@ -17,9 +17,9 @@ pub enum RevokeError {
     #[error("{0}")]
     Unreachable(String),
     /// The answer is not a success.
-    #[error("the server answered {0}")]
+    #[error("the server returned status {0}")]
     Refused(u16),
-    /// The provider has no request for it.
+    /// The provider has no revocation request.
     #[error("the provider has no way to revoke a login")]
     Unsupported,
 }

@@ -42,9 +42,9 @@ pub async fn whoami(
         Reply {
             status: 200, body, ..
         } => read(ask, &body)
-            .ok_or_else(|| TransportError::Lost("the answer does not name the account".into())),
+            .ok_or_else(|| TransportError::Lost("the response does not name the account".into())),
         Reply { status, .. } => Err(TransportError::Lost(format!(
-            "the server answered {status}"
+            "the server returned status {status}"
         ))),
     }
 }

@@ -36,7 +36,7 @@ pub struct Call {
     /// Statuses that mean that the credential is not valid (any more).
     #[serde(default = "unauthorized", skip_serializing_if = "is_unauthorized")]
     pub bad: Vec<u16>,
-    /// Sent without the credential of the caller.
+    /// Whether the request is sent without the credential of the caller.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub bare: bool,
     /// The answer is XML, which is read as if it were JSON: an element becomes an object, repeated
@@ -182,7 +182,7 @@ impl Call {
                 ) || settings.contains_key(word.name)
                     || word.name == "number" && settings.contains_key(word.argument);
                 if !known {
-                    return Err(format!("`${{{}}}` is not a known word", word.name));
+                    return Err(format!("unknown placeholder `${{{}}}`", word.name));
                 }
             }
         }

@@ -15,7 +15,7 @@ pub struct KeySpec {
     /// requests and are never sent.
     #[serde(default)]
     pub headers: Vec<Template>,
-    /// The prefixes of its keys: a key without a provider is recognized by the longest.
+    /// The prefixes of its keys. If no provider is given, the longest matching prefix selects it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub prefixes: Vec<String>,
     /// The environment variables that conventionally contain the parts, in the same order.
@@ -49,8 +49,8 @@ pub struct Part {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Check {
-    /// A GET with the headers of the key: 2xx means valid, 401 invalid, and any other status
-    /// nothing.
+    /// A GET with the headers of the key: 2xx means valid, 401 means invalid, and any other status
+    /// is inconclusive.
     pub url: String,
     /// A POST with this JSON text instead.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -113,10 +113,10 @@ impl KeySpec {
             !name.is_empty() && name.chars().all(|c| c.is_ascii_lowercase() || c == '_')
         };
         if names.is_empty() || !names.iter().all(word) {
-            return Err("the names of parts need lower-case letters".into());
+            return Err("the names of parts may contain only lower-case letters and `_`".into());
         }
         if self.headers.is_empty() && self.env.is_empty() {
-            return Err("`headers` needs at least one `Name: value`, or `env` the variables of a key that is never sent".into());
+            return Err("`headers` needs at least one `Name: value`; for a key that is never sent, set `env` instead".into());
         }
         self.headers
             .iter()

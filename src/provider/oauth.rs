@@ -209,7 +209,7 @@ pub enum RevokeStyle {
     Rfc7009,
     /// `POST {"credentials":[TOKEN]}` without authentication.
     CredentialsList,
-    /// The provider has no request for it.
+    /// The provider has no revocation request.
     None,
 }
 
@@ -218,7 +218,7 @@ pub enum RevokeStyle {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct WhoAmI {
-    /// A GET with the access token.
+    /// The URL; it is requested with GET and the access token.
     pub url: String,
     /// A POST with this JSON text instead; empty for a POST without a body.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -236,7 +236,7 @@ pub struct WhoAmI {
 pub struct Register {
     /// The page.
     pub page: String,
-    /// What to choose on it, besides the redirect URI.
+    /// What to enter on that page, in addition to the redirect URI.
     pub note: String,
 }
 

@@ -9,8 +9,9 @@ const HEAD: &str = r#".TH AUTHCTL-PROVIDERS 5 2026-11-24 "authctl" "authctl manu
 .SH NAME
 authctl-providers \- the definition of a provider
 .SH DESCRIPTION
-A provider is a row of the catalogue: a TOML file with its OAuth endpoints, the differences of its
-servers from the standards, the format of its API keys, and the origins to which both may be sent.
+A provider definition, a row of the catalogue, is a TOML file.
+It contains the OAuth endpoints of the provider, how its servers deviate from the standards, the
+format of its API keys, and the origins to which its tokens and keys may be sent.
 The command
 .B authctl provider show
 .I NAME
@@ -57,7 +58,7 @@ revoke = { method = "DELETE", url = "https://api.acme.example/keys/${id}" }
 [rotation.create.call]
 method = "POST"
 url = "https://api.acme.example/teams/${team}/keys"
-json = { name = "${label}", rights = "${old:/rights}", ends = "${expires?:rfc3339}" }
+json = { name = "${label}", rights = "${old:/rights}", expires_at = "${expires?:rfc3339}" }
 
 [rotation.create]
 id = "/id"
@@ -71,14 +72,14 @@ label = "/name"
 .fi
 "#;
 
-/// The text after the fields: the words of a request, which no type describes.
-const WORDS: &str = r#".SH "WORDS IN A REQUEST"
+/// The text after the fields: the placeholders of a request, which no type describes.
+const WORDS: &str = r#".SH "PLACEHOLDERS IN A REQUEST"
 In the URL and the body of a request of
 .BR [[rotation]] ,
-a word in
+a placeholder in
 .B ${ }
 stands for a value.
-If a text is a single word, the value keeps its type: a list stays a list, a number stays a number.
+If a string consists of one placeholder, the value keeps its type: a list stays a list, a number stays a number.
 A question mark after the name
 .RB ( ${expires?:date} )
 omits the field if there is no value.
@@ -90,10 +91,10 @@ a field is omitted if the provider does not report its value for the current key
 the label of the new key, by which it can be found
 .TP
 .B ${id}
-the id of the key that the request is about; in a recipe with two slots, the slot
+the id of the key to which the request applies; in a recipe with two slots, the slot
 .TP
 .B ${part:NAME}
-a part of the key that the request is about
+a part of the key to which the request applies
 .TP
 .B ${old:/POINTER}
 a value in the answer of
@@ -101,7 +102,7 @@ a value in the answer of
 for the current key (JSON pointer, RFC 6901)
 .TP
 .B ${nullable:/POINTER}
-the same, if null is a value (no limit)
+the same, but null is a valid value (no limit)
 .TP
 .B ${expires:FORMAT}
 the expiry of the new key, which has the same lifetime as the current one:
@@ -142,7 +143,7 @@ The input contains
 .I id
 (revoke: the id of the key),
 .I key
-(the parts of the key that the action is about),
+(the parts of the key to which the action applies),
 .I active
 (the parts of the key in use) and
 .IR settings .
@@ -159,9 +160,9 @@ and
 the answer to verify,
 .I good
 (true or false); the answer to revoke is an empty object.
-An answer with
+An answer that contains
 .I error
-instead, a sentence, means that the step failed and had no effect;
+(a sentence) instead means that the step failed and had no effect;
 .I unsupported
 (true) means that the program does not support the action.
 If the exit code is not 0, the step may have had an effect, and authctl lists the keys.

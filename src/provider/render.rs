@@ -49,7 +49,7 @@ impl Template {
         let (name, value) = self
             .0
             .split_once(':')
-            .ok_or_else(|| format!("`{}` is not `Name: value`", self.0))?;
+            .ok_or_else(|| format!("`{}` is not of the form `Name: value`", self.0))?;
         // RFC 9110 section 5.6.2: a field name is a token.
         let token = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
         if name.is_empty() || !name.chars().all(token) {
@@ -165,9 +165,7 @@ fn header_pieces(value: &str) -> Result<Vec<HeaderPiece<'_>>, RenderError> {
         let word = match piece {
             Piece::Text(text) => return Ok(HeaderPiece::Text(text)),
             Piece::Word("") => {
-                return Err(RenderError::Template(
-                    "`{}` contains no name of a part".into(),
-                ));
+                return Err(RenderError::Template("`{}` does not name a part".into()));
             }
             Piece::Word(word) => word,
         };

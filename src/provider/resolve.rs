@@ -93,7 +93,7 @@ impl Row {
         for (name, variable) in &self.variables {
             if !known.contains_key(name.as_str()) {
                 return Err(format!(
-                    "no value for `{name}`: {}; add `--set {name}=VALUE`",
+                    "no value for `{name}` ({}); add `--set {name}=VALUE`",
                     variable.help
                 ));
             }

@@ -11,10 +11,11 @@ use std::collections::BTreeMap;
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Recipe {
-    /// Its name, if a row has several.
+    /// The name of the recipe, if the definition has several recipes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// The keys that it applies to; without it, all that no earlier recipe applies to.
+    /// The keys to which the recipe applies; by default, all keys to which no earlier recipe
+    /// applies.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub when: Option<When>,
     /// The kind of rotation.
@@ -22,7 +23,7 @@ pub struct Recipe {
     /// The credential that authorizes the requests: the key itself or a manager.
     #[serde(default)]
     pub caller: Caller,
-    /// The permissions that this credential needs, for messages.
+    /// The permissions that this credential needs, as shown in messages.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub needs: Option<String>,
     /// Values that only the user knows (a project, an account), given with `--set`; `${name}`
@@ -48,17 +49,17 @@ pub struct Recipe {
     /// values in its answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub read: Option<Call>,
-    /// The lifetime of the new key: the same as that of the current one.
+    /// How the lifetime of the current key is determined; the new key gets the same lifetime.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lifetime: Option<Lifetime>,
-    /// What the new key may do that the current one cannot, if the current permissions cannot be
-    /// read. The rotation is then refused without `--force`.
+    /// Permissions that the new key may have and the current key does not, if the current
+    /// permissions cannot be read. The rotation is then refused without `--force`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub widens: Option<String>,
     /// Creates the new key (for `roll`: the new value of the same key).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub create: Option<Create>,
-    /// Lists the existing keys: finds a key whose answer was lost.
+    /// Lists the existing keys, to find a new key if the response that contained it was lost.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub list: Option<List>,
     /// The maximum number of keys at a time.
@@ -186,7 +187,7 @@ pub struct Session {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Identify {
-    /// A part of the key is its id.
+    /// The part of the key that is its id, or that contains it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub part: Option<String>,
     /// A regular expression with one group: the id within that part.
@@ -208,8 +209,8 @@ pub struct Identify {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Lifetime {
-    /// JSON pointer to the creation time of the current key, in the answer of `read`; otherwise the
-    /// day on which it was stored counts.
+    /// JSON pointer to the creation time of the current key, in the answer of `read`; if it is not
+    /// set, the day on which the key was stored is used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub created: Option<String>,
     /// JSON pointer to its expiry.
@@ -249,8 +250,8 @@ pub struct List {
     pub items: String,
     /// JSON pointer to an item's id.
     pub id: String,
-    /// JSON pointer to the label of an item; without it, an unknown key of the same age as the
-    /// intent is assumed to be its result.
+    /// JSON pointer to the label of an item; without it, an unknown key that was created at the
+    /// time of a lost request is assumed to be its result.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
     /// JSON pointer to the creation time of an item.
@@ -260,7 +261,7 @@ pub struct List {
     /// key).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value: Option<String>,
-    /// The number of keys on a full page: then there may be further pages.
+    /// The number of keys on a full page; if a page has this many, there may be more pages.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub full: Option<usize>,
     /// JSON pointer to a value that is set if there are further pages: then a key that is not
@@ -331,7 +332,7 @@ impl Recipe {
             if there {
                 Ok(())
             } else {
-                Err(format!("{field}: this kind of rotation needs it"))
+                Err(format!("{field}: required for this kind of rotation"))
             }
         };
         match self.kind {
@@ -352,7 +353,7 @@ impl Recipe {
                     "list.value",
                     self.list.as_ref().is_some_and(|list| list.value.is_some()),
                 )?;
-                needs("slots: needs two names", self.slots.len() == 2)?;
+                needs("slots: two names are", self.slots.len() == 2)?;
             }
             RotationKind::DisableOnly => needs("revoke", self.revoke.is_some())?,
             RotationKind::Assisted => {}
@@ -367,7 +368,7 @@ impl Recipe {
             .as_ref()
             .is_some_and(|session| !session.call.bare)
         {
-            return Err("session.call: it must be `bare`".into());
+            return Err("session.call: must be `bare`".into());
         }
         if let Some(pattern) = self
             .identify

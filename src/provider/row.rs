@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Row {
-    /// The name that credentials start with.
+    /// The name of the provider, with which the names of its credentials start.
     pub name: String,
     /// Its display name.
     pub title: String,
@@ -64,7 +64,7 @@ pub struct Variable {
 #[derive(Debug, thiserror::Error)]
 pub enum ProviderError {
     /// No row has that name.
-    #[error("no provider is called `{0}`")]
+    #[error("no provider named `{0}`")]
     Unknown(String),
     /// The user's file cannot be read.
     #[error(transparent)]

@@ -51,7 +51,7 @@ pub enum CallError {
     #[error("the provider refused: {0}")]
     Refused(String),
     /// Too many requests; nothing happened.
-    #[error("the provider is limiting requests")]
+    #[error("the provider is rate limiting requests")]
     Busy {
         /// The seconds to wait that it asks for.
         retry_after: Option<u64>,
@@ -175,8 +175,9 @@ impl Api<'_> {
                 ..values.clone()
             };
             let answer = self.call(&session.call, &asked, caller)?;
-            let token = text_at(&answer, &session.token)
-                .ok_or_else(|| CallError::Refused("its answer contains no session token".into()))?;
+            let token = text_at(&answer, &session.token).ok_or_else(|| {
+                CallError::Refused("its response contains no session token".into())
+            })?;
             parts.insert("session".into(), Secret::new(token));
         }
         let templates = if recipe.headers.is_empty() {
@@ -211,7 +212,7 @@ fn judge(call: &Call, reply: &Reply, wants_document: bool) -> Result<Value, Call
         }),
         // A gateway may answer this although the request took effect.
         status @ (408 | 425 | 500..) => Err(CallError::Lost(format!(
-            "the provider answered with status {status}"
+            "the provider returned status {status}"
         ))),
         403 => Err(CallError::Forbidden(
             document
@@ -228,14 +229,15 @@ fn judge(call: &Call, reply: &Reply, wants_document: bool) -> Result<Value, Call
 }
 
 fn read(call: &Call, body: &[u8]) -> Result<Value, String> {
-    let text = std::str::from_utf8(body).map_err(|_| "its answer is not text".to_owned())?;
+    let text =
+        std::str::from_utf8(body).map_err(|_| "its response is not UTF-8 text".to_owned())?;
     if text.trim().is_empty() {
         return Ok(Value::Null);
     }
     if call.xml {
         xml::read(text)
     } else {
-        serde_json::from_str(text).map_err(|_| "its answer is not JSON".to_owned())
+        serde_json::from_str(text).map_err(|_| "its response is not JSON".to_owned())
     }
 }
 

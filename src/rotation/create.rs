@@ -54,7 +54,7 @@ pub(super) fn create(engine: &mut Engine<'_, '_>) -> Result<(), Error> {
     let _shield = signals::shield();
     engine.run.save(intended.clone(), None)?;
     values.now = Timestamp::now();
-    tracing::info!(%name, "saved the intent; asking for a new key");
+    tracing::info!(%name, "saved the intent; requesting a new key");
     match engine.backend.create(&values) {
         Ok(made) => engine.run.save(
             Slots {
@@ -79,7 +79,8 @@ pub(super) fn create(engine: &mut Engine<'_, '_>) -> Result<(), Error> {
     }
 }
 
-/// The provider's id of the key in use, and whether the recipe may create another one without it.
+/// The id of the key at the provider in use, and whether the recipe may create another one without
+/// it.
 fn identify(engine: &Engine<'_, '_>, slots: &Slots) -> Result<Option<Secret>, Error> {
     let recipe = engine.recipe;
     let id = engine

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The request may have created a key, but its answer was lost.
-    #[error("the provider's answer to the rotation of `{name}` was lost: {reason}")]
+    #[error("the provider's response to the rotation of `{name}` was lost: {reason}")]
     NoReply {
         /// The credential.
         name: Name,
@@ -71,7 +71,7 @@ pub enum Error {
     },
     /// The old value does not work any more, and the new one was never received.
     #[error(
-        "the key `{name}` was replaced at the provider, but the answer with the new value was lost"
+        "the key `{name}` was replaced at the provider, but the response with the new value was lost"
     )]
     Dead {
         /// The credential.
@@ -90,7 +90,7 @@ pub enum Error {
         name: Name,
     },
     /// The recipe has unverified facts, and nobody has agreed to it.
-    #[error("the recipe for `{name}` is untested (no source for {fields})")]
+    #[error("the recipe for `{name}` is untested (unverified: {fields})")]
     NotAgreed {
         /// The credential.
         name: Name,
@@ -153,8 +153,7 @@ impl Error {
             CallError::NotSent(_) | CallError::Busy { .. } => Self::Unreachable { name, reason },
             CallError::Lost(_) => Self::Unreachable { name, reason },
             CallError::Forbidden(_) | CallError::Unauthorized(_) => {
-                let hint =
-                    needs.map(|needs| format!("the credential that manages the key needs {needs}"));
+                let hint = needs.map(|needs| format!("rotating this key needs {needs}"));
                 Self::Refused { name, reason, hint }
             }
             CallError::Fill(super::fill::FillError::NotSet(setting)) => {
@@ -171,7 +170,7 @@ impl Error {
             }
             CallError::Fill(super::fill::FillError::NotRead(_)) => {
                 let hint = Some(
-                    "add `--force` if the new key may have more permissions, or live longer, than the previous one"
+                    "add `--force` if the new key may have more permissions or a longer lifetime than the previous one"
                         .into(),
                 );
                 Self::Refused { name, reason, hint }

@@ -25,7 +25,7 @@ pub(super) fn listing(
         Value::String(text) if text.is_empty() && list.call.xml => &[],
         _ => {
             return Err(CallError::Lost(
-                "its answer contains no list of keys".into(),
+                "its response contains no list of keys".into(),
             ));
         }
     };

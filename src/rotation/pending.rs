@@ -48,7 +48,7 @@ pub(super) fn verify_pending(
                 return Ok(true);
             }
             Verdict::Forbidden => (false, "it lacks permissions of the previous key".to_owned()),
-            Verdict::Bad => (true, "the provider does not know it".to_owned()),
+            Verdict::Bad => (true, "the provider does not recognize it".to_owned()),
             Verdict::Elsewhere => (
                 false,
                 "it is not bound to the origin that verifies it".to_owned(),
@@ -97,7 +97,7 @@ fn switch(
     report: &mut Report,
 ) -> Result<(), Error> {
     let name = engine.run.name().clone();
-    tracing::info!(%name, "the new key works or cannot be verified; handing it out from now on");
+    tracing::info!(%name, "the new key works or cannot be verified; using it from now on");
     let now = Timestamp::now();
     let until = now
         .saturating_add(engine.options.grace.max(READER_LIFE))

@@ -145,7 +145,7 @@ fn replace(engine: &mut Engine<'_, '_>) -> Result<Report, Error> {
     }
     if !verify_pending(engine, &mut report)? {
         return Err(engine.refused(
-            "the provider created the key, but does not know it any more",
+            "the provider created the key, but no longer recognizes it",
             None,
         ));
     }

@@ -104,6 +104,10 @@ impl Question<'_> {
                 verdict: Verdict::Good,
                 account: label.and_then(|pointer| account(&document, pointer)),
             },
+            // Without a recipe, the request is not about this key: 404 says nothing about it.
+            Err(CallError::Gone) if self.recipe.is_none() => {
+                only(Verdict::Unclear("the provider returned status 404".into()))
+            }
             Err(CallError::Unauthorized(_) | CallError::Gone) => only(Verdict::Bad),
             Err(CallError::Forbidden(_)) => only(Verdict::Forbidden),
             Err(CallError::Elsewhere(_)) => only(Verdict::Elsewhere),

@@ -19,11 +19,11 @@ pub fn read(text: &str) -> Result<Value, String> {
     loop {
         match reader
             .read_event()
-            .map_err(|error| format!("the answer is not XML: {error}"))?
+            .map_err(|error| format!("the response is not valid XML: {error}"))?
         {
             Event::Start(start) => {
                 if open.len() > DEEPEST {
-                    return Err("the answer is nested too deeply".into());
+                    return Err("the response is nested too deeply".into());
                 }
                 open.push((
                     start.local_name().as_ref().to_owned(),
@@ -73,7 +73,7 @@ pub fn read(text: &str) -> Result<Value, String> {
     }
     match open.as_mut_slice() {
         [(_, children, _)] => Ok(Value::Object(std::mem::take(children))),
-        _ => Err("the answer ends in the middle".into()),
+        _ => Err("the response is truncated".into()),
     }
 }
 

@@ -17,7 +17,7 @@ pub struct SealKey(Zeroizing<[u8; 32]>);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum SealError {
     /// The system's random generator failed.
-    #[error("the system's random generator failed")]
+    #[error("the system's random number generator failed")]
     Random,
     /// Truncated, edited, made for another credential, or not a sealed file.
     #[error("the sealed file is damaged or belongs to another credential")]

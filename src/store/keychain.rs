@@ -63,7 +63,7 @@ impl Keychain {
         };
         let text = String::from_utf8(bytes).map_err(|_| Error::Damaged {
             store: StoreKind::Keychain,
-            reason: "the item is not text".into(),
+            reason: "the item is not UTF-8 text".into(),
         })?;
         Ok(Some(Secret::new(text)))
     }
@@ -252,7 +252,7 @@ fn explain(error: &KeyringError) -> Outcome {
         },
         KeyringError::BadEncoding(_) | KeyringError::BadDataFormat(..) => Error::Damaged {
             store,
-            reason: "the item is not text".into(),
+            reason: "the item is not UTF-8 text".into(),
         },
         other => Error::Refused {
             store,

@@ -12,7 +12,7 @@ use std::str::FromStr;
 /// The recipient is not an age recipient (`age1…`).
 pub fn encrypt_for(recipient: &str, text: &Secret) -> Result<Vec<u8>, String> {
     let recipient = x25519::Recipient::from_str(recipient.trim())
-        .map_err(|_| "not an age recipient, which begins with `age1`".to_owned())?;
+        .map_err(|_| "not an age recipient (it must begin with `age1`)".to_owned())?;
     age::encrypt(&recipient, text.expose().as_bytes())
         .map_err(|_| "the text cannot be encrypted".to_owned())
 }

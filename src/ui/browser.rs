@@ -11,7 +11,7 @@ const LAUNCH: Duration = Duration::from_secs(5);
 #[derive(Debug, thiserror::Error)]
 pub enum BrowserError {
     /// The URL is not for a browser.
-    #[error("the URL is not a web address")]
+    #[error("the URL is not an http or https URL")]
     NotWeb,
     /// No program worked.
     #[error("cannot open a browser")]

@@ -28,7 +28,7 @@ fn exec_puts_the_secret_into_the_program_s_environment_and_gives_its_exit_code()
         (
             &["exec", "acme", "--", "true"][..],
             125,
-            "the variable for `acme` is not known (usage)",
+            "no environment variable is defined for `acme` (usage)",
         ),
         (&["exec", "absent=X", "--", "true"], 125, "(not_found)"),
         (
@@ -81,7 +81,7 @@ fn exec_puts_the_secret_into_the_program_s_environment_and_gives_its_exit_code()
     );
     home.run(&["exec", "datadog=A", "--", "true"]).failed(
         125,
-        "hint: name as many variables: `datadog=VARIABLE,VARIABLE`",
+        "hint: give one variable for each part: `datadog=VARIABLE,VARIABLE`",
     );
 }
 
@@ -392,7 +392,7 @@ fn a_renaming_that_was_interrupted_ends_with_one_name() {
             "{meets}: {met:#?}"
         );
         if meets == "list" {
-            assert!(met.stdout.contains("(incompletely renamed)"), "{met:#?}");
+            assert!(met.stdout.contains("(renaming incomplete)"), "{met:#?}");
         }
         home.run(&["token", "op"]).failed(3, "no credential");
         let left = home.json(&["list"]).as_array().unwrap().len();
@@ -438,9 +438,9 @@ fn a_client_is_added_listed_and_kept_while_it_is_used() {
     );
     home.run(&["client", "remove", "github"]).done();
     home.run(&["client", "remove", "github"])
-        .failed(3, "there is no client of `github`");
+        .failed(3, "no client is stored for `github`");
     home.run(&["client", "add", "stripe", "--client-id", "x"])
-        .failed(2, "has API keys, but no logins");
+        .failed(2, "supports API keys, but not logins");
     home.run(&["client", "remove", "../x"])
         .failed(2, "is not a valid name");
     home.run(&["logout", "op"]).done();
@@ -467,7 +467,7 @@ fn keys_go_to_another_machine_in_an_age_file_and_logins_do_not() {
         "--output",
         file,
     ])
-    .failed(2, "is a login, and a refresh token cannot be in two places");
+    .failed(2, "is a login, and logins cannot be exported");
     home.run(&["key", "export", "--to-age", "age1x", "--output", file])
         .failed(2, "not an age recipient");
     home.run(&[
@@ -584,7 +584,8 @@ fn the_trail_tells_what_was_done_and_no_secret() {
     std::fs::write(home.file("audit.jsonl"), b"\xff\xfe\n{}\n").unwrap();
     let ran = home.run(&["audit"]).done();
     assert!(
-        ran.stderr.contains("cannot read 2 lines of the audit log"),
+        ran.stderr
+            .contains("skipped 2 unreadable lines of the audit log"),
         "{ran:#?}"
     );
 }
@@ -611,7 +612,7 @@ fn over_ssh_the_line_to_type_is_told() {
         .env("USER", "ann")
         .args(["--no-browser"]);
     let ran = crate::support::Ran::from(command.output().unwrap())
-        .failed(1, "the browser did not answer in time");
+        .failed(1, "timed out waiting for the browser");
     assert!(
         ran.stderr
             .contains("ssh -N -L 8975:127.0.0.1:8975 -p 2222 ann@192.0.2.7"),

@@ -63,7 +63,7 @@ fn a_half_done_removal_is_finished_by_the_next_command() {
         home.run(&["list"])
             .done()
             .stdout
-            .contains("(incompletely removed)")
+            .contains("(removal incomplete)")
     );
     home.run(&["token", "op"])
         .failed(3, "no credential named `op`");

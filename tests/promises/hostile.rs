@@ -87,7 +87,7 @@ fn promise_04_edited_origins_and_clients_are_refused() {
         &home,
         &issuer,
         &thief,
-        "names origins that it is not bound to",
+        "names origins that the credential is not bound to",
     );
     let home = Home::logged_in(&issuer);
     home.edit("clients/op.toml", "tool", "other");
@@ -184,7 +184,7 @@ fn promise_04_an_edited_revocation_endpoint_is_refused() {
         &home,
         &issuer,
         &thief,
-        "names an issuer or revocation endpoint that it is not bound to",
+        "names an issuer or revocation endpoint that the credential is not bound to",
     );
     home.run(&["logout", "op"]).done();
     assert_eq!(
@@ -299,7 +299,7 @@ fn damaged_files_are_named_and_lose_nothing() {
     std::fs::write(&entry, b"garbage").unwrap();
     let ran = home.run(&["rotate", "--due"]);
     assert!(
-        ran.code == 8 && ran.stderr.contains("1 of 1 credential left to do: op"),
+        ran.code == 8 && ran.stderr.contains("1 of 1 credential needs attention: op"),
         "{ran:#?}"
     );
     assert!(ran.stdout.contains("default.toml is damaged"), "{ran:#?}");

@@ -80,6 +80,30 @@ fn rows() -> BTreeMap<String, usize> {
 }
 
 #[test]
+fn every_file_is_a_module() {
+    let sources = all();
+    for source in &sources {
+        let path = source.path.strip_prefix(root()).unwrap();
+        let stem = path.file_stem().unwrap().to_str().unwrap();
+        let declared = match stem {
+            "main" | "lib" => continue,
+            "mod" => path
+                .parent()
+                .unwrap()
+                .file_name()
+                .unwrap()
+                .to_str()
+                .unwrap(),
+            stem => stem,
+        };
+        let is_declared = sources
+            .iter()
+            .any(|other| other.text.contains(&format!("mod {declared};")));
+        assert!(is_declared, "{} is not compiled", path.display());
+    }
+}
+
+#[test]
 fn a_module_uses_only_what_stands_to_its_right() {
     let rows = rows();
     let mut arrows = 0;

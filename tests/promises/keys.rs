@@ -164,10 +164,13 @@ fn an_unknown_provider_needs_a_header_and_an_origin() {
     let add = |arguments: &[&str]| {
         home.run_with_input(&[&["key", "add", "acme"], arguments].concat(), b"k")
     };
-    add(&[]).failed(3, "the provider `acme` has no known API keys");
-    add(&["--header", "X-API-Key: {key}"]).failed(2, "no origin for the key");
+    add(&[]).failed(
+        3,
+        "the format of API keys is not known for the provider `acme`",
+    );
+    add(&["--header", "X-API-Key: {key}"]).failed(2, "no origin was given for the key");
     add(&["--header", "X-API-Key {key}", "--origin", "https://a.test"])
-        .failed(2, "is not `Name: value`");
+        .failed(2, "is not of the form `Name: value`");
     add(&[
         "--header",
         "X-API-Key: {other}",
@@ -230,7 +233,7 @@ fn a_row_of_the_user_with_a_check_tells_good_from_bad_keys() {
     let ran = home
         .run_with_input(&["key", "add", "mine/odd"], b"zzz\n")
         .done();
-    assert!(ran.stderr.contains("not verified there"), "{ran:#?}");
+    assert!(ran.stderr.contains("so it was not verified"), "{ran:#?}");
     assert_eq!(issuer.api_requests().len(), before);
     home.run_with_input(&["key", "add", "mine/two", "--no-verify"], b"bad\n")
         .done();
@@ -260,7 +263,7 @@ fn a_row_of_the_user_with_a_check_tells_good_from_bad_keys() {
     // Of what is named, only what is due.
     home.run(&["rotate", "--due", "mine"]).done();
     home.run_with_input(&["key", "add"], b"unheard-of\n")
-        .failed(3, "no provider");
+        .failed(3, "cannot recognize the provider");
     issuer.stop();
     let ran = home
         .run_with_input(&["key", "add", "mine/three"], b"mine_x\n")
@@ -351,7 +354,7 @@ fn the_catalogue_shows_its_rows_and_marks_what_is_unverified() {
         assert!(shown.contains("# unverified: "), "{shown}");
     }
     home.run(&["provider", "show", "nobody"])
-        .failed(3, "no provider is called `nobody`");
+        .failed(3, "no provider named `nobody`");
 }
 
 #[test]
@@ -387,7 +390,7 @@ fn a_replacement_goes_where_the_key_before_it_went_and_keeps_its_policy() {
         .done();
     assert!(
         ran.stderr
-            .contains("not verified: the key has other origins than its provider"),
+            .contains("not verified: the origins of the key differ from those of its provider"),
         "it goes nowhere else: {ran:#?}"
     );
     let after = entry("sendgrid/gw");

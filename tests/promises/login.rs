@@ -171,7 +171,7 @@ fn promise_06_a_login_that_nobody_answers_ends_in_time_and_changes_nothing() {
     let home = Home::new();
     let began = Instant::now();
     let login = home.begin_login(&issuer, "op", &["--timeout", "1s"]);
-    let ran = login.end().failed(1, "the browser did not answer in time");
+    let ran = login.end().failed(1, "timed out waiting for the browser");
     assert!(
         ran.stderr.contains("register exactly http://127.0.0.1:"),
         "{ran:#?}"
@@ -212,9 +212,9 @@ fn the_first_login_at_a_provider_says_where_to_register_and_with_what() {
     home.run(&["login", "github"])
         .failed(4, "needs a browser or a terminal");
     home.run(&["login", "stripe"])
-        .failed(2, "Stripe has API keys, but no logins");
+        .failed(2, "Stripe supports API keys, but not logins");
     home.run(&["login", "nobody"])
-        .failed(3, "no provider is called `nobody`");
+        .failed(3, "no provider named `nobody`");
     home.run(&["login", "http://example.com", "--as", "x"])
         .failed(2, "must begin with `https://`");
     home.run(&["login", "https://example.com"])

@@ -80,7 +80,7 @@ fn promise_05_trouble_at_the_server_keeps_the_login() {
     for body in [html, "", "{}"] {
         issuer.misbehave(vec![Misbehaviour::Answer(200, "text/html", body); 3]);
         home.run(&["token", "op", "--refresh"])
-            .failed(6, "the answer was lost");
+            .failed(6, "the response was lost");
         forget_failure(&home);
     }
     issuer.misbehave([Misbehaviour::Answer(
@@ -120,7 +120,7 @@ fn promise_05_those_who_waited_for_a_failure_repeat_it_without_a_request() {
         })
         .collect();
     for child in children {
-        Ran::from(child.wait_with_output().unwrap()).failed(6, "the server answered 503");
+        Ran::from(child.wait_with_output().unwrap()).failed(6, "the server returned status 503");
     }
     // One for the login's code, one for all of these.
     assert_eq!(issuer.token_requests(), 2);
@@ -141,7 +141,7 @@ fn promise_05_a_login_that_is_over_says_so() {
     issuer.end_logins();
     home.run(&["token", "op"]).failed(
         4,
-        "no valid login for `op`: the server refused with invalid_grant",
+        "no valid login for `op`: the server refused the request: invalid_grant",
     );
     home.run(&["list"]).done();
     home.login(&issuer, &[]).done();

@@ -132,7 +132,10 @@ pub(super) fn check(words: &[OsString], facts: &Facts<'_>) -> Result<Allowed, St
             bundle(text)?
         } else {
             if url.replace(text.to_owned()).is_some() {
-                return Err(format!("`{}` is a second URL", shown(text)));
+                return Err(format!(
+                    "only one URL is allowed; `{}` is a second one",
+                    shown(text)
+                ));
             }
             continue;
         };

@@ -20,13 +20,13 @@ use allow::{Facts, check};
 
 /// Run curl with a credential that is sent only to its own origins
 ///
-/// The credential must be bound to the origin of the URL. Options of curl that concern the method,
-/// the data, the output, time limits and similar things are allowed, in any order. Options that
-/// could send the request or its header elsewhere are refused, and so is a second URL. `.curlrc` is
-/// not read. `--location` is allowed if the credential is an `Authorization` header, which curl
-/// removes when a redirect leaves the host. curl reads standard input (`-T -`, `-d @-`). It
-/// replaces authctl, so it gets the signals, and its exit code is that of the command; 125 means
-/// that authctl failed before.
+/// The credential must be bound to the origin of the URL. curl options for the method, the data,
+/// the output, time limits and so on are allowed, in any order. Options that could send the request
+/// or its header elsewhere are refused, and so is a second URL. `.curlrc` is not read. `--location`
+/// is allowed if the credential is an `Authorization` header, which curl removes when a redirect
+/// leaves the host. curl reads standard input (`-T -`, `-d @-`). It replaces authctl, so it
+/// receives the signals, and its exit code is that of the command; 125 means that authctl failed
+/// before it started curl.
 #[derive(clap::Args, Debug)]
 #[command(
     after_help = "Examples:\n  authctl curl github https://api.github.com/user\n  authctl curl stripe -fsS https://api.stripe.com/v1/customers -d email=a@example.com\n  tar c . | authctl curl acme -T - https://api.acme.example/upload"
@@ -83,7 +83,7 @@ pub(super) fn run(app: &App, args: &CurlArgs) -> Result<Infallible, Failure> {
     };
     let allowed = check(words, &facts).map_err(|reason| {
         Failure::new(Code::Refused, reason).hint(format!(
-            "to use any option of curl, run `curl $(authctl header {name}) …`"
+            "to use other curl options, run `curl $(authctl header {name}) …`"
         ))
     })?;
     let mut url =
@@ -96,7 +96,7 @@ pub(super) fn run(app: &App, args: &CurlArgs) -> Result<Infallible, Failure> {
     if allowed.follows && !follows_safely() {
         return Err(Failure::new(
             Code::Refused,
-            "this version of curl would keep the credential when a redirect changes the port",
+            "this version of curl would still send the credential if a redirect changes the port",
         )
         .hint("omit `--location`, or install curl 7.83 or later"));
     }

@@ -121,9 +121,10 @@ pub(super) fn vault(app: &App) -> Check {
         return check("vault", Status::Problem, failure.message, Some(hint));
     }
     match vault.opens_without_asking() {
-        Ok(true) if vault.is_unattended() => {
-            ok("vault", "open: it is unattended, with its key beside it")
-        }
+        Ok(true) if vault.is_unattended() => ok(
+            "vault",
+            "unlocked: unattended, with its key in the same folder",
+        ),
         Ok(true) => ok("vault", "open"),
         Ok(false) => check(
             "vault",
@@ -141,19 +142,19 @@ pub(super) fn vault(app: &App) -> Check {
     }
 }
 
-/// Whether the kernel keyring can keep the key of an unlocked vault.
+/// Whether the kernel keyring can store the key of an unlocked vault.
 pub(super) fn kernel_keyring() -> Option<Check> {
     if !cfg!(target_os = "linux") {
         return None;
     }
     Some(match Vault::can_stay_unlocked() {
-        Ok(()) => ok("kernel keyring", "can keep the key of an unlocked vault"),
+        Ok(()) => ok("kernel keyring", "can store the key of an unlocked vault"),
         Err(reason) => check(
             "kernel keyring",
             Status::Note,
             reason,
             Some(
-                "`authctl vault unlock` does not work here; a vault needs its passphrase each time, for example from AUTHCTL_VAULT_PASSPHRASE_FILE"
+                "`authctl vault unlock` does not work here; the vault needs its passphrase for every command (set AUTHCTL_VAULT_PASSPHRASE_FILE)"
                     .into(),
             ),
         ),

@@ -112,7 +112,7 @@ fn clock(host: &str, answer: Result<Reply, TransportError>, now: Timestamp) -> C
         Ok(Reply { date: None, .. }) => check(
             "clock",
             Status::Note,
-            format!("not compared: {host} does not send the time"),
+            format!("not compared: {host} sent no `Date` header"),
             None,
         ),
         Ok(Reply {
@@ -124,7 +124,7 @@ fn clock(host: &str, answer: Result<Reply, TransportError>, now: Timestamp) -> C
                 0..=CLOCK_TOLERANCE => ok("clock", format!("agrees with {host} ({size} apart)")),
                 _ => {
                     let direction = if off > 0 { "ahead of" } else { "behind" };
-                    let hint = "set the clock (`timedatectl set-ntp true`); otherwise valid tokens count as expired, or expired ones as valid";
+                    let hint = "set the clock (`timedatectl set-ntp true`); otherwise valid tokens may be treated as expired, or expired tokens as valid";
                     check(
                         "clock",
                         Status::Problem,

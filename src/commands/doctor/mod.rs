@@ -18,8 +18,8 @@ use url::Url;
 
 /// Check what works on this machine
 ///
-/// Everything is tried: the keychain with a write, a read and a delete, the vault, the kernel
-/// keyring, passing a header to curl, the HTTP client, and the clock against that of a server. One
+/// Writes, reads and deletes an item of the keychain, and checks the vault, the kernel keyring,
+/// passing a header to curl, the HTTP client, and the clock against that of a server. One
 /// credential of each store is read. The exit code is 8 if there is a problem.
 ///
 /// `--as-cron` runs the checks in the environment that cron gives its jobs, to predict the outcome

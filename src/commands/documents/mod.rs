@@ -149,7 +149,7 @@ documents! {
         result: RotationOutcome,
         /// A description.
         detail: String,
-        /// Until when the previous key stays valid (RFC 3339).
+        /// The time until which the previous key stays valid (RFC 3339).
         old_until: Option<String>,
     }
 
@@ -218,7 +218,7 @@ documents! {
     StatusReport {
         /// The credentials.
         credentials: Vec<CredentialStatus>,
-        /// The findings; the exit code is 8 if one of them is not only advice.
+        /// The findings; the exit code is 8 if one of them needs attention.
         findings: Vec<Finding>,
     }
 
@@ -344,7 +344,7 @@ documents! {
 
     /// `vault …`.
     Vault {
-        /// Whether it has no passphrase, but a key beside it.
+        /// Whether it is unattended: its key is in the same folder, without a passphrase.
         unattended: bool,
     }
 }

@@ -1,4 +1,4 @@
-//! The words that stand in documents.
+//! The values of fields in documents.
 
 use crate::code::Code;
 use serde::Serialize;
@@ -8,7 +8,7 @@ use serde::Serialize;
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(untagged)]
 pub(in crate::commands) enum RotationOutcome {
-    /// Something was done, or nothing had to be.
+    /// It succeeded, or nothing was due.
     Done(RotationStep),
     /// It failed.
     Failed(Code),
@@ -27,7 +27,8 @@ pub(in crate::commands) enum RotationStep {
     Ended,
     /// Nothing had to be done.
     Nothing,
-    /// A person has to do something.
+    /// The user has to do something.
+    #[serde(rename = "by_hand")]
     Manual,
 }
 
@@ -53,7 +54,7 @@ pub(in crate::commands) enum Action {
 pub(in crate::commands) enum Status {
     /// It works.
     Ok,
-    /// It does not work, but something else does.
+    /// It does not work, but there is an alternative.
     Note,
     /// It does not work, and commands will fail.
     Problem,

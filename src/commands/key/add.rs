@@ -15,9 +15,9 @@ use std::collections::BTreeMap;
 /// Store an API key
 ///
 /// The key is read from a hidden prompt, or from standard input if that is not a terminal; it is
-/// never an argument. A key with two parts is two lines. Without a name, the provider is recognized
-/// by how the key begins. The key is verified at the provider before it is stored, if the provider
-/// has a harmless request for that.
+/// never an argument. Enter a key with two parts as two lines. Without a name, the provider is
+/// recognized by the prefix of the key. The key is verified at the provider before it is stored, if
+/// the provider has a harmless request for that.
 #[derive(clap::Args, Debug)]
 #[command(
     after_help = "Examples:\n  authctl key add stripe\n  authctl key add openai < key.txt\n  authctl key add gitlab --set host=gitlab.example.com\n  authctl key add acme --header 'X-API-Key: {key}' --origin https://api.acme.example"
@@ -41,13 +41,13 @@ pub struct AddArgs {
     /// The day on which it expires, such as 2027-01-31
     #[arg(long, value_name = "DATE", value_parser = args::date)]
     expires: Option<jiff::civil::Date>,
-    /// The provider's id of the key, if rotating it needs the id
+    /// The id of the key at the provider, if rotating it needs the id
     #[arg(long, value_name = "ID", value_parser = args::word)]
     id: Option<String>,
     /// The credential that manages the key, if the key cannot manage keys itself
     #[arg(long, value_name = "NAME", add = complete::credentials())]
     manager: Option<Name>,
-    /// Read it from this environment variable; once for each part
+    /// Read the key from this environment variable (repeat it for each part)
     #[arg(long, value_name = "VAR")]
     from_env: Vec<String>,
     /// Do not verify it at the provider
@@ -114,7 +114,7 @@ fn check(app: &App, key: &Candidate, args: &AddArgs) -> Result<Option<String>, F
         let suffix = if args.no_verify {
             ""
         } else {
-            "; not verified there"
+            ", so it was not verified"
         };
         app.ui.warn(&format!(
             "the {} does not look like a {provider} key{suffix}",
@@ -152,7 +152,7 @@ fn check(app: &App, key: &Candidate, args: &AddArgs) -> Result<Option<String>, F
         Verdict::Unclear(reason) => app.ui.warn(&format!("cannot verify the key: {reason}")),
         Verdict::Elsewhere => app
             .ui
-            .say("not verified: the key has other origins than its provider"),
+            .say("not verified: the origins of the key differ from those of its provider"),
         Verdict::Unknowable => {}
     }
     Ok(None)
@@ -178,7 +178,7 @@ fn recognized(app: &App, args: &AddArgs) -> Result<Candidate, Failure> {
     let parts = given(app, args, &single.parts)?;
     let key = parts.get("key").map(Secret::expose).unwrap_or_default();
     let row = app.catalogue.recognize(key).ok_or_else(|| {
-        Failure::new(Code::NotFound, "no provider's keys begin like this one")
+        Failure::new(Code::NotFound, "cannot recognize the provider of this key")
             .hint("name the provider: `authctl key add NAME`")
     })?;
     let name: Name = row.name.parse()?;
@@ -289,15 +289,20 @@ fn shape(
         (Some(spec), true) => (spec, Vec::new()),
         (_, false) => (KeySpec::from_headers(given), args.header.clone()),
         (None, true) => {
-            let message = format!("the provider `{}` has no known API keys", name.provider());
+            let message = format!(
+                "the format of API keys is not known for the provider `{}`",
+                name.provider()
+            );
             return Err(Failure::new(Code::NotFound, message).hint(format!(
-                "say how and where it is sent: `authctl key add {name} --header 'Authorization: Bearer {{key}}' --origin https://HOST`"
+                "specify the header and the origin: `authctl key add {name} --header 'Authorization: Bearer {{key}}' --origin https://HOST`"
             )));
         }
     };
     if origins.is_empty() {
-        return Err(Failure::usage(format!("no origin for the key `{name}`"))
-            .hint("add `--origin https://HOST`, once or more"));
+        return Err(
+            Failure::usage(format!("no origin was given for the key `{name}`"))
+                .hint("add `--origin https://HOST` (can be repeated)"),
+        );
     }
     let bound = Bound {
         origins,
@@ -348,7 +353,7 @@ fn store(app: &App, key: &Candidate, args: &AddArgs) -> Result<(), Failure> {
     }
     if before.is_none() && app.stores.is_unattended(key.store) {
         app.ui
-            .warn("the vault is unattended: whoever can read its folder can read this key");
+            .warn("the vault is unattended: anyone who can read its folder can read this key");
     }
     let new = NewKey {
         parts: key.parts.clone(),

@@ -12,8 +12,8 @@ use std::path::PathBuf;
 /// Write keys to a file that only one age identity can open
 ///
 /// The file is encrypted to an age recipient, so that it can be copied to another machine or kept
-/// as a backup. Logins are not exported: a refresh token can be used only once at most providers,
-/// so it cannot be in two places. Log in on the other machine instead.
+/// as a backup. Logins are not exported: at most providers, a refresh token can be used only once,
+/// so two machines cannot share it. Log in on the other machine instead.
 #[derive(clap::Args, Debug)]
 #[command(
     after_help = "Examples:\n  authctl key export --to-age age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p --output keys.age\n  authctl key export stripe --to-age age1… --output stripe.age"
@@ -51,7 +51,7 @@ pub(super) fn run(app: &App, args: &ExportArgs) -> Result<(), Failure> {
         let entry = app.index.entry(name)?;
         if entry.kind == Kind::Login {
             return Err(Failure::usage(format!(
-                "`{name}` is a login, and a refresh token cannot be in two places"
+                "`{name}` is a login, and logins cannot be exported"
             ))
             .hint(format!("run `authctl login {name}` on the other machine")));
         }
@@ -78,7 +78,7 @@ pub(super) fn run(app: &App, args: &ExportArgs) -> Result<(), Failure> {
         return Err(Failure::usage(format!(
             "the file would be larger than {MAX_FILE} bytes, the limit of `key import`"
         ))
-        .hint("name some of the keys, and write several files"));
+        .hint("export fewer keys at a time, to several files"));
     }
     disk::create_new(&args.output, &sealed)?;
     let file = args.output.display().to_string();

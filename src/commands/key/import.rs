@@ -9,13 +9,13 @@ use crate::lifecycle::{Every, NewKey, existing, put_key};
 use crate::store::decrypt_with;
 use std::path::PathBuf;
 
-/// Store the keys of a file
+/// Import keys from a file
 ///
-/// With `--identity`, the file is one that `authctl key export` wrote: each key keeps its name and
-/// what it is bound to. Without it, the file is a `.env` file (`NAME=VALUE` lines) or a JSON
-/// document: keys are recognized by the names of their variables and by how they begin. They are
-/// not verified at their providers. The whole file is read before anything is stored, and it is
-/// never changed: afterwards, authctl says what to delete in it, and where.
+/// With `--identity`, the file must be from `authctl key export`: each key keeps its name, origins
+/// and endpoints. Without it, the file is a `.env` file (`NAME=VALUE` lines) or a JSON document:
+/// keys are recognized by the names of their variables and by their prefixes. They are not verified
+/// at their providers. The whole file is read before anything is stored, and it is never changed:
+/// afterwards, authctl lists the lines to delete from it.
 #[derive(clap::Args, Debug)]
 #[command(
     after_help = "Examples:\n  authctl key import .env --dry-run\n  authctl key import .env\n  authctl key import keys.age --identity ~/.config/age/identity.txt"
@@ -26,7 +26,7 @@ pub struct ImportArgs {
     /// The file with the age identity that opens it (`AGE-SECRET-KEY-1…`)
     #[arg(long, value_name = "FILE")]
     identity: Option<PathBuf>,
-    /// Replace credentials of the same names
+    /// Replace credentials with the same names
     #[arg(long)]
     replace: bool,
     /// Show what would be stored
@@ -112,7 +112,7 @@ fn plain(app: &App, args: &ImportArgs, bytes: &[u8]) -> Result<(), Failure> {
     if found.is_empty() {
         return Err(Failure::new(
             Code::NotFound,
-            format!("no recognized API keys in {shown}"),
+            format!("no API keys recognized in {shown}"),
         ));
     }
     let stored = found
@@ -120,14 +120,14 @@ fn plain(app: &App, args: &ImportArgs, bytes: &[u8]) -> Result<(), Failure> {
         .filter(|key| key.problem.is_none() && !args.dry_run);
     for (name, place) in stored.flat_map(|key| &key.places) {
         app.ui.say(&format!(
-            "now delete {name} in {shown} ({place}), and in every copy and backup of it"
+            "now delete {name} from {shown} ({place}), and from every copy and backup of that file"
         ));
     }
     match found.iter().filter(|key| key.problem.is_some()).count() {
         0 => Ok(()),
         left => Err(Failure::new(
             Code::Findings,
-            format!("{} in {shown} not stored", count(left, "key")),
+            format!("{} in {shown} could not be stored", count(left, "key")),
         )),
     }
 }
@@ -170,7 +170,8 @@ fn show(
 fn store(app: &App, key: &Bundled, replace: bool) -> Result<(), Failure> {
     let name: &Name = &key.name;
     let claim = app.keeper().claim(name)?;
-    let (before, warnings) = existing(&claim, replace)?;
+    // A credential that cannot be used stays: the names in a file may be guesses.
+    let (before, warnings) = existing(&claim, false)?;
     app.ui.warn_all(&warnings);
     if let Some(found) = &before {
         if !replace {

@@ -32,7 +32,7 @@ pub(super) fn run(app: &App, args: &RemoveArgs) -> Result<(), Failure> {
     ));
     if entry.rotation.progress.is_some() {
         app.ui
-            .warn("keys of an unfinished rotation stay valid at the provider, too");
+            .warn("keys of an incomplete rotation also stay valid at the provider");
     }
     answer(
         app,

@@ -7,10 +7,10 @@ use crate::lifecycle::{KeyChange, recover, set_key};
 use crate::secret::Secret;
 use crate::time::Interval;
 
-/// Change how a key is rotated, without giving it again
+/// Change the rotation settings of a key without entering it again
 ///
-/// What is not named stays as it is. `--rotate-every never` keeps a key from being rotated; an
-/// empty `--manager` removes the manager.
+/// Settings that are not given stay as they are. `--rotate-every never` disables rotation for a
+/// key; an empty `--manager` removes the manager.
 #[derive(clap::Args, Debug)]
 #[command(
     after_help = "Examples:\n  authctl key set stripe --rotate-every 14d\n  authctl key set openai --manager openai/admin --set project=proj_123\n  authctl key set resend --id 4ef9a417"
@@ -28,10 +28,10 @@ pub struct SetArgs {
     /// The credential that manages the key
     #[arg(long, value_name = "NAME", add = complete::credentials(), value_parser = args::optional_name)]
     manager: Option<args::OptionalName>,
-    /// The provider's id of the key
+    /// The id of the key at the provider
     #[arg(long, value_name = "ID", value_parser = args::word)]
     id: Option<String>,
-    /// A value that rotating the key needs, such as project=proj_123
+    /// A value required to rotate the key, such as project=proj_123
     #[arg(long, value_name = "NAME=VALUE", value_parser = args::assignment)]
     set: Vec<(String, String)>,
 }
@@ -44,9 +44,7 @@ pub(super) fn run(app: &App, args: &SetArgs) -> Result<(), Failure> {
         && args.id.is_none()
         && args.set.is_empty();
     if is_empty {
-        return Err(
-            Failure::usage("nothing to change was named").hint("run `authctl key set --help`")
-        );
+        return Err(Failure::usage("no changes given").hint("run `authctl key set --help`"));
     }
     // Checked before the lock, so that a mistyped name leaves no lock file behind.
     if app.index.entry(name)?.kind != Kind::Key {
@@ -68,7 +66,8 @@ pub(super) fn run(app: &App, args: &SetArgs) -> Result<(), Failure> {
         bound: settings(app, args, before.record.bound.clone())?,
     };
     app.ui.warn_all(&set_key(&claim, &before, change)?.warnings);
-    app.ui.say(&format!("changed how {name} is rotated"));
+    app.ui
+        .say(&format!("updated the rotation settings of {name}"));
     answer(app, || documents::Added::key(name), |_| Ok(()))
 }
 
@@ -79,12 +78,15 @@ fn settings(app: &App, args: &SetArgs, mut bound: Bound) -> Result<Bound, Failur
     if args.set.is_empty() {
         return Ok(bound);
     }
-    let row = app.catalogue.get(name.provider())?;
+    let row = app.catalogue.find(name.provider())?.ok_or_else(|| {
+        let message = format!("no provider named `{}`", name.provider());
+        Failure::usage(message).hint("run `authctl provider list`")
+    })?;
     for (setting, value) in &args.set {
         if row.variables.contains_key(setting) {
             let message = format!("`{setting}` decides where the key is sent");
             return Err(Failure::new(Code::Refused, message).hint(format!(
-                "give the key again: `authctl key add {name} --replace --set {setting}={value}`"
+                "enter the key again: `authctl key add {name} --replace --set {setting}={value}`"
             )));
         }
         bound.variables.insert(setting.clone(), value.clone());

@@ -72,7 +72,7 @@ fn ask_id(
             "the first login at {title} needs the client id of an app that you register there"
         ))
         .hint(format!(
-            "{explanation}; then run `authctl login {} --client-id ID{}`",
+            "register one {explanation}; then run `authctl login {} --client-id ID{}`",
             args.what,
             secret_flag(oauth, args)
         )));

@@ -2,6 +2,7 @@
 
 use super::{LoginArgs, refuse_key};
 use crate::app::App;
+use crate::credential::Entry;
 use crate::failure::{Code, Failure};
 use crate::lifecycle::{Attempt, Done, Error, LoginError, existing, identify, put_login, redeem};
 use crate::oauth::{Callback, Flow, TokenError};
@@ -23,12 +24,20 @@ pub(super) fn finish(
     let claim = keeper
         .claim_unless_interrupted(attempt.name)
         .map_err(interrupted)?;
-    // Read again, now that nobody else can change it.
-    let (before, mut warnings) = existing(&claim, true)?;
+    // Read again, now that no other process can change it. A key is refused before its store is
+    // read.
+    let refuse =
+        |entry: Option<&Entry>| entry.map_or(Ok(()), |entry| refuse_key(entry, attempt.replace));
+    refuse(
+        app.index
+            .find(attempt.name)?
+            .filter(|entry| entry.state.is_active())
+            .as_ref(),
+    )?;
+    let (before, recovered) = existing(&claim, true)?;
+    app.ui.warn_all(&recovered);
     let entry = app.index.find(attempt.name)?;
-    if let Some(entry) = &entry {
-        refuse_key(entry, attempt.replace)?;
-    }
+    refuse(entry.as_ref())?;
     if before.is_none() {
         // The browser may have taken minutes: a code is not redeemed for a store that was locked
         // meanwhile.
@@ -45,18 +54,19 @@ pub(super) fn finish(
         .map(|found| &found.record.bound)
         .or(entry.as_ref().map(|entry| &entry.bound))
         .filter(|bound| bound.token_endpoint.is_some());
+    let mut warnings = Vec::new();
     let person = identify(&keeper, attempt, flow, &reply, known, &mut warnings)?;
     drop(spinner);
-    let done = put_login(
+    app.ui.warn_all(&warnings);
+    put_login(
         &claim,
         attempt,
         before.as_deref(),
         reply,
         person,
         received_at,
-    )?;
-    warnings.extend(done.warnings);
-    Ok(Done { warnings, ..done })
+    )
+    .map_err(Into::into)
 }
 
 fn interrupted(error: Error) -> Failure {

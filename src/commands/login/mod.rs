@@ -36,7 +36,7 @@ pub struct LoginArgs {
     /// PROVIDER, PROVIDER/ACCOUNT, or the URL of an issuer
     #[arg(value_name = "NAME|URL", add = super::complete::login_targets())]
     what: String,
-    /// The name for a login at a URL
+    /// The name of the credential, for a login by URL
     #[arg(long = "as", value_name = "NAME")]
     name: Option<crate::credential::Name>,
     /// Request this scope in addition to those granted before
@@ -57,7 +57,7 @@ pub struct LoginArgs {
     /// A value for the provider definition, such as host=gitlab.example.com
     #[arg(long, value_name = "NAME=VALUE", value_parser = args::assignment)]
     set: Vec<(String, String)>,
-    /// Listen on this port, if your registration names one
+    /// Listen on this port, if your registration specifies one
     #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
     port: Option<u16>,
     /// How long to wait for the browser
@@ -66,7 +66,7 @@ pub struct LoginArgs {
     /// Print the URL instead of opening a browser
     #[arg(long)]
     no_browser: bool,
-    /// Replace a key of this name, or a login as another account
+    /// Replace a key with this name, or a login with a different account
     #[arg(long)]
     replace: bool,
 }
@@ -96,8 +96,11 @@ fn run(app: &App, args: &LoginArgs) -> Result<(), Failure> {
     }
     let target = target::find(app, args)?;
     let oauth = target.row.oauth.as_ref().ok_or_else(|| {
-        Failure::usage(format!("{} has API keys, but no logins", target.row.title))
-            .hint(format!("run `authctl key add {}`", target.name))
+        Failure::usage(format!(
+            "{} supports API keys, but not logins",
+            target.row.title
+        ))
+        .hint(format!("run `authctl key add {}`", target.name))
     })?;
     page::check_visible(args)?;
     // One browser for many processes: the others wait for this login.
@@ -105,7 +108,7 @@ fn run(app: &App, args: &LoginArgs) -> Result<(), Failure> {
     if let Some(message) = turn.failure_of_other() {
         return Err(Failure::new(
             Code::Failed,
-            format!("another authctl process asked meanwhile: {message}"),
+            format!("another authctl process sent the same request: {message}"),
         ));
     }
     let result = log_in(app, args, &target, oauth, &turn);

@@ -47,7 +47,7 @@ pub(super) fn check_visible(args: &LoginArgs) -> Result<(), Failure> {
     }
     Err(Failure::new(
         Code::LoginRequired,
-        "logging in needs a browser or a terminal, and there is neither",
+        "logging in needs a browser or a terminal, and neither is available",
     )
     .hint(format!(
         "run `authctl login {}` in a terminal, or add `--no-browser` to print the URL",
@@ -120,7 +120,7 @@ fn show(app: &App, args: &LoginArgs, flow: &Flow, redirect_uri: &str) -> bool {
     // The lines of a pipe may be meant for another program.
     let pastes = !app.ui.no_input && !args.client_secret_stdin && std::io::stdin().is_terminal();
     if pastes {
-        app.ui.must_say("or open it on any machine, and paste the URL of the last page (which cannot be loaded) here:");
+        app.ui.must_say("or open it on any machine, and paste the URL of the last page (which will fail to load) here:");
     }
     pastes
 }
@@ -172,6 +172,6 @@ async fn pasted_answer(
 }
 
 fn too_late(redirect_uri: &str) -> Failure {
-    Failure::new(Code::Failed, "the browser did not answer in time; nothing was changed")
+    Failure::new(Code::Failed, "timed out waiting for the browser; nothing was changed")
         .hint(format!("if the page complained about the redirect URI, register exactly {redirect_uri}, or choose a port with `--port`"))
 }

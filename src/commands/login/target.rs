@@ -31,7 +31,7 @@ pub(super) fn find(app: &App, args: &LoginArgs) -> Result<Target, Failure> {
     }
     let issuer = trusted_url(&args.what)?;
     let name = args.name.clone().ok_or_else(|| {
-        Failure::usage("a login at a URL needs a name")
+        Failure::usage("a login by URL needs a name")
             .hint(format!("run `authctl login {} --as NAME`", args.what))
     })?;
     match app.catalogue.find(name.provider())? {

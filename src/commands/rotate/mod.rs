@@ -18,16 +18,16 @@ use std::time::Duration;
 
 use report::{Line, summary};
 
-/// Rotate keys, and refresh logins before they expire from disuse
+/// Rotate keys, and refresh logins before they expire from inactivity
 ///
 /// A new key is created at the provider, stored and verified, and then used instead of the previous
 /// one. The previous key stays valid for a grace period, so that programs that still use it are not
 /// interrupted; a later run revokes it. (Some providers replace the value of the same key. Such a
 /// `roll` invalidates the previous value at once.) If a rotation is interrupted, the next run
-/// finishes or undoes it. If a provider cannot create keys by request, `authctl rotate NAME` in a
+/// finishes or undoes it. If a provider has no API to create keys, `authctl rotate NAME` in a
 /// terminal opens the provider's page, says what to do there and reads the new key from a hidden
-/// prompt; you can also pipe the new key into it. `--due` does only what is due and never asks;
-/// this is what a schedule runs. The exit code is 8 if something is left to do.
+/// prompt; you can also pipe the new key into it. `--due` rotates only credentials that are due,
+/// and never prompts; scheduled runs use it. The exit code is 8 if something is left to do.
 #[derive(clap::Args, Debug)]
 #[command(
     after_help = "Examples:\n  authctl rotate sendgrid\n  authctl rotate openai --manager openai/admin\n  authctl rotate --due --dry-run\n  authctl rotate --due\n  authctl rotate stripe < new-key.txt"
@@ -42,16 +42,18 @@ pub struct RotateArgs {
     /// Show what would be done
     #[arg(long, short = 'n')]
     dry_run: bool,
-    /// Rotate even if the new key may have more permissions, or live longer, than the previous one
+    /// Rotate even if the new key may have more permissions or a longer lifetime than the previous
+    /// one
     #[arg(long)]
     force: bool,
-    /// The credential that manages the key, if the key cannot manage keys itself; it is remembered
+    /// The credential that manages the key, if the key cannot manage keys itself; the setting is
+    /// stored
     #[arg(long, value_name = "NAME", add = complete::credentials(), conflicts_with = "due")]
     manager: Option<Name>,
-    /// How long the previous key stays valid (one minute at least)
+    /// How long the previous key stays valid (at least one minute)
     #[arg(long, value_name = "TIME", value_parser = args::duration)]
     grace: Option<Duration>,
-    /// Use a recipe with unverified facts; asked once for each key
+    /// Use a recipe with unverified fields without confirmation
     #[arg(long)]
     yes: bool,
     /// Do not open a browser
@@ -199,7 +201,7 @@ fn one(app: &App, name: &Name, args: &RotateArgs) -> Result<Line, Failure> {
             Err(Error::Manual { .. }) => manual::take(app, name, &options, args.no_browser),
             Err(Error::NotAgreed { fields, .. }) if app.ui.can_ask() => {
                 let question = format!(
-                    "the recipe for {name} is untested (no source for {fields}); nothing is lost if it fails. Use it? [y/N]"
+                    "the recipe for {name} is untested (unverified: {fields}); nothing is lost if it fails. Use it? [y/N]"
                 );
                 if !app.ui.ask(&question)?.eq_ignore_ascii_case("y") {
                     return Err(Failure::new(
@@ -309,11 +311,12 @@ fn many(app: &App, plans: &[Plan], damaged: Vec<Line>, args: &RotateArgs) -> Res
     }
     let count = left.len();
     let names = left.iter().take(3).copied().collect::<Vec<_>>().join(", ");
-    let more = if left.len() > 3 { ", …" } else { "" };
+    let more = if count > 3 { ", …" } else { "" };
+    let need = if count == 1 { "needs" } else { "need" };
     Err(Failure::new(
         Code::Findings,
         format!(
-            "{count} of {} left to do: {names}{more}",
+            "{count} of {} {need} attention: {names}{more}",
             words::count(lines.len(), "credential")
         ),
     )

@@ -116,6 +116,7 @@ fn result(line: &Line) -> String {
     match line.result {
         RotationOutcome::Done(RotationStep::Ended) => "revoked".into(),
         RotationOutcome::Done(RotationStep::Manual) => "manual".into(),
+        RotationOutcome::Done(RotationStep::Nothing) => "none".into(),
         result => word(result),
     }
 }

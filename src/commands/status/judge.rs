@@ -17,16 +17,15 @@ const DAY: i64 = 86_400;
 pub(super) fn life(entry: &Entry, now: Timestamp) -> String {
     match (&entry.state, entry.kind) {
         (State::Active, Kind::Login) => match entry.login.access_expires_at {
-            Some(end) if end > now => format!("access token expires {}", relative(end, now)),
-            Some(end) => format!("access token expired {}", relative(end, now)),
-            None => "access token does not expire".into(),
+            Some(end) => format!("{} (access token)", relative(end, now)),
+            None => "never (access token)".into(),
         },
         (State::Active, Kind::Key) => match entry.rotation.expires {
-            Some(end) if end < day(now) => format!("expired on {end}"),
-            Some(end) => format!("expires on {end}"),
+            Some(end) if end < day(now) => format!("{end} (expired)"),
+            Some(end) => end.to_string(),
             None => "unknown".into(),
         },
-        (state, _) => format!("interrupted while {}", state.name()),
+        (state, _) => format!("incomplete: {}", state.name()),
     }
 }
 
@@ -53,9 +52,12 @@ pub(super) fn judge(
     for left in &entry.leftovers {
         found.advise(
             "leftover",
-            format!("an old item is still to be deleted from the {}", left.store),
+            format!(
+                "an old item still has to be deleted from the {}",
+                left.store
+            ),
             Some(format!(
-                "when the {} is open, run `authctl move {name} --to {}`",
+                "when the {} is unlocked, run `authctl move {name} --to {}`",
                 left.store, entry.store
             )),
         );
@@ -87,7 +89,7 @@ pub(super) fn judge(
         }
     }
     if entry.bound.origins.iter().any(Origin::is_plain_http) {
-        let message = "it may be sent over plain http on this machine";
+        let message = "its origins allow http (loopback only)";
         found.advise("plain_http", message, None);
     }
     found.into_vec()
@@ -136,7 +138,7 @@ fn limits(
         let end = after(entry.login.logged_in_at.unwrap_or(entry.created_at), days);
         if end <= soon {
             let message = format!(
-                "the provider expires it {} even if it is used",
+                "it expires at the provider {}, even if it is used",
                 relative(end, now)
             );
             found.add("login_absolute", message, login_again());
@@ -146,11 +148,11 @@ fn limits(
         let end = after(entry.login.refreshed_at.unwrap_or(entry.changed_at), days);
         if end <= now {
             let message =
-                format!("it was not used for {days} days, so the provider may have expired it");
+                format!("it was not used for {days} days and may have expired at the provider");
             found.add("login_idle", message, login_again());
         } else if end <= soon {
             let message = format!(
-                "the provider expires it {} unless it is used",
+                "it expires at the provider {} unless it is used",
                 relative(end, now)
             );
             found.add(

@@ -23,19 +23,19 @@ use judge::{judge, life};
 
 /// Show what expires, what is due and what needs attention
 ///
-/// Reads only the index: no store is opened, and nothing is asked. `--check` opens the stores and
-/// verifies each credential (a login is refreshed if its token is about to expire). The exit code
-/// is 8 if there are findings that need attention.
+/// Reads only the index: opens no store and never prompts. `--check` opens the stores and verifies
+/// each credential (a login is refreshed if its token is about to expire). The exit code is 8 if
+/// there are findings that need attention.
 #[derive(clap::Args, Debug)]
 #[command(
     after_help = "Examples:\n  authctl status\n  authctl status github --check\n  authctl status --within 30d --json"
 )]
 pub struct StatusArgs {
-    /// The credential; all credentials if none is named
+    /// The credential (default: all credentials)
     #[arg(add = complete::credentials())]
     name: Option<Name>,
-    /// Verify each credential: get a token for a login, and verify a key at its provider if there
-    /// is a harmless request
+    /// Verify each credential: get a token for a login, and verify a key if its provider has a
+    /// request without side effects
     #[arg(long)]
     check: bool,
     /// How far to look ahead

@@ -49,7 +49,7 @@ fn unfinished(
     // Finishes the rotation without starting another one.
     let finish = || Some(format!("run `authctl rotate --due {}`", entry.name));
     if progress.rolling {
-        let message = "the provider's answer to its rotation was lost";
+        let message = "the provider's response to the rotation request was lost";
         found.add("rotation_unknown", message, finish());
     } else if progress.making > 0 {
         let message = "an interrupted rotation may have created an unused key";

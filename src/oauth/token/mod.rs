@@ -84,7 +84,7 @@ pub enum TokenError {
     #[error("{0}")]
     Lost(String),
     /// The server is overloaded or has an internal error.
-    #[error("the server answered {status}{}", code.as_ref().map(|code| format!(" ({code})")).unwrap_or_default())]
+    #[error("the server returned status {status}{}", code.as_ref().map(|code| format!(" ({code})")).unwrap_or_default())]
     Busy {
         /// HTTP status.
         status: u16,
@@ -94,7 +94,7 @@ pub enum TokenError {
         retry_after: Option<u64>,
     },
     /// The server refused (RFC 6749 section 5.2).
-    #[error("the server refused with {code}{}", description.as_ref().map(|text| format!(": {text}")).unwrap_or_default())]
+    #[error("the server refused the request: {code}{}", description.as_ref().map(|text| format!(": {text}")).unwrap_or_default())]
     Denied {
         /// The error code, or `status NNN` when it gave none.
         code: String,
@@ -276,7 +276,7 @@ mod tests {
         .to_string();
         assert_eq!(
             shown,
-            "the server refused with invalid_grant: refresh token … is over, … or … was sent"
+            "the server refused the request: invalid_grant: refresh token … is over, … or … was sent"
         );
     }
 
