@@ -179,7 +179,8 @@ impl Entry {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::credential::SecretPart;
+    use crate::credential::{ErrorCode, LastError, Making, Parts, SecretPart, Slots};
+    use crate::secret::Secret;
 
     #[test]
     fn an_edited_entry_disagrees_and_a_lagging_one_does_not() {
@@ -222,7 +223,7 @@ mod tests {
         let login = record.next(
             Bound::default(),
             SecretPart::Login {
-                refresh_token: Some(crate::secret::Secret::new("r")),
+                refresh_token: Some(Secret::new("r")),
                 access: None,
             },
         );
@@ -231,5 +232,68 @@ mod tests {
         assert!(changed.login.refreshable && changed.login.refreshed_at.is_none());
         assert!(!changed.rotation.agreed && changed.rotation.manager.is_none());
         assert!(changed.rotation.key_since.is_none());
+    }
+
+    fn record(secret: SecretPart) -> Record {
+        let bound = Bound {
+            origins: vec!["https://api.example.com".parse().unwrap()],
+            ..Bound::default()
+        };
+        Record::new("acme".parse().unwrap(), bound, secret).unwrap()
+    }
+
+    fn key() -> SecretPart {
+        let mut slots = Slots::of(Parts::from([("key".to_owned(), Secret::new("k"))]));
+        slots.making = vec![Making {
+            label: "l".into(),
+            known: Vec::new(),
+            at: Timestamp::UNIX_EPOCH,
+            roll: false,
+        }];
+        SecretPart::Key(slots)
+    }
+
+    #[test]
+    fn a_new_entry_has_the_facts_of_its_record() {
+        let now = Timestamp::from_second(100).unwrap();
+        let record = record(key());
+        let entry = Entry::adding(&record, Kind::Key, StoreKind::Vault, now);
+        assert!(entry.state.is_adding() && entry.bound == record.bound);
+        assert_eq!(entry.rotation.key_since, Some(now));
+        assert_eq!(
+            entry.rotation.progress.map(|progress| progress.making),
+            Some(1)
+        );
+        let login = Entry::adding(&record, Kind::Login, StoreKind::Vault, now);
+        assert_eq!(login.rotation.key_since, None);
+    }
+
+    #[test]
+    fn a_save_updates_the_entry_and_keeps_the_rest() {
+        let (before, now) = (Timestamp::UNIX_EPOCH, Timestamp::from_second(100).unwrap());
+        let record = record(key());
+        let old = Entry::example(Kind::Key, before).with(|entry| {
+            entry.login.last_error = Some(LastError {
+                at: before,
+                code: ErrorCode::Unreachable,
+                reason: "503".into(),
+            });
+        });
+        let entry = old.following(&record, now);
+        assert!(entry.state.is_active() && entry.login.last_error.is_none());
+        assert_eq!((entry.changed_at, entry.created_at), (now, old.created_at));
+        assert_eq!(entry.bound, record.bound);
+        assert_eq!(
+            entry.rotation.progress.map(|progress| progress.making),
+            Some(1)
+        );
+        assert_eq!(old.chain().count(), 1);
+        let over = old.clone().with(|entry| {
+            entry.state = State::Adding {
+                earlier: Some(Box::new(old.clone())),
+                may_land_until: None,
+            };
+        });
+        assert_eq!(over.chain().count(), 2);
     }
 }

@@ -236,4 +236,24 @@ mod tests {
             }
         }
     }
+
+    /// The files in `tests/index` were written by the first version of the format: each is read, and
+    /// written again as it was.
+    #[test]
+    fn files_of_the_first_version_are_read_and_written_unchanged() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/index");
+        let mut states = std::collections::BTreeSet::new();
+        for file in std::fs::read_dir(folder).unwrap() {
+            let path = file.unwrap().path();
+            let text = std::fs::read_to_string(&path)
+                .unwrap()
+                .replace("\r\n", "\n");
+            let entry: Entry = toml::from_str::<EntryFile>(&text).unwrap().into();
+            states.insert(entry.state.name());
+            let written = toml::to_string(&EntryFile::from(&entry)).unwrap();
+            assert_eq!(written, text, "{}", path.display());
+        }
+        let every = ["active", "adding", "forgetting", "removing", "renaming"];
+        assert_eq!(states, every.into());
+    }
 }

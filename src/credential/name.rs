@@ -190,6 +190,29 @@ mod tests {
     }
 
     #[test]
+    fn an_id_is_32_hexadecimal_digits() {
+        for good in ["0123456789abcdef".repeat(2), "f".repeat(32)] {
+            assert!(Id::try_from(good).is_ok());
+        }
+        let traversal = format!("../{}", "a".repeat(29));
+        for bad in [
+            traversal,
+            "a".repeat(31),
+            "a".repeat(33),
+            "A".repeat(32),
+            "g".repeat(32),
+        ] {
+            assert!(Id::try_from(bad.clone()).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_name_has_up_to_64_characters() {
+        assert!("x".repeat(64).parse::<Name>().is_ok());
+        assert!("x".repeat(65).parse::<Name>().is_err());
+    }
+
+    #[test]
     fn names_that_are_not_safe_file_names_are_refused() {
         let long = "x".repeat(65);
         for bad in [

@@ -223,6 +223,7 @@ mod tests {
         assert!(covers("https://*.example.com", "https://a.b.example.com/"));
         for other in [
             "https://example.com/",
+            "https://.example.com/",
             "https://evilexample.com/",
             "https://example.com.evil.net/",
             "http://a.example.com/",

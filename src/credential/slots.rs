@@ -301,4 +301,79 @@ mod tests {
                 .all(|old| !same_parts(&old.parts, &parts("a")))
         );
     }
+
+    #[test]
+    fn the_index_learns_what_a_rotation_has_not_finished() {
+        let (at, until) = (Timestamp::UNIX_EPOCH, Timestamp::from_second(60).unwrap());
+        let plain = Slots::of(parts("a"));
+        assert_eq!(plain.progress(), None);
+        assert!(!plain.is_rolling() && !plain.has_made_keys());
+        let pending = Made {
+            parts: parts("p"),
+            id: None,
+            at,
+            expires: None,
+        };
+        let retiring = Retiring {
+            parts: parts("o"),
+            id: None,
+            since: at,
+            until,
+            by_hand: false,
+        };
+        let making = |roll| Making {
+            label: "l".into(),
+            known: Vec::new(),
+            at,
+            roll,
+        };
+        let with = |change: &dyn Fn(&mut Slots)| {
+            let mut slots = plain.clone();
+            change(&mut slots);
+            assert!(slots.has_made_keys());
+            slots
+        };
+        with(&|slots| slots.made = true);
+        let pending = with(&|slots| slots.pending = Some(pending.clone())).progress();
+        assert!(pending.unwrap().pending);
+        let retiring = with(&|slots| slots.retiring = vec![retiring.clone()]).progress();
+        assert_eq!(retiring.unwrap().retiring, [until]);
+        for roll in [false, true] {
+            let slots = with(&|slots| slots.making = vec![making(roll)]);
+            let progress = slots.progress().unwrap();
+            assert_eq!(
+                (progress.making, progress.rolling, slots.is_rolling()),
+                (1, roll, roll)
+            );
+        }
+    }
+
+    #[test]
+    fn the_same_key_has_the_same_parts() {
+        let two = |one: &str, other: &str| {
+            let mut both = parts(one);
+            both.insert("app".into(), Secret::new(other));
+            both
+        };
+        assert!(same_parts(&two("a", "b"), &two("a", "b")));
+        for other in [two("a", "c"), two("c", "b"), parts("a"), Parts::new()] {
+            assert!(!same_parts(&two("a", "b"), &other) && !same_parts(&other, &two("a", "b")));
+        }
+    }
+
+    #[test]
+    fn a_part_that_a_header_cannot_contain_is_refused() {
+        let at = Timestamp::UNIX_EPOCH;
+        assert!(Slots::of(parts("good")).check().is_ok());
+        assert!(Slots::of(parts("bad\n")).check().is_err());
+        let pending = Made {
+            parts: parts("bad\n"),
+            id: None,
+            at,
+            expires: None,
+        };
+        let mut slots = Slots::of(parts("good"));
+        slots.pending = Some(pending);
+        assert!(slots.check().is_err());
+    }
 }

@@ -187,7 +187,7 @@ fn describe(row: &Row, key: &KeySpec, held: &[&Variable]) -> Result<RecognizedKe
             "not stored: its host is needed; run `authctl key add {name} --set host=HOST`"
         )),
         (_, Some(part)) => Some(format!(
-            "the {} does not look like a {} key; if it is one, run `authctl key add {name}`",
+            "the {} does not look like a key for {}; if it is one, run `authctl key add {name}`",
             part.label, row.title
         )),
         (Ok(_), None) => None,

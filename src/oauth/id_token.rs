@@ -141,9 +141,20 @@ mod tests {
             bad[field] = value.into();
             assert!(matches!(check(bad), Err(IdTokenError::Claim(_))), "{field}");
         }
-        let mut old = good.clone();
-        old["exp"] = 100.into();
-        assert_eq!(check(old), Err(IdTokenError::Claim("expiry")));
+        let with = |field: &str, value: serde_json::Value| {
+            let mut claims = good.clone();
+            claims[field] = value;
+            check(claims)
+        };
+        let others = serde_json::json!(["x", "y"]);
+        assert_eq!(with("aud", others), Err(IdTokenError::Claim("audience")));
+        assert!(with("aud", serde_json::json!(["me"])).is_ok());
+        assert!(with("sub", "s".repeat(255).into()).is_ok());
+        assert!(with("sub", "s".repeat(256).into()).is_err());
+        // The time is 1000, and the clocks may differ by five minutes.
+        for (expiry, is_valid) in [(100, false), (699, false), (701, true), (1060, true)] {
+            assert_eq!(with("exp", expiry.into()).is_ok(), is_valid, "{expiry}");
+        }
         let mut without = good;
         without.as_object_mut().unwrap().remove("nonce");
         assert_eq!(check(without), Err(IdTokenError::Claim("nonce")));

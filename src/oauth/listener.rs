@@ -331,6 +331,18 @@ mod tests {
         }
     }
 
+    /// A browser may resolve `localhost` to either address, so another process must get neither.
+    #[test]
+    fn localhost_takes_both_addresses() {
+        let localhost = Listener::bind(&redirect("localhost", &[]), None).unwrap();
+        assert!(TcpListener::bind(("::1", localhost.port)).is_err());
+        assert!(TcpListener::bind(("127.0.0.1", localhost.port)).is_err());
+        let taken = TcpListener::bind("[::1]:0").unwrap();
+        let busy = taken.local_addr().unwrap().port();
+        assert!(Listener::bind(&redirect("localhost", &[]), Some(busy)).is_err());
+        assert!(Listener::bind(&redirect("127.0.0.1", &[]), Some(busy)).is_ok());
+    }
+
     #[test]
     fn the_first_free_port_of_a_list_is_taken_and_a_taken_one_named() {
         let taken = TcpListener::bind("127.0.0.1:0").unwrap();

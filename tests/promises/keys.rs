@@ -208,7 +208,7 @@ fn a_row_of_the_user_with_a_check_tells_good_from_bad_keys() {
     );
     let ran = home.run_with_input(&["key", "add"], b"mine_abc\n").done();
     assert!(
-        ran.stderr.contains("this looks like a Mine key")
+        ran.stderr.contains("this looks like a key for Mine")
             && ran
                 .stderr
                 .contains("not verified: the provider was guessed"),

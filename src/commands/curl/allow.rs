@@ -4,91 +4,9 @@
 
 use std::ffi::OsString;
 
-/// The kinds of values that an option takes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Takes {
-    /// No value.
-    Nothing,
-    /// Any value.
-    Word,
-    /// An HTTP method: a token (RFC 9110 section 5.6.2). Anything else could write a second request
-    /// line.
-    Method,
-    /// `Name: value`, but no header that authctl sets and none that directs the request.
-    Header,
-    /// Digits, commas and dashes: the value becomes part of a header.
-    Range,
-}
-
-/// When an option is allowed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum When {
-    Always,
-    /// Only with `Authorization`, the one header that curl removes when a redirect leaves the host.
-    AuthorizationAlone,
-    /// Only in a terminal: the option prints the headers of the request.
-    OnTerminal,
-}
-
+use super::table::{ALLOWED, Entry, STEERING, Takes, When};
 use Takes::{Header, Method, Nothing, Range, Word};
-use When::{Always, AuthorizationAlone, OnTerminal};
-
-/// The table: short form, long form, value, condition.
-const ALLOWED: &[(char, &str, Takes, When)] = &[
-    ('X', "request", Method, Always),
-    ('d', "data", Word, Always),
-    ('\0', "data-ascii", Word, Always),
-    ('\0', "data-binary", Word, Always),
-    ('\0', "data-raw", Word, Always),
-    ('\0', "data-urlencode", Word, Always),
-    ('\0', "json", Word, Always),
-    ('F', "form", Word, Always),
-    ('\0', "form-string", Word, Always),
-    ('T', "upload-file", Word, Always),
-    ('G', "get", Nothing, Always),
-    ('I', "head", Nothing, Always),
-    ('H', "header", Header, Always),
-    ('o', "output", Word, Always),
-    ('O', "remote-name", Nothing, Always),
-    ('\0', "create-dirs", Nothing, Always),
-    ('i', "include", Nothing, Always),
-    ('D', "dump-header", Word, Always),
-    ('w', "write-out", Word, Always),
-    ('N', "no-buffer", Nothing, Always),
-    ('#', "progress-bar", Nothing, Always),
-    ('s', "silent", Nothing, Always),
-    ('S', "show-error", Nothing, Always),
-    ('f', "fail", Nothing, Always),
-    ('\0', "fail-with-body", Nothing, Always),
-    ('m', "max-time", Word, Always),
-    ('\0', "connect-timeout", Word, Always),
-    ('y', "speed-time", Word, Always),
-    ('Y', "speed-limit", Word, Always),
-    ('\0', "retry", Word, Always),
-    ('\0', "retry-delay", Word, Always),
-    ('\0', "retry-max-time", Word, Always),
-    ('\0', "retry-connrefused", Nothing, Always),
-    ('\0', "retry-all-errors", Nothing, Always),
-    ('0', "http1.0", Nothing, Always),
-    ('\0', "http1.1", Nothing, Always),
-    ('\0', "http2", Nothing, Always),
-    ('\0', "http3", Nothing, Always),
-    ('\0', "compressed", Nothing, Always),
-    ('r', "range", Range, Always),
-    ('C', "continue-at", Range, Always),
-    ('L', "location", Nothing, AuthorizationAlone),
-    ('v', "verbose", Nothing, OnTerminal),
-];
-
-/// Headers that no option may set, because they decide where the request goes or ends.
-const STEERING: [&str; 6] = [
-    "host",
-    "content-length",
-    "transfer-encoding",
-    "connection",
-    "proxy-authorization",
-    "trailer",
-];
+use When::{AuthorizationAlone, OnTerminal};
 
 /// What the table needs to know about the credential and the terminal.
 pub(super) struct Facts<'a> {
@@ -178,8 +96,6 @@ pub(super) fn check(words: &[OsString], facts: &Facts<'_>) -> Result<Allowed, St
         follows,
     })
 }
-
-type Entry = (char, &'static str, Takes, When);
 
 fn find(fits: impl Fn(&Entry) -> bool) -> Option<&'static Entry> {
     ALLOWED.iter().find(|entry| fits(entry))
@@ -330,6 +246,29 @@ mod tests {
     }
 
     #[test]
+    fn redirects_are_followed_only_with_the_option() {
+        let follows = |line: &[&str]| {
+            let words: Vec<OsString> = line.iter().map(OsString::from).collect();
+            let facts = Facts {
+                own_headers: vec!["Authorization"],
+                on_terminal: true,
+            };
+            check(&words, &facts).unwrap().follows
+        };
+        assert!(!follows(&["https://a.test", "-s", "-v"]));
+        assert!(follows(&["https://a.test", "-s", "-L", "-f"]));
+        let key = Facts {
+            own_headers: vec!["X-Key"],
+            on_terminal: false,
+        };
+        let words = ["https://a.test", "-L"].map(OsString::from);
+        assert!(
+            check(&words, &key).is_err(),
+            "curl would send the key along"
+        );
+    }
+
+    #[test]
     fn what_is_not_in_the_table_is_refused() {
         for bad in [
             &["https://a.test", "https://b.test"][..],
@@ -344,6 +283,10 @@ mod tests {
             &["https://a.test", "-H", "X: a\r\nHost: b"],
             &["https://a.test", "-X", "GET / HTTP/1.1\r\nHost: b"],
             &["https://a.test", "-H"],
+            &["https://a.test", "-H", ":authority: b"],
+            &["https://a.test", "-H", "X"],
+            &["https://a.test", "-H", "X Y: 1"],
+            &["https://a.test", "-r", "0-9\r\nHost: b"],
             &["https://a.test", "-XTrace"],
             &["https://a.test", "--request", "CONNECT"],
             &["https://a.test", "-v"],
@@ -352,6 +295,7 @@ mod tests {
         ] {
             assert!(checked(bad).is_err(), "{bad:?}");
         }
+        assert!(checked(&["https://a.test", "-r", "0-99"]).is_ok());
     }
 
     proptest! {

@@ -1,6 +1,7 @@
 //! `authctl curl`: a request that can only go to the origins of its credential.
 
 mod allow;
+mod table;
 
 use super::profile::{Profile, Run};
 use super::{args, child};

@@ -117,7 +117,7 @@ fn check(app: &App, key: &Candidate, args: &AddArgs) -> Result<Option<String>, F
             ", so it was not verified"
         };
         app.ui.warn(&format!(
-            "the {} does not look like a {provider} key{suffix}",
+            "the {} does not look like a key for {provider}{suffix}",
             part.label
         ));
         return Ok(None);
@@ -182,10 +182,11 @@ fn recognized(app: &App, args: &AddArgs) -> Result<Candidate, Failure> {
             .hint("name the provider: `authctl key add NAME`")
     })?;
     let name: Name = row.name.parse()?;
-    app.ui.say(&format!("this looks like a {} key", row.title));
+    app.ui
+        .say(&format!("this looks like a key for {}", row.title));
     let (spec, bound) = binding(app, &name, args)?;
     if spec.parts.len() != 1 {
-        let message = format!("a {} key has several parts", row.title);
+        let message = format!("a key for {} has several parts", row.title);
         return Err(Failure::usage(message).hint(format!("run `authctl key add {name}`")));
     }
     let store = place(app, &name, args.replace)?;

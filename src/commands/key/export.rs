@@ -16,7 +16,7 @@ use std::path::PathBuf;
 /// so two machines cannot share it. Log in on the other machine instead.
 #[derive(clap::Args, Debug)]
 #[command(
-    after_help = "Examples:\n  authctl key export --to-age age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p --output keys.age\n  authctl key export stripe --to-age age1… --output stripe.age"
+    after_help = "Examples:\n  authctl key export --to-age age1… --output keys.age\n  authctl key export stripe --to-age age1… --output stripe.age"
 )]
 pub struct ExportArgs {
     /// The keys; all keys if none is named

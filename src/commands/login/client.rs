@@ -73,7 +73,7 @@ fn ask_id(
         ))
         .hint(format!(
             "register one {explanation}; then run `authctl login {} --client-id ID{}`",
-            args.what,
+            args.target_words(),
             secret_flag(oauth, args)
         )));
     }
@@ -146,7 +146,7 @@ fn new_secret(
                 ))
                 .hint(format!(
                     "run `authctl login {} --client-id ID --client-secret-stdin < FILE`",
-                    target.name
+                    args.target_words()
                 )));
             }
             SecretRule::Required => Some(app.ui.ask_hidden("client secret (hidden):")?),

@@ -30,7 +30,7 @@ use target::Target;
 /// discovery or RFC 8414), and name the login with `--as`.
 #[derive(clap::Args, Debug)]
 #[command(
-    after_help = "Examples:\n  authctl login github\n  authctl login github/work --scope repo --scope read:org\n  authctl login gitlab --set host=gitlab.example.com\n  authctl login https://issuer.example.com --as example --client-id abc --origin https://api.example.com"
+    after_help = "Examples:\n  authctl login github\n  authctl login github/work --scope repo --scope read:org\n  authctl login gitlab --set host=gitlab.example.com\n  authctl login https://issuer.example.com --as example --client-id abc"
 )]
 pub struct LoginArgs {
     /// PROVIDER, PROVIDER/ACCOUNT, or the URL of an issuer
@@ -77,6 +77,25 @@ impl LoginArgs {
         self.name
             .as_ref()
             .map_or_else(|| self.what.clone(), ToString::to_string)
+    }
+}
+
+impl LoginArgs {
+    /// The arguments that decide which login this is, for a hint that can be pasted.
+    fn target_words(&self) -> String {
+        let mut words = vec![self.what.clone()];
+        words.extend(self.name.as_ref().map(|name| format!("--as {name}")));
+        words.extend(
+            self.set
+                .iter()
+                .map(|(name, value)| format!("--set {name}={value}")),
+        );
+        words.extend(
+            self.origin
+                .iter()
+                .map(|origin| format!("--origin {origin}")),
+        );
+        words.join(" ")
     }
 }
 

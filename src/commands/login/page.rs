@@ -51,7 +51,7 @@ pub(super) fn check_visible(args: &LoginArgs) -> Result<(), Failure> {
     )
     .hint(format!(
         "run `authctl login {}` in a terminal, or add `--no-browser` to print the URL",
-        args.what
+        args.target_words()
     )))
 }
 

@@ -60,7 +60,7 @@ pub(super) fn take(
         return Err(Failure::new(
             Code::Refused,
             format!(
-                "the {} does not look like a {} key, so it was not verified",
+                "the {} does not look like a key for {}, so it was not verified",
                 part.label,
                 name.provider()
             ),
