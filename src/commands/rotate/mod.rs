@@ -301,6 +301,11 @@ fn many(app: &App, plans: &[Plan], damaged: Vec<Line>, args: &RotateArgs) -> Res
     if let Some((_, failure)) = closed.into_iter().next() {
         return Err(failure);
     }
+    findings(&lines)
+}
+
+/// The failure that names the credentials that need attention, if there are any.
+fn findings(lines: &[Line]) -> Result<(), Failure> {
     let left: Vec<&str> = lines
         .iter()
         .filter(|line| line.is_left)

@@ -41,13 +41,6 @@ pub(in crate::oauth) fn read(reply: &Reply, dialect: &Dialect) -> Result<TokenRe
             description: None,
         });
     }
-    let checked = |field, value: &str| {
-        let secret = Secret::new(value);
-        match secret.check(Alphabet::Visible) {
-            Ok(()) => Ok(secret),
-            Err(reason) => Err(format!("the server sent a malformed {field}: it {reason}")),
-        }
-    };
     // The refresh token first: even if everything else is wrong, it may be the only valid one. Some
     // servers send an empty one for "none".
     let refresh_token = text("refresh_token").filter(|token| !token.is_empty());
@@ -91,6 +84,15 @@ pub(in crate::oauth) fn read(reply: &Reply, dialect: &Dialect) -> Result<TokenRe
             .and_then(scope),
         id_token: text("id_token").map(Secret::new),
     })
+}
+
+/// A token, checked when it is received.
+fn checked(field: &str, value: &str) -> Result<Secret, String> {
+    let secret = Secret::new(value);
+    match secret.check(Alphabet::Visible) {
+        Ok(()) => Ok(secret),
+        Err(reason) => Err(format!("the server sent a malformed {field}: it {reason}")),
+    }
 }
 
 /// The object that contains the token's fields: the one at the row's pointer if there is a token in

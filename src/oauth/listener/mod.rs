@@ -5,21 +5,19 @@
 //! chunked) and CVE-2026-66753 (line ends in header values that the caller sets). Neither applies
 //! here: no body is read, and every header is a constant.
 
+mod bind;
+mod serve;
+
 use super::authorize::{Callback, Flow};
 use super::page::Page;
 use crate::provider::Redirect;
 use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::TcpListener;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
-use tiny_http::{Header, Method, Request, Response, Server};
+use tiny_http::{Request, Server};
 
-/// The interval at which a server thread checks whether it should stop.
-const TICK: Duration = Duration::from_millis(100);
-
-/// The longest request target that is read, in bytes; codes have a few hundred.
-const MAX_TARGET: usize = 16 * 1024;
+use serve::{Place, response, serve};
 
 /// Bound sockets that wait for one redirect.
 pub struct Listener {
@@ -68,7 +66,7 @@ impl Listener {
         };
         let mut last = io::Error::from(io::ErrorKind::AddrInUse);
         for port in &ports {
-            match bind(&redirect.host, *port) {
+            match bind::loopback(&redirect.host, *port) {
                 Ok((sockets, port)) => {
                     return Ok(Self {
                         sockets,
@@ -150,11 +148,6 @@ impl Arrival {
     }
 }
 
-struct Place {
-    host: String,
-    path: String,
-}
-
 /// Stops the server threads when a login is cancelled.
 struct StopOnDrop(Option<Arc<AtomicBool>>);
 
@@ -170,140 +163,6 @@ impl Drop for StopOnDrop {
             stop.store(true, Ordering::Relaxed);
         }
     }
-}
-
-fn bind(host: &str, port: u16) -> io::Result<(Vec<TcpListener>, u16)> {
-    let v4 = |port| TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
-    let v6 = |port| TcpListener::bind(SocketAddr::from((Ipv6Addr::LOCALHOST, port)));
-    if host == "[::1]" {
-        let socket = v6(port)?;
-        let port = socket.local_addr()?.port();
-        return Ok((vec![socket], port));
-    }
-    let mut last = io::Error::from(io::ErrorKind::AddrInUse);
-    // A free port of one address family can be in use in the other, so several are tried.
-    for _ in 0..8 {
-        let first = v4(port)?;
-        let bound = first.local_addr()?.port();
-        if host != "localhost" {
-            return Ok((vec![first], bound));
-        }
-        // A browser may resolve `localhost` to either address family: bind both, or another process
-        // could answer on the other.
-        match v6(bound) {
-            Ok(second) => return Ok((vec![first, second], bound)),
-            // Without IPv6, no other process can bind it either.
-            Err(error)
-                if matches!(
-                    error.kind(),
-                    io::ErrorKind::AddrNotAvailable | io::ErrorKind::Unsupported
-                ) =>
-            {
-                return Ok((vec![first], bound));
-            }
-            Err(error) if port != 0 => return Err(error),
-            Err(error) => last = error,
-        }
-    }
-    Err(last)
-}
-
-fn serve(
-    server: &Server,
-    place: &Place,
-    flow: &Flow,
-    stop: &AtomicBool,
-    sender: &tokio::sync::mpsc::Sender<(Callback, Request)>,
-) {
-    let address = server.server_addr().to_ip();
-    while !stop.load(Ordering::Relaxed) {
-        let request = match server.recv_timeout(TICK) {
-            Ok(Some(request)) => request,
-            Ok(None) => {
-                // When two connections arrive at the same moment, the server may queue the second
-                // one behind the first, and a silent first one blocks it. A connection that is
-                // closed at once makes the server start another thread.
-                if let Some(address) = address {
-                    drop(TcpStream::connect_timeout(&address, TICK));
-                }
-                continue;
-            }
-            Err(_) => return,
-        };
-        match judge(&request, place, flow) {
-            Ok(callback) => {
-                // Full or closed: the login has its response already, and this is a second browser
-                // tab.
-                if let Err(error) = sender.try_send((callback, request)) {
-                    let (tokio::sync::mpsc::error::TrySendError::Full((_, request))
-                    | tokio::sync::mpsc::error::TrySendError::Closed((_, request))) = error;
-                    refuse(request, 409, "This login has already been completed");
-                }
-            }
-            Err((status, reason)) => refuse(request, status, reason),
-        }
-    }
-}
-
-/// Whether a request is the expected redirect; otherwise the answer to it.
-fn judge(request: &Request, place: &Place, flow: &Flow) -> Result<Callback, (u16, &'static str)> {
-    let host = request
-        .headers()
-        .iter()
-        .find(|header| header.field.equiv("Host"));
-    // A page on another site that resolves its own name to loopback (DNS rebinding) sends that name
-    // here. The default port of http is omitted.
-    let ours = |value: &str| {
-        value.eq_ignore_ascii_case(&place.host)
-            || place
-                .host
-                .strip_suffix(":80")
-                .is_some_and(|bare| value.eq_ignore_ascii_case(bare))
-    };
-    if host.is_none_or(|header| !ours(header.value.as_str())) {
-        return Err((421, "authctl does not listen on this address"));
-    }
-    if *request.method() != Method::Get {
-        return Err((405, "Only GET is supported here"));
-    }
-    let target = request.url();
-    let (path, query) = target.split_once('?').unwrap_or((target, ""));
-    if path != place.path {
-        return Err((404, "Not found"));
-    }
-    if target.len() > MAX_TARGET {
-        return Err((414, "The address is too long"));
-    }
-    let callback = Callback::from_query(query);
-    if flow.is_ours(&callback) {
-        Ok(callback)
-    } else {
-        Err((400, "This response does not belong to the current login"))
-    }
-}
-
-fn refuse(request: Request, status: u16, reason: &str) {
-    let _ = request.respond(response(status, &Page::Failed(reason).html()));
-}
-
-fn response(status: u16, html: &str) -> Response<io::Cursor<Vec<u8>>> {
-    let mut response = Response::from_string(html).with_status_code(status);
-    for (name, value) in [
-        ("Content-Type", "text/html; charset=utf-8"),
-        ("Cache-Control", "no-store"),
-        ("Referrer-Policy", "no-referrer"),
-        ("X-Content-Type-Options", "nosniff"),
-        (
-            "Content-Security-Policy",
-            "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'",
-        ),
-        ("Connection", "close"),
-    ] {
-        if let Ok(header) = Header::from_bytes(name, value) {
-            response.add_header(header);
-        }
-    }
-    response
 }
 
 #[cfg(test)]

@@ -1,0 +1,34 @@
+//! Keys that are exported and imported.
+
+use serde::Serialize;
+
+documents! {
+    /// `key export`.
+    Exported {
+        /// The keys in the file.
+        names: Vec<String>,
+        /// The file.
+        file: String,
+    }
+
+    /// `key import`.
+    Imported {
+        /// The keys that were stored.
+        names: Vec<String>,
+        /// The keys that were recognized in a file that is not an export; with `--dry-run` none is
+        /// stored.
+        found: Vec<FoundKey>,
+    }
+
+    /// A recognized key.
+    FoundKey {
+        /// The name it is stored under.
+        name: String,
+        /// The variables that contain its parts.
+        variables: Vec<String>,
+        /// The places of the variables in the file.
+        places: Vec<String>,
+        /// Why it was not stored.
+        problem: Option<String>,
+    }
+}
