@@ -181,7 +181,7 @@ fn list(app: &App) -> Result<(), Failure> {
         |output| {
             if clients.is_empty() {
                 app.ui
-                    .say("no clients are stored yet; the first login at a provider asks for one");
+                    .say("no clients are stored yet; the first login to a provider asks for one");
                 return Ok(());
             }
             output.table(

@@ -25,8 +25,8 @@ pub enum ScheduleCommand {
 /// of the crontab, whichever this system has. It runs the program by its absolute path. Run
 /// `authctl doctor --as-cron` to predict the outcome of such a run: the keychain is often locked at
 /// that time, but an unlocked or unattended vault can be read. Under systemd, a program of your own
-/// (of a recipe, or the `notify` program) runs with the restrictions of the unit: no new
-/// privileges, no namespaces, no memory that is both writable and executable.
+/// (the program of a recipe, or the `notify` program) runs with the restrictions of the unit: no
+/// new privileges, no namespaces, no memory that is both writable and executable.
 #[derive(clap::Args, Debug)]
 #[command(
     after_help = "Examples:\n  authctl schedule install\n  authctl schedule install --with crontab"
@@ -96,10 +96,10 @@ fn run_install(app: &App, args: &InstallArgs) -> Result<(), Failure> {
         remove(other)?;
     }
     if how == How::TaskScheduler && !job.variables.is_empty() {
-        app.ui.warn("the Task Scheduler sets no variables; set AUTHCTL_HOME and the others for your account (`setx`)");
+        app.ui.warn("the Task Scheduler does not pass on the environment variables of this session; set those that authctl needs, such as AUTHCTL_HOME, for your account with `setx`");
     }
     app.ui.say(&format!(
-        "installed for {how}: runs `authctl rotate --due` once a day"
+        "installed the schedule for {how}: it runs `authctl rotate --due` once a day"
     ));
     for file in &done.files {
         app.ui.say(&format!("  {}", file.display()));
@@ -147,7 +147,8 @@ fn run_remove(app: &App) -> Result<(), Failure> {
     }
     for one in &found {
         remove(one)?;
-        app.ui.say(&format!("removed from {}", one.how));
+        app.ui
+            .say(&format!("removed the schedule from {}", one.how));
     }
     answer(app, || document(&[], None), |_| Ok(()))
 }
@@ -167,7 +168,7 @@ fn run_status(app: &App) -> Result<(), Failure> {
                 let state = if one.is_started {
                     "runs once a day"
                 } else {
-                    "is not active"
+                    "not active"
                 };
                 output.line(&format!("{}: {state}", one.how))?;
             }

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 /// Set up, unlock and lock the vault
 ///
-/// The vault stores credentials on machines without a keychain, each in one age file. Writing needs
-/// no passphrase; reading does.
+/// The vault stores credentials on machines without a keychain, each credential in its own age
+/// file. Writing needs no passphrase; reading does.
 ///
 /// `AUTHCTL_VAULT_PASSPHRASE_FILE` names a file with the passphrase, for `init` as well as for
 /// reading.
@@ -38,7 +38,7 @@ pub struct InitArgs {
 
 /// Unlock the vault for a limited time
 ///
-/// Until then, the key of the vault is in the kernel keyring of this user (Linux only).
+/// During this time, the key of the vault is in the kernel keyring of this user (Linux only).
 #[derive(clap::Args, Debug)]
 #[command(after_help = "Examples:\n  authctl vault unlock --for 8h")]
 pub struct UnlockArgs {

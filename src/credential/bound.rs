@@ -13,7 +13,7 @@ pub enum ClientAuth {
     /// A public client: `client_id` in the body, no secret.
     #[default]
     None,
-    /// HTTP Basic with form-encoded id and secret (section 2.3.1).
+    /// HTTP Basic with form-encoded id and secret (RFC 6749 section 2.3.1).
     Basic,
     /// `client_id` and `client_secret` in the body.
     Post,

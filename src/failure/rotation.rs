@@ -33,7 +33,7 @@ impl From<Error> for Failure {
             Error::TooSoon { name, .. } => with(
                 Code::Refused,
                 format!(
-                    "`authctl rotate {name} --grace 0` revokes the previous key first (not before {} seconds after the switch) and creates a new one",
+                    "to rotate it now, run `authctl rotate {name} --grace 0`, which revokes the previous key (at the earliest {} seconds after the last rotation) and then creates a new key",
                     READER_LIFE.as_secs()
                 ),
             ),

@@ -20,7 +20,7 @@ fn hint(error: &Error) -> Option<&'static str> {
         Error::Locked {
             store: Keychain, ..
         } => {
-            "unlock the keychain (log in to the desktop, or use the application of the keychain), then retry"
+            "unlock the keychain (log in to the desktop, or use your keychain application), then retry"
         }
         Error::TimedOut {
             store: Keychain, ..

@@ -39,7 +39,7 @@ pub enum ClientError {
         store: StoreKind,
     },
     /// A login was made with this client and needs it.
-    #[error("`{login}` uses the client `{client_id}`")]
+    #[error("cannot replace or remove the client `{client_id}`: `{login}` uses it")]
     InUse {
         /// The login.
         login: Name,

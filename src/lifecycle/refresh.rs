@@ -307,7 +307,7 @@ fn keep_failure(
         .map_err(Into::into)
         .and_then(|key| sealed.write(&keeper.paths.sealed(), &record.id, &key));
     if let Err(error) = written {
-        tracing::info!(%error, "the failure is not kept");
+        tracing::info!(%error, "the failure was not saved");
     }
     let (code, outcome) = match kind {
         FailureKind::Unreachable => (ErrorCode::Unreachable, Code::Unreachable),

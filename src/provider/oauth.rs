@@ -19,9 +19,10 @@ pub struct OAuthSpec {
     pub announces_iss: bool,
     /// The URL that the browser opens (RFC 6749 section 3.1).
     pub authorization_endpoint: String,
-    /// The URL to which codes and refresh tokens are sent (section 3.2).
+    /// The URL to which codes and refresh tokens are sent (RFC 6749 section 3.2).
     pub token_endpoint: String,
-    /// The URL at which tokens are revoked (RFC 7009), or the provider's own, see `revoke`.
+    /// The URL at which tokens are revoked, as in RFC 7009 or in the provider's own way (see
+    /// `revoke`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub revocation_endpoint: Option<String>,
     /// Whether a code challenge (RFC 7636) is sent.
@@ -89,7 +90,8 @@ fn is_default<T: Default + PartialEq>(value: &T) -> bool {
 pub enum Pkce {
     /// The server refuses a request without it.
     Required,
-    /// The server verifies it if it is present. Unknown servers ignore it (RFC 7636 section 5).
+    /// The server verifies it if it is present. Servers that do not support it ignore it (RFC 7636
+    /// section 5).
     #[default]
     Supported,
     /// The server refuses a request with it.

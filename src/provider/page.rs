@@ -10,8 +10,8 @@ const HEAD: &str = r#".TH AUTHCTL-PROVIDERS 5 2026-11-24 "authctl" "authctl manu
 authctl-providers \- the definition of a provider
 .SH DESCRIPTION
 A provider definition, a row of the catalogue, is a TOML file.
-It contains the OAuth endpoints of the provider, how its servers deviate from the standards, the
-format of its API keys, and the origins to which its tokens and keys may be sent.
+It contains the OAuth endpoints of the provider, the ways in which its servers deviate from the
+standards, the format of its API keys, and the origins to which its tokens and keys may be sent.
 The command
 .B authctl provider show
 .I NAME
@@ -274,14 +274,14 @@ fn kind(schema: &Value, field: &Value) -> String {
         _ => Vec::new(),
     };
     match kinds.first().copied() {
-        Some("string") => "text".into(),
+        Some("string") => "string".into(),
         Some("integer" | "number") => "number".into(),
         Some("boolean") => "true or false".into(),
         Some("array") => format!(
             "list of {}",
             kind(schema, &field["items"])
                 .replace("table", "tables")
-                .replace("text", "texts")
+                .replace("string", "strings")
                 .replace("number", "numbers")
         ),
         _ => "table".into(),

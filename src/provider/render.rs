@@ -88,7 +88,7 @@ impl Template {
                 .find(|used| !used.is_empty() && !used.starts_with('=') && !names.contains(used))
             {
                 return Err(format!(
-                    "`{{{unknown}}}` is not one of its parts ({})",
+                    "unknown placeholder `{{{unknown}}}`; expected one of: {}",
                     names.join(", ")
                 ));
             }

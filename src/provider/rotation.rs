@@ -23,7 +23,7 @@ pub struct Recipe {
     /// The credential that authorizes the requests: the key itself or a manager.
     #[serde(default)]
     pub caller: Caller,
-    /// The permissions that this credential needs, as shown in messages.
+    /// The permissions that the credential of the caller needs, as shown in messages.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub needs: Option<String>,
     /// Values that only the user knows (a project, an account), given with `--set`; `${name}`
@@ -156,7 +156,7 @@ pub struct When {
 pub struct Setting {
     /// Its description.
     pub help: String,
-    /// If it is not set, the field that uses it is omitted.
+    /// Whether the setting may be left unset; the field that uses it is then omitted.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub optional: bool,
 }

@@ -131,7 +131,7 @@ impl Backend for Program<'_> {
         let keys = answer
             .get("keys")
             .and_then(Value::as_array)
-            .ok_or_else(|| CallError::Lost("your program listed no `keys`".into()))?;
+            .ok_or_else(|| CallError::Lost("your program printed no list of `keys`".into()))?;
         let read = |item: &Value| {
             Some(Listed {
                 id: text_at(item, "/id").and_then(|text| id(text).ok())?,

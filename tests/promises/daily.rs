@@ -413,9 +413,9 @@ fn a_client_is_added_listed_and_kept_while_it_is_used() {
         (Some("tool"), Some("op"))
     );
     home.run(&["client", "remove", "op"])
-        .failed(7, "`op` uses the client `tool`");
+        .failed(7, "the client `tool`: `op` uses it");
     home.run(&["client", "add", "op", "--client-id", "other"])
-        .failed(7, "`op` uses the client `tool`");
+        .failed(7, "the client `tool`: `op` uses it");
     home.run(&["client", "add", "github", "--client-id", "x"])
         .failed(2, "requires a client secret");
     home.run_with_input(

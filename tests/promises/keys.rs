@@ -177,7 +177,7 @@ fn an_unknown_provider_needs_a_header_and_an_origin() {
         "--origin",
         "https://a.test",
     ])
-    .failed(2, "not one of its parts");
+    .failed(2, "unknown placeholder");
     add(&["--header", "X-API-Key: {key}", "--origin", "http://a.test"])
         .failed(2, "must begin with `https://`");
     add(&["--header", "Host: {key}", "--origin", "https://a.test"]).failed(2, "cannot be set");

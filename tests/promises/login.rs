@@ -201,7 +201,7 @@ fn the_first_login_at_a_provider_says_where_to_register_and_with_what() {
     let home = Home::new();
     let ran = home
         .run(&["login", "github", "--no-browser"])
-        .failed(2, "the first login at GitHub needs the client id of an app");
+        .failed(2, "the first login to GitHub needs the client id of an app");
     for says in [
         "https://github.com/settings/applications/new",
         "http://127.0.0.1/callback",
@@ -228,7 +228,7 @@ fn another_client_is_refused_while_a_login_uses_the_first_one() {
     let other = home
         .begin_login(&issuer, "op/two", &["--client-id", "other"])
         .end();
-    other.failed(7, "`op` uses the client `tool`");
+    other.failed(7, "the client `tool`: `op` uses it");
 }
 
 #[test]

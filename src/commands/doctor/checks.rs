@@ -17,7 +17,7 @@ pub(super) fn home(app: &App) -> Check {
         Err(error) => {
             let loose = Failure::from(error);
             let hint = loose.hint.unwrap_or_else(|| {
-                "free some space or make it writable, or set AUTHCTL_HOME to a writable folder; cached tokens still work".into()
+                "free some space, make the folder writable, or set AUTHCTL_HOME to another writable folder; cached tokens still work".into()
             });
             check("folders", Status::Problem, loose.message, Some(hint))
         }

@@ -65,7 +65,10 @@ pub(super) fn examine(server: Option<&Url>) -> Result<Doctor, Failure> {
             name: "environment".into(),
             status: Status::Problem,
             detail: format!("set here, but not for cron: {}", set.join(", ")),
-            hint: Some("set it in the crontab, too, as `NAME=value` on a line of its own".into()),
+            hint: Some(
+                "set each of them in the crontab as well, as `NAME=value` on a line of its own"
+                    .into(),
+            ),
         });
     }
     Ok(doctor)

@@ -233,7 +233,7 @@ fn binding(app: &App, name: &Name, args: &AddArgs) -> Result<(KeySpec, Bound), F
     shape(app, name, args, chosen, values).map_err(|failure| match error {
         // A record that cannot be used does not say what it is bound to.
         Some(error) => Failure {
-            message: format!("{}, and {error}", failure.message),
+            message: format!("{}; {error}", failure.message),
             ..failure
         },
         None => failure,

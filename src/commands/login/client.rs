@@ -69,7 +69,7 @@ fn ask_id(
     let explanation = explanation(target, oauth, redirect_uri);
     if !app.ui.can_ask() {
         return Err(Failure::usage(format!(
-            "the first login at {title} needs the client id of an app that you register there"
+            "the first login to {title} needs the client id of an app that you register there"
         ))
         .hint(format!(
             "register one {explanation}; then run `authctl login {} --client-id ID{}`",
@@ -78,7 +78,7 @@ fn ask_id(
         )));
     }
     app.ui.must_say(&format!(
-        "the first login at {title} needs an app of your own; register one {explanation}"
+        "the first login to {title} needs an app of your own; register one {explanation}"
     ));
     if !args.no_browser
         && let Some(page) = oauth

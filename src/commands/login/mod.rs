@@ -23,7 +23,7 @@ use target::Target;
 ///
 /// Opens the provider's page and waits on a loopback address for the answer (authorization code
 /// with PKCE). Logging in again under the same name adds scopes and replaces the first login;
-/// logging in as another account is refused. The first login at a provider asks for a client id,
+/// logging in as another account is refused. The first login to a provider asks for a client id,
 /// since authctl has none built in.
 ///
 /// Instead of a name, you can give the URL of an issuer that publishes metadata (OpenID Connect
@@ -42,7 +42,8 @@ pub struct LoginArgs {
     /// Request this scope in addition to those granted before
     #[arg(long, value_name = "SCOPE")]
     scope: Vec<String>,
-    /// Request only the scopes given here (many providers identify the account by `openid`)
+    /// Request only the scopes given here (include `openid` if the provider needs it to identify
+    /// the account)
     #[arg(long, requires = "scope")]
     only_scope: bool,
     /// The client id of your registration at the provider
@@ -127,7 +128,7 @@ fn run(app: &App, args: &LoginArgs) -> Result<(), Failure> {
     if let Some(message) = turn.failure_of_other() {
         return Err(Failure::new(
             Code::Failed,
-            format!("another authctl process sent the same request: {message}"),
+            format!("another authctl process tried the same login and failed: {message}"),
         ));
     }
     let result = log_in(app, args, &target, oauth, &turn);

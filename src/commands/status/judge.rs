@@ -137,10 +137,12 @@ fn limits(
     if let Some(days) = refresh.absolute_days {
         let end = after(entry.login.logged_in_at.unwrap_or(entry.created_at), days);
         if end <= soon {
-            let message = format!(
-                "it expires at the provider {}, even if it is used",
-                relative(end, now)
-            );
+            let when = relative(end, now);
+            let message = if end > now {
+                format!("it expires at the provider {when}, even if it is used")
+            } else {
+                format!("it expired at the provider {when}")
+            };
             found.add("login_absolute", message, login_again());
         }
     }

@@ -25,7 +25,7 @@ pub(super) fn read(service: &str, user: &str, deadline: Instant) -> Option<Secre
     match find(service, user, deadline) {
         Ok(found) => found,
         Err(error) => {
-            tracing::debug!(%error, "no fast read from the Secret Service");
+            tracing::debug!(%error, "cannot read directly from the Secret Service; using the keychain library instead");
             None
         }
     }
