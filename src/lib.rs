@@ -39,12 +39,15 @@
 //!
 //! # The walk
 //!
-//! `authctl token github`: `main` → `commands::run` → `commands::token` → `lifecycle::parts` →
-//! `look` (index, store, sealed file) → `decide::first_step`. A cached token that is valid for long
-//! enough ends it there: no lock, no network, no write. Otherwise the lock, everything read again,
-//! and `refresh` → `oauth::request` → `save`. `authctl login github`: `commands::login` finds the
-//! provider and the client, `oauth::begin` makes the URL, `Listener` waits, and `finish` takes the
-//! claim and runs `redeem`, `identify` and `put_login`.
+//! `authctl token github`: `main` → `commands::run` → `commands::token` → `lifecycle::parts` → `look`
+//! (index, store, sealed file) → `decide::first_step`. If the cached token is valid for long enough,
+//! only the row of the provider is still compared with the binding: no lock, no network, no write.
+//! Otherwise `refresh` takes the lock, reads everything again (`current`), sends the request
+//! (`exchange`, `oauth::token`) and saves (`save`).
+//!
+//! `authctl login github`: `commands::login` finds the provider and the client, `oauth::begin` makes
+//! the URL, and `Listener` waits. `commands::login::finish` takes the claim and runs `existing`,
+//! `redeem`, `identify` and `put_login`.
 //!
 //! # Glossary
 //!

@@ -1,5 +1,5 @@
-//! Reading the client that a login was made with. The client secret goes to the endpoints it was
-//! given for, and to no others, whatever the files say.
+//! Reads the client that a login is bound to. Its secret is sent only to the endpoints that it was
+//! given for, whatever the files contain.
 
 use super::{Error, Keeper};
 use crate::config::{Client, ClientSecret};

@@ -1,4 +1,5 @@
-//! The second half of a login: redeem the code, identify the account, store the login.
+//! The steps after the browser, for every grant: redeem the code, identify the account, store the
+//! login.
 
 use super::put::{Put, put};
 use super::{Claim, ClientError, Error, Found, Keeper, Registration};

@@ -1,5 +1,5 @@
-//! Changing the user's client registrations. A registration belongs to a provider; each login is
-//! bound to the client id it was made with.
+//! Stores and deletes client registrations. A registration belongs to a provider; each login is bound
+//! to a client id.
 
 use super::Keeper;
 use super::client::{ClientError, Endpoints, stored_secret};

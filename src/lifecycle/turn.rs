@@ -1,4 +1,5 @@
-//! Many logins of one name at once: one process opens the browser, the others wait for the outcome.
+//! The file lock by which one process at a time logs in to a name, and the result it leaves for the
+//! processes that waited.
 
 use super::Keeper;
 use crate::credential::Name;

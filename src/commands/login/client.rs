@@ -1,4 +1,4 @@
-//! The client to log in with: the stored one, or one that the user gives.
+//! Chooses the client to log in with: the stored one, or one that the user gives.
 
 use super::super::client_secret;
 use super::{LoginArgs, Target};

@@ -1,4 +1,5 @@
-//! The second half of a login: redeem the code, identify the account, store the login.
+//! The second half of a login as the command sees it: takes the claim, calls the steps of
+//! `lifecycle::login` in order, and reports.
 
 use super::{LoginArgs, refuse_key};
 use crate::app::App;

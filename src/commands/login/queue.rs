@@ -1,4 +1,4 @@
-//! Many logins of one name at once: one process opens the browser, the others wait for the outcome.
+//! Waiting for another process that logs in to the same name, and reporting its result.
 
 use super::LoginArgs;
 use crate::app::App;
