@@ -8,7 +8,7 @@ use crate::credential::{
     trusted_url,
 };
 use crate::oauth::{
-    self, Dialect, Flow, Grant, IdTokenError, Person, TokenError, TokenReply, subject_of, whoami,
+    self, Dialect, Grant, IdTokenError, Person, TokenError, TokenReply, subject_of, whoami,
 };
 use crate::provider::{OAuthSpec, RenderError, Row, render};
 use crate::secret::Secret;
@@ -115,18 +115,16 @@ impl Attempt<'_> {
     }
 }
 
-/// Exchanges a code for tokens (RFC 6749 section 4.1.3). A code can be redeemed once.
+/// Exchanges a grant for tokens, such as a code (RFC 6749 section 4.1.3), which can be redeemed once.
 ///
 /// # Errors
 /// The token endpoint gave no token, or Ctrl-C came first.
 pub fn redeem(
     keeper: &Keeper<'_>,
     attempt: &Attempt<'_>,
-    code: &Secret,
-    verifier: Option<&Secret>,
+    grant: &Grant,
 ) -> Result<TokenReply, LoginError> {
     let endpoint = trusted_url(&attempt.oauth.token_endpoint)?;
-    let grant = Grant::code(code, &attempt.redirect_uri, verifier);
     let client = oauth::Client {
         id: attempt.client.id.clone(),
         auth: attempt.client_auth(),
@@ -134,7 +132,7 @@ pub fn redeem(
     };
     let dialect = Dialect::of(attempt.oauth);
     let network = keeper.network;
-    let request = oauth::request(network, &endpoint, &client, &grant, &dialect, EXCHANGE);
+    let request = oauth::request(network, &endpoint, &client, grant, &dialect, EXCHANGE);
     let shield = shield();
     network.run(async {
         tokio::select! {
@@ -146,7 +144,7 @@ pub fn redeem(
 
 /// Determines the account of a login: by the row's request for that, if the token may be sent
 /// there; otherwise by the ID token. A provider is always asked in the same way, because the two
-/// may name one account differently. `known` is what the login under this name is bound to. A
+/// may name one account differently. `nonce` is that of the request, if it had one. `known` is what the login under this name is bound to. A
 /// provider that cannot tell is reported in `warnings`.
 ///
 /// # Errors
@@ -155,7 +153,7 @@ pub fn redeem(
 pub fn identify(
     keeper: &Keeper<'_>,
     attempt: &Attempt<'_>,
-    flow: &Flow,
+    nonce: Option<&Secret>,
     reply: &TokenReply,
     known: Option<&Bound>,
     warnings: &mut Vec<String>,
@@ -166,7 +164,7 @@ pub fn identify(
             token,
             attempt.oauth.issuer.as_deref(),
             &attempt.client.id,
-            flow.nonce.as_ref(),
+            nonce,
             Timestamp::now(),
         )?;
         person = Some(Person { subject, label });

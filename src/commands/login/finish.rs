@@ -6,7 +6,7 @@ use crate::app::App;
 use crate::credential::Entry;
 use crate::failure::{Code, Failure};
 use crate::lifecycle::{Attempt, Done, Error, LoginError, existing, identify, put_login, redeem};
-use crate::oauth::{Callback, Flow, TokenError};
+use crate::oauth::{Callback, Flow, Grant, TokenError};
 use crate::signals::shield;
 use jiff::Timestamp;
 
@@ -46,8 +46,8 @@ pub(super) fn finish(
     }
     let spinner = app.ui.spinner("completing the login");
     let verifier = flow.verifier.as_ref();
-    let reply = redeem(&keeper, attempt, &authorization.code, verifier)
-        .map_err(|error| explain(args, attempt, error))?;
+    let grant = Grant::code(&authorization.code, &attempt.redirect_uri, verifier);
+    let reply = redeem(&keeper, attempt, &grant).map_err(|error| explain(args, attempt, error))?;
     let received_at = Timestamp::now();
     // Even an entry that cannot be used otherwise says whose login it is.
     let known = before
@@ -55,8 +55,8 @@ pub(super) fn finish(
         .map(|found| &found.record.bound)
         .or(entry.as_ref().map(|entry| &entry.bound))
         .filter(|bound| bound.token_endpoint.is_some());
-    let mut warnings = Vec::new();
-    let person = identify(&keeper, attempt, flow, &reply, known, &mut warnings)?;
+    let (nonce, mut warnings) = (flow.nonce.as_ref(), Vec::new());
+    let person = identify(&keeper, attempt, nonce, &reply, known, &mut warnings)?;
     drop(spinner);
     app.ui.warn_all(&warnings);
     put_login(
