@@ -27,7 +27,7 @@ Examples:
   authctl key add stripe                    store an API key
   curl -fsS $(authctl header github) https://api.github.com/user
   authctl curl stripe https://api.stripe.com/v1/balance
-  authctl exec openai -- ./job              run a job with the key in its environment
+  authctl exec openai -- ./job              run a job with its key
   authctl status                            show what expires or is due
 
 Run `authctl COMMAND --help` for more about a command.";
@@ -39,7 +39,7 @@ Examples:
   curl -fsS $(authctl header github) https://api.github.com/user
   authctl header stripe --format raw | curl -fsS -H @- https://api.stripe.com/v1/balance
   authctl curl stripe https://api.stripe.com/v1/balance
-  authctl exec openai -- ./job              run a job with the key in its environment
+  authctl exec openai -- ./job              run a job with its key
   authctl status                            show what expires or is due
   authctl rotate --due                      rotate the keys that are due
   authctl doctor                            check what works on this machine

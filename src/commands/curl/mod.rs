@@ -107,7 +107,7 @@ pub(super) fn run(app: &App, args: &CurlArgs) -> Result<Infallible, Failure> {
     curl.args(["-q", "-K"])
         .arg(config.path())
         .args(&allowed.options);
-    // With the secrets of the TLS session in a file, whoever records the traffic can read the
+    // With the secrets of the TLS session in a file, anyone who records the traffic can read the
     // header.
     curl.env_remove("SSLKEYLOGFILE")
         .env_remove("QLOGDIR")

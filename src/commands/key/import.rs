@@ -75,7 +75,7 @@ fn store_all(app: &App, keys: &[Bundled], replace: bool) -> Result<Vec<String>, 
     }
     if is_unattended {
         app.ui
-            .warn("the vault is unattended: whoever can read its folder can read these keys");
+            .warn("the vault is unattended: anyone who can read its folder can read these keys");
     }
     let mut names: Vec<String> = Vec::new();
     for key in keys {

@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use report::{Line, summary};
 
-/// Rotate keys, and refresh logins before they expire from inactivity
+/// Rotate keys, and refresh idle logins before they expire
 ///
 /// A new key is created at the provider, stored and verified, and then used instead of the previous
 /// one. The previous key stays valid for a grace period, so that programs that still use it are not

@@ -166,7 +166,8 @@ fn unattended(app: &App, found: &[Entry]) -> Option<Finding> {
     if !is_used || !app.stores.is_unattended(StoreKind::Vault) {
         return None;
     }
-    let message = "the vault is unattended: whoever can read its folder can read the credentials";
+    let message =
+        "the vault is unattended: anyone who can read its folder can read the credentials";
     let hint = "run `authctl vault passwd` to set a passphrase";
     Some(Finding {
         advice: true,
