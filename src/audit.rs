@@ -99,7 +99,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_log_is_bounded_and_survives_half_a_line() {
+    fn the_log_is_bounded_and_survives_a_truncated_line() {
         let home = tempfile::tempdir().unwrap();
         let path = home.path().join("data/audit.jsonl");
         assert_eq!(read(&path).unwrap(), (Vec::new(), 0));

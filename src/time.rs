@@ -116,7 +116,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn durations_are_what_people_write() {
+    fn durations_are_written_as_people_write_them() {
         for (text, seconds) in [
             ("60s", 60),
             ("5m", 300),

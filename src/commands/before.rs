@@ -56,7 +56,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_for_curl_is_known_before_the_arguments_are_parsed() {
+    fn the_header_command_is_known_before_the_arguments_are_parsed() {
         for yes in [
             "authctl header github",
             "authctl -v --store vault header --typo",

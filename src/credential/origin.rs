@@ -267,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn plain_http_is_for_loopback_alone() {
+    fn http_is_allowed_only_for_loopback() {
         for fine in [
             "http://127.0.0.1:8080",
             "http://localhost:1",

@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_given_by_hand_loses_nothing_that_was_made() {
+    fn a_new_key_from_the_user_loses_no_created_key() {
         let at = Timestamp::UNIX_EPOCH;
         let made = Made {
             parts: parts("p"),
@@ -303,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn the_index_learns_what_a_rotation_has_not_finished() {
+    fn the_index_has_the_progress_of_a_rotation() {
         let (at, until) = (Timestamp::UNIX_EPOCH, Timestamp::from_second(60).unwrap());
         let plain = Slots::of(parts("a"));
         assert_eq!(plain.progress(), None);

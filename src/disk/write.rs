@@ -244,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_begun_goes_with_what_is_removed() {
+    fn temporary_files_are_removed_with_their_file() {
         let home = tempfile::tempdir().unwrap();
         let folder = home.path().join("vault");
         write(&folder.join("one"), b"secret").unwrap();
@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn removing_what_is_not_there_is_fine() {
+    fn removing_a_missing_file_is_no_error() {
         let home = tempfile::tempdir().unwrap();
         remove(&home.path().join("nothing")).unwrap();
     }

@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_shell_would_read_otherwise_is_no_key() {
+    fn values_that_a_shell_would_expand_are_not_keys() {
         for odd in [
             "K=\"a\\\"b\"",
             "K=\"open",

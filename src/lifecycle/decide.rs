@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_look_uses_what_is_good_and_asks_for_the_rest() {
+    fn the_first_step_uses_a_valid_token_and_refreshes_others() {
         let record = login(Some("r"), None);
         let wanted = Wanted::default();
         let step = |token, failure| first_step(&record, &sealed(token, failure), &wanted, at(10));
@@ -274,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn under_the_lock_another_token_than_seen_ends_the_wait() {
+    fn under_the_lock_a_new_token_of_another_process_is_used() {
         let record = login(Some("r"), None);
         let old = Secret::new("old");
         let step = |wanted: &Wanted, token, failure| {
@@ -371,7 +371,7 @@ mod tests {
     }
 
     #[test]
-    fn a_kept_failure_cannot_hold_anybody_back_for_ever() {
+    fn a_stored_failure_blocks_requests_only_for_a_limited_time() {
         let record = login(Some("r"), None);
         let far = first_step(
             &record,

@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn promise_05_trouble_has_a_name() {
+    fn promise_05_each_kind_of_failure_has_an_exit_code() {
         let denied = |code: &str| TokenError::Denied {
             code: code.into(),
             description: None,

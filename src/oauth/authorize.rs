@@ -275,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn nonce_and_challenge_are_left_out_where_they_do_not_belong() {
+    fn nonce_and_challenge_are_omitted_if_not_supported() {
         let spec = OAuthSpec {
             pkce: Pkce::Unsupported,
             ..spec()

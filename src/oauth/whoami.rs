@@ -70,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_fields_are_where_the_row_says() {
+    fn the_fields_are_at_the_pointer_of_the_row() {
         let ask = WhoAmI {
             url: String::new(),
             post: None,

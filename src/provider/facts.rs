@@ -102,7 +102,7 @@ fn is_below(fact: &str, entry: &str) -> bool {
 }
 
 #[test]
-fn every_url_is_https_and_every_endpoint_where_its_secrets_belong() {
+fn every_url_is_https_and_every_endpoint_is_within_the_origins() {
     for (row, table) in rows() {
         let name = &row.name;
         let mut texts = Vec::new();
@@ -169,7 +169,7 @@ fn strings(value: &toml::Value, found: &mut Vec<String>) {
 }
 
 #[test]
-fn a_key_looks_like_one_is_recognized_and_goes_in_its_header() {
+fn a_key_matches_its_pattern_and_is_put_into_its_header() {
     let home = tempfile::tempdir().unwrap();
     let catalogue = Catalogue::new(&Paths::in_one(home.path()));
     let mut shown = String::new();
@@ -252,7 +252,7 @@ fn a_key_looks_like_one_is_recognized_and_goes_in_its_header() {
 
 #[test]
 #[allow(clippy::print_stdout, reason = "the suite shows it among its figures")]
-fn what_was_seen_in_no_source_is_marked_and_counted() {
+fn facts_without_a_source_are_marked_and_counted() {
     let (mut all, mut unverified, mut logins, mut keys) = (0, 0, 0, 0);
     for (row, table) in rows() {
         let mut found = BTreeSet::new();

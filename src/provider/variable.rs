@@ -67,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_secret_goes_into_no_variable_that_is_acted_upon() {
+    fn a_secret_is_not_put_into_a_variable_that_programs_use() {
         for fine in ["GITHUB_TOKEN", "_x1", "key"] {
             assert_eq!(check_variable(fine), Ok(()));
         }

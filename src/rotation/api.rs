@@ -312,7 +312,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_says_whether_something_may_have_happened() {
+    fn an_error_tells_whether_a_request_may_have_taken_effect() {
         let call = || json!({ "url": "https://a.test/", "failures": ["/errors"] });
         assert_eq!(judged(call(), 200, "{\"a\":1}").unwrap(), json!({ "a": 1 }));
         assert_eq!(judged(call(), 204, "").unwrap(), Value::Null);

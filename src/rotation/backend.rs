@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_was_meant_and_nobody_has_is_an_orphan() {
+    fn only_an_intended_key_in_no_slot_is_an_orphan() {
         let slots = Slots {
             active_id: Some(Secret::new("1")),
             pending: Some(Made {

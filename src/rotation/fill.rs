@@ -277,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn a_body_keeps_kinds_and_leaves_out_what_may_be_missing() {
+    fn a_body_keeps_types_and_omits_optional_fields() {
         let call = call(json!({ "url": "https://a.test/", "json": {
             "name": "${label}", "scopes": "${old:/scopes}", "limit": "${old?:/limit}", "none": "${old?:/none}", "team": "${team?}",
             "on": "until ${expires:date}", "ms": "${expires:millis}", "in": ["${expires:seconds}"], "fixed": 3 } }));
@@ -289,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_knows_is_named() {
+    fn a_missing_value_is_named() {
         let body = |template: &str| {
             values()
                 .body(&call(

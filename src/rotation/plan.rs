@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn the_method_depends_on_the_key_and_says_what_is_missing() {
+    fn the_method_depends_on_the_key_and_names_a_missing_manager() {
         let home = tempfile::tempdir().unwrap();
         let row = crate::provider::Catalogue::new(&crate::config::Paths::in_one(home.path()))
             .find("openai")

@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn the_region_comes_and_goes_and_the_rest_stays() {
+    fn the_schedule_is_added_and_removed_without_other_changes() {
         let region = region(&job(), 77).unwrap();
         assert!(
             region.contains("\n17 11 * * * AUTHCTL_HOME='/a b/50\\%' '/usr/bin/authctl' --quiet --no-input rotate --due --scheduled\n"),

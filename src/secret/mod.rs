@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn control_and_non_ascii_bytes_are_refused_where_they_enter() {
+    fn control_and_non_ascii_bytes_are_refused_on_input() {
         for bad in ["a\nb", "a\0b", "a\rb", "ä", "a\tb", "a\u{7f}"] {
             assert!(
                 Secret::new(bad).check(Alphabet::Printable).is_err(),

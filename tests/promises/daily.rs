@@ -87,7 +87,7 @@ fn exec_puts_the_secret_into_the_program_s_environment_and_gives_its_exit_code()
 
 #[cfg(unix)]
 #[test]
-fn a_key_that_signs_requests_is_handed_out_by_exec_alone() {
+fn a_key_that_signs_requests_is_available_only_to_exec() {
     let home = Home::new();
     let key = format!("AKIA{}\n{}\n", "B".repeat(16), "s".repeat(40));
     home.run_with_input(&["key", "add", "aws"], key.as_bytes())
@@ -101,7 +101,7 @@ fn a_key_that_signs_requests_is_handed_out_by_exec_alone() {
 }
 
 #[test]
-fn promise_04_a_row_that_was_edited_or_dropped_does_not_change_where_a_key_ends_up() {
+fn promise_04_an_edited_or_missing_row_does_not_redirect_a_key() {
     let home = Home::new();
     home.run_with_input(
         &["key", "add", "stripe", "--no-verify"],
@@ -176,7 +176,7 @@ fn a_variable_that_only_completions_set_changes_no_ordinary_run() {
 }
 
 #[test]
-fn a_key_that_a_header_would_alter_is_refused_where_it_enters() {
+fn a_key_that_a_header_would_change_is_refused_on_input() {
     let home = Home::new();
     let add = |header: &str, key: &[u8]| {
         home.run_with_input(
@@ -199,7 +199,7 @@ fn a_key_that_a_header_would_alter_is_refused_where_it_enters() {
 }
 
 #[test]
-fn status_tells_what_expires_and_exits_with_8() {
+fn status_reports_what_expires_and_exits_with_8() {
     let issuer = Issuer::start();
     let home = Home::new();
     home.run(&["status"]).done();
@@ -252,7 +252,7 @@ fn status_tells_what_expires_and_exits_with_8() {
 }
 
 #[test]
-fn status_tells_the_last_error_and_check_tries() {
+fn status_reports_the_last_error_and_check_verifies() {
     let issuer = Issuer::start();
     issuer.set(|settings| settings.access_lifetime = 1);
     let home = Home::logged_in(&issuer);
@@ -296,7 +296,7 @@ fn promise_07_a_move_leaves_one_authority() {
 }
 
 #[test]
-fn a_renamed_credential_is_found_under_its_new_name_alone() {
+fn a_renamed_credential_has_only_its_new_name() {
     let issuer = Issuer::start();
     let home = Home::logged_in(&issuer);
     home.run(&["rename", "op", "op/work"]).done();
@@ -328,7 +328,7 @@ fn write_private(path: &std::path::Path, text: &str) {
 }
 
 #[test]
-fn a_renaming_that_was_interrupted_ends_with_one_name() {
+fn an_interrupted_rename_is_finished_with_one_name() {
     let issuer = Issuer::start();
     // What a process leaves that dies before the new entry is whole: the old name is marked, the
     // new one is not there.
@@ -401,7 +401,7 @@ fn a_renaming_that_was_interrupted_ends_with_one_name() {
 }
 
 #[test]
-fn a_client_is_added_listed_and_kept_while_it_is_used() {
+fn a_client_cannot_be_removed_while_a_login_uses_it() {
     let issuer = Issuer::start();
     let home = Home::logged_in(&issuer);
     let listed = home.json(&["client", "list"]);
@@ -535,7 +535,7 @@ fn keys_go_to_another_machine_in_an_age_file_and_logins_do_not() {
 }
 
 #[test]
-fn the_trail_tells_what_was_done_and_no_secret() {
+fn the_audit_log_has_every_change_and_no_secret() {
     let issuer = Issuer::start();
     let home = Home::logged_in(&issuer);
     home.with_key(&issuer, "acme", "planted-key\n").done();
@@ -591,7 +591,7 @@ fn the_trail_tells_what_was_done_and_no_secret() {
 }
 
 #[test]
-fn over_ssh_the_line_to_type_is_told() {
+fn the_ssh_command_is_shown_over_ssh() {
     let issuer = Issuer::start();
     let home = Home::new();
     let arguments = [

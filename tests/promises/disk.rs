@@ -51,7 +51,7 @@ fn promise_07_files_are_private_and_hold_no_secret() {
 }
 
 #[test]
-fn a_half_done_removal_is_finished_by_the_next_command() {
+fn an_interrupted_removal_is_finished_by_the_next_command() {
     let issuer = Issuer::start();
     let home = Home::logged_in(&issuer);
     home.edit(
@@ -72,7 +72,7 @@ fn a_half_done_removal_is_finished_by_the_next_command() {
 }
 
 #[test]
-fn a_half_done_addition_is_finished_or_forgotten_by_the_next_command() {
+fn an_interrupted_addition_is_finished_or_undone_by_the_next_command() {
     let issuer = Issuer::start();
     let home = Home::logged_in(&issuer);
     home.edit(
@@ -112,7 +112,7 @@ fn a_half_done_addition_is_finished_or_forgotten_by_the_next_command() {
 
 /// What a process leaves that dies while it replaces an entry that could not be used.
 #[test]
-fn an_unfinished_replacement_gives_back_what_it_would_have_replaced() {
+fn an_interrupted_replacement_restores_the_previous_credential() {
     let issuer = Issuer::start();
     let home = Home::logged_in(&issuer);
     let path = home.file("credentials/op/default.toml");
@@ -149,7 +149,7 @@ fn an_unfinished_replacement_gives_back_what_it_would_have_replaced() {
 }
 
 #[test]
-fn a_lost_item_asks_for_a_login_and_a_login_brings_it_back() {
+fn a_missing_item_needs_a_login_which_restores_it() {
     let issuer = Issuer::start();
     let home = Home::logged_in(&issuer);
     for entry in std::fs::read_dir(home.file("vault"))

@@ -104,7 +104,7 @@ fn every_file_is_a_module() {
 }
 
 #[test]
-fn a_module_uses_only_what_stands_to_its_right() {
+fn a_module_uses_only_modules_to_its_right() {
     let rows = rows();
     let mut arrows = 0;
     for source in all().iter().filter(|source| source.module != "lib") {

@@ -18,7 +18,7 @@ fn acme(home: &Home, issuer: &Issuer, more: &[&str], key: &str) -> crate::suppor
 }
 
 #[test]
-fn a_key_goes_in_by_standard_input_and_comes_out_as_its_header() {
+fn a_key_is_read_from_standard_input_and_printed_as_a_header() {
     let issuer = Issuer::start();
     let home = Home::new();
     acme(&home, &issuer, &[], "k\"e\\y *?[ 1\n").done();
@@ -97,7 +97,7 @@ fn a_name_that_is_taken_is_refused_unless_replaced() {
 }
 
 #[test]
-fn a_key_that_the_store_lost_asks_for_the_key_and_not_for_a_login() {
+fn a_missing_key_asks_for_the_key_and_not_for_a_login() {
     let issuer = Issuer::start();
     let home = Home::new();
     acme(&home, &issuer, &[], "one").done();
@@ -136,7 +136,7 @@ fn a_key_that_the_store_lost_asks_for_the_key_and_not_for_a_login() {
 }
 
 #[test]
-fn promise_10_a_key_that_could_break_a_header_is_refused_where_it_enters() {
+fn promise_10_a_key_that_could_break_a_header_is_refused_on_input() {
     let issuer = Issuer::start();
     let home = Home::new();
     for bad in [
@@ -186,7 +186,7 @@ fn an_unknown_provider_needs_a_header_and_an_origin() {
 }
 
 #[test]
-fn a_row_of_the_user_with_a_check_tells_good_from_bad_keys() {
+fn a_check_in_a_row_verifies_keys() {
     let issuer = Issuer::start();
     let home = Home::new();
     let row = format!(
@@ -332,7 +332,7 @@ fn a_key_of_two_parts_is_two_lines_and_two_headers() {
 }
 
 #[test]
-fn the_catalogue_shows_its_rows_and_marks_what_is_unverified() {
+fn the_catalogue_shows_its_rows_and_marks_unverified_fields() {
     let home = Home::new();
     let list = home.run(&["provider", "list"]).done().stdout;
     for name in [
@@ -358,7 +358,7 @@ fn the_catalogue_shows_its_rows_and_marks_what_is_unverified() {
 }
 
 #[test]
-fn a_replacement_goes_where_the_key_before_it_went_and_keeps_its_policy() {
+fn a_replacement_keeps_the_origins_and_the_policy() {
     let home = Home::new();
     let entry = |name: &str| {
         let list = home.json(&["list"]);

@@ -6,7 +6,7 @@ use std::io::Write;
 use std::net::TcpStream;
 
 #[test]
-fn promise_10_strangers_change_nothing() {
+fn promise_10_other_requests_change_nothing() {
     let issuer = Issuer::start();
     let home = Home::new();
     let mut login = home.begin_login(&issuer, "op", &[]);
@@ -67,7 +67,7 @@ fn promise_10_strangers_change_nothing() {
 }
 
 #[test]
-fn the_page_tells_the_truth_when_the_exchange_fails() {
+fn the_page_reports_a_failed_exchange() {
     let issuer = Issuer::start();
     let home = Home::new();
     let mut login = home.begin_login(&issuer, "op", &[]);
@@ -84,7 +84,7 @@ fn the_page_tells_the_truth_when_the_exchange_fails() {
 }
 
 #[test]
-fn a_denial_is_told_to_both() {
+fn a_denial_is_reported_in_browser_and_terminal() {
     let issuer = Issuer::start();
     let home = Home::new();
     let mut login = home.begin_login(&issuer, "op", &[]);

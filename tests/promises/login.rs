@@ -166,7 +166,7 @@ fn an_answer_from_another_issuer_is_refused() {
 }
 
 #[test]
-fn promise_06_a_login_that_nobody_answers_ends_in_time_and_changes_nothing() {
+fn promise_06_a_login_without_an_answer_times_out_and_changes_nothing() {
     let issuer = Issuer::start();
     let home = Home::new();
     let began = Instant::now();
@@ -182,7 +182,7 @@ fn promise_06_a_login_that_nobody_answers_ends_in_time_and_changes_nothing() {
 
 #[cfg(unix)]
 #[test]
-fn ctrl_c_leaves_nothing_half_done() {
+fn ctrl_c_leaves_nothing_incomplete() {
     let issuer = Issuer::start();
     let home = Home::new();
     let login = home.begin_login(&issuer, "op", &[]);
@@ -197,7 +197,7 @@ fn ctrl_c_leaves_nothing_half_done() {
 }
 
 #[test]
-fn the_first_login_at_a_provider_says_where_to_register_and_with_what() {
+fn the_first_login_explains_where_and_how_to_register() {
     let home = Home::new();
     let ran = home
         .run(&["login", "github", "--no-browser"])
@@ -232,7 +232,7 @@ fn another_client_is_refused_while_a_login_uses_the_first_one() {
 }
 
 #[test]
-fn a_logout_at_an_unreachable_provider_deletes_here_and_says_so() {
+fn a_logout_at_an_unreachable_provider_deletes_and_reports_it() {
     let issuer = Issuer::start();
     let home = Home::logged_in(&issuer);
     issuer.stop();
@@ -378,7 +378,7 @@ fn another_login_at_a_known_url_uses_the_row_that_is_there() {
 }
 
 #[test]
-fn what_a_server_calls_a_person_cannot_drive_the_terminal() {
+fn account_names_cannot_control_the_terminal() {
     let issuer = Issuer::start();
     issuer.set(|settings| settings.subject = "e\u{1b}[31mvil\nx".into());
     let home = Home::new();
@@ -397,7 +397,7 @@ fn what_a_server_calls_a_person_cannot_drive_the_terminal() {
 }
 
 #[test]
-fn scopes_that_were_not_granted_are_told() {
+fn scopes_that_were_not_granted_are_reported() {
     let issuer = Issuer::start();
     let home = Home::new();
     let ran = home

@@ -58,7 +58,7 @@ fn promise_01_a_server_with_a_fixed_token_survives_a_lost_reply() {
 }
 
 #[test]
-fn promise_05_trouble_at_the_server_keeps_the_login() {
+fn promise_05_errors_of_the_server_keep_the_login() {
     let issuer = Issuer::start();
     let home = expired(&issuer);
     let html = "<html><body>Service Unavailable</body></html>";
@@ -106,7 +106,7 @@ fn forget_failure(home: &Home) {
 }
 
 #[test]
-fn promise_05_those_who_waited_for_a_failure_repeat_it_without_a_request() {
+fn promise_05_waiting_processes_report_the_failure_without_a_request() {
     let issuer = Issuer::start();
     let home = expired(&issuer);
     issuer.misbehave([Misbehaviour::Busy]);
@@ -135,7 +135,7 @@ fn promise_05_a_dead_network_does_not_ask_for_a_new_login() {
 }
 
 #[test]
-fn promise_05_a_login_that_is_over_says_so() {
+fn promise_05_an_expired_login_has_its_own_exit_code() {
     let issuer = Issuer::start();
     let home = expired(&issuer);
     issuer.end_logins();

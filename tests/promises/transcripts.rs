@@ -180,7 +180,7 @@ fn files() -> Vec<PathBuf> {
 }
 
 #[test]
-fn every_transcript_is_what_happens() {
+fn every_transcript_matches_the_program() {
     for path in files() {
         let shown = replay(&path);
         snapbox::Assert::new()

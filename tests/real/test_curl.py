@@ -303,7 +303,7 @@ def test_a_redirect_does_not_carry_the_credential_along(folder, places):
     elsewhere.stop()
 
 
-def test_what_is_allowed_works(folder, places):
+def test_allowed_options_work(folder, places):
     bound, _ = places
     home = vault_home(folder)
     home.key("acme", 'q"uo\\te *?[', origin=f"http://127.0.0.1:{bound.port}").done()

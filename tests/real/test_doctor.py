@@ -228,7 +228,7 @@ def user():
     subprocess.run(["userdel", "-rf", USER], capture_output=True)
 
 
-def test_as_cron_foretells_what_a_real_cron_job_meets(folder, keyring, clock, user):
+def test_as_cron_predicts_the_result_of_a_real_cron_job(folder, keyring, clock, user):
     place = pathlib.Path(user.pw_dir)
     program = place / "authctl"
     shutil.copy(AUTHCTL, program)

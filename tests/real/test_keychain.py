@@ -102,9 +102,7 @@ STATES = [locked, no_service, no_bus, dead_bus, deaf_bus, stopped_service]
 
 
 @pytest.mark.parametrize("state", STATES, ids=lambda state: state.__name__)
-def test_trouble_with_the_keychain_has_its_exit_code_and_loses_nothing(
-    folder, keyring, server, state
-):
+def test_keychain_failures_have_their_exit_codes_and_lose_nothing(folder, keyring, server, state):
     home = keychain_home(folder, keyring)
     home.login(server).done()
     home.key("acme", "k1", origin="http://127.0.0.1:1").done()
@@ -191,7 +189,7 @@ def test_the_budget_is_for_the_keychain_and_not_for_slow_people_and_servers(
     home.run("refresh", "op").done()
 
 
-def test_without_a_named_store_the_choice_is_told_and_both_ways_out_are_named(folder, keyring):
+def test_the_choice_of_a_store_is_explained_and_both_alternatives_are_named(folder, keyring):
     home = Home(folder / "home", keyring.env)
     ran = home.run(
         "-v", "key", "add", "acme", "--header", "X: {key}", "--origin", "https://a.test", input="k"
@@ -212,7 +210,7 @@ def test_without_a_named_store_the_choice_is_told_and_both_ways_out_are_named(fo
     assert home.run("token", "other").done().out == "k\n"
 
 
-def test_a_refresh_goes_on_when_the_store_refuses_the_write(folder, keyring, server):
+def test_a_refresh_continues_when_the_store_refuses_the_write(folder, keyring, server):
     """The sealed file keeps the record; the store is brought up by the next refresh."""
     home = keychain_home(folder, keyring)
     home.login(server).done()

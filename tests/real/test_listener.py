@@ -47,7 +47,7 @@ def ask(port, method, target, host=None):
     return connection.getresponse().status
 
 
-def test_a_login_ends_well_under_attack(folder, server):
+def test_a_login_succeeds_under_attack(folder, server):
     home = vault_home(folder)
     login = Waiting(home, server)
     quiet = login.memory()

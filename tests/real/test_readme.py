@@ -28,7 +28,7 @@ def row(name, title, url, variables=""):
     )
 
 
-def test_what_the_readme_shows_works(folder, server):
+def test_the_commands_in_the_readme_work(folder, server):
     shown = blocks()
     # The two commands are run by tests/run itself, a rotation by test_recipes, the schedule by
     # test_schedule.

@@ -182,7 +182,7 @@ def test_a_key_is_rotated_as_the_provider_documents_it(place, kind):
 
 
 @pytest.mark.parametrize("kind", BY_REQUEST, ids=lambda kind: kind.__name__)
-def test_the_documented_troubles_lose_nothing(place, kind):
+def test_the_documented_errors_lose_nothing(place, kind):
     at = place(kind)
     double, rolls = at.double, getattr(kind, "roll", False)
     for trouble, code in [(403, 7), (429, 6)] + ([] if rolls else [("quota", 7)]):
@@ -215,7 +215,7 @@ def test_the_documented_troubles_lose_nothing(place, kind):
 
 
 @pytest.mark.parametrize("kind", BY_HAND, ids=lambda kind: kind.__name__)
-def test_a_key_made_by_hand_takes_the_place_and_the_old_one_is_ended(place, kind):
+def test_a_manually_created_key_replaces_the_previous_one_which_is_revoked(place, kind):
     at = place(kind)
     double = at.double
     at.rotate().failed(8, "created manually")
@@ -275,7 +275,7 @@ def test_a_key_the_provider_does_not_know_yet_is_not_given_up(place):
     assert at.is_active(newest(double)) and len(double.keys) == 2
 
 
-def test_a_manager_is_refused_where_the_request_is_about_itself(place):
+def test_a_manager_is_refused_if_a_key_can_only_replace_itself(place):
     at = place(GitLab)
     at.home.run("key", "add", "gitlab/admin", "--no-verify", input=GitLab.form()).done()
     at.rotate("--manager", "gitlab/admin").failed(7, "can only replace itself")
@@ -283,7 +283,7 @@ def test_a_manager_is_refused_where_the_request_is_about_itself(place):
     assert at.is_active(at.double.first)
 
 
-def test_a_key_given_by_hand_after_a_lost_answer_is_never_ended(place):
+def test_a_key_from_the_user_after_a_lost_response_is_never_revoked(place):
     """The person sees the orphan on the provider's page, and uses it."""
     at = place(Resend, trouble=["lose"])
     at.rotate().failed(8)
@@ -295,7 +295,7 @@ def test_a_key_given_by_hand_after_a_lost_answer_is_never_ended(place):
     assert mine.id in at.double.keys and at.double.violations == []
 
 
-def test_nothing_of_a_key_goes_to_the_host_of_its_successor(place):
+def test_a_key_is_never_sent_to_the_host_of_its_successor(place):
     at = place(Databricks)
     at.rotate().done()
     at.double.log.clear()
@@ -314,7 +314,7 @@ def test_nothing_of_a_key_goes_to_the_host_of_its_successor(place):
     assert at.double.log == [] and at.double.violations == []
 
 
-def test_a_key_typed_wrong_is_not_ended_where_keys_are_ended_by_their_value(place):
+def test_a_mistyped_key_is_not_revoked_by_its_value(place):
     at = place(GitHub)
     theirs, right = at.double.new("another of the person's", {}), at.double.new("by hand", {})
     at.rotate(input=theirs.value).done()
@@ -337,7 +337,7 @@ def test_an_end_that_was_said_belongs_to_the_old_key(place):
     assert len([request for request in at.double.log if request.method == "POST"]) == 1
 
 
-def test_what_a_provider_echoes_is_told_without_the_key(place):
+def test_error_messages_of_a_provider_are_shown_without_the_key(place):
     at = place(SendGrid)
     at.double.error = lambda what: {"message": f"not you, {at.double.first.value}"}
     at.double.trouble = [403]

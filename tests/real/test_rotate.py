@@ -227,7 +227,7 @@ def test_promise_02_a_rotation_never_loses_what_it_made(kind, folder):
     assert kills > 20
 
 
-def test_a_roll_that_nobody_can_repeat_loses_only_what_the_provider_ended(folder):
+def test_a_roll_without_a_manager_loses_only_what_the_provider_revoked(folder):
     """GitLab's own rotation, without a manager: the residual that the documentation names."""
     kills = residual = 0
     for call in ("fsync", "renameat", "sendto", "recvfrom"):
@@ -286,7 +286,7 @@ def test_a_store_that_refuses_after_the_create_loses_nothing(folder):
     keyring.stop()
 
 
-def test_a_key_given_by_hand_in_the_middle_of_a_rotation(folder):
+def test_a_key_from_the_user_during_a_rotation(folder):
     at = Requested(folder, SendGrid())
     double = at.double
     # The new key is never accepted while this run looks; a person loses patience.
@@ -305,7 +305,7 @@ def test_a_key_given_by_hand_in_the_middle_of_a_rotation(folder):
     at.stop()
 
 
-def test_a_key_given_by_hand_forgets_nothing_when_it_is_killed(folder):
+def test_a_killed_key_add_loses_no_created_key(folder):
     kills = 0
     for call in ("fsync", "renameat", "openat"):
         for k in range(1, 80):
@@ -364,7 +364,7 @@ def test_a_pending_key_that_is_gone_at_the_provider_is_dropped_in_time(folder):
     at.stop()
 
 
-def test_two_slots_ask_where_the_key_sits(folder):
+def test_two_slots_ask_which_slot_has_the_key(folder):
     at = Slotted(folder)
     at.double.trouble = ["lose"]
     at.rotate().done()
@@ -381,7 +381,7 @@ def test_two_slots_ask_where_the_key_sits(folder):
     at.stop()
 
 
-def test_a_program_gets_its_secrets_on_standard_input_alone(folder):
+def test_a_program_gets_its_secrets_only_on_standard_input(folder):
     at = Commanded(folder)
     trace = folder / "trace"
     ran = at.home.run(
@@ -465,7 +465,7 @@ def test_readers_in_a_loop_through_twenty_rotations(kind, folder):
     assert reads >= 60
 
 
-def test_a_key_made_by_hand_survives_a_kill(folder):
+def test_a_manually_created_key_survives_a_kill(folder):
     at = Place(folder, GitHub())
     kills, hours = 0, 0
     for call in ("fsync", "renameat", "sendto", "recvfrom"):

@@ -196,7 +196,7 @@ def test_a_run_from_an_empty_environment_rotates_with_the_vault(folder):
     world.stop()
 
 
-def test_a_run_that_meets_a_locked_keychain_ends_at_once_and_is_told_of(folder):
+def test_a_run_with_a_locked_keychain_fails_at_once_and_is_reported(folder):
     keyring = Keyring(folder / "session")
     double = SendGrid()
     world = World(Authority(folder), [double])

@@ -97,7 +97,7 @@ TROUBLE = {  # what the server does: exit code now, whether the login survives
 
 
 @pytest.mark.parametrize("what", TROUBLE)
-def test_a_login_survives_trouble_at_the_server(folder, server, what):
+def test_a_login_survives_errors_of_the_server(folder, server, what):
     from conftest import vault_home
 
     code, survives = TROUBLE[what]

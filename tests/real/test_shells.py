@@ -185,7 +185,7 @@ def test_two_readers_share_a_path_and_a_killed_holder_stops_curl(folder, server)
     assert done.returncode == 26, done
 
 
-def test_the_holder_is_alone_with_its_memory_file(folder):
+def test_only_the_holder_has_the_memory_file(folder):
     home = vault_home(folder)
     home.key("acme", "PlantedSecret77").done()
     words = home.run("header", "acme").done().out.split("\n")

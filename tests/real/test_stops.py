@@ -21,7 +21,7 @@ def stopped(process, by=signal.SIGINT, within=15):
     return time.monotonic() - began
 
 
-def test_ctrl_c_does_not_lose_a_roll_whose_answer_is_on_its_way(folder):
+def test_ctrl_c_does_not_lose_a_roll_in_progress(folder):
     at = Requested(folder, GitLab())
     rotate = at.double.rotate
 
@@ -101,7 +101,7 @@ def test_the_end_of_a_key_is_known_whichever_run_hands_it_out(folder):
     at.stop()
 
 
-def test_a_shut_store_of_a_manager_stops_only_what_needs_it(folder):
+def test_a_locked_store_of_a_manager_affects_only_keys_that_need_it(folder):
     keyring, resend, sendgrid = Keyring(folder / "session"), Resend(), SendGrid()
     world = World(Authority(folder), [resend, sendgrid])
     home = keychain_home(folder, keyring, **world.env)
@@ -137,7 +137,7 @@ def test_a_shut_store_of_a_manager_stops_only_what_needs_it(folder):
     keyring.stop()
 
 
-def test_what_only_a_person_can_end_is_said_to_be_so(folder):
+def test_a_key_that_only_the_user_can_revoke_is_reported(folder):
     home = vault_home(folder)
     (folder / "hand.toml").write_text(
         'name = "hand"\ntitle = "Hand"\norigins = ["https://hand.example"]\n[key]\nheaders = ["X-Key: {key}"]\npage = "https://hand.example/keys"\n'

@@ -275,7 +275,7 @@ def test_a_tab_completes_names(folder, home, shell):
     tmux.stop()
 
 
-def test_completion_reads_no_store_and_asks_no_network(folder, home):
+def test_completion_uses_no_store_and_no_network(folder, home):
     """Only the index and the catalogue: with the vault gone it completes as before, and it opens no socket."""
     shutil.move(home.path / "vault", folder / "elsewhere")
     trace = folder / "trace"

@@ -154,7 +154,7 @@ def authority(folder):
     return Authority(folder)
 
 
-def test_an_authority_of_our_own_works_and_strangers_get_nothing(folder, authority):
+def test_a_private_authority_works_and_others_are_refused(folder, authority):
     good = Server(
         env={**authority.sign("good", "IP:127.0.0.1,DNS:localhost"), "PORT": str(quiet_port())}
     )

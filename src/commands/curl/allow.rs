@@ -269,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_in_the_table_is_refused() {
+    fn options_that_are_not_in_the_table_are_refused() {
         for bad in [
             &["https://a.test", "https://b.test"][..],
             &["https://a.test", "--location-t"],

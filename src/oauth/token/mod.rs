@@ -257,7 +257,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_server_quotes_is_taken_out() {
+    fn secrets_that_a_server_quotes_are_removed() {
         let client = Client {
             id: "id".into(),
             auth: ClientAuth::Post,

@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn lifetimes_are_numbers_or_text_and_nonsense_says_nothing() {
+    fn lifetimes_are_numbers_or_text_and_nonsense_is_ignored() {
         for (text, expected) in [
             ("3600", Some(3600)),
             ("\"3600\"", Some(3600)),
@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn a_row_says_where_the_token_is_and_what_its_type_is_called() {
+    fn a_row_defines_the_place_and_the_type_of_the_token() {
         let dialect = Dialect {
             reply_at: Some("/authed_user".into()),
             token_types: vec!["user".into()],
@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn success_and_failure_are_told_by_fields_before_status() {
+    fn fields_decide_before_the_status() {
         assert!(matches!(
             answer(200, r#"{"error":"bad_verification_code"}"#),
             Err(TokenError::Denied { .. })
@@ -302,7 +302,7 @@ mod tests {
     }
 
     #[test]
-    fn promise_10_a_token_that_could_break_a_header_is_refused_where_it_enters() {
+    fn promise_10_a_token_that_could_break_a_header_is_refused_on_receipt() {
         for bad in ["a\\nb", "a\\u0000b", "a b", "\u{e9}", ""] {
             let answer = answer(
                 200,

@@ -238,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn a_raw_vault_gives_back_what_it_took_and_knows_absent_from_missing() {
+    fn an_unattended_vault_returns_what_was_stored_and_a_missing_vault_is_an_error() {
         let home = tempfile::tempdir().unwrap();
         let id = Id::random().unwrap();
         let first = vault(home.path(), None);
@@ -286,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lost_recipient_is_made_again_and_never_leads_to_a_new_vault() {
+    fn a_missing_recipient_is_restored_and_never_causes_a_new_vault() {
         let home = tempfile::tempdir().unwrap();
         let id = Id::random().unwrap();
         let ours = vault(home.path(), None);
