@@ -1,5 +1,6 @@
 //! The command line: which commands there are, in which groups, and how they are parsed.
 
+use super::groups::GROUPS;
 use super::profile::Run;
 use super::{
     audit, before, client, curl, doctor, exec, header, key, list, login, logout, provider, refresh,
@@ -95,30 +96,6 @@ pub(super) enum Command {
     Completions(shell::CompletionsArgs),
     Man(shell::ManArgs),
 }
-
-/// The groups in which help, README and manual list the commands: by what a person wants to do.
-pub(super) const GROUPS: [(&str, &[&str]); 4] = [
-    ("Use credentials", &["token", "header", "curl", "exec"]),
-    (
-        "Log in and store",
-        &["login", "logout", "key", "refresh", "move", "rename"],
-    ),
-    (
-        "Maintain",
-        &["list", "status", "rotate", "schedule", "audit"],
-    ),
-    (
-        "Set up",
-        &[
-            "vault",
-            "client",
-            "provider",
-            "doctor",
-            "completions",
-            "man",
-        ],
-    ),
-];
 
 impl Cli {
     /// Parses the arguments. A command that scripts call often is parsed alone, since setting up

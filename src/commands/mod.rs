@@ -13,6 +13,7 @@ mod curl;
 mod doctor;
 mod documents;
 mod exec;
+mod groups;
 mod header;
 mod key;
 mod list;

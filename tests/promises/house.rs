@@ -175,6 +175,21 @@ fn uses(code: &str) -> Vec<String> {
         .collect()
 }
 
+/// The paths in expressions that begin with `super::`, but not with `super::super::`.
+fn inline(code: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut before = "";
+    for (number, chunk) in code.split("super::").enumerate() {
+        let end = |c: char| !(c.is_alphanumeric() || c == '_' || c == ':');
+        let path = chunk.split(end).next().unwrap();
+        if number > 0 && !before.is_empty() && path.contains("::") {
+            found.push(format!("super::{path}"));
+        }
+        before = chunk;
+    }
+    found
+}
+
 /// The imports between the files of one folder, with what `mod.rs` re-exports resolved to the file
 /// that has it.
 fn arrows(folder: &Path) -> BTreeMap<String, BTreeSet<String>> {
@@ -206,7 +221,8 @@ fn arrows(folder: &Path) -> BTreeMap<String, BTreeSet<String>> {
             .collect();
     let mut arrows: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for (file, text) in files.iter().filter(|(file, _)| *file != "mod") {
-        for name in uses(&code(text)) {
+        let code = code(text);
+        for name in uses(&code).into_iter().chain(inline(&code)) {
             let Some(name) = name.strip_prefix("super::") else {
                 continue;
             };
