@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Stands in for a browser: follows redirects with cookies and submits the server's development forms.
+"""Simulates a browser: follows redirects with cookies and submits the server's development forms.
 
     browser.py URL [LOGIN]
 
@@ -32,11 +32,11 @@ class Form(html.parser.HTMLParser):
 
 
 class Arrived(Exception):
-    """The redirect that ends a login, as a browser shows it that cannot reach the machine."""
+    """The redirect at the end of a login, as shown by a browser that cannot reach this machine."""
 
 
 class Elsewhere(urllib.request.HTTPRedirectHandler):
-    """Stops at the redirect URI instead of going there."""
+    """Stops at the redirect URI instead of requesting it."""
 
     def __init__(self, redirect_uri):
         self.redirect_uri = redirect_uri

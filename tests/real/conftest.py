@@ -1,4 +1,4 @@
-"""The real counterparts: gnome-keyring, an authorization server, browsers and shells, each in a folder of its own.
+"""The real counterparts: gnome-keyring, an authorization server, browsers and shells, each in its own folder.
 
 AUTHCTL names the binary under test. Nothing here is ever skipped: a missing counterpart fails.
 """
@@ -63,7 +63,7 @@ class Ran:
 
 
 class Home:
-    """An empty home, and the binary in it."""
+    """An empty home directory, and the program that uses it."""
 
     def __init__(self, folder, env):
         self.path = pathlib.Path(folder)
@@ -122,7 +122,7 @@ class Keyring:
         for path in (self.runtime, self.data):
             path.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.bus = self.daemon = None
-        # The daemon's own home is there from the beginning, so that its keyring file has a place.
+        # The daemon needs its home directory for the keyring file.
         (self.data / "keyrings").mkdir(mode=0o700, exist_ok=True)
         self.start_bus()
         self.start_daemon("pw")
@@ -138,7 +138,7 @@ class Keyring:
         }
 
     def start_bus(self):
-        # No service directories: nothing is started behind a test's back.
+        # No service directories: D-Bus activates no other service.
         config = self.folder / "bus.conf"
         config.write_text(
             f"<busconfig><type>session</type><listen>unix:path={self.runtime}/bus</listen><auth>EXTERNAL</auth><policy context='default'>"
@@ -153,7 +153,7 @@ class Keyring:
         wait_for(lambda: (self.runtime / "bus").exists())
 
     def start_daemon(self, password):
-        """With a password the collection is unlocked; without one it stays locked."""
+        """With a password, the collection is unlocked; without one, it stays locked."""
         arguments = [
             "gnome-keyring-daemon",
             "--foreground",
@@ -236,7 +236,7 @@ class Server:
             raise AssertionError(
                 f"the authorization server did not start: {self.log.read().decode()[-2000:]}"
             )
-        # The control port is loopback whatever the certificate says.
+        # The control port is on loopback, whatever the names in the certificate.
         self.port = int(self.url.rsplit(":", 1)[1])
 
     def control(self, **change):
@@ -309,7 +309,7 @@ def home(request, folder):
 
 
 def quiet_port():
-    """A port that no outgoing connection is given by chance, for a server that must come back on it."""
+    """A port outside of the ephemeral range, for a server that is restarted on the same port."""
     for _ in range(100):
         port = random.randrange(15000, 30000)
         with contextlib.suppress(OSError), socket.socket() as probe:
@@ -323,7 +323,7 @@ def alive(pid):
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
-    # A zombie has left already.
+    # A zombie process has already exited.
     return pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
 
 

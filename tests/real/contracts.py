@@ -1,4 +1,4 @@
-"""The contracts of the providers that keys are rotated at, each from the sources its row names."""
+"""The APIs of the providers whose keys are rotated, each from the sources in its row."""
 
 import re
 import secrets
@@ -15,7 +15,7 @@ def some(alphabet, length):
 
 
 class GitLab(Double):
-    """Rolls: the token changes value and id in one call, and the old one ends."""
+    """Rolls: one request changes the value and the id of the token and revokes the previous value."""
 
     name, hosts, roll = "gitlab", ("gitlab.com",), True
     header = staticmethod(lambda value: ("private-token", value))
@@ -65,7 +65,7 @@ class GitLab(Double):
 
 
 class Cloudflare(Double):
-    """Rolls: the same id, another value."""
+    """Rolls: the same id, a new value."""
 
     name, hosts, roll = "cloudflare", ("api.cloudflare.com",), True
     form = staticmethod(lambda: "cfut_" + some(ALNUM, 40) + some(HEX, 8))
@@ -1185,7 +1185,7 @@ class Google(Double):
 
 
 class GitHub(Double):
-    """A person makes the new token; the old one is revoked by its value, without any credential."""
+    """The user creates the new token; the previous one is revoked by its value, without a credential."""
 
     name, hosts, by_hand = "github", ("api.github.com",), True
     form = staticmethod(lambda: "ghp_" + some(ALNUM, 36))
@@ -1208,7 +1208,7 @@ class GitHub(Double):
 
 
 class Anthropic(Double):
-    """A person makes the new key; an admin key switches the old one off."""
+    """The user creates the new key; an admin key disables the previous one."""
 
     name, hosts, by_hand = "anthropic", ("api.anthropic.com",), True
     manager = ("admin", "sk-ant-admin01-" + some(ALNUM, 93) + "AA")

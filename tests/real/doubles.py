@@ -36,7 +36,7 @@ class Request:
 
 
 class World:
-    """The proxy, and the providers behind it."""
+    """The proxy and the providers behind it."""
 
     def __init__(self, authority, doubles):
         self.doubles = doubles
@@ -107,7 +107,7 @@ class World:
         return True
 
     def stop(self):
-        # A thread that waits in `accept` would wait on, and take the next world's connections.
+        # A thread that waits in `accept` would take the connections of the next test.
         with contextlib.suppress(OSError):
             self.socket.shutdown(socket.SHUT_RDWR)
         self.thread.join()
@@ -115,7 +115,7 @@ class World:
 
 
 class Plain(World):
-    """The same on loopback, without a proxy and TLS: for rows of the user's own."""
+    """The same on loopback, without a proxy and TLS, for rows of the user."""
 
     def __init__(self, doubles):
         self.doubles = doubles
@@ -148,7 +148,7 @@ class Key:
 
 
 class Double:
-    """One provider: its keys, its documented requests, and how it misbehaves when it is told to."""
+    """One provider: its keys, its documented requests, and its errors on request."""
 
     name, hosts, values = "", (), {}
     settings = {}
@@ -163,7 +163,7 @@ class Double:
     def __init__(self):
         self.keys, self.log, self.violations, self.facts = {}, [], [], 0
         self.lock = threading.RLock()
-        # What goes wrong next: `lose` the create's reply, answer `403`, `429`, `500`, `quota`; `slow` accepts a key late.
+        # The next error: `lose` the response to the creation, answer `403`, `429`, `500`, `quota`; `slow` accepts a key late.
         self.trouble, self.slow, self.revoke_trouble = [], 0, []
         self.dead = []
         first = self.new("by hand", dict(self.rights))
@@ -179,7 +179,7 @@ class Double:
         self.keys[key.id] = key
         return key
 
-    # ---- what a contract is made of
+    # ---- the parts of a contract
     def fact(self, holds, what):
         self.facts += 1
         if not holds:
@@ -187,7 +187,7 @@ class Double:
         return holds
 
     def only(self, request, body, required, optional=()):
-        """Every field is documented, and every required one is there."""
+        """Checks that every field is documented and no required one is missing."""
         for field in body:
             self.fact(
                 field in required or field in optional, f"{request}: undocumented field {field}"
@@ -196,7 +196,7 @@ class Double:
             self.fact(field in body, f"{request}: without {field}")
 
     def holder(self, request, manager=False):
-        """Whoever the request's credential belongs to: a live key, or the manager."""
+        """The owner of the credential in the request: a valid key, or the manager."""
         if manager:
             name, value = self.manager_header()
             return (
@@ -239,9 +239,9 @@ class Double:
                 )
                 return self.reply({"message": "broken"}, 500)
 
-    # ---- the documented behaviour that all have in common
+    # ---- the documented behaviour of all providers
     def acting(self, request):
-        """Who asks for a key to be made or ended; with the documented errors first."""
+        """The caller of a request that creates or revokes a key; the documented errors come first."""
         return self.holder(request, manager=self.manager is not None)
 
     def create(self, request, label, rights, answer):

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""A program of a user's that makes and ends keys: its provider is a file. One JSON document in, one out."""
+"""A user's program that creates and revokes keys: its provider is a file. One JSON document in, one out."""
 
 import fcntl
 import json

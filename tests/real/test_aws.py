@@ -67,7 +67,7 @@ class Moto:
         return answer
 
     def act(self, **form):
-        """As the person does it in the console."""
+        """As a user does it in the console."""
         import urllib.parse
 
         scope = f"{time.strftime('%Y%m%d')}/us-east-1/iam/aws4_request"
@@ -113,14 +113,14 @@ def test_two_rotations_and_the_limit_of_two_keys(folder, moto):
     second = active()
     assert sorted([id, second]) == moto.keys() and second != id
     assert moto.log == ["ListAccessKeys", "CreateAccessKey", "GetCallerIdentity"], moto.log
-    # The first is ended after the grace, then another is made.
+    # The first key is revoked after the grace period, then another one is created.
     home.run("rotate", "aws", env=later(25)).done()
     third = active()
     assert sorted([second, third]) == moto.keys()
     home.run("rotate", "--due", env=later(50)).done()
     assert moto.keys() == [third] == [active()]
 
-    # An answer that is lost: a key without a label may be a person's, so it is ended only where that is said.
+    # A lost response: a key without a label may be the user's, so it is revoked only with `--force`.
     moto.lose = "CreateAccessKey"
     home.run("rotate", "aws").failed(8, "was lost")
     assert len(moto.keys()) == 2
@@ -132,7 +132,7 @@ def test_two_rotations_and_the_limit_of_two_keys(folder, moto):
     home.run("rotate", "--due", env=later(25)).done()
     assert moto.keys() == [active()]
 
-    # Two keys there may be, and the person has made the second: nothing is ended, and the limit is explained.
+    # The limit is two keys, and the user created the second one: no key is revoked, and the limit is explained.
     moto.act(Action="CreateAccessKey", UserName="me")
     before = moto.keys()
     home.run("rotate", "aws", env=later(48)).failed(

@@ -25,7 +25,7 @@ def sealed_state(home):
 
 
 def killed_at(home, call, k, *arguments, env=None, input=None):
-    """Runs a command that dies as it enters the k-th such system call; tells whether it did."""
+    """Runs a command that is killed at its k-th such system call; returns whether it was."""
     prefix = [
         "strace",
         "-f",
@@ -40,7 +40,7 @@ def killed_at(home, call, k, *arguments, env=None, input=None):
     ran = home.run(*arguments, prefix=prefix, env=env, input=input)
     died = ran.code in (-9, 137)
     if died and home.keyring:
-        # The daemon may not have noticed yet that its client is gone.
+        # The daemon may not have noticed yet that its client was killed.
         time.sleep(0.02)
         if home.keyring.revive():
             say(
@@ -65,7 +65,7 @@ def each_kill(home, *arguments, before=None, env=None, input=None, limit=60):
 
 
 class Elsewhere:
-    """A browser outside: `BROWSER` only leaves the address in a file."""
+    """A browser elsewhere: `BROWSER` only writes the URL to a file."""
 
     def __init__(self, folder):
         self.place, self.going = folder / "address", True
@@ -92,14 +92,14 @@ class Elsewhere:
 
 
 class Watch:
-    """Whether the login must have survived: it must, unless the server acted and its answer had not reached the disk."""
+    """Whether the login must have survived: always, unless the server had acted and its response had not reached the disk."""
 
     def __init__(self, home, server):
         self.home, self.server = home, server
         self.before = server.control()["refreshes"], sealed_state(home)
 
     def in_window(self):
-        # The server may still be at work for a process that is gone.
+        # The server may still handle the request of a killed process.
         time.sleep(0.05)
         acted = self.server.control()["refreshes"] > self.before[0]
         return acted and sealed_state(self.home) == self.before[1]
@@ -141,7 +141,7 @@ def test_a_kill_in_a_login_leaves_the_old_one_or_the_new_one(home, server, folde
     ):
         kills += died
         home.run("refresh", "op").done()
-    # A first login: there or not there, never something in between.
+    # A first login: stored or not stored, never incomplete.
     home.run("logout", "op").done()
     outcomes = {0: 0, 3: 0}
     for call, k, died, _ in each_kill(
@@ -167,7 +167,7 @@ def test_a_kill_while_the_client_changes_leaves_a_login_that_works(home, server,
     kills = turn = 0
     for call in ("fsync", "renameat"):
         for k in range(1, 60):
-            # The other client each time, so that every login changes it.
+            # A different client each time, so that every login changes it.
             client, secret = clients[turn % 2]
             turn += 1
             more = ["--client-secret-stdin"] if secret else []
@@ -211,7 +211,7 @@ def test_a_kill_while_the_client_changes_leaves_a_login_that_works(home, server,
 
 
 def items(home):
-    """What the store holds, whatever the index says."""
+    """The content of the store, independent of the index."""
     if home.env["AUTHCTL_STORE"] == "vault":
         return [path for path in (home.path / "vault").glob("*.age") if path.name != "identity.age"]
     found = subprocess.run(
@@ -279,7 +279,7 @@ def test_a_kill_in_a_logout_is_finished_by_the_next_command(home, server):
 
 
 def test_a_kill_in_a_renaming_leaves_one_name(home, server):
-    """One of the two names works, the other one is unknown, and the refresh token lives once."""
+    """One of the two names works, the other one is unknown, and there is one refresh token."""
     home.login(server).done()
     kills = renamed = 0
     now, other = "op", "op/other"

@@ -1,4 +1,4 @@
-"""`authctl curl`: whatever the arguments, the credential reaches its own origin or nothing at all."""
+"""`authctl curl`: whatever the arguments, the credential is sent only to its own origin."""
 
 import http.server
 import ssl
@@ -13,7 +13,7 @@ SECRET = "PlantedCurlSecret42"
 
 
 class Listener:
-    """A server that keeps everything it was sent, on an address of its own."""
+    """A server that records every request, on its own address."""
 
     def __init__(self, host="127.0.0.1", redirect=None):
         self.seen = []
@@ -62,7 +62,7 @@ class Listener:
 
 @pytest.fixture
 def places(folder):
-    """The bound origin and a stranger, each on a port of its own."""
+    """The bound origin and another server, each on its own port."""
     bound, stranger = Listener(), Listener()
     yield bound, stranger
     bound.stop()
@@ -74,11 +74,11 @@ def call(home, *arguments, **more):
 
 
 def attempts(b, s, folder):
-    """(what, arguments, environment): B is the bound port, S the stranger's."""
+    """(what, arguments, environment): B is the bound port, S the other server's."""
     url, evil = f"http://127.0.0.1:{b}/x", f"http://127.0.0.1:{s}/x"
     env = {}
     table = [
-        # Another URL than the bound one.
+        # A URL that is not bound.
         ("another port", [evil]),
         ("another host", [f"http://localhost:{b}/x"]),
         ("another address of loopback", [f"http://127.0.0.2:{b}/x"]),
@@ -125,7 +125,7 @@ def attempts(b, s, folder):
         ("user info behind a bracket", [f"http://[::1]:pw@127.0.0.1:{b}/x"]),
         ("a word behind a bracket", [f"http://[::1]x:{s}/"]),
         ("empty", [""]),
-        # Options that lead elsewhere.
+        # Options that send the request elsewhere.
         ("-K", [url, "-K", str(folder / "evil.conf")]),
         ("--config", [url, "--config", str(folder / "evil.conf")]),
         ("-K in a bundle", [url, f"-sK{folder}/evil.conf"]),
@@ -166,7 +166,7 @@ def attempts(b, s, folder):
         ("-", [url, "-"]),
         ("--alt-svc", [url, "--alt-svc", str(folder / "alt")]),
         ("--hsts", [url, "--hsts", str(folder / "hsts")]),
-        # Headers and methods that carry a request of their own.
+        # Headers and methods that contain another request.
         ("-H Host", [url, "-H", f"Host: 127.0.0.1:{s}"]),
         ("-H host in a bundle", [url, f"-sHhost:127.0.0.1:{s}"]),
         ("-H ours", [url, "-H", "X-API-Key: other"]),
@@ -183,7 +183,7 @@ def attempts(b, s, folder):
         ("-X CONNECT", [url, "--request", "CONNECT"]),
         ("-X with a space", [url, "-X", f"GET {evil}"]),
         ("-r with a line end", [url, "-r", "0-1\r\nHost: x"]),
-        # What shows the header, or writes it down.
+        # Options that show the header or write it to a file.
         ("-v", [url, "-v"]),
         ("-sv", [url, "-sv"]),
         ("--trace", [url, "--trace", str(folder / "trace")]),
@@ -191,7 +191,7 @@ def attempts(b, s, folder):
         ("--libcurl", [url, "--libcurl", str(folder / "source.c")]),
         ("--stderr", [url, "--stderr", str(folder / "err"), "-v"]),
     ]
-    # Through the environment: allowed to fail or to reach the bound origin.
+    # Through the environment: may fail or reach the bound origin.
     for variable in ("http_proxy", "HTTP_PROXY", "ALL_PROXY", "all_proxy", "https_proxy"):
         table.append((variable, [url], {variable: f"http://127.0.0.1:{s}"}))
     table.append(("SSLKEYLOGFILE", [url], {"SSLKEYLOGFILE": str(folder / "keylog")}))
@@ -200,7 +200,7 @@ def attempts(b, s, folder):
     table.append(("CURL_HOME", [url], {"CURL_HOME": str(folder)}))
     table.append(("XDG_CONFIG_HOME", [url], {"XDG_CONFIG_HOME": str(folder)}))
     table.append(("HOME", [url], {"HOME": str(folder)}))
-    # The config itself, sent along by way of its descriptor.
+    # The config itself, sent through its descriptor.
     for number in range(3, 12):
         table.append((f"descriptor {number}", [url, "--data-binary", f"@/dev/fd/{number}"]))
     for number in (40, 41, 900, 901):
@@ -263,7 +263,7 @@ def test_a_header_for_this_machine_does_not_go_through_a_proxy(folder, places):
         and not stranger.seen
         and bound.has(SECRET)
     ), done
-    # The form with a pipe cannot tell curl; it warns.
+    # The raw format cannot configure curl; it prints a warning.
     home.run("header", "acme", "--format", "raw", env=proxies).done().err.index(
         "add `--noproxy '*'` to the curl command"
     )
@@ -345,7 +345,7 @@ def test_allowed_options_work(folder, places):
         home, "acme", "-sS", "--data-binary", "@-", f"{url}/echo", input="from standard input"
     )
     assert done.done().out == "from standard input"
-    # The URL is told in the config alone, the header nowhere in the argument list.
+    # The URL is only in the config, and the header is not in the argument list.
     trace = folder / "trace"
     call(
         home,
@@ -367,7 +367,7 @@ def test_a_body_streams_while_it_is_written(folder, places):
     done = subprocess.run(["sh", "-c", script], env=home.env, capture_output=True, timeout=30)
     assert (done.returncode, done.stdout) == (0, b"firstsecond"), done
     assert time.monotonic() - began < 5
-    # 100 MB through it, without being kept in memory.
+    # 100 MB pass through without being held in memory.
     script = f'head -c 100000000 /dev/zero | /usr/bin/time -f %M -o {folder}/memory "{AUTHCTL}" curl acme -sS -T - -o {folder}/back http://127.0.0.1:{bound.port}/echo'
     subprocess.run(["sh", "-c", script], env=home.env, check=True, timeout=120)
     assert (folder / "back").stat().st_size == 100_000_000
@@ -377,7 +377,7 @@ def test_a_body_streams_while_it_is_written(folder, places):
 
 
 def test_over_tls_the_origin_is_checked_as_well(folder):
-    """curl's own verification stays on: no option turns it off, and the header waits for it."""
+    """curl verifies certificates: no option disables that, and the header is sent only afterwards."""
     home = vault_home(folder)
     key, cert = folder / "key.pem", folder / "cert.pem"
     subprocess.run(

@@ -1,4 +1,4 @@
-"""`authctl doctor` in the states that machines are in: the cause and the remedy are named in each; and what it foretells
+"""`authctl doctor` in ten states of a machine: it names cause and remedy in each; and its prediction for
 for cron is what a real cron job then meets."""
 
 import http.server
@@ -18,7 +18,7 @@ from conftest import AUTHCTL, PATH, keychain_home, say, vault_home, wait_for
 
 @pytest.fixture
 def clock():
-    """A server that tells the time, `offset` seconds wrong."""
+    """A server whose clock is `offset` seconds wrong."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
         offset = 0
@@ -49,7 +49,7 @@ def doctor(home, clock, *arguments, env=None, **more):
     document = json.loads(done.out)
     text = home.run("doctor", "--server", clock.url, *arguments, env=env, timeout=60, **more).out
     for check in document["checks"]:
-        # Whatever is not well comes with something to do; but for what nobody can change.
+        # Every problem has a hint, unless the user cannot change it.
         assert check["status"] == "ok" or check["hint"] or "not looked at" in check["detail"], check
         assert check["name"] in text
     return (
@@ -126,7 +126,7 @@ def test_the_ten_states_of_a_machine(folder, keyring, clock):
     ), checks
     assert "unset DBUS_SESSION_BUS_ADDRESS" in checks["session bus"]["hint"]
 
-    # With a vault none of these is in the way of a new credential, only of those that the keychain holds.
+    # With a vault, none of these prevents new credentials; only those in the keychain are affected.
     server = vault_home(folder, "server")
     server.key("acme", "k").done()
     code, checks, stores = doctor(server, clock, env=nowhere)
@@ -159,7 +159,7 @@ def test_the_ten_states_of_a_machine(folder, keyring, clock):
         and "ann@192.0.2.7" in checks["browser"]["hint"]
     )
 
-    # 8. A container: process 1 collects nobody.
+    # 8. A container: process 1 does not reap orphaned processes.
     init = folder / "init.py"
     init.write_text(
         "import subprocess, sys\ndone = subprocess.run(sys.argv[1:], capture_output=True)\nprint(done.stdout.decode())\n"
@@ -183,7 +183,7 @@ def test_the_ten_states_of_a_machine(folder, keyring, clock):
     ), checks
     assert stores["vault"]["exit_code"] == 0, "what is there can still be read"
 
-    # 10. A clock two hours off.
+    # 10. A clock that is two hours wrong.
     for offset, words in ((-7200, "2 hours ahead of"), (7200, "behind")):
         clock.offset = offset
         code, checks, _ = doctor(server, clock)
@@ -195,7 +195,7 @@ def test_the_ten_states_of_a_machine(folder, keyring, clock):
         ), checks
     clock.offset = 0
 
-    # No network: said, and no reason to fail.
+    # No network: reported, but not a problem.
     closed = type("Closed", (), {"url": "http://127.0.0.1:9"})
     code, checks, _ = doctor(server, closed)
     assert (
@@ -220,7 +220,7 @@ USER = "authctl-test"
 
 @pytest.fixture
 def user():
-    """A user of its own, with a crontab of its own."""
+    """A separate user with its own crontab."""
     subprocess.run(["userdel", "-rf", USER], capture_output=True)
     subprocess.run(["useradd", "-m", "-s", "/bin/sh", USER], check=True)
     yield pwd.getpwnam(USER)
@@ -258,7 +258,7 @@ def test_as_cron_predicts_the_result_of_a_real_cron_job(folder, keyring, clock, 
     subprocess.run(["chown", "-R", f"{USER}:{USER}", place], check=True)
     as_user = ["setpriv", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups"]
 
-    # In the session of the desktop both work; in cron's environment one does.
+    # In the desktop session, both work; in the environment of cron, only one does.
     done = run("--json", "doctor", "--as-cron", "--server", clock.url, env=env, prefix=as_user)
     document = json.loads(done.stdout)
     foretold = {store["store"]: store["exit_code"] for store in document["stores"]}
@@ -288,7 +288,7 @@ def test_as_cron_predicts_the_result_of_a_real_cron_job(folder, keyring, clock, 
     met = {store: int((place / f"in{store}.code").read_text()) for store in ("keychain", "vault")}
     assert met == foretold, (met, (place / "inkeychain.err").read_text())
     assert (place / "invault.out").read_text() == "k\n"
-    # What is set here and not there is said.
+    # Variables that are set only here are reported.
     done = run(
         "--json",
         "doctor",

@@ -1,4 +1,4 @@
-"""`authctl exec`: the secret is in the program's environment and nowhere else, and the program is as if started by itself."""
+"""`authctl exec`: the secret is in the program's environment and nowhere else, and the program behaves as if it had been started directly."""
 
 import hashlib
 import os
@@ -12,11 +12,11 @@ import time
 
 from conftest import AUTHCTL, say, vault_home, wait_for
 
-# Of this run alone: what an earlier one left running must not be taken for ours.
+# Unique for this run: processes of an earlier run must not be mistaken for ours.
 SECRET = f"PlantedExecSecret{os.urandom(8).hex()}"
 
 
-# A suite that was started in the background has these ignored, and so would every program that it starts.
+# A suite in the background ignores these signals, and its children would inherit that.
 for ignored in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
     if signal.getsignal(ignored) == signal.SIG_IGN:
         signal.signal(ignored, signal.SIG_DFL)
@@ -37,7 +37,7 @@ def test_promise_03_the_secret_is_in_the_environment_and_nowhere_else(folder):
         env=home.env,
     )
     pid = int(wait_for(lambda: marker.exists() and marker.read_text().strip()))
-    # The program has taken authctl's place: same process, no parent of ours in between.
+    # The program has replaced authctl: the same process, without a parent in between.
     assert pid == child.pid
     # While the shell becomes `sleep`, the kernel shows an empty environment.
     environ = wait_for(lambda: pathlib.Path(f"/proc/{pid}/environ").read_bytes())
@@ -55,7 +55,7 @@ def test_promise_03_the_secret_is_in_the_environment_and_nowhere_else(folder):
                 ), process
             except OSError:
                 pass
-    # No core dump of it, whatever the limit was.
+    # It writes no core dump, whatever the limit was.
     assert re.search(
         r"Max core file size +[01] +[01] ", pathlib.Path(f"/proc/{pid}/limits").read_text()
     )
@@ -89,7 +89,7 @@ def test_exit_codes_signals_and_arguments_pass_unchanged(folder):
         "exec", "acme=K", "--", "printf", "%s|", "a b", "--json", "-q", "--", "$K", "\\n"
     )
     assert done.out == "a b|--json|-q|--|$K|\\n|", done
-    # Descriptors and the working folder are the caller's.
+    # Descriptors and the working directory are those of the caller.
     script = (
         f'cd {folder} && exec 7> seven && "{AUTHCTL}" exec acme=K -- sh -c "pwd; echo to-seven >&7"'
     )
@@ -116,7 +116,7 @@ def test_100_megabytes_pass_through_a_pipe_unchanged(folder):
             timeout=60,
         )
     assert hashlib.sha256(done.stdout).digest() == hashlib.sha256(source.read_bytes()).digest()
-    # A reader that has enough ends the writer by SIGPIPE, as without authctl.
+    # A reader that closes the pipe ends the writer with SIGPIPE, as without authctl.
     script = f'"{AUTHCTL}" exec acme=K -- yes | head -1'
     done = subprocess.run(
         ["bash", "-c", f"set -o pipefail; {script}"], env=home.env, capture_output=True, timeout=20
@@ -126,7 +126,7 @@ def test_100_megabytes_pass_through_a_pipe_unchanged(folder):
 
 
 class Terminal:
-    """An interactive bash on a terminal of its own."""
+    """An interactive bash on its own terminal."""
 
     def __init__(self, env):
         self.pid, self.fd = pty.fork()
@@ -160,7 +160,7 @@ def test_ctrl_c_and_ctrl_z_are_the_program_s(folder):
     home = ready(folder)
     terminal = Terminal(home.env)
     terminal.until("ready> ")
-    # Ctrl-C reaches the program, which decides what it does.
+    # Ctrl-C reaches the program, which handles it.
     terminal.type(
         f'"{AUTHCTL}" exec acme=K -- bash -c \'trap "echo caught-"it INT; echo star""ted; sleep 20; echo go""ne; exit 3\'; echo code=$?.\n'
     )
@@ -170,7 +170,7 @@ def test_ctrl_c_and_ctrl_z_are_the_program_s(folder):
     terminal.until("caught-it")
     terminal.until("gone")
     terminal.until("code=3.")
-    # Ctrl-Z stops it, fg goes on, and the terminal is its own: it asks for a line and gets it.
+    # Ctrl-Z stops it, fg goes on, and it controls the terminal: it can read a line.
     terminal.type(
         f'"{AUTHCTL}" exec acme=K -- bash -c \'echo wai""ting; read line; echo got-$line\'\n'
     )

@@ -1,4 +1,4 @@
-"""The keychain in all its states: a locked one is never mistaken for an empty one, and nothing hangs."""
+"""The keychain in all its states: a locked keychain is never treated as empty, and nothing hangs."""
 
 import concurrent.futures
 import contextlib
@@ -87,7 +87,7 @@ def test_a_move_between_keychain_and_vault_and_back(folder, keyring, server):
     keyring.lock()
     home.run("refresh", "op", env=env).done()
     assert home.run("token", "acme", env=env).done().out == "k1\n"
-    # A locked keychain takes nothing, and nothing is changed.
+    # A locked keychain stores nothing, and nothing changes.
     home.run("move", "op", "--to", "keychain", env=env).failed(5)
     home.run("refresh", "op", env=env).done()
     keyring.stop_daemon()
@@ -120,7 +120,7 @@ def test_keychain_failures_have_their_exit_codes_and_lose_nothing(folder, keyrin
     state(keyring, home)
     asked = len(server.control()["api"])
     slowest = 0.0
-    # Side by side: some of these take the whole budget.
+    # In parallel: some of these take the whole time limit.
     commands = (
         ["token", "op"],
         ["token", "acme"],
@@ -154,7 +154,7 @@ def test_keychain_failures_have_their_exit_codes_and_lose_nothing(folder, keyrin
     assert len(server.control()["api"]) == asked, "no request was sent"
     assert kept() == before
     say(f"{state.__name__}: exit 5, slowest {slowest:.1f} s, {new.err.splitlines()[0]}")
-    # Unlocked again, all is there. Each state ends its own way.
+    # After unlocking, everything is there. Each state has its own exit code.
     if state is stopped_service:
         keyring.daemon.send_signal(18)
     elif state in (locked, no_service):
@@ -171,7 +171,7 @@ def test_keychain_failures_have_their_exit_codes_and_lose_nothing(folder, keyrin
 def test_the_budget_is_for_the_keychain_and_not_for_slow_people_and_servers(
     folder, keyring, server
 ):
-    """A browser that takes twelve seconds and a server that takes twenty use up nothing of the keychain's ten."""
+    """A browser that takes twelve seconds and a server that takes twenty do not count against the ten seconds of the keychain."""
     home = keychain_home(folder, keyring)
     slow = folder / "slow-browser"
     slow.write_text(f'#!/bin/sh\nsleep 12\nexec {BROWSER} "$1"\n')
@@ -205,17 +205,17 @@ def test_the_choice_of_a_store_is_explained_and_both_alternatives_are_named(fold
         "-v", "key", "add", "other", "--header", "X: {key}", "--origin", "https://a.test", input="k"
     ).done()
     assert "the keychain is locked" in ran.err, ran
-    # The key in the locked keychain did not move, and is not missing.
+    # The key in the locked keychain was not moved and is not missing.
     home.run("token", "acme").failed(5, "the keychain is locked")
     assert home.run("token", "other").done().out == "k\n"
 
 
 def test_a_refresh_continues_when_the_store_refuses_the_write(folder, keyring, server):
-    """The sealed file keeps the record; the store is brought up by the next refresh."""
+    """The sealed file has the record; the next refresh updates the store."""
     home = keychain_home(folder, keyring)
     home.login(server).done()
-    # A keychain that reads and does not write: its file and folder cannot be changed. Root is not stopped by modes, so
-    # the write is refused by strace instead.
+    # A keychain that can be read but not written: its file and folder are read-only. Modes do not stop root, so
+    # strace refuses the write instead.
     trace = [
         "strace",
         "-f",
@@ -366,13 +366,13 @@ def test_a_passphrase_vault_asks_for_it_and_never_in_a_script(folder, server):
         home.run("vault", "lock").done()
         say("vault unlock: the kernel keyring keeps the identity, also for a new session")
     else:
-        # A sandbox without kernel keyrings: `vault init` must have said so before taking a passphrase.
+        # A sandbox without kernel keyrings: `vault init` must report that before it asks for a passphrase.
         assert b"every command will need the passphrase" in typed.stdout, typed
         say(
             f"vault unlock: the kernel refuses here, and `vault init` says so: {unlocked.err.splitlines()[0]}"
         )
     home.run("token", "acme").failed(5)
-    # age itself opens what is in the vault.
+    # age itself can decrypt the files of the vault.
     identity = subprocess.run(
         ["script", "-qec", f"age -d {home.path}/vault/identity.age", "/dev/null"],
         input=b"correct horse battery\n",

@@ -1,4 +1,4 @@
-"""The loopback listener under attack while a real login is under way, and the page in a real browser."""
+"""The loopback listener under attack during a real login, and the page in a real browser."""
 
 import http.client
 import os
@@ -15,7 +15,7 @@ from conftest import Home, say, vault_home, wait_for
 
 
 class Waiting:
-    """A login that waits for its browser; `address` is what the browser was told."""
+    """A login that waits for its browser; `address` is the URL that the browser got."""
 
     def __init__(self, home, server, name="op", *more):
         self.process = home.start(
@@ -105,7 +105,7 @@ def test_a_second_callback_is_not_a_second_login(folder, server):
     home = vault_home(folder)
     login = Waiting(home, server)
     server.next("slow-busy")
-    # The first callback redeems; while the token endpoint takes its time a second one comes.
+    # The first callback redeems the code; a second one arrives while the token endpoint is slow.
     answers = []
     target = f"{login.path}?code=one&state={login.state}&iss={urllib.parse.quote(server.url)}"
     threads = [
@@ -197,7 +197,7 @@ def test_the_pages_in_a_real_browser(folder, server):
         ("success", "Logged in", lambda url: url),
         ("failure", "Not logged in", lambda url: re.sub("code=[^&]*", "code=stolen", url)),
     ):
-        # A page is shown once; the text and the picture each take a login.
+        # A page is shown once, so the text and the picture each need a login.
         for kind, flags in (
             ("text", ["--dump-dom"]),
             ("picture", [f"--screenshot={shots}/{name}.png", "--window-size=900,600"]),

@@ -20,7 +20,7 @@ def test_every_page_is_without_error(folder):
             ["mandoc", "-T", "utf8", page], capture_output=True, timeout=30
         ).stdout.decode()
         assert len(rendered) > 500, page
-    # The program prints the same, and `man` finds them where it writes them.
+    # The program prints the same pages, and `man` finds the ones it writes.
     done = subprocess.run(
         [AUTHCTL, "man", "--dir", folder / "man"],
         env={"HOME": str(folder)},
@@ -57,7 +57,7 @@ def test_every_json_document_fits_its_schema(folder, server):
             described,
             cls=jsonschema.Draft7Validator if "$schema" not in described else None,
         )
-        # A schema that lets everything through proves nothing: every field of the document is described.
+        # A schema that allows everything proves nothing, so every field must be described.
         one = document[0] if isinstance(document, list) and document else document
         known = described.get("properties") or described.get("$defs", {}).get(
             described.get("items", {}).get("$ref", "/").split("/")[-1], {}
@@ -126,7 +126,7 @@ def test_every_json_document_fits_its_schema(folder, server):
         "tool",
         env={"BROWSER": str(HERE / "browser.py"), "BROWSER_LOGIN": "alice"},
     )
-    # A move needs a second store; its document is looked at where a keychain is (test_keychain).
+    # A move needs a second store; its document is checked with a keychain (test_keychain).
     missing = {path.stem for path in (ROOT / "tests/schemas").iterdir()} - checked
     assert missing == {"move"}, missing
     say(f"{len(checked)} JSON documents fit their schemas")
@@ -155,7 +155,7 @@ def test_the_templates_of_packages_are_filled(folder):
     assert manifest["version"] == "1.2.3" and len(manifest["architecture"]["64bit"]["hash"]) == 64
     formula = (folder / "authctl.rb").read_text()
     assert 'version "1.2.3"' in formula and "@" not in formula
-    # Each file that the formula installs is one that a release holds.
+    # Every file that the formula installs is in a release.
     for path in ("completions/authctl.bash", "completions/_authctl", "completions/authctl.fish"):
         assert path in formula and (ROOT / path).exists()
     assert (

@@ -1,4 +1,4 @@
-"""Every command that the README shows is run, in the order in which it stands there.
+"""Every command in the README is run, in order.
 
 What is a real provider there is a double here: the hosts lead to the local authorization server, and the rows of the
 catalogue that are logged in to are replaced by the user's own rows with the same names. A block that this test does not
@@ -70,7 +70,7 @@ def test_the_commands_in_the_readme_work(folder, server):
     (folder / ".env").write_text("OPENAI_API_KEY=sk-proj-0123T3BlbkFJ4567\n")
     key = folder / "key.txt"
     key.write_text("sk_test_0123456789\n")
-    # The first login asks for a client; the README says so, and the test has registered one.
+    # The first login asks for a client; the test has registered one.
     home.run("login", "github", "--client-id", "tool").done()
     places = {
         "https://api.github.com/user": f"{server.url}/api/any",
@@ -96,7 +96,7 @@ def test_the_commands_in_the_readme_work(folder, server):
             assert done.returncode == 0, (line, done)
             if line.startswith("curl") or "| curl" in line:
                 assert done.stdout == b"hello\n", (line, done)
-            # Logged out in one block, used in a later one.
+            # A later block uses the login that this one deletes.
             if line.startswith("authctl logout github"):
                 home.run("login", "github").done()
             ran += 1

@@ -14,9 +14,9 @@ COUNTED = {"recipes": 0, "facts": 0}
 
 
 def later(hours):
-    """The environment in which it is so much later."""
+    """An environment in which the clock is ahead."""
     assert os.path.exists(FAKETIME), "faketime is not installed"
-    # Without its shared memory, which a killed process would leave behind.
+    # Without shared memory, which a killed process would leave behind.
     return {
         "LD_PRELOAD": FAKETIME,
         "FAKETIME": f"+{hours}h",
@@ -90,7 +90,7 @@ class Place:
             **more,
         )
         assert "only in the vault" not in ran.err, ran
-        # No key, old or new, is in what is said.
+        # No key, old or new, is in the output.
         secrets = [key.value for key in [*self.double.keys.values(), *self.double.dead]] + (
             [self.double.manager[1]] if self.double.manager else []
         )
@@ -100,7 +100,7 @@ class Place:
         return ran
 
     def held(self):
-        """The value that is handed out."""
+        """The value that is printed."""
         handed = (
             self.home.run("--json", "header", self.name, "--format", "json")
             if self.double.header
@@ -164,17 +164,17 @@ def test_a_key_is_rotated_as_the_provider_documents_it(place, kind):
         at.tidy(1)
         assert double.dead, "the old value ended"
     else:
-        # Both are good for the grace, and no third is made in it.
+        # Both are valid during the grace period, and no third key is created.
         at.tidy(2)
         before = len(double.log)
         at.rotate().failed(7, "is valid until")
         assert not [request for request in double.log[before:] if request.method == "DELETE"]
         at.rotate(hours=25).done()
-        # The old one is ended, and one more was made.
+        # The previous key is revoked, and one more was created.
         at.tidy(2)
         assert [key.value for key in double.dead] == [double.first.value]
         assert at.is_active(newest(double))
-    # What is due ends; what is not is left alone.
+    # Keys that are due are revoked; others are not.
     at.home.run("--json", "rotate", "--due", env=later(60)).done()
     at.tidy(1)
     COUNTED["recipes"] += 1
@@ -192,7 +192,7 @@ def test_the_documented_errors_lose_nothing(place, kind):
         assert at.is_active(double.first)
     if rolls:
         return
-    # The answer is lost after the provider has acted: the orphan is found and ended, then a clean rotation.
+    # The response is lost after the provider has acted: the unused key is found and revoked, then the rotation succeeds.
     double.trouble = ["lose"]
     at.rotate().failed(8, "was lost")
     at.tidy(2)
@@ -203,7 +203,7 @@ def test_the_documented_errors_lose_nothing(place, kind):
     at.rotate().done()
     at.tidy(2)
     assert at.is_active(newest(double)), "accepted late"
-    # A revocation that fails is tried again; one that is done already counts as done.
+    # A failed revocation is repeated; a key that is already revoked counts as revoked.
     double.revoke_trouble = [403]
     at.home.run("rotate", "--due", env=later(25)).failed(8)
     at.tidy(2)
@@ -235,7 +235,7 @@ def test_a_lost_roll_is_settled_by_trying_the_old_key(place):
     at = place(GitLab, trouble=["lose"])
     at.rotate().failed(8, "was lost")
     before = len(at.double.log)
-    # The old key is dead. Asking with it once more would end the whole family: only a person can help.
+    # The old key is revoked. Using it once more would revoke the whole family, so only the user can continue.
     at.rotate().failed(4, "replaced at the provider")
     assert [request.method for request in at.double.log[before:]] == ["GET"]
     assert at.double.violations == []
@@ -251,19 +251,19 @@ def test_a_lost_roll_is_repeated_by_a_manager(place):
 
 def test_a_lost_roll_that_never_happened_is_no_roll(place):
     at = place(GitLab)
-    # The connection breaks before the provider has acted.
+    # The connection breaks before the provider acts.
     take = at.double.take
     at.double.take = lambda request: None if request.method == "POST" else take(request)
     at.rotate().failed(8, "was lost")
     at.double.take = take
-    # For ten minutes the request may still take effect: a second one would race with it.
+    # For ten minutes the request may still take effect: a second request would race with it.
     at.rotate().failed(8, "may still take effect")
     at.rotate(hours=1).done()
     assert at.is_active(newest(at.double))
 
 
 def test_a_key_the_provider_does_not_know_yet_is_not_given_up(place):
-    """Neither the check nor the list knows it for a while; it is kept all the same."""
+    """Neither the check nor the list knows the key for a while; it stays stored."""
     at = place(SendGrid)
     lists, double = at.double.lists, at.double
     double.slow = 2
@@ -284,7 +284,7 @@ def test_a_manager_is_refused_if_a_key_can_only_replace_itself(place):
 
 
 def test_a_key_from_the_user_after_a_lost_response_is_never_revoked(place):
-    """The person sees the orphan on the provider's page, and uses it."""
+    """The user finds the unused key on the provider's page, and uses it."""
     at = place(Resend, trouble=["lose"])
     at.rotate().failed(8)
     mine = newest(at.double)
@@ -359,7 +359,7 @@ def test_the_suite_has_every_recipe(folder):
     kinds = [kind for row in rows for kind in re.findall(r'^kind = "(\w+)"', row.read_text(), re.M)]
     by_request = [kind for kind in kinds if kind in ("roll", "create_revoke", "two_slot")]
     names = {(kind.name, kind.__name__) for kind in BY_REQUEST}
-    # `aws` has a counterpart of its own (test_aws).
+    # `aws` has its own test (test_aws).
     assert len(names) + 1 == len(by_request) and len(BY_HAND) == 2
     say(
         f"recipes by request {len(names) + 1} with AWS, by hand with a request {len(BY_HAND)}; facts checked: {COUNTED['facts']}"

@@ -1,4 +1,4 @@
-"""A rotation never loses what it made: killed at every call, answers lost, stores that refuse, keys given by hand, and
+"""A rotation never loses what it made: killed at every call, lost responses, stores that refuse, keys from the user, and
 readers that never stop."""
 
 import json
@@ -18,7 +18,7 @@ CALLS = ["fsync", "rename", "renameat", "renameat2", "sendto", "recvfrom", "conn
 
 
 class Slots(Double):
-    """Two values at any time; each can be made anew."""
+    """Two values at any time; each can be regenerated."""
 
     name, hosts, verifies = "slotted", ("slots",), True
     header = staticmethod(lambda value: ("x-key", value))
@@ -99,7 +99,7 @@ program = ["PROGRAM", "STATE", "IDS"]
 
 
 class Slotted:
-    """A home with a key that sits in one of two slots."""
+    """A home with a key in one of two slots."""
 
     def __init__(self, folder):
         self.double = Slots()
@@ -123,7 +123,7 @@ class Slotted:
 
 
 class Commanded:
-    """A home with a key that a program of the user's rotates."""
+    """A home with a key that the user's program rotates."""
 
     def __init__(self, folder, ids="plain"):
         self.state = folder / "keys.json"
@@ -152,7 +152,7 @@ class Commanded:
 
 
 class Requested(Place):
-    """A home with the key of one double that makes keys by request."""
+    """A home with the key of a provider that creates keys by request."""
 
     def check(self):
         assert self.double.violations == [], self.double.violations
@@ -164,7 +164,7 @@ class Requested(Place):
 
 
 def killed_while_pending(at):
-    """A rotation that dies while its new key, which is kept, is not accepted."""
+    """A rotation that is killed while its new key is stored, but not accepted yet."""
     at.double.slow = 10**6
     began = at.home.start("rotate", at.name, "--yes")
     while len(at.double.keys) < 2:
@@ -188,24 +188,24 @@ def at_kind(kind, folder):
 
 @pytest.mark.parametrize("kind", ["create_revoke", "roll", "two_slot", "command"])
 def test_promise_02_a_rotation_never_loses_what_it_made(kind, folder):
-    """SIGKILL at every call of a rotation and of the run that ends the old key; afterwards one key, which works."""
+    """SIGKILL at every call of a rotation and of the run that revokes the previous key; afterwards there is one valid key."""
     at = at_kind(kind, folder)
     hours, kills = 0, 0
-    # A roll leaves nothing to be ended.
+    # A roll leaves no key to revoke.
     for arguments in (["rotate", at.name, "--yes"], ["rotate", "--due"])[
         : 1 if kind == "roll" else 2
     ]:
         for call in CALLS:
             for k in range(1, 400):
                 if arguments[1] == "--due":
-                    # Something to end: a rotation, and its grace.
+                    # A key to revoke: a rotation, and its grace period.
                     at.rotate(hours=hours).done()
                     hours += 25
-                # Opening files is no step: every fifth is enough.
+                # Opening a file is not a step: every fifth is enough.
                 if call == "openat" and k % 5:
                     continue
                 died, ran = killed_at(at.home, call, k, *arguments, env=later(hours))
-                # What it starts is killed as well.
+                # Its children are killed as well.
                 if not died and "SIGKILL" not in ran.err + ran.out:
                     assert ran.code == 0, (call, k, ran)
                     hours += 25
@@ -213,7 +213,7 @@ def test_promise_02_a_rotation_never_loses_what_it_made(kind, folder):
                     break
                 kills += 1
                 again = at.rotate(hours=hours)
-                # For ten minutes a roll that was asked for may still take effect.
+                # For ten minutes, a requested roll may still take effect.
                 assert again.code in ((0, 7, 8) if kind == "roll" else (0, 7)), (call, k, again)
                 hours += 25
                 last = at.home.run("rotate", "--due", env=later(hours))
@@ -228,7 +228,7 @@ def test_promise_02_a_rotation_never_loses_what_it_made(kind, folder):
 
 
 def test_a_roll_without_a_manager_loses_only_what_the_provider_revoked(folder):
-    """GitLab's own rotation, without a manager: the residual that the documentation names."""
+    """GitLab's rotation, without a manager: the known limit in the documentation."""
     kills = residual = 0
     for call in ("fsync", "renameat", "sendto", "recvfrom"):
         for k in range(1, 60):
@@ -245,7 +245,7 @@ def test_a_roll_without_a_manager_loses_only_what_the_provider_revoked(folder):
             if again.code == 8 and "may still take effect" in again.err:
                 again = at.rotate(hours=1)
             if again.code == 4:
-                # The provider had acted, and the answer had not reached the disk.
+                # The provider had acted, and the response had not reached the disk.
                 assert any(request.method == "POST" for request in at.double.log)
                 residual += 1
             else:
@@ -273,7 +273,7 @@ def test_a_store_that_refuses_after_the_create_loses_nothing(folder):
     double.create = lock_first
     ran = home.run("rotate", "sendgrid", "--yes")
     assert ran.code == 0 and "only in its sealed file" in ran.err, ran
-    # Nobody can open it now, and nothing is ended.
+    # The store cannot be opened now, and no key is revoked.
     home.run("rotate", "--due", env=later(25)).failed(5)
     assert len(double.keys) == 2
     keyring.stop_daemon()
@@ -289,14 +289,14 @@ def test_a_store_that_refuses_after_the_create_loses_nothing(folder):
 def test_a_key_from_the_user_during_a_rotation(folder):
     at = Requested(folder, SendGrid())
     double = at.double
-    # The new key is never accepted while this run looks; a person loses patience.
+    # The new key is never accepted during this run; the user interrupts it.
     killed_while_pending(at)
     pending = newest(double)
     mine = double.new("by hand", dict(double.rights))
     at.home.run("key", "add", at.name, "--replace", input=mine.value).done()
     assert at.is_active(mine)
     pending.slow = 0
-    # What the rotation made is ended after the grace; what a person made is not ours to end.
+    # The created key is revoked after the grace period; the user's own key is not.
     at.home.run("rotate", "--due", env=later(25)).done()
     assert (
         pending.id not in double.keys and mine.id in double.keys and double.first.id in double.keys
@@ -334,7 +334,7 @@ def test_a_killed_key_add_loses_no_created_key(folder):
             at.home.run("rotate", "--due", env=later(60)).done()
             held = at.tokens()
             assert held in (made.value, mine.value)
-            # Whichever is held now, the other one of ours is not forgotten.
+            # Whichever key is stored now, the other created key is not lost.
             assert (made.id in at.double.keys) == (held == made.value), (call, k)
             at.stop()
     say(f"key add --replace killed at {kills} calls, nothing forgotten")
@@ -347,7 +347,7 @@ def test_a_pending_key_that_is_gone_at_the_provider_is_dropped_in_time(folder):
     killed_while_pending(at)
     status = at.home.run("status", at.name)
     assert status.code == 8 and "a new key is stored, but not accepted yet" in status.out, status
-    # A person has deleted it. For as long as the provider may only be slow it is kept, and said so.
+    # The user has deleted it. While the provider may only be slow, the key stays stored and is reported.
     double.keys.pop(newest(double).id)
     waiting = at.home.start("rotate", at.name)
     at.home.run("token", at.name).done()
@@ -372,7 +372,7 @@ def test_two_slots_ask_which_slot_has_the_key(folder):
         "the idle one was made, twice, and the other left alone"
     )
     at.check()
-    # A person has made both anew: there is nothing to go by, and nothing is touched.
+    # The user has regenerated both: the slot cannot be determined, and nothing changes.
     at.rotate(hours=25).done()
     at.double.slots, at.double.open = {"key1": "a" * 16, "key2": "b" * 16}, True
     before = dict(at.double.slots)
@@ -393,7 +393,7 @@ def test_a_program_gets_its_secrets_only_on_standard_input(folder):
     value = at.home.run("token", "mine").done().out.strip()
     text = trace.read_text()
     assert "program.py" in text and value not in text and '"first"' not in text
-    # An edited program is not run: the row is not what it was when the key was given.
+    # An edited program is not run: the row differs from the binding of the key.
     row = at.home.path / "providers" / "mine.toml"
     row.write_text(row.read_text().replace("program.py", "other.py"))
     at.rotate().failed(7)
@@ -401,7 +401,7 @@ def test_a_program_gets_its_secrets_only_on_standard_input(folder):
 
 @pytest.mark.parametrize("kind", ["create_revoke", "roll", "two_slot", "command"])
 def test_readers_in_a_loop_through_twenty_rotations(kind, folder):
-    """Every 50 ms somebody asks for the header and uses it."""
+    """Every 50 ms, a process asks for the header and uses it."""
     at = at_kind(kind, folder)
     url = {
         "create_revoke": "https://api.sendgrid.com/v3/scopes",
@@ -441,7 +441,7 @@ def test_readers_in_a_loop_through_twenty_rotations(kind, folder):
         began = time.monotonic()
         at.rotate(hours=round * 25 or 0).done()
         switches.append((began, time.monotonic()))
-        # A reader's life, in the time that readers live in: whoever asked before the switch is done.
+        # The lifetime of a reader: every process that asked before the switch has finished.
         seen = reads
         while reads < seen + 3:
             time.sleep(0.02)
@@ -449,7 +449,7 @@ def test_readers_in_a_loop_through_twenty_rotations(kind, folder):
     reader.join()
     at.stop()
     if kind == "roll":
-        # The provider ends the old value with the request: whoever held it then is cut off, and nobody else.
+        # The provider revokes the old value with the request: only processes that had it at that moment fail.
         torn = [
             asked
             for asked, _ in failed
@@ -479,7 +479,7 @@ def test_a_manually_created_key_survives_a_kill(folder):
                 assert ran.code == 0, ran
                 break
             kills += 1
-            # Kept or not taken yet; then it is given once more.
+            # Stored or not stored yet; then it is entered again.
             held = at.home.run("token", at.name).done().out.strip()
             assert any(key.value == held for key in at.double.keys.values())
             again = at.rotate(input=new.value, hours=hours)

@@ -1,4 +1,4 @@
-"""The daily run: units, a crontab and files that the real programs accept, and what such a run meets."""
+"""The daily run: units, a crontab and files that the real programs accept, and the runs themselves."""
 
 import json
 import plistlib
@@ -14,7 +14,7 @@ from test_tls import Authority
 
 
 def person(folder, **more):
-    """A home with an odd name, for what has to be quoted."""
+    """A home with a name that needs quoting."""
     odd = folder / "it's 100% odd"
     odd.mkdir()
     return vault_home(odd, HOME=str(odd), **more), odd
@@ -23,7 +23,7 @@ def person(folder, **more):
 def test_a_systemd_timer_that_systemd_accepts(folder):
     home, odd = person(folder)
     units = odd / ".config/systemd/user"
-    # A folder like any other's: there is no secret in a unit.
+    # A folder with the usual mode: a unit contains no secret.
     units.mkdir(parents=True)
     units.chmod(0o755)
     home.run("schedule", "install", "--with", "systemd").done()
@@ -50,7 +50,7 @@ def test_a_systemd_timer_that_systemd_accepts(folder):
     )
     say((level.stdout.strip().splitlines() or ["no figure"])[-1].strip())
     assert home.run("schedule", "status").done().out.startswith("systemd:")
-    # A proxy is carried, unless a password would be.
+    # A proxy is copied to the unit, unless it contains a password.
     proxies = {
         "https_proxy": "http://proxy.example:3128",
         "http_proxy": "http://me:pw@proxy.example:3128",
@@ -100,7 +100,7 @@ def test_a_region_of_a_real_crontab(folder, before):
         home.run("schedule", "install", "--with", "crontab").done()
         table = subprocess.run(["crontab", "-l"], capture_output=True, text=True, check=True).stdout
         (line,) = [line for line in table.splitlines() if "rotate --due" in line]
-        # What cron makes of it: `\%` is a percent sign, the rest is for the shell.
+        # As cron reads it: `\%` is a percent sign, the rest is for the shell.
         command = line.split(" ", 5)[5].replace("\\%", "%")
         ran = subprocess.run(
             ["/bin/sh", "-c", command],
@@ -138,7 +138,7 @@ def test_an_agent_and_a_task_that_parsers_accept(folder):
     )
     home.run("schedule", "remove").done()
     assert not path.exists()
-    # Without a Task Scheduler the task's file is all there is.
+    # Without a Task Scheduler, only the file of the task can be checked.
     home.run("schedule", "install", "--with", "task-scheduler", env={"TMPDIR": str(folder)}).failed(
         1, "schtasks"
     )
@@ -155,7 +155,7 @@ JOB = ["--quiet", "--no-input", "rotate", "--due", "--scheduled"]
 
 
 def bare(home, world_env, hours=0):
-    """What cron gives a job, and what the crontab sets."""
+    """The environment of a cron job, with the variables of the crontab."""
     return {
         "HOME": home.env["HOME"],
         "PATH": "/usr/bin:/bin",
@@ -176,7 +176,7 @@ def test_a_run_from_an_empty_environment_rotates_with_the_vault(folder):
         == 0
     )
     assert len(double.keys) == 1, "nothing was due"
-    # It asks nothing: the recipe holds facts that nobody has seen, and nobody has agreed.
+    # It asks nothing: the recipe has unverified facts, and the user has not agreed.
     ran = subprocess.run(
         [AUTHCTL, *JOB], env=bare(home, world.env, 11 * 24), capture_output=True, text=True
     )
@@ -218,7 +218,7 @@ def test_a_run_with_a_locked_keychain_fails_at_once_and_is_reported(folder):
     ran = subprocess.run([AUTHCTL, *JOB], env=env, capture_output=True, text=True)
     seconds = time.monotonic() - began
     assert ran.returncode == 5 and seconds < 15, ran
-    # Without a bus, as cron has it, too.
+    # Also without a bus, as under cron.
     ran = subprocess.run(
         [AUTHCTL, *JOB], env=bare(home, world.env, 11 * 24), capture_output=True, text=True
     )
@@ -226,7 +226,7 @@ def test_a_run_with_a_locked_keychain_fails_at_once_and_is_reported(folder):
     assert json.loads(told.read_text())["code"] == 5
     status = home.run("--json", "schedule", "status").done()
     assert json.loads(status.out)["last_code"] == 5
-    # The next command in a terminal says so, once; one in a pipe does not.
+    # The next command in a terminal reports it once; one in a pipe does not.
     assert "scheduled rotation" not in home.run("list").done().err
     typed = ["script", "-qec", f"{AUTHCTL} list", "/dev/null"]
     first, second = (

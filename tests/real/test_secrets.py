@@ -1,4 +1,4 @@
-"""A planted secret in every field is found nowhere but in the store and where it was asked for."""
+"""A planted secret in every field is found only in the store and in the requested output."""
 
 import base64
 import os
@@ -16,7 +16,7 @@ ODD = "basic-secret:with/odd+chars%&="
 
 
 def forms(secret):
-    """How a secret may look: as text, base64 at each offset, hex, percent-encoded, JSON."""
+    """The forms of a secret: as text, base64 at each offset, hex, percent-encoded, JSON."""
     raw = secret.encode()
     found = {
         raw,
@@ -27,7 +27,7 @@ def forms(secret):
     }
     for pad in range(3):
         text = base64.b64encode(b"x" * pad + raw)
-        # The characters that do not depend on what stands around.
+        # The characters that do not depend on their neighbours.
         found.add(text[4 if pad else 0 : -4])
         found.add(found_url := base64.urlsafe_b64encode(b"x" * pad + raw)[4 if pad else 0 : -4])
         assert found_url
@@ -35,7 +35,7 @@ def forms(secret):
 
 
 class Seen:
-    """All that a run shows: outputs, the argument lists and environments of every process, its files."""
+    """Everything that a run exposes: outputs, the argument lists and environments of every process, its files."""
 
     def __init__(self, folder):
         self.folder, self.text, self.runs = folder, {}, 0
@@ -117,7 +117,7 @@ def test_promise_03_a_planted_secret_is_seen_nowhere(folder, keyring, server):
             home, "key", "add", "stripe", "--no-verify", input="sk_live_PlantedStripeKey"
         ).done()
         secrets["second key"] = "sk_live_PlantedStripeKey"
-        # A wrong client secret, then the right one; codes, verifiers and tokens are the server's and ours.
+        # A wrong client secret, then the right one; codes, verifiers and tokens come from the server and the program.
         seen.run(
             home,
             "login",
@@ -143,7 +143,7 @@ def test_promise_03_a_planted_secret_is_seen_nowhere(folder, keyring, server):
             input=ODD,
             env={"BROWSER": str(BROWSER)},
         ).done()
-        # A header that nobody reads is held for half a minute, and strace waits for its holder: once is enough.
+        # The holder of an unread header lives for 30 seconds, and strace waits for it: once is enough.
         for what in (
             ["refresh", "op"],
             *([["header", "acme"]] if len(homes) == 1 else []),
@@ -235,7 +235,7 @@ def test_promise_03_a_planted_secret_is_seen_nowhere(folder, keyring, server):
 
 
 def test_codes_verifiers_and_refresh_tokens_are_seen_nowhere(folder, server):
-    """Those are made by the server and by the flow; what crossed the wire is read from the traffic itself."""
+    """Secrets that the server and the flow generate are read from the recorded traffic."""
     home = vault_home(folder)
     seen = Seen(folder)
     wire = folder / "wire"
@@ -316,7 +316,7 @@ def test_an_aborted_process_leaves_no_core(folder):
     assert process.returncode == -signal.SIGABRT
     cores = [path for path in [*home.rglob("*core*"), *folder.glob("core*")] if path.is_file()]
     assert not cores, cores
-    # The control: a program without the precaution does leave one here.
+    # The control: a program without this protection does write a core dump here.
     control = subprocess.Popen(["sleep", "60"], preexec_fn=unlimited)
     time.sleep(0.2)
     control.send_signal(signal.SIGABRT)

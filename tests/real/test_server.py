@@ -1,4 +1,4 @@
-"""Against the npm authorization server: short-lived tokens, many processes, trouble."""
+"""Against the npm authorization server: short-lived tokens, many processes, errors."""
 
 import subprocess
 import threading
@@ -90,7 +90,7 @@ TROUBLE = {  # what the server does: exit code now, whether the login survives
     "text-expiry": (0, True),
     "negative-expiry": (0, True),
     "delay": (0, True),
-    # It acted and its answer never came: with reuse detection the old token is gone as well. That is the residual risk.
+    # It acted, but its response was lost: with reuse detection, the old token is revoked as well. This is the known limit.
     "lost": (4, False),
     "late": (0, True),
 }

@@ -1,4 +1,4 @@
-"""`curl $(authctl header NAME) URL` in the real shells, and what the rest of the machine can see of it."""
+"""`curl $(authctl header NAME) URL` in the real shells, and what other processes can see of it."""
 
 import base64
 import ctypes
@@ -15,7 +15,7 @@ import pytest
 from conftest import AUTHCTL, CURL, PATH, alive, holders, keychain_home, say, vault_home, wait_for
 
 SHELLS = ["bash", "dash", "zsh", "fish"]
-# Every character that some shell, curl's config or a header could take for something else.
+# Every character with a special meaning in a shell, in curl's config or in a header.
 NASTY = "q\"uo'te\\back *?[x] $HOME `id` #;&|~ %20 {a,b} end"
 
 
@@ -81,7 +81,7 @@ def test_exactly_the_right_header_arrives(folder, server, name):
     for (credential, headers), request in zip(expected.items(), arrived(server), strict=True):
         for key, value in headers.items():
             assert request[key] == value, credential
-    # A failure stops curl; nothing is sent bare.
+    # A failure stops curl; no request is sent without the header.
     server.control(api=[])
     for what in ("absent", "'bad name'", "two --no-such-flag", ""):
         done = shell(
@@ -129,7 +129,7 @@ def test_no_argument_list_and_no_shell_trace_shows_the_secret(folder, server, na
     assert text.count("execve(") >= 3 and "header" in text
     for seen in (text, done.stderr.decode()):
         assert not secrets_in(seen, secret), seen
-    # The environment of the holder is empty, its argument list says nothing.
+    # The environment of the holder is empty, and its arguments contain nothing.
     assert secret not in (home.env | {}).values()
 
 
@@ -151,7 +151,7 @@ def test_the_raw_form_goes_through_a_pipe(folder, server):
 
 def test_redirects_and_plain_http_do_not_carry_a_key_away(folder, server):
     home = vault_home(folder)
-    # Bound to https alone: curl refuses plain http before it connects.
+    # Bound to https: curl refuses http before it connects.
     home.key("acme", "k1").done()
     server.control(api=[])
     done = shell(home, "dash", f'curl -sS $("$AUTHCTL" header acme) {server.url}/api/any')
@@ -205,7 +205,7 @@ def test_only_the_holder_has_the_memory_file(folder):
         if entry != number and target != "/dev/null" and "inotify" not in target
     ]
     assert not others, targets
-    # Another user gets EACCES; the memory of the holder never held the secret.
+    # Another user gets EACCES; the memory of the holder never contained the secret.
     done = subprocess.run(
         ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "cat", words[1]],
         capture_output=True,
@@ -237,7 +237,7 @@ def test_two_hundred_headers_leave_no_process_behind(folder, server):
 
 
 def test_more_holders_than_inotify_instances(folder, server):
-    """A user may have 128 of them; a busy script must not fail for that."""
+    """A user may have 128 inotify instances; a busy script must not fail because of that."""
     home = vault_home(folder)
     home.key("acme", "k", origin=server.url).done()
     libc = ctypes.CDLL(None)
@@ -278,7 +278,7 @@ def test_it_works_as_an_unprivileged_user_from_cron_s_environment_and_under_set_
         [*user, "env", "-i", "sh", "-c", script], capture_output=True, timeout=60, cwd=home
     )
     assert done.stdout == b"hello\nend\n", done
-    # The process itself cannot be looked into, not even by the same user.
+    # The process cannot be inspected, even by the same user.
     fifo = home / "fifo"
     os.mkfifo(fifo)
     os.chown(fifo, 65534, 65534)

@@ -1,4 +1,4 @@
-"""Being asked to stop, ids that are odd, stores that are shut, and pipes that stay silent."""
+"""Signals, unusual ids, locked stores, and pipes without input."""
 
 import json
 import signal
@@ -152,7 +152,7 @@ def test_a_key_that_only_the_user_can_revoke_is_reported(folder):
     )
     status = home.run("status", "hand", env=later(25))
     assert status.code == 8 and "run `authctl rotate --due hand`" in status.out, status
-    # It is not claimed to be ended, and no other key is wanted.
+    # It is not reported as revoked, and no other key is requested.
     ran = home.run("rotate", "--due", "hand", env=later(25))
     assert (
         ran.code == 8

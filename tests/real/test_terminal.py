@@ -1,4 +1,4 @@
-"""What a person sees: screens at 40, 80 and 200 columns and on a dumb terminal, and what a tab completes in the real shells.
+"""What a user sees: screens at 40, 80 and 200 columns and on a dumb terminal, and completions in the real shells.
 
 The screens are compared with `screens/`; AUTHCTL_REWRITE=1 writes them.
 """
@@ -19,7 +19,7 @@ SCREENS = HERE / "screens"
 
 
 class Tmux:
-    """A terminal with a shell in it."""
+    """A terminal with a shell."""
 
     def __init__(self, folder, env, columns=80, rows=60, shell="sh", term="xterm-256color"):
         self.socket = folder / f"tmux-{os.urandom(4).hex()}"
@@ -64,7 +64,7 @@ class Tmux:
 
     def run(self, command):
         """The screen after a command, without the command itself."""
-        # A mark of this command's own: the one before may still stand there.
+        # A unique mark: that of the previous command may still be on the screen.
         self.count = getattr(self, "count", 0) + 1
         self.type(f"clear; {command}; echo en''d-{self.count}.")
         self.press("Enter")
@@ -121,7 +121,7 @@ COMMANDS = {
     [(40, "xterm-256color"), (80, "xterm-256color"), (200, "xterm-256color"), (80, "dumb")],
 )
 def test_screens(folder, home, columns, term):
-    # Thirty hours ago, for an hour from now: what is shown of times is then as wide as it was.
+    # Thirty hours ago, so that relative times keep the same width for an hour.
     then = datetime.datetime.now(datetime.UTC) - datetime.timedelta(hours=30, minutes=5)
     for path in [home.path / "audit.jsonl", *(home.path / "credentials").rglob("*.toml")]:
         path.write_text(
@@ -137,7 +137,7 @@ def test_screens(folder, home, columns, term):
     tmux.stop()
     longest = max(len(line) for line in shown.splitlines())
     assert longest <= columns
-    # Whatever a terminal would obey is not text.
+    # Control sequences are not text.
     assert "\x1b" not in shown
     path = SCREENS / f"{columns}{'-dumb' if term == 'dumb' else ''}.txt"
     if os.environ.get("AUTHCTL_REWRITE"):
@@ -147,7 +147,7 @@ def test_screens(folder, home, columns, term):
 
 
 def dumb(tmux, command):
-    """A dumb terminal cannot be cleared: what follows the command's own line is looked at."""
+    """A dumb terminal cannot be cleared: only the output after the line of the command is compared."""
     tmux("clear-history")
     tmux("send-keys", "-R")
     time.sleep(0.1)
@@ -192,7 +192,7 @@ def test_prompts_are_for_terminals(folder, home):
     assert "typed-secret-key" not in tmux.screen()
     tmux.stop()
     assert home.run("token", "acme/typed").out == "typed-secret-key\n"
-    # Nobody is asked without a terminal, nor with --no-input.
+    # Without a terminal or with --no-input, nothing is asked.
     tmux = Tmux(folder, home.env)
     tmux.type(
         "authctl --no-input key add acme/more --header 'X: {key}' --origin https://a.example; echo code=$?."
@@ -204,7 +204,7 @@ def test_prompts_are_for_terminals(folder, home):
 
 
 def test_a_redirect_is_pasted_while_the_listener_listens(folder, home, server):
-    """At a terminal, with a browser that is elsewhere: what it ends on is pasted, and strangers' lines change nothing."""
+    """In a terminal, with a browser elsewhere: the last URL is pasted, and other lines change nothing."""
     import browser
 
     tmux = Tmux(folder, home.env, columns=200)
@@ -223,11 +223,11 @@ def test_a_redirect_is_pasted_while_the_listener_listens(folder, home, server):
     assert "logged in to op" in tmux.screen()
     tmux.stop()
     home.run("token", "op").done()
-    # A pipe is left alone: a loop that reads its lines keeps them.
+    # A pipe is not read: a loop that reads its lines gets them all.
     script = f'printf "a\\nb\\n" | while read name; do "{AUTHCTL}" login {server.url} --as op/$name --client-id tool --no-browser --timeout 1s; echo loop-$name; done'
     done = subprocess.run(["sh", "-c", script], env=home.env, capture_output=True, timeout=30)
     assert done.stdout == b"loop-a\nloop-b\n", done
-    # Nor does a flood of lines outlast the deadline.
+    # Many lines do not extend the deadline.
     done = subprocess.run(
         [
             "sh",
@@ -276,7 +276,7 @@ def test_a_tab_completes_names(folder, home, shell):
 
 
 def test_completion_uses_no_store_and_no_network(folder, home):
-    """Only the index and the catalogue: with the vault gone it completes as before, and it opens no socket."""
+    """Only the index and the catalogue: without the vault, it completes as before, and it opens no socket."""
     shutil.move(home.path / "vault", folder / "elsewhere")
     trace = folder / "trace"
     env = {"AUTHCTL_COMPLETE": "fish"}

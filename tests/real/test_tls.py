@@ -1,4 +1,4 @@
-"""TLS with a certificate authority of our own: what it does not vouch for gets no code and no secret."""
+"""TLS with a certificate authority of our own: a server without its certificate gets no code and no secret."""
 
 import pathlib
 import socket
@@ -10,7 +10,7 @@ from conftest import BROWSER, Server, quiet_port, say, vault_home
 
 
 class Authority:
-    """A certificate authority and what it signs."""
+    """A certificate authority and its certificates."""
 
     def __init__(self, folder):
         self.folder = pathlib.Path(folder)
@@ -60,7 +60,7 @@ class Authority:
             f"/CN={name}",
         )
         if expired:
-            # `x509 -req` cannot date back; `ca` can.
+            # `x509 -req` cannot set a start date in the past; `ca` can.
             (self.folder / "index.txt").write_text("")
             (self.folder / "serial").write_text("1000\n")
             (self.folder / "ca.cnf").write_text(
@@ -112,7 +112,7 @@ class Authority:
 
 
 class Proxy:
-    """An HTTP proxy that knows CONNECT and remembers what it carried."""
+    """An HTTP proxy that supports CONNECT and records the traffic."""
 
     def __init__(self):
         self.socket = socket.create_server(("127.0.0.1", 0))
@@ -133,7 +133,7 @@ class Proxy:
         method, target, _ = head.split(b"\r\n")[0].split(b" ")
         assert method == b"CONNECT", method
         self.connected.append(target.decode())
-        # Every name leads to this machine.
+        # Every name resolves to this machine.
         upstream = socket.create_connection(("127.0.0.1", int(target.rsplit(b":", 1)[1])))
         client.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
         threading.Thread(target=self.copy, args=(upstream, client), daemon=True).start()
@@ -163,7 +163,7 @@ def test_a_private_authority_works_and_others_are_refused(folder, authority):
     home.login(good).done()
     home.run("refresh", "op").done()
     requests = good.control()["tokenRequests"]
-    # The same server, not vouched for by the system's own bundle.
+    # The same server, which the CA bundle of the system does not trust.
     stranger = home.run(
         "refresh", "op", env={"SSL_CERT_FILE": "/etc/ssl/certs/ca-certificates.crt"}
     ).failed(6)
@@ -177,7 +177,7 @@ def test_a_private_authority_works_and_others_are_refused(folder, authority):
         ("expired", "IP:127.0.0.1", True, ""),
     ):
         server = Server(env={**authority.sign(name, host, expired), "PORT": str(good.port)})
-        # The kept failure of the last attempt is not what is tested here.
+        # The stored failure of the last attempt is not tested here.
         other = vault_home(folder, name, **env)
         ran = other.login(server, "op").failed(6, says)
         assert server.control()["tokenRequests"] == 0
@@ -188,7 +188,7 @@ def test_a_private_authority_works_and_others_are_refused(folder, authority):
         ran = home.run("refresh", "op").failed(6)
         assert server.control()["tokenRequests"] == 0, "no secret was sent"
         server.stop()
-    # Back again, the login is as it was.
+    # With the right certificate, the login works as before.
     server = Server(env={**authority.sign("good", "IP:127.0.0.1"), "PORT": str(good.port)})
     time.sleep(3.2)
     assert home.run("refresh", "op").code == 4, "a server with an empty memory knows no token"
@@ -200,7 +200,7 @@ def test_through_a_proxy(folder, authority):
     proxy = Proxy()
     env = {"SSL_CERT_FILE": str(authority.certificate), "HTTPS_PROXY": proxy.url}
     home = vault_home(folder, **env)
-    # The stand-in browser has no proxy and no such name: it is told the loopback address in the issuer's stead.
+    # The simulated browser has no proxy and cannot resolve the name: it gets the loopback address instead.
     script = folder / "browser"
     script.write_text(
         f"#!/bin/sh\nexec /usr/bin/python3 - \"$1\" <<'END'\nimport socket, ssl, sys\nsys.path.insert(0, {str(BROWSER.parent)!r})\n"
@@ -215,7 +215,7 @@ def test_through_a_proxy(folder, authority):
     home.run("refresh", "op").done()
     assert set(proxy.connected) == {f"issuer.test:{server.port}"}, proxy.connected
     assert b"refresh" not in proxy.clear and b"code" not in proxy.clear
-    # A proxy that is not there: nothing goes around it.
+    # An unreachable proxy: nothing bypasses it.
     requests = server.control()["tokenRequests"]
     home.run("refresh", "op", env={"HTTPS_PROXY": "http://127.0.0.1:1"}).failed(6)
     assert server.control()["tokenRequests"] == requests

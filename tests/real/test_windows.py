@@ -15,7 +15,7 @@ WINE = "/usr/lib/wine/wine64"
 
 @pytest.fixture(scope="module")
 def wine(tmp_path_factory):
-    """A prefix of its own, with the program in it."""
+    """A separate prefix with the program."""
     folder = tmp_path_factory.mktemp("wine")
     env = {
         "PATH": PATH,
@@ -28,7 +28,7 @@ def wine(tmp_path_factory):
     program.mkdir()
     for name in ("authctl.exe", "bcryptprimitives.dll"):
         shutil.copy(pathlib.Path(os.environ["WINDOWS"]) / name, program)
-    # The first start makes the prefix, with noise.
+    # The first start creates the prefix and prints warnings.
     subprocess.run([WINE, "wineboot", "--init"], env=env, capture_output=True, timeout=300)
     yield Wine(env, program / "authctl.exe", folder)
     subprocess.run(["/usr/lib/wine/wineserver64", "-k"], env=env, capture_output=True)
@@ -82,7 +82,7 @@ def test_a_key_is_added_read_listed_and_removed(wine, store):
     assert wine.run(env, "token", "acme/two").done().out == 'k"e\\y 1\n'
     wine.run(env, "status").done()
     assert json.loads(wine.run(env, "--json", "audit").done().out)[-1]["event"] == "rename"
-    # What cannot be done there is said.
+    # Unsupported commands report it.
     wine.run(env, "curl", "acme/two", "https://api.example.com/").failed(
         125, "needs Linux or macOS"
     )
@@ -94,7 +94,7 @@ def test_a_key_is_added_read_listed_and_removed(wine, store):
 
 @pytest.mark.parametrize("store", ["keychain", "vault"])
 def test_a_record_of_4_kilobytes(wine, store):
-    """More than the 2,560 bytes that an item of the Credential Manager holds: the secrets are then in the sealed file."""
+    """More than the 2,560 bytes of an item of the Credential Manager: the secrets are then in the sealed file."""
     env, path = wine.home(store)
     if store == "vault":
         wine.run(env, "vault", "init", "--unattended").done()
@@ -121,7 +121,7 @@ def test_a_move_between_the_two_stores(wine):
 
 
 def login(wine, env, server, name, *more):
-    """Drives the browser's part from this side: Wine's loopback is ours."""
+    """Drives the browser from Linux: Wine shares the loopback interface."""
     arguments = [
         WINE,
         str(wine.program),
@@ -176,7 +176,7 @@ def test_a_login_and_20_processes_on_one_lock(wine, store):
         assert all(child.returncode == 0 for child in children), answers
         refreshes = server.control()["refreshes"] - before
         tokens = {out.strip() for out, _ in answers}
-        # Twenty starts of Wine take longer than a token of four seconds lives; but no process refreshes for itself.
+        # Twenty starts of Wine take longer than the lifetime of a token (four seconds), but not every process refreshes.
         assert len(tokens) == refreshes <= 6, (refreshes, len(tokens))
         wine.run(env, "refresh", "op").done()
         wine.run(env, "logout", "op").done()
