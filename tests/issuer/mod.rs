@@ -94,6 +94,7 @@ struct Books {
     misbehaviours: VecDeque<Misbehaviour>,
     token_requests: usize,
     refreshes: usize,
+    refresh_scopes: Vec<Option<String>>,
     revocations: usize,
     api_requests: Vec<String>,
     counter: usize,
@@ -169,6 +170,11 @@ impl Issuer {
     /// How many refreshes succeeded.
     pub fn refreshes(&self) -> usize {
         self.books().refreshes
+    }
+
+    /// The `scope` of each refresh that succeeded.
+    pub fn refresh_scopes(&self) -> Vec<Option<String>> {
+        self.books().refresh_scopes.clone()
     }
 
     /// How many tokens were revoked.

@@ -167,6 +167,8 @@ impl Issuer {
         let client_id = client(request)?;
         let get = |name: &str| request.form.get(name).map(String::as_str);
         let mut books = self.books();
+        // What the refresh asked for, if it named a scope.
+        let mut scope = None;
         let (grant, nonce) = match get("grant_type") {
             Some("authorization_code") => {
                 let code = books
@@ -214,6 +216,8 @@ impl Issuer {
                     books.refresh_tokens.insert(token, (grant.clone(), true));
                 }
                 books.refreshes += 1;
+                books.refresh_scopes.push(get("scope").map(str::to_owned));
+                scope = (!asked.is_empty()).then(|| asked.join(" "));
                 (grant, None)
             }
             _ => return Err((400, "unsupported_grant_type")),
@@ -232,7 +236,7 @@ impl Issuer {
                 Instant::now() + Duration::from_secs(lifetime),
             ),
         );
-        let mut body = json!({ "access_token": access, "token_type": "Bearer", "expires_in": lifetime, "scope": grant.scope });
+        let mut body = json!({ "access_token": access, "token_type": "Bearer", "expires_in": lifetime, "scope": scope.as_ref().unwrap_or(&grant.scope) });
         if books.settings.refresh_tokens
             && (books.settings.rotates
                 || nonce.is_some()

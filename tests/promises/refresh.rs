@@ -268,6 +268,38 @@ fn a_narrower_scope_has_a_token_of_its_own_and_a_wider_one_is_refused() {
     home.run(&["token", "op", "--scope", "admin"])
         .failed(7, "the scope `admin` was not granted");
     assert_eq!(issuer.refreshes(), 1);
+    assert_eq!(issuer.refresh_scopes(), [Some("read".to_owned())]);
+    // RFC 6749 section 6: without a scope, the whole grant is refreshed.
+    home.run(&["refresh", "op"]).done();
+    assert_eq!(issuer.refresh_scopes()[1], None);
+    home.edit(
+        "providers/op.toml",
+        "[oauth.refresh]",
+        "[oauth.refresh]\nsend_scope = true",
+    );
+    home.run(&["refresh", "op"]).done();
+    let whole = issuer.refresh_scopes()[2].clone().unwrap();
+    let mut scopes: Vec<&str> = whole.split(' ').collect();
+    scopes.sort_unstable();
+    assert_eq!(scopes, ["openid", "read", "write"]);
+    home.run(&["token", "op", "--refresh", "--scope", "read"])
+        .done();
+    assert_eq!(issuer.refresh_scopes()[3].as_deref(), Some("read"));
+}
+
+/// After a login was refused, the next command asks the server no more.
+#[test]
+fn a_refused_login_is_not_asked_for_again_at_once() {
+    let issuer = Issuer::start();
+    let home = Home::logged_in(&issuer);
+    issuer.expire_access_tokens();
+    issuer.end_logins();
+    home.run(&["token", "op", "--refresh"])
+        .failed(4, "invalid_grant");
+    let requests = issuer.token_requests();
+    home.run(&["token", "op", "--refresh"])
+        .failed(4, "invalid_grant");
+    assert_eq!(issuer.token_requests(), requests);
 }
 
 #[test]
