@@ -29,6 +29,8 @@ pub enum Misbehaviour {
     LoseReply,
     /// Acts after a while.
     Slow(Duration),
+    /// Refuses with `invalid_grant` after a while, and does not act.
+    SlowRefusal(Duration),
     /// Acts, and answers with this JSON value for `expires_in`; `None` leaves it out.
     ExpiresIn(Option<&'static str>),
     /// Acts, and puts this behind each token.

@@ -121,6 +121,10 @@ impl Issuer {
                 );
             }
             Some(Misbehaviour::Slow(time)) => std::thread::sleep(*time),
+            Some(Misbehaviour::SlowRefusal(time)) => {
+                std::thread::sleep(*time);
+                return reply(stream, 400, &json!({ "error": "invalid_grant" }));
+            }
             _ => {}
         }
         let (status, mut body) = match self.grant(request) {

@@ -1,7 +1,7 @@
 //! Refreshing: the promise that nobody is logged out.
 
 use crate::issuer::{Issuer, Misbehaviour};
-use crate::support::{Home, Ran};
+use crate::support::{Home, Ran, copy_folder};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
@@ -285,6 +285,35 @@ fn a_narrower_scope_has_a_token_of_its_own_and_a_wider_one_is_refused() {
     home.run(&["token", "op", "--refresh", "--scope", "read"])
         .done();
     assert_eq!(issuer.refresh_scopes()[3].as_deref(), Some("read"));
+}
+
+/// Another machine with the same store has refreshed, so the token of this one is refused. The newer
+/// record in the store is used.
+#[test]
+fn promise_01_a_token_that_another_machine_replaced_is_read_again() {
+    let issuer = Issuer::start();
+    let home = Home::logged_in(&issuer);
+    let other = home.copy();
+    other.run(&["refresh", "op"]).done();
+    issuer.misbehave([Misbehaviour::SlowRefusal(Duration::from_secs(2))]);
+    let requests = issuer.token_requests();
+    let child = home
+        .command(&["token", "op", "--refresh"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let began = Instant::now();
+    while issuer.token_requests() == requests && began.elapsed() < Duration::from_secs(20) {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    copy_folder(&other.file("vault"), &home.file("vault"));
+    let ran = Ran::from(child.wait_with_output().unwrap()).done();
+    assert!(ran.stdout.starts_with("access-"), "{ran:#?}");
+    assert_eq!(
+        (issuer.token_requests(), issuer.refreshes()),
+        (requests + 2, 2)
+    );
 }
 
 /// After a login was refused, the next command asks the server no more.

@@ -27,6 +27,15 @@ impl Home {
         home
     }
 
+    /// A copy of this home, as on another machine.
+    pub fn copy(&self) -> Self {
+        let copy = Self {
+            folder: tempfile::tempdir().unwrap(),
+        };
+        copy_folder(self.path(), copy.path());
+        copy
+    }
+
     /// A home with a login called `op` at the issuer.
     pub fn logged_in(issuer: &Issuer) -> Self {
         let home = Self::new();
@@ -238,4 +247,19 @@ impl Login {
         ran.stderr = self.said;
         ran
     }
+}
+
+/// Copies the files of a folder, with their modes.
+pub fn copy_folder(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    let modes = std::fs::metadata(from).unwrap().permissions();
+    for entry in std::fs::read_dir(from).unwrap().map(Result::unwrap) {
+        let (source, target) = (entry.path(), to.join(entry.file_name()));
+        if source.is_dir() {
+            copy_folder(&source, &target);
+        } else {
+            std::fs::copy(source, target).unwrap();
+        }
+    }
+    std::fs::set_permissions(to, modes).unwrap();
 }
