@@ -43,6 +43,25 @@ def test_every_page_is_without_error(folder):
     say(f"{len(pages)} pages of the manual without error")
 
 
+def test_a_page_is_formatted_in_a_terminal_and_printed_in_a_pipe(folder):
+    """`authctl man` shows a page through `man` and its pager; without `man`, it prints the source."""
+    env = {"HOME": str(folder), "TERM": "xterm", "LC_ALL": "C.UTF-8", "MANPAGER": "cat"}
+
+    def terminal(path):
+        command = ["/usr/bin/script", "-qec", f"{AUTHCTL} man token", "/dev/null"]
+        shown = subprocess.run(command, env={**env, "PATH": path}, capture_output=True, timeout=30)
+        assert shown.returncode == 0, shown
+        return shown.stdout.decode()
+
+    page = terminal("/usr/bin:/bin")
+    assert "AUTHCTL-TOKEN(1)" in page and "authctl manual" in page and ".TH" not in page
+    empty = folder / "empty"
+    empty.mkdir()
+    assert terminal(str(empty)).startswith(".TH AUTHCTL-TOKEN 1")
+    piped = subprocess.run([AUTHCTL, "man", "token"], env=env, capture_output=True, timeout=30)
+    assert piped.stdout.startswith(b".TH AUTHCTL-TOKEN 1"), piped
+
+
 def test_every_json_document_fits_its_schema(folder, server):
     home = vault_home(folder)
     checked = set()
