@@ -4,7 +4,7 @@ mirror() {
     sed -n 's/^URIs: *//p; s/^deb \([^ ]*\) .*/\1/p' /etc/apt/sources.list /etc/apt/sources.list.d/*.list /etc/apt/sources.list.d/*.sources 2> /dev/null | grep -v security | head -1
 }
 
-# make_debian FOLDER PACKAGE,… : a minimal system with these packages, which can reach the package mirrors of this one.
+# make_debian FOLDER PACKAGE,… : a minimal system with these packages, with the package mirrors of this system.
 make_debian() {
     if [ ! -e "$1/etc/ready" ]; then
         debootstrap --variant=minbase ${2:+--include="$2"} bookworm "$1" "$(mirror)" > "$1.log" 2>&1 || { tail -20 "$1.log"; return 1; }
@@ -22,7 +22,7 @@ mounted=
 unmount_all() { for path in $mounted; do umount -l "$path" || true; done; }
 bind() { mkdir -p "$2" && mount --bind "$1" "$2" && mounted="$2 $mounted"; }
 
-# mount_debian FOLDER : what a running system has.
+# mount_debian FOLDER : mounts /proc, /dev and the like.
 mount_debian() {
     mkdir -p "$1/proc" "$1/sys" "$1/dev"
     mount -t proc proc "$1/proc" && mounted="$1/proc $mounted"
