@@ -24,6 +24,11 @@ BROWSER = HERE / "browser.py"
 PATH = "/usr/local/bin:/usr/bin:/bin"
 CURL = shutil.which("curl", path=PATH)
 
+# A suite in the background ignores these signals, and its children would inherit that.
+for ignored in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
+    if signal.getsignal(ignored) == signal.SIG_IGN:
+        signal.signal(ignored, signal.SIG_DFL)
+
 
 def say(text):
     """A figure for the report; pytest shows it with -rA or in the summary file."""

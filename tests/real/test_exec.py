@@ -16,12 +16,6 @@ from conftest import AUTHCTL, say, vault_home, wait_for
 SECRET = f"PlantedExecSecret{os.urandom(8).hex()}"
 
 
-# A suite in the background ignores these signals, and its children would inherit that.
-for ignored in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
-    if signal.getsignal(ignored) == signal.SIG_IGN:
-        signal.signal(ignored, signal.SIG_DFL)
-
-
 def ready(folder):
     home = vault_home(folder)
     home.key("acme", SECRET).done()
