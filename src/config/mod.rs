@@ -107,3 +107,21 @@ impl Config {
         Ok(read_toml(&paths.config_file())?.unwrap_or_default())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_settings_in_the_readme_are_valid() {
+        let readme = include_str!("../../README.md").replace("\r\n", "\n");
+        let (_, example) = readme.split_once("```toml\n").unwrap();
+        let (example, _) = example.split_once("```").unwrap();
+        let rotation = toml::from_str::<Config>(example).unwrap().rotation;
+        assert_eq!(rotation.grace, Some(Duration::from_secs(24 * 60 * 60)));
+        assert!(rotation.every.is_some_and(|every| every.every().is_ok()));
+        let openai = rotation.providers.get("openai");
+        assert!(openai.is_some_and(|every| every.every().is_ok()));
+        assert_eq!(rotation.notify.len(), 2);
+    }
+}
