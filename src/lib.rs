@@ -40,14 +40,17 @@
 //! # The walk
 //!
 //! `authctl token github`: `main` → `commands::run` → `commands::token` → `lifecycle::parts` → `look`
-//! (index, store, sealed file) → `decide::first_step`. If the cached token is valid for long enough,
-//! only the row of the provider is still compared with the binding: no lock, no network, no write.
+//! (index, store, sealed file, and `binding`, which compares them) → `decide::first_step`. If the
+//! cached token is valid for long enough, that is all: no lock, no network, no write.
 //! Otherwise `refresh` takes the lock, reads everything again (`current`), sends the request
 //! (`exchange`, `oauth::token`) and saves (`save`).
 //!
 //! `authctl login github`: `commands::login` finds the provider and the client, `oauth::begin` makes
 //! the URL, and `Listener` waits. `commands::login::finish` takes the claim and runs `existing`,
 //! `redeem`, `identify` and `put_login`.
+//!
+//! `authctl header github` takes the walk of `token`; then `lifecycle::sending` reads from the
+//! provider's row in which headers the token is sent, and `handover` gives them to curl.
 //!
 //! # Glossary
 //!

@@ -3,7 +3,7 @@ use super::{args, child};
 use crate::app::App;
 use crate::credential::Name;
 use crate::failure::Failure;
-use crate::lifecycle::{Handed, Wanted, parts};
+use crate::lifecycle::{Handed, Sending, Wanted, parts, sending};
 use crate::provider::check_variable;
 use crate::secret::Secret;
 use std::collections::BTreeMap;
@@ -91,7 +91,8 @@ pub(super) fn run(app: &App, args: &ExecArgs) -> Result<Infallible, Failure> {
         };
         let handed = parts(&app.keeper(), &asked.name, &wanted)?;
         app.ui.warn_all(&handed.warnings);
-        for (variable, value) in assign(asked, &handed)? {
+        let sending = sending(&app.keeper(), &asked.name, &handed)?;
+        for (variable, value) in assign(asked, &handed, &sending)? {
             // The names of variables are case-insensitive on Windows.
             let same = |known: &&String| {
                 if cfg!(windows) {
@@ -133,10 +134,14 @@ pub(super) fn run(app: &App, args: &ExecArgs) -> Result<Infallible, Failure> {
 }
 
 /// The variable for each part.
-fn assign(asked: &Asked, handed: &Handed) -> Result<Vec<(String, Secret)>, Failure> {
+fn assign(
+    asked: &Asked,
+    handed: &Handed,
+    sending: &Sending,
+) -> Result<Vec<(String, Secret)>, Failure> {
     let name = &asked.name;
-    let variables = asked.variables.as_ref().unwrap_or(&handed.env);
-    let parts = handed
+    let variables = asked.variables.as_ref().unwrap_or(&sending.env);
+    let parts = sending
         .part_order
         .iter()
         .filter_map(|part| handed.parts.get(part));
@@ -159,7 +164,7 @@ fn assign(asked: &Asked, handed: &Handed) -> Result<Vec<(String, Secret)>, Failu
         };
         let message = format!(
             "`{name}` has {parts} ({}), and needs as many variables",
-            handed.part_order.join(", ")
+            sending.part_order.join(", ")
         );
         let places = vec!["VARIABLE"; handed.parts.len()].join(",");
         return Err(Failure::usage(message).hint(format!(

@@ -84,7 +84,7 @@ pub(super) fn run(app: &App, args: &HeaderArgs) -> Result<(), Failure> {
     {
         return Err(super::elsewhere(&args.name, &handed.bound, &url));
     }
-    let headers = super::headers(&args.name, &handed)?;
+    let headers = super::headers(app, &args.name, &handed)?;
     match args.format {
         Format::Raw => {
             if let Some(variable) =

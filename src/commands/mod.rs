@@ -39,7 +39,7 @@ use crate::audit::Event;
 use crate::code::Outcome;
 use crate::credential::{Bound, Entries, Name};
 use crate::failure::{Code, Failure};
-use crate::lifecycle::Handed;
+use crate::lifecycle::{Handed, sending};
 use crate::output::Output;
 use crate::provider::{Header, render};
 use crate::ui::{Ui, speaks_to_a_terminal};
@@ -223,8 +223,9 @@ fn entries(app: &App, names: &[Name]) -> Result<Entries, Failure> {
 }
 
 /// The request headers of a credential.
-fn headers(name: &Name, handed: &Handed) -> Result<Vec<Header>, Failure> {
-    if handed.templates.is_empty() {
+fn headers(app: &App, name: &Name, handed: &Handed) -> Result<Vec<Header>, Failure> {
+    let sending = sending(&app.keeper(), name, handed)?;
+    if sending.headers.is_empty() {
         return Err(Failure::usage(format!(
             "`{name}` signs requests and is never sent in a header"
         ))
@@ -232,7 +233,7 @@ fn headers(name: &Name, handed: &Handed) -> Result<Vec<Header>, Failure> {
             "run a program that signs them: `authctl exec {name} -- COMMAND`"
         )));
     }
-    Ok(render(&handed.templates, &handed.parts)?)
+    Ok(render(&sending.headers, &handed.parts)?)
 }
 
 /// A credential must not be sent to an origin that it is not bound to.

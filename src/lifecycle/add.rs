@@ -1,13 +1,12 @@
 //! Storing a new record: a new id, the store, a read-back, then the index.
 
-use super::claim::now;
 use super::cleanup::{clear, undo};
 use super::save::{check, store_text};
 use super::{Claim, Error, Saved};
 use crate::credential::{Entry, Leftover, Record, State};
 use crate::sealed::Sealed;
 use crate::store::Slot;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
 /// How long a store write that timed out may take to take effect.
 const MAY_LAND: SignedDuration = SignedDuration::from_mins(10);
@@ -41,7 +40,7 @@ pub fn add(
     keeper.index.write(&adding(earlier.clone(), None))?;
     if let Err(error) = store(claim, entry, record, &mut sealed) {
         let may_land = matches!(&error, Error::Store(error) if error.may_land_later());
-        let until = now() + MAY_LAND;
+        let until = Timestamp::now() + MAY_LAND;
         match earlier {
             // The earlier credential stays in use; what may still be stored beside it is listed
             // until it cannot be any more.
@@ -72,7 +71,7 @@ pub fn add(
         .as_ref()
         .map(|earlier| clear(keeper, earlier))
         .unwrap_or_default();
-    let mut done = adding(None, None).following(record, now());
+    let mut done = adding(None, None).following(record, Timestamp::now());
     done.login.access_expires_at = sealed.access.first().and_then(|token| token.expires_at);
     done.leftovers.extend(leftovers);
     keeper.index.write(&done)?;
@@ -94,6 +93,6 @@ fn store(
     let slot = Slot::record(&record.name, &record.id);
     let text = store_text(record, entry.store);
     keeper.stores.write(entry.store, &slot, &text)?;
-    keeper.stores.verify(entry.store, &slot, &text)?;
+    keeper.stores.read_back(entry.store, &slot, &text)?;
     Ok(())
 }

@@ -1,39 +1,16 @@
-//! What the layer works with, and the right to change one credential.
+//! The right to change one credential: its lock.
 
-use super::Error;
-use crate::audit::Event;
-use crate::code::Outcome;
-use crate::config::Paths;
-use crate::credential::{Bound, Index, Kind, Name};
+use super::{Error, Keeper};
+use crate::credential::Name;
 use crate::disk::{Lock, LockError};
-use crate::http::Network;
-use crate::provider::{Catalogue, Row};
 use crate::signals::shield;
-use crate::store::Stores;
-use jiff::Timestamp;
 use std::time::{Duration, Instant};
-use url::Url;
 
 /// How long a command waits for a lock. A refresh takes 45 seconds at most.
 const LOCK_PATIENCE: Duration = Duration::from_secs(60);
 
 /// The pause between two attempts to take a lock while Ctrl-C is watched for.
 const LOCK_PAUSE: Duration = Duration::from_millis(50);
-
-/// The parts that this layer works with.
-#[derive(Clone, Copy)]
-pub struct Keeper<'a> {
-    /// The folders.
-    pub paths: &'a Paths,
-    /// The index.
-    pub index: &'a Index,
-    /// The stores.
-    pub stores: &'a Stores,
-    /// The catalogue of providers.
-    pub catalogue: &'a Catalogue,
-    /// The network, set up on first use.
-    pub network: &'a Network,
-}
 
 /// The right to change one credential. Its lock is held until the claim is dropped, so functions
 /// that take a `&Claim` can rely on nobody else changing the record.
@@ -104,38 +81,4 @@ impl<'a> Keeper<'a> {
             Err(LockError::Disk(error)) => Err(Error::Disk(error)),
         }
     }
-
-    /// Writes an event to the audit log.
-    pub(super) fn log_event(
-        &self,
-        event: &str,
-        name: &Name,
-        outcome: Outcome,
-        detail: Option<&str>,
-    ) {
-        Event::now(event, Some(name.to_string()), outcome, detail).append(&self.paths.audit());
-    }
-
-    /// The provider's row with its variables filled in, if there is a row.
-    pub(super) fn row(&self, name: &Name, bound: &Bound) -> Result<Option<Row>, Error> {
-        let row = self.catalogue.find(name.provider())?;
-        Ok(row.map(|row| row.resolve(&bound.variables)).transpose()?)
-    }
-}
-
-/// A bound URL of a login, checked again: it was checked when it was stored.
-pub(super) fn bound_url(name: &Name, what: &str, text: Option<&String>) -> Result<Url, Error> {
-    let refused = |reason: String| Error::Refused {
-        name: name.clone(),
-        kind: Kind::Login,
-        reason,
-    };
-    let text = text.ok_or_else(|| refused(format!("its record contains no {what}")))?;
-    crate::credential::trusted_url(text)
-        .map_err(|error| refused(format!("its {what} cannot be used: {error}")))
-}
-
-/// The only clock of this layer; decisions take the time as an argument.
-pub(super) fn now() -> Timestamp {
-    Timestamp::now()
 }

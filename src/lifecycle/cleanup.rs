@@ -1,12 +1,12 @@
 //! Deleting what a credential leaves behind: items, sealed files and entries. The store comes
 //! first, so that no item is left that no entry names.
 
-use super::claim::now;
 use super::look::read_record;
 use super::{Error, Keeper};
 use crate::credential::{Entry, Leftover, State};
 use crate::sealed::Sealed;
 use crate::store::Slot;
+use jiff::Timestamp;
 
 /// Deletes the item of an entry from its store.
 pub(super) fn delete_item(keeper: &Keeper<'_>, entry: &Entry) -> Result<(), Error> {
@@ -77,7 +77,7 @@ pub(super) fn sweep(keeper: &Keeper<'_>, entry: Entry) -> Result<(), Error> {
     let stays = |left: &Leftover| {
         let slot = Slot::record(&left.name, &left.id);
         let deleted = keeper.stores.delete(left.store, &slot);
-        deleted.is_err() || left.until.is_some_and(|until| now() < until)
+        deleted.is_err() || left.until.is_some_and(|until| Timestamp::now() < until)
     };
     let leftovers: Vec<Leftover> = entry
         .leftovers

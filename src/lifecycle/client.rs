@@ -1,4 +1,4 @@
-//! Reads the client that a login is bound to. Its secret is sent only to the endpoints that it was
+//! Reads the client and the endpoints that a login is bound to. Its secret is sent only to the endpoints that it was
 //! given for, whatever the files contain.
 
 use super::{Error, Keeper};
@@ -7,6 +7,7 @@ use crate::credential::{Bound, Kind, Name, StoreKind};
 use crate::oauth;
 use crate::secret::Secret;
 use crate::store::{self, Slot};
+use url::Url;
 
 /// The endpoints that a client secret may be sent to.
 #[derive(Clone, Copy)]
@@ -144,4 +145,16 @@ impl Keeper<'_> {
             secret,
         })
     }
+}
+
+/// A bound URL of a login, checked again: it was checked when it was stored.
+pub(super) fn bound_url(name: &Name, what: &str, text: Option<&String>) -> Result<Url, Error> {
+    let refused = |reason: String| Error::Refused {
+        name: name.clone(),
+        kind: Kind::Login,
+        reason,
+    };
+    let text = text.ok_or_else(|| refused(format!("its record contains no {what}")))?;
+    crate::credential::trusted_url(text)
+        .map_err(|error| refused(format!("its {what} cannot be used: {error}")))
 }

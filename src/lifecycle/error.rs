@@ -201,6 +201,19 @@ impl Error {
         }
     }
 
+    /// The row of the provider, which says how the credential is sent, was deleted.
+    pub(super) fn row_missing(name: &Name, kind: Kind) -> Self {
+        let reason = format!(
+            "providers/{}.toml, which said how the key is sent, is missing",
+            name.provider()
+        );
+        Self::Refused {
+            name: name.clone(),
+            kind,
+            reason,
+        }
+    }
+
     /// A login without a refresh token has a single access token.
     pub(super) fn cannot(name: &Name) -> Self {
         Self::Unsuitable(format!(

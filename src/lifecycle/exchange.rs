@@ -97,7 +97,7 @@ pub(super) async fn exchange(
 }
 
 /// What an answer without a token means.
-pub(super) fn judge(name: &Name, error: TokenError, over_errors: &[String]) -> Refusal {
+pub(super) fn classify(name: &Name, error: TokenError, over_errors: &[String]) -> Refusal {
     let reason = error.to_string();
     match error {
         TokenError::NotSent(_) => Refusal::Later {
@@ -135,8 +135,8 @@ pub(super) fn judge(name: &Name, error: TokenError, over_errors: &[String]) -> R
 mod tests {
     use super::*;
 
-    fn judged(error: TokenError) -> &'static str {
-        match judge(
+    fn classified(error: TokenError) -> &'static str {
+        match classify(
             &"acme".parse().unwrap(),
             error,
             &["bad_refresh_token".to_owned()],
@@ -153,13 +153,13 @@ mod tests {
             code: code.into(),
             description: None,
         };
-        assert_eq!(judged(denied("invalid_grant")), "over");
-        assert_eq!(judged(denied("bad_refresh_token")), "over");
-        assert_eq!(judged(denied("invalid_client")), "other");
-        assert_eq!(judged(TokenError::NotSent(String::new())), "later");
-        assert_eq!(judged(TokenError::Lost(String::new())), "later");
+        assert_eq!(classified(denied("invalid_grant")), "over");
+        assert_eq!(classified(denied("bad_refresh_token")), "over");
+        assert_eq!(classified(denied("invalid_client")), "other");
+        assert_eq!(classified(TokenError::NotSent(String::new())), "later");
+        assert_eq!(classified(TokenError::Lost(String::new())), "later");
         assert_eq!(
-            judged(TokenError::Busy {
+            classified(TokenError::Busy {
                 status: 503,
                 code: None,
                 retry_after: Some(u64::MAX)

@@ -1,11 +1,9 @@
-//! From a name to a token, and to the parts that headers are made of.
+//! From a name to an access token, or to the parts of a key.
 
-use super::claim::now;
 use super::decide::{self, Step, Wanted};
 use super::refresh::{self, Fresh};
 use super::{Claim, Error, Found, Keeper, Look, look, recover};
 use crate::credential::{Bound, Kind, Name, SecretPart};
-use crate::provider::Template;
 use crate::secret::Secret;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
@@ -16,12 +14,6 @@ pub struct Handed {
     pub kind: Kind,
     /// Named parts: `token` for a login, the parts of the key for a key.
     pub parts: BTreeMap<String, Secret>,
-    /// The names of the parts, in the order in which a person enters them.
-    pub part_order: Vec<String>,
-    /// The environment variables that usually hold them, in the same order; empty if unknown.
-    pub env: Vec<String>,
-    /// The headers they are sent in.
-    pub templates: Vec<Template>,
     /// What the credential is bound to.
     pub bound: Bound,
     /// When the access token expires.
@@ -47,8 +39,7 @@ pub fn parts(keeper: &Keeper<'_>, name: &Name, wanted: &Wanted) -> Result<Handed
         Some(SecretPart::Key(slots)) => hand_key(keeper, name, &found, &slots.active, wanted),
         _ => {
             let bound = found.record.bound.clone();
-            let fresh = fresh(keeper, name, wanted, &found)?;
-            hand_token(keeper, name, bound, fresh)
+            Ok(hand_token(bound, fresh(keeper, name, wanted, &found)?))
         }
     }
 }
@@ -69,7 +60,7 @@ pub fn token(keeper: &Keeper<'_>, name: &Name, wanted: &Wanted) -> Result<Handed
 
 fn fresh(keeper: &Keeper<'_>, name: &Name, wanted: &Wanted, found: &Found) -> Result<Fresh, Error> {
     check_scope(name, &found.record.bound, wanted)?;
-    let began = now();
+    let began = Timestamp::now();
     match decide::first_step(&found.record, &found.sealed, wanted, began) {
         Step::Use(token) => {
             tracing::info!(%name, "the cached token is valid for long enough");
@@ -114,30 +105,21 @@ fn recovered_parts(claim: &Claim<'_>, wanted: &Wanted) -> Result<Handed, Error> 
             Some(SecretPart::Key(slots)) => hand_key(keeper, name, &found, &slots.active, wanted),
             _ => {
                 check_scope(name, &found.record.bound, wanted)?;
-                let fresh = refresh::under_lock(claim, wanted, None, now())?;
-                hand_token(keeper, name, found.record.bound, fresh)
+                let fresh = refresh::under_lock(claim, wanted, None, Timestamp::now())?;
+                Ok(hand_token(found.record.bound, fresh))
             }
         },
     }
 }
 
-fn hand_token(
-    keeper: &Keeper<'_>,
-    name: &Name,
-    bound: Bound,
-    fresh: Fresh,
-) -> Result<Handed, Error> {
-    let parts = BTreeMap::from([("token".to_owned(), fresh.token.token)]);
-    let (expires_at, warnings) = (fresh.token.expires_at, fresh.warnings);
-    hand(
-        keeper,
-        name,
-        Handed {
-            expires_at,
-            warnings,
-            ..Handed::new(Kind::Login, parts, bound)
-        },
-    )
+fn hand_token(bound: Bound, fresh: Fresh) -> Handed {
+    Handed {
+        kind: Kind::Login,
+        parts: BTreeMap::from([("token".to_owned(), fresh.token.token)]),
+        bound,
+        expires_at: fresh.token.expires_at,
+        warnings: fresh.warnings,
+    }
 }
 
 fn hand_key(
@@ -148,72 +130,18 @@ fn hand_key(
     wanted: &Wanted,
 ) -> Result<Handed, Error> {
     check_key_question(name, wanted)?;
+    let bound = found.record.bound.clone();
+    if bound.headers.is_empty() && !keeper.catalogue.has(name.provider()) {
+        return Err(Error::row_missing(name, Kind::Key));
+    }
     tracing::info!(%name, "using the stored key");
-    let (bound, warnings) = (found.record.bound.clone(), found.warnings.clone());
-    hand(
-        keeper,
-        name,
-        Handed {
-            warnings,
-            ..Handed::new(Kind::Key, parts.clone(), bound)
-        },
-    )
-}
-
-impl Handed {
-    fn new(kind: Kind, parts: BTreeMap<String, Secret>, bound: Bound) -> Self {
-        let part_order = parts.keys().cloned().collect();
-        Self {
-            kind,
-            parts,
-            part_order,
-            env: Vec::new(),
-            templates: Vec::new(),
-            bound,
-            expires_at: None,
-            warnings: Vec::new(),
-        }
-    }
-}
-
-/// Adds what the provider's row says: headers (unless they were given with the key), variables, the
-/// order of parts.
-fn hand(keeper: &Keeper<'_>, name: &Name, mut handed: Handed) -> Result<Handed, Error> {
-    handed.templates = if handed.bound.headers.is_empty() {
-        let row = keeper.row(name, &handed.bound)?;
-        match (handed.kind, row) {
-            (Kind::Login, None) => vec![Template::bearer()],
-            (Kind::Login, Some(row)) => {
-                let headers = row.login_headers();
-                handed.env = row.oauth.map(|oauth| oauth.env).unwrap_or_default();
-                headers
-            }
-            (Kind::Key, row) => match row.and_then(|row| row.key) {
-                Some(key) => {
-                    handed.env = key.env;
-                    handed.part_order = key.parts.into_iter().map(|part| part.name).collect();
-                    key.headers
-                }
-                None => Vec::new(),
-            },
-        }
-    } else {
-        handed.bound.headers.iter().map(Template::new).collect()
-    };
-    // Without a header a request would be sent without the credential. Only a row may say that its
-    // keys are never sent.
-    if handed.templates.is_empty() && handed.env.is_empty() {
-        let reason = format!(
-            "providers/{}.toml, which said how the key is sent, is missing",
-            name.provider()
-        );
-        return Err(Error::Refused {
-            name: name.clone(),
-            kind: handed.kind,
-            reason,
-        });
-    }
-    Ok(handed)
+    Ok(Handed {
+        kind: Kind::Key,
+        parts: parts.clone(),
+        bound,
+        expires_at: None,
+        warnings: found.warnings.clone(),
+    })
 }
 
 /// A refresh must not ask for a scope that was not granted (RFC 6749 section 6).

@@ -1,6 +1,5 @@
 //! Storing and changing API keys.
 
-use super::claim::now;
 use super::put::{Put, put};
 use super::{Claim, Error, Found, Keeper, Saved};
 use crate::credential::{
@@ -81,7 +80,7 @@ pub fn put_key(
         entry.kind = Kind::Key;
         let old = std::mem::take(&mut entry.rotation);
         entry.rotation = RotationState {
-            key_since: Some(now()),
+            key_since: Some(Timestamp::now()),
             expires: key.expires,
             every: match key.every {
                 Every::Keep => old.every,
@@ -213,7 +212,7 @@ fn replaced(
         .as_ref()
         .and_then(|row| Some(row.recipe(&before.active)?.kind == RotationKind::TwoSlot))
         .unwrap_or(false);
-    let now = now();
+    let now = Timestamp::now();
     let until = now.saturating_add(key.grace).unwrap_or(Timestamp::MAX);
     before.replaced_by(key.parts.clone(), key.id.clone(), (now, until), has_slots)
 }

@@ -1,11 +1,11 @@
 //! The lifecycle of a credential: getting a token, and every change of a record.
 //!
 //! Reading is [`look`]. The pure decisions are in [`decide`]. [`get`] is the whole way from a name
-//! to a token, and [`refresh`] is its part under the lock. A change starts with a [`Claim`], which
-//! holds the lock. Every change of a record goes through [`put`], which is [`save`] for an existing
-//! record and [`add`] for a new one; `key` and `login` prepare what is put. [`remove`] deletes a
-//! credential, [`relocate`] moves or renames it, and [`recover`] finishes or undoes what an
-//! interrupted command left.
+//! to a token, and [`refresh`] is its part under the lock; [`sending`] says how the token is sent.
+//! A change starts with a [`Claim`], which holds the lock. Every change of a record goes through
+//! [`put`], which is [`save`] for an existing record and [`add`] for a new one; `key` and `login`
+//! prepare what is put. [`remove`] deletes a credential, [`relocate`] moves or renames it, and
+//! [`recover`] finishes or undoes what an interrupted command left.
 
 mod add;
 mod binding;
@@ -18,6 +18,7 @@ mod error;
 mod exchange;
 mod existing;
 mod get;
+mod keeper;
 mod key;
 mod login;
 mod look;
@@ -29,15 +30,17 @@ mod relocate;
 mod remove;
 mod rename;
 mod save;
+mod sending;
 mod turn;
 
-pub use claim::{Claim, Keeper};
+pub use claim::Claim;
 pub use client::ClientError;
 pub use current::current;
 pub use decide::Wanted;
 pub use error::Error;
 pub use existing::existing;
 pub use get::{Handed, parts, token};
+pub use keeper::Keeper;
 pub use key::{Every, KeyChange, NewKey, put_key, set_key};
 pub use login::{Attempt, Done, LoginError, identify, put_login, redeem};
 pub use look::{Found, Look, can_read, look};
@@ -47,4 +50,5 @@ pub use relocate::relocate;
 pub use remove::{Revocation, remove};
 pub use rename::rename;
 pub use save::{Saved, save};
+pub use sending::{Sending, sending};
 pub use turn::Turn;

@@ -2,10 +2,10 @@
 //! and `login` alike.
 
 use super::add::add;
-use super::claim::now;
 use super::{Claim, Error, Found, Saved, save};
 use crate::credential::{AccessToken, Bound, Entry, Kind, Record, SecretPart, StoreKind};
 use crate::sealed::Sealed;
+use jiff::Timestamp;
 
 /// What is stored.
 pub(super) struct Put {
@@ -44,7 +44,7 @@ pub(super) fn put(
         None => {
             let record = Record::new(claim.name().clone(), put.bound, put.secret)?;
             let kind = record.kind().unwrap_or(Kind::Key);
-            let mut entry = Entry::adding(&record, kind, put.store, now());
+            let mut entry = Entry::adding(&record, kind, put.store, Timestamp::now());
             change(&mut entry);
             add(claim, &entry, &record, sealed)
         }

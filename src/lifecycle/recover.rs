@@ -1,10 +1,10 @@
 //! Finishing or undoing what an interrupted command left.
 
-use super::claim::now;
 use super::cleanup::{clear, delete_item, discard, discard_predecessor, sweep, undo};
 use super::look::read_record;
 use super::{Claim, Error, Keeper, Revocation, remove};
 use crate::credential::{Entry, Other, State};
+use jiff::Timestamp;
 
 /// Finishes or undoes what an interrupted command left under this name. While the claim is held,
 /// nobody else is working on it: an addition is finished if the store has its record, a removal is
@@ -32,7 +32,7 @@ pub fn recover(claim: &Claim<'_>) -> Result<Vec<String>, Error> {
             }
             // The write may still take effect; until then the entry stays, so that the item is
             // named.
-            None if may_land_until.is_some_and(|until| now() < until) => {}
+            None if may_land_until.is_some_and(|until| Timestamp::now() < until) => {}
             None => {
                 undo(keeper, entry)?;
                 tracing::info!(%name, "undid an interrupted addition: the record was never stored");
@@ -40,7 +40,7 @@ pub fn recover(claim: &Claim<'_>) -> Result<Vec<String>, Error> {
         },
         // What may still be stored stays named until it cannot be any more.
         State::Forgetting { may_land_until, .. }
-            if may_land_until.is_some_and(|until| now() < until) =>
+            if may_land_until.is_some_and(|until| Timestamp::now() < until) =>
         {
             delete_item(keeper, &entry)?;
         }
@@ -67,7 +67,7 @@ fn finish_addition(
         .earlier()
         .map(|earlier| clear(keeper, earlier))
         .unwrap_or_default();
-    let mut done = entry.following(record, now());
+    let mut done = entry.following(record, Timestamp::now());
     done.leftovers.extend(leftovers);
     keeper.index.write(&done)?;
     discard_predecessor(keeper, done)?;

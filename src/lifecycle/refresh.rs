@@ -2,9 +2,9 @@
 //! answers and failing stores: read "Getting a token" in `.github/DESIGN.md` before changing any of
 //! it.
 
-use super::claim::{bound_url, now};
+use super::client::bound_url;
 use super::decide::{self, Step, Wanted, refresh_token};
-use super::exchange::{RETRY_BUSY, Refusal, exchange, judge};
+use super::exchange::{RETRY_BUSY, Refusal, classify, exchange};
 use super::{Claim, Error, Found, Look, current, look, save};
 use crate::code::{Code, Outcome};
 use crate::credential::{AccessToken, Entry, ErrorCode, LastError, LoginState, Record, SecretPart};
@@ -33,14 +33,21 @@ pub(super) fn under_lock(
     let mut second_round = false;
     loop {
         let found = current(claim)?;
-        match decide::step_under_lock(&found.record, &found.sealed, wanted, seen, began, now()) {
+        match decide::step_under_lock(
+            &found.record,
+            &found.sealed,
+            wanted,
+            seen,
+            began,
+            Timestamp::now(),
+        ) {
             Step::Use(token) => {
                 return Ok(Fresh {
                     token,
                     warnings: found.warnings,
                 });
             }
-            Step::Repeat(failure) => return Err(Error::repeated(name, failure, now())),
+            Step::Repeat(failure) => return Err(Error::repeated(name, failure, Timestamp::now())),
             Step::LogIn => return Err(Error::over(name, &found.record.bound)),
             Step::Cannot => return Err(Error::cannot(name)),
             Step::Refresh => {}
@@ -73,12 +80,12 @@ fn failed(claim: &Claim<'_>, found: &Found, refusal: Refusal) -> Error {
     let name = claim.name().clone();
     match refusal {
         Refusal::Over(why) => {
-            let retry_after = now() + RETRY_BUSY;
+            let retry_after = Timestamp::now() + RETRY_BUSY;
             keep_failure(claim, found, FailureKind::LoginRequired, &why, retry_after);
             Error::LoginRequired { name, why }
         }
         Refusal::Later { reason, wait } => {
-            let retry_after = now() + wait;
+            let retry_after = Timestamp::now() + wait;
             keep_failure(claim, found, FailureKind::Unreachable, &reason, retry_after);
             Error::Unreachable {
                 name,
@@ -143,7 +150,7 @@ fn refresh(claim: &Claim<'_>, found: &Found, wanted: &Wanted) -> Result<Fresh, R
     };
     tracing::info!(%name, "the token endpoint returned a new access token");
 
-    let received_at = now();
+    let received_at = Timestamp::now();
     let life = reply
         .expires_in
         .or_else(|| oauth.and_then(|oauth| oauth.assumed_lifetime));
@@ -212,7 +219,7 @@ fn without_token(
     let over_errors = oauth
         .map(|oauth| oauth.refresh.over_errors.as_slice())
         .unwrap_or_default();
-    judge(claim.name(), error, over_errors)
+    classify(claim.name(), error, over_errors)
 }
 
 /// The next generation of a login's record, with a new refresh token.
@@ -247,7 +254,7 @@ fn keep(
         let next = successor_of(record, successor);
         let entry = Entry {
             login: LoginState {
-                refreshed_at: Some(now()),
+                refreshed_at: Some(Timestamp::now()),
                 ..found.entry.login.clone()
             },
             ..found.entry.clone()
@@ -265,13 +272,13 @@ fn keep(
         ));
     }
     let mut entry = if found.entry.generation < record.generation {
-        found.entry.following(record, now())
+        found.entry.following(record, Timestamp::now())
     } else {
         found.entry.clone()
     };
     entry.login = LoginState {
         access_expires_at: token.expires_at,
-        refreshed_at: Some(now()),
+        refreshed_at: Some(Timestamp::now()),
         last_error: None,
         ..entry.login
     };
@@ -292,7 +299,7 @@ fn keep_failure(
 ) {
     let (keeper, record) = (&claim.keeper, &found.record);
     let failure = FailedAttempt {
-        at: now(),
+        at: Timestamp::now(),
         kind,
         reason: reason.to_owned(),
         retry_after,
@@ -315,7 +322,7 @@ fn keep_failure(
     };
     let mut entry = found.entry.clone();
     entry.login.last_error = Some(LastError {
-        at: now(),
+        at: Timestamp::now(),
         code,
         reason: reason.to_owned(),
     });

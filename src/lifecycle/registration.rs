@@ -123,7 +123,7 @@ impl Registration {
         let written = keeper
             .stores
             .write(store, &slot, &text)
-            .and_then(|()| keeper.stores.verify(store, &slot, &text));
+            .and_then(|()| keeper.stores.read_back(store, &slot, &text));
         // What a delayed write may still create stays named; after a refusal the earlier file comes
         // back.
         if written.as_ref().is_err_and(|error| !error.may_land_later()) {

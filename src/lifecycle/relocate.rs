@@ -3,10 +3,10 @@
 //! in two places.
 
 use super::add::add;
-use super::claim::now;
 use super::{Claim, Error, Found, Look, Saved, look, recover};
 use crate::credential::{Entry, LoginState, Name, Record, RotationState, StoreKind};
 use crate::sealed::Sealed;
+use jiff::Timestamp;
 
 /// Moves a credential to another store. The old item is deleted once the new one was read back.
 /// Until then the old entry lies inside the new one, and comes back if the move fails.
@@ -45,7 +45,7 @@ pub(super) fn copy(found: &Found, name: &Name, store: StoreKind) -> Result<(Reco
         reason: "it contains no secret".into(),
     })?;
     let record = Record::new(name.clone(), found.record.bound.clone(), secret)?;
-    let new = Entry::adding(&record, old.kind, store, now());
+    let new = Entry::adding(&record, old.kind, store, Timestamp::now());
     // Everything that is known stays known: a new fact is copied unless it is named here.
     let entry = Entry {
         name: new.name,

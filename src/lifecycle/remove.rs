@@ -1,8 +1,8 @@
 //! Removing a credential. The entry says so first and is deleted last, so that a crash leaves
 //! nothing that no entry names.
 
-use super::claim::bound_url;
 use super::cleanup::{clear, delete_item, discard_predecessor, shares_id};
+use super::client::bound_url;
 use super::look::read_record;
 use super::{Claim, Error, Keeper};
 use crate::credential::{Entry, Kind, Record, SecretPart, State};

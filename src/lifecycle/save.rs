@@ -1,12 +1,12 @@
 //! Saving the next generation of a record: sealed file, store, index, in this order.
 
-use super::claim::now;
 use super::{Claim, Error};
 use crate::credential::{Entry, Record, StoreKind};
 use crate::disk::Reserved;
 use crate::sealed::Sealed;
 use crate::secret::Secret;
 use crate::store::{Slot, Stores};
+use jiff::Timestamp;
 
 /// The outcome of a save.
 #[derive(Debug, Default)]
@@ -71,7 +71,7 @@ pub fn save(
             });
         }
     }
-    let mut entry = entry.following(&next, now());
+    let mut entry = entry.following(&next, Timestamp::now());
     entry.login.access_expires_at = sealed.access.first().and_then(|token| token.expires_at);
     if let Err(error) = keeper.index.write(&entry) {
         saved.warnings.push(format!(

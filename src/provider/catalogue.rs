@@ -67,6 +67,11 @@ impl Catalogue {
         self.path(name).exists()
     }
 
+    /// Whether there is a row of that name. It is not parsed.
+    pub fn has(&self, name: &str) -> bool {
+        BUILTIN.iter().any(|(builtin, _)| *builtin == name) || self.is_own(name)
+    }
+
     /// Every name, sorted.
     pub fn names(&self) -> Vec<String> {
         let own = std::fs::read_dir(&self.folder)

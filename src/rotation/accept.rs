@@ -5,7 +5,7 @@ use super::options::{Options, Report};
 use super::pending::verify_pending;
 use super::run::Run;
 use super::setup::{Setup, manager, values};
-use super::{Error, Verdict, api::Caller};
+use super::{Error, Verdict, api::Sender};
 use crate::credential::{Made, Name, Parts, Retiring, Slots, same_parts};
 use crate::lifecycle::{self, Keeper, recover};
 use jiff::Timestamp;
@@ -35,7 +35,7 @@ pub fn accept(
 fn take(
     keeper: &Keeper<'_>,
     run: &mut Run<'_>,
-    manager: Option<Caller>,
+    manager: Option<Sender>,
     new: Parts,
     options: &Options,
 ) -> Result<Report, Error> {

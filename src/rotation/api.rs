@@ -20,7 +20,7 @@ const LAST_WAIT: Duration = Duration::from_secs(10);
 
 /// The credential that authorizes a request.
 #[derive(Clone, Debug)]
-pub struct Caller {
+pub struct Sender {
     /// The headers that it is usually sent in.
     pub templates: Vec<Template>,
     /// Its parts.
@@ -109,10 +109,10 @@ pub struct Api<'a> {
 
 impl Api<'_> {
     /// Sends one request and reads its answer as a document (null for none).
-    pub fn call(&self, call: &Call, values: &Values, caller: &Caller) -> Result<Value, CallError> {
+    pub fn call(&self, call: &Call, values: &Values, sender: &Sender) -> Result<Value, CallError> {
         let url = values.url(call)?;
         let body = values.body(call)?;
-        if !caller.bound.covers(&url) {
+        if !sender.bound.covers(&url) {
             return Err(CallError::Elsewhere(url.origin().ascii_serialization()));
         }
         let mut headers = match self.recipe {
@@ -120,7 +120,7 @@ impl Api<'_> {
             None => Vec::new(),
         };
         if !call.bare {
-            headers.extend(self.authorization(&url, body.as_ref(), values, caller)?);
+            headers.extend(self.authorization(&url, body.as_ref(), values, sender)?);
         }
         let host = url.host_str().unwrap_or_default().to_owned();
         let method = Some(call.method).filter(|_| body.is_none() || call.method != Method::Get);
@@ -143,9 +143,9 @@ impl Api<'_> {
             TransportError::Lost(reason) => CallError::Lost(format!("{host}: {reason}")),
         })?;
         tracing::debug!(host, status = reply.status, "the provider answered");
-        judge(call, &reply, self.wants_document).map_err(|error| {
+        read_reply(call, &reply, self.wants_document).map_err(|error| {
             error.without(
-                caller
+                sender
                     .parts
                     .values()
                     .chain(values.parts.values())
@@ -159,29 +159,29 @@ impl Api<'_> {
         url: &url::Url,
         body: Option<&(&'static str, Secret)>,
         values: &Values,
-        caller: &Caller,
+        sender: &Sender,
     ) -> Result<Vec<Header>, CallError> {
         let Some(recipe) = self.recipe else {
-            return Ok(render(&caller.templates, &caller.parts)?);
+            return Ok(render(&sender.templates, &sender.parts)?);
         };
         if let Some(Signing::Aws4) = recipe.signing {
             let (kind, body) = body.map_or(("", ""), |(kind, body)| (*kind, body.expose()));
-            return Ok(signing::aws4(url, kind, body, &caller.parts, values.now)?);
+            return Ok(signing::aws4(url, kind, body, &sender.parts, values.now)?);
         }
-        let mut parts = caller.parts.clone();
+        let mut parts = sender.parts.clone();
         if let Some(session) = &recipe.session {
             let asked = Values {
-                parts: caller.parts.clone(),
+                parts: sender.parts.clone(),
                 ..values.clone()
             };
-            let answer = self.call(&session.call, &asked, caller)?;
+            let answer = self.call(&session.call, &asked, sender)?;
             let token = text_at(&answer, &session.token).ok_or_else(|| {
                 CallError::Refused("its response contains no session token".into())
             })?;
             parts.insert("session".into(), Secret::new(token));
         }
         let templates = if recipe.headers.is_empty() {
-            &caller.templates
+            &sender.templates
         } else {
             &recipe.headers
         };
@@ -189,7 +189,7 @@ impl Api<'_> {
     }
 }
 
-fn judge(call: &Call, reply: &Reply, wants_document: bool) -> Result<Value, CallError> {
+fn read_reply(call: &Call, reply: &Reply, wants_document: bool) -> Result<Value, CallError> {
     let document = read(call, &reply.body);
     match reply.status {
         status if call.gone.contains(&status) => Err(CallError::Gone),
@@ -297,9 +297,9 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn judged(call: Value, status: u16, body: &str) -> Result<Value, CallError> {
+    fn reply(call: Value, status: u16, body: &str) -> Result<Value, CallError> {
         let call: Call = serde_json::from_value(call).unwrap();
-        judge(
+        read_reply(
             &call,
             &Reply {
                 status,
@@ -314,10 +314,10 @@ mod tests {
     #[test]
     fn an_error_tells_whether_a_request_may_have_taken_effect() {
         let call = || json!({ "url": "https://a.test/", "failures": ["/errors"] });
-        assert_eq!(judged(call(), 200, "{\"a\":1}").unwrap(), json!({ "a": 1 }));
-        assert_eq!(judged(call(), 204, "").unwrap(), Value::Null);
+        assert_eq!(reply(call(), 200, "{\"a\":1}").unwrap(), json!({ "a": 1 }));
+        assert_eq!(reply(call(), 204, "").unwrap(), Value::Null);
         assert_eq!(
-            judged(call(), 200, "{\"errors\":[]}").unwrap(),
+            reply(call(), 200, "{\"errors\":[]}").unwrap(),
             json!({ "errors": [] })
         );
         for (status, body, nothing) in [
@@ -330,19 +330,19 @@ mod tests {
             (429, "", true),
         ] {
             assert_eq!(
-                judged(call(), status, body).unwrap_err().nothing_happened(),
+                reply(call(), status, body).unwrap_err().nothing_happened(),
                 nothing,
                 "{status} {body}"
             );
         }
-        let told = judged(call(), 400, "{\"error\":\"not you, k-1\"}")
+        let told = reply(call(), 400, "{\"error\":\"not you, k-1\"}")
             .unwrap_err()
             .without([Secret::new("k-1")].iter());
         assert_eq!(
             told.to_string(),
             "the provider refused: status 400: not you, …"
         );
-        let error = judged(
+        let error = reply(
             call(),
             403,
             "{\"message\":\"missing scope for sk-0123456789012345678901234\"}",

@@ -1,6 +1,6 @@
 //! The provider's own interface, as the row describes it.
 
-use super::api::{Api, CallError, Caller, TIMEOUT};
+use super::api::{Api, CallError, Sender, TIMEOUT};
 use super::backend::{Backend, Listed, Listing};
 use super::fill::{Values, id, text_at};
 use super::hint::hint_fits;
@@ -33,7 +33,7 @@ pub struct Remote<'a> {
     /// The active key.
     pub active: Parts,
     /// The credential that manages the key, if one is set.
-    pub manager: Option<Caller>,
+    pub manager: Option<Sender>,
 }
 
 impl Remote<'_> {
@@ -46,22 +46,22 @@ impl Remote<'_> {
         }
     }
 
-    fn holder(&self, parts: &Parts) -> Caller {
-        Caller {
+    fn holder(&self, parts: &Parts) -> Sender {
+        Sender {
             templates: self.key.headers.clone(),
             parts: parts.clone(),
             bound: self.bound.clone(),
         }
     }
 
-    fn caller(&self) -> Caller {
+    fn sender(&self) -> Sender {
         self.manager
             .clone()
             .unwrap_or_else(|| self.holder(&self.active))
     }
 
     fn listed(&self, list: &List, values: &Values) -> Result<Listing, CallError> {
-        let answer = self.api().call(&list.call, values, &self.caller())?;
+        let answer = self.api().call(&list.call, values, &self.sender())?;
         let identify = self.recipe.identify.as_ref();
         let hint = identify.and_then(|identify| identify.listed.as_deref());
         listing(list, hint, &answer)
@@ -118,7 +118,7 @@ impl Remote<'_> {
     fn shown(&self, call: &Call, values: &Values) -> Result<Value, CallError> {
         let mut pauses = PAUSES.into_iter();
         loop {
-            match (self.api().call(call, values, &self.caller()), pauses.next()) {
+            match (self.api().call(call, values, &self.sender()), pauses.next()) {
                 (Ok(answer), _) => return Ok(answer),
                 (
                     Err(
@@ -207,12 +207,12 @@ impl Backend for Remote<'_> {
             // The request is authorized with the key itself: it returns the id of the key that
             // asks. A request that contains the key is authorized by its manager.
             let by_value = call.url.contains("${part:");
-            let caller = if by_value {
-                self.caller()
+            let sender = if by_value {
+                self.sender()
             } else {
                 self.holder(&slots.active)
             };
-            let answer = self.api().call(call, &values, &caller)?;
+            let answer = self.api().call(call, &values, &sender)?;
             let found = identify
                 .id
                 .as_ref()
@@ -249,7 +249,7 @@ impl Backend for Remote<'_> {
             .as_ref()
             .filter(|read| values.id.is_some() || !read.needs_id())
         {
-            values.old = Some(self.api().call(read, values, &self.caller())?);
+            values.old = Some(self.api().call(read, values, &self.sender())?);
         }
         if let Some(lifetime) = &self.recipe.lifetime {
             let old = values.old.clone().unwrap_or_default();
@@ -282,7 +282,7 @@ impl Backend for Remote<'_> {
             });
             for (call, values) in std::iter::once((&create.call, values.clone())).chain(shows) {
                 let url = values.url(call)?;
-                if !self.caller().bound.covers(&url) {
+                if !self.sender().bound.covers(&url) {
                     return Err(CallError::Elsewhere(url.origin().ascii_serialization()));
                 }
             }
@@ -303,7 +303,7 @@ impl Backend for Remote<'_> {
             return Err(CallError::Refused("the recipe cannot create keys".into()));
         };
         if !self.is_slotted() {
-            let answer = self.api().call(&create.call, values, &self.caller())?;
+            let answer = self.api().call(&create.call, values, &self.sender())?;
             return self.made(&answer, values);
         }
         // The provider is asked each time: a person may have moved the key to the other slot.
@@ -321,8 +321,8 @@ impl Backend for Remote<'_> {
             ..values.clone()
         };
         // Nobody uses the key in the idle slot, so a lost request may be repeated.
-        let answer = match self.api().call(&create.call, &values, &self.caller()) {
-            Err(CallError::Lost(_)) => self.api().call(&create.call, &values, &self.caller())?,
+        let answer = match self.api().call(&create.call, &values, &self.sender()) {
+            Err(CallError::Lost(_)) => self.api().call(&create.call, &values, &self.sender())?,
             answer => answer?,
         };
         Ok(Made {
@@ -356,7 +356,7 @@ impl Backend for Remote<'_> {
             return match self.slot_of(&values.parts, values)? {
                 Some(holding) if holding.same_as(slot.expose()) => self
                     .api()
-                    .call(&create.call, values, &self.caller())
+                    .call(&create.call, values, &self.sender())
                     .map(drop),
                 _ => Err(CallError::Gone),
             };
@@ -364,6 +364,6 @@ impl Backend for Remote<'_> {
         let Some(revoke) = &self.recipe.revoke else {
             return Err(CallError::Refused("the recipe cannot revoke keys".into()));
         };
-        self.api().call(revoke, values, &self.caller()).map(drop)
+        self.api().call(revoke, values, &self.sender()).map(drop)
     }
 }

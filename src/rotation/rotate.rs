@@ -1,7 +1,7 @@
 //! Rotating a credential: who asks the provider, by which recipe, and the order of the steps.
 
 use super::Error;
-use super::api::Caller;
+use super::api::Sender;
 use super::backend::Backend;
 use super::create::create;
 use super::engine::Engine;
@@ -16,7 +16,7 @@ use super::run::Run;
 use super::setup::{Setup, manager, values};
 use crate::credential::{Kind, LastError, Name};
 use crate::lifecycle::{self, Keeper, Wanted, recover, token};
-use crate::provider::{Caller as Who, RotationKind};
+use crate::provider::{Caller, RotationKind};
 use crate::signals;
 use jiff::Timestamp;
 
@@ -70,7 +70,7 @@ pub fn rotate(
 fn rotate_key(
     keeper: &Keeper<'_>,
     run: &mut Run<'_>,
-    manager: Option<Caller>,
+    manager: Option<Sender>,
     options: &Options,
 ) -> Result<Report, Error> {
     let setup = Setup::new(keeper, run, manager)?;
@@ -160,7 +160,7 @@ fn check_manager(setup: &Setup, name: &Name) -> Result<(), Error> {
         reason: reason.into(),
         hint: Some(hint),
     };
-    if recipe.caller == Who::Manager
+    if recipe.caller == Caller::Manager
         && setup.manager.is_none()
         && recipe.kind != RotationKind::DisableOnly
     {
@@ -176,7 +176,7 @@ fn check_manager(setup: &Setup, name: &Name) -> Result<(), Error> {
             ),
         ));
     }
-    let is_own = recipe.caller == Who::Own
+    let is_own = recipe.caller == Caller::Own
         && !matches!(recipe.kind, RotationKind::Command | RotationKind::Assisted);
     if is_own && setup.manager.is_some() {
         return Err(refused(

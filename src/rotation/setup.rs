@@ -2,13 +2,13 @@
 //! manager.
 
 use super::Error;
-use super::api::Caller;
+use super::api::Sender;
 use super::fill::Values;
 use super::options::Options;
 use super::remote::Remote;
 use super::run::Run;
 use crate::credential::{Bound, Entry, Name};
-use crate::lifecycle::{self, Keeper, Wanted, parts};
+use crate::lifecycle::{self, Keeper, Wanted, parts, sending};
 use crate::provider::{KeySpec, Recipe, Row};
 use jiff::Timestamp;
 
@@ -17,7 +17,7 @@ pub(super) struct Setup {
     pub row: Row,
     pub key: KeySpec,
     pub recipe: Recipe,
-    pub manager: Option<Caller>,
+    pub manager: Option<Sender>,
 }
 
 impl Setup {
@@ -25,7 +25,7 @@ impl Setup {
     ///
     /// # Errors
     /// There is none.
-    pub fn new(keeper: &Keeper<'_>, run: &Run<'_>, manager: Option<Caller>) -> Result<Self, Error> {
+    pub fn new(keeper: &Keeper<'_>, run: &Run<'_>, manager: Option<Sender>) -> Result<Self, Error> {
         let (name, bound): (&Name, &Bound) = (run.name(), &run.record().bound);
         let none = || Error::NoRecipe { name: name.clone() };
         // A key with a header of its own is not the kind of key that the row describes.
@@ -90,7 +90,7 @@ pub(super) fn manager(
     keeper: &Keeper<'_>,
     entry: &Entry,
     options: &Options,
-) -> Result<Option<Caller>, Error> {
+) -> Result<Option<Sender>, Error> {
     let Some(name) = options
         .manager
         .as_ref()
@@ -110,8 +110,8 @@ pub(super) fn manager(
         },
         error => error.into(),
     })?;
-    Ok(Some(Caller {
-        templates: handed.templates,
+    Ok(Some(Sender {
+        templates: sending(keeper, name, &handed)?.headers,
         parts: handed.parts,
         bound: handed.bound,
     }))

@@ -1,7 +1,7 @@
 //! The one question "does the provider accept this key?", for `key add`, `status --check` and
 //! rotations.
 
-use super::api::{Api, CallError, Caller};
+use super::api::{Api, CallError, Sender};
 use super::fill::Values;
 use crate::credential::{Bound, Parts};
 use crate::lifecycle::Keeper;
@@ -94,12 +94,12 @@ impl Question<'_> {
             parts: parts.clone(),
             ..values.clone()
         };
-        let caller = Caller {
+        let sender = Sender {
             templates: self.key.headers.clone(),
             parts: parts.clone(),
             bound: self.bound.clone(),
         };
-        match api.call(&call, &values, &caller) {
+        match api.call(&call, &values, &sender) {
             Ok(document) => Answer {
                 verdict: Verdict::Good,
                 account: label.and_then(|pointer| account(&document, pointer)),

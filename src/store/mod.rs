@@ -203,7 +203,7 @@ impl Stores {
     ///
     /// # Errors
     /// The store cannot be read, or returns another text.
-    pub fn verify(&self, store: StoreKind, slot: &Slot, text: &Secret) -> Result<(), Error> {
+    pub fn read_back(&self, store: StoreKind, slot: &Slot, text: &Secret) -> Result<(), Error> {
         let same = match store {
             StoreKind::Keychain => self
                 .keychain

@@ -77,7 +77,7 @@ pub(super) fn run(app: &App, args: &CurlArgs) -> Result<Infallible, Failure> {
     };
     let handed = parts(&app.keeper(), &name, &wanted)?;
     app.ui.warn_all(&handed.warnings);
-    let headers = super::headers(&name, &handed)?;
+    let headers = super::headers(app, &name, &handed)?;
     let facts = Facts {
         own_headers: headers.iter().map(|header| header.name.as_str()).collect(),
         on_terminal: speaks_to_a_terminal(),

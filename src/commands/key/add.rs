@@ -347,8 +347,9 @@ fn place(app: &App, name: &Name, replace: bool) -> Result<StoreKind, Failure> {
 
 fn store(app: &App, key: &Candidate, args: &AddArgs) -> Result<(), Failure> {
     let claim = app.keeper().claim(&key.name)?;
-    let (before, warnings) = existing(&claim, args.replace)?;
-    app.ui.warn_all(&warnings);
+    let existing = existing(&claim, args.replace)?;
+    app.ui.warn_all(&existing.warnings);
+    let before = existing.found;
     if let Some(found) = before.as_ref().filter(|_| !args.replace) {
         return Err(Failure::exists(&found.entry));
     }

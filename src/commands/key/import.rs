@@ -171,8 +171,9 @@ fn store(app: &App, key: &Bundled, replace: bool) -> Result<(), Failure> {
     let name: &Name = &key.name;
     let claim = app.keeper().claim(name)?;
     // A credential that cannot be used stays: the names in a file may be guesses.
-    let (before, warnings) = existing(&claim, false)?;
-    app.ui.warn_all(&warnings);
+    let existing = existing(&claim, false)?;
+    app.ui.warn_all(&existing.warnings);
+    let before = existing.found;
     if let Some(found) = &before {
         if !replace {
             return Err(Failure::exists(&found.entry));

@@ -1,7 +1,8 @@
 //! Chooses the client to log in with: the stored one, or one that the user gives.
 
 use super::super::client_secret;
-use super::{LoginArgs, Target};
+use super::args::LoginArgs;
+use super::target::Target;
 use crate::app::App;
 use crate::config::Client;
 use crate::failure::Failure;

@@ -1,9 +1,9 @@
 //! The second half of a login as the command sees it: takes the claim, calls the steps of
 //! `lifecycle::login` in order, and reports.
 
-use super::{LoginArgs, refuse_key};
+use super::args::LoginArgs;
+use super::replaced::refuse_key;
 use crate::app::App;
-use crate::credential::Entry;
 use crate::failure::{Code, Failure};
 use crate::lifecycle::{Attempt, Done, Error, LoginError, existing, identify, put_login, redeem};
 use crate::oauth::{Callback, Flow, Grant, TokenError};
@@ -25,20 +25,13 @@ pub(super) fn finish(
     let claim = keeper
         .claim_unless_interrupted(attempt.name)
         .map_err(interrupted)?;
-    // Read again, now that no other process can change it. A key is refused before its store is
-    // read.
-    let refuse =
-        |entry: Option<&Entry>| entry.map_or(Ok(()), |entry| refuse_key(entry, attempt.replace));
-    refuse(
-        app.index
-            .find(attempt.name)?
-            .filter(|entry| entry.state.is_active())
-            .as_ref(),
-    )?;
-    let (before, recovered) = existing(&claim, true)?;
-    app.ui.warn_all(&recovered);
-    let entry = app.index.find(attempt.name)?;
-    refuse(entry.as_ref())?;
+    // Read again, now that no other process can change it.
+    let existing = existing(&claim, true)?;
+    app.ui.warn_all(&existing.warnings);
+    let (before, entry) = (existing.found, existing.entry);
+    if let Some(entry) = &entry {
+        refuse_key(entry, attempt.replace)?;
+    }
     if before.is_none() {
         // The browser may have taken minutes: a code is not redeemed for a store that was locked
         // meanwhile.

@@ -1,6 +1,6 @@
 //! Showing the provider's page, and waiting for the redirect or for a pasted URL.
 
-use super::LoginArgs;
+use super::args::LoginArgs;
 use crate::app::{App, has_display};
 use crate::failure::{Code, Failure};
 use crate::oauth::{Arrival, Callback, Flow, Listener};

@@ -1,6 +1,6 @@
 //! Waiting for another process that logs in to the same name, and reporting its result.
 
-use super::LoginArgs;
+use super::args::LoginArgs;
 use crate::app::App;
 use crate::credential::{Kind, Name, scope_words};
 use crate::failure::{Code, Failure};

@@ -1,6 +1,6 @@
 //! What to log in to: a provider of the catalogue, or an issuer by its URL.
 
-use super::LoginArgs;
+use super::args::LoginArgs;
 use crate::app::App;
 use crate::credential::{Name, Origin, trusted_url};
 use crate::failure::{Code, Failure};

@@ -1,7 +1,7 @@
 //! `authctl status`: what expires, what is due, and what is unwise.
 
+mod credential;
 mod finding;
-mod judge;
 mod rotation;
 
 use super::documents::{CredentialStatus, Finding, StatusReport, Usable, Verified, word};
@@ -11,15 +11,15 @@ use super::{answer, args, complete, entries};
 use crate::app::App;
 use crate::credential::{Entries, Entry, Kind, Name, StoreKind};
 use crate::failure::{Code, Failure};
-use crate::lifecycle::{Handed, Wanted, parts};
+use crate::lifecycle::{Handed, Wanted, parts, sending};
 use crate::output::Output;
 use crate::rotation::{Verdict, verify};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use credential::{findings, life};
 use finding::finding;
-use judge::{judge, life};
 
 /// Show what expires, what is due and what needs attention
 ///
@@ -126,7 +126,7 @@ fn add(
         .and_then(|row| row.resolve(&entry.bound.variables).ok());
     report
         .findings
-        .extend(judge(entry, row.as_ref(), &app.policy, within, now));
+        .extend(findings(entry, row.as_ref(), &app.policy, within, now));
     let check = verified.map(|verified| match verified {
         Ok(usable) => Verified::Usable(*usable),
         Err(failure) => {
@@ -189,10 +189,13 @@ fn check(app: &App, entry: &Entry) -> Result<Usable, Failure> {
 }
 
 fn check_key(app: &App, entry: &Entry, handed: &Handed) -> Result<Usable, Failure> {
+    let is_sent = !sending(&app.keeper(), &entry.name, handed)?
+        .headers
+        .is_empty();
     let row = app
         .catalogue
         .find(entry.name.provider())?
-        .filter(|_| handed.bound.headers.is_empty() && !handed.templates.is_empty());
+        .filter(|_| handed.bound.headers.is_empty() && is_sent);
     let row = row
         .map(|row| row.resolve(&handed.bound.variables))
         .transpose()?;

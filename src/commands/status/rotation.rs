@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 /// An interval that is longer than this is too long.
 const LONGEST: SignedDuration = SignedDuration::from_hours(60 * 24);
 
-pub(super) fn judge(
+pub(super) fn findings(
     entry: &Entry,
     row: Option<&Row>,
     policy: &Policy,
@@ -162,7 +162,7 @@ mod tests {
     fn codes(entry: &Entry, day: i64) -> Vec<String> {
         let mut found = Findings::of(&entry.name);
         let (soon, now) = (at(day + 7), at(day));
-        judge(entry, None, &Policy::default(), soon, now, &mut found);
+        findings(entry, None, &Policy::default(), soon, now, &mut found);
         found
             .into_vec()
             .into_iter()

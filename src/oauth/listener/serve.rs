@@ -45,7 +45,7 @@ pub(super) fn serve(
             }
             Err(_) => return,
         };
-        match judge(&request, place, flow) {
+        match accept(&request, place, flow) {
             Ok(callback) => {
                 // Full or closed: the login has its response already, and this is a second browser
                 // tab.
@@ -61,7 +61,7 @@ pub(super) fn serve(
 }
 
 /// Whether a request is the expected redirect; otherwise the answer to it.
-fn judge(request: &Request, place: &Place, flow: &Flow) -> Result<Callback, (u16, &'static str)> {
+fn accept(request: &Request, place: &Place, flow: &Flow) -> Result<Callback, (u16, &'static str)> {
     let host = request
         .headers()
         .iter()

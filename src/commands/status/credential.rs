@@ -30,7 +30,7 @@ pub(super) fn life(entry: &Entry, now: Timestamp) -> String {
 }
 
 /// The findings about one credential, the most urgent first.
-pub(super) fn judge(
+pub(super) fn findings(
     entry: &Entry,
     row: Option<&Row>,
     policy: &Policy,
@@ -85,7 +85,7 @@ pub(super) fn judge(
         }
         Kind::Key => {
             expiry(entry, row, soon, now, &mut found);
-            rotation::judge(entry, row, policy, soon, now, &mut found);
+            rotation::findings(entry, row, policy, soon, now, &mut found);
         }
     }
     if entry.bound.origins.iter().any(Origin::is_plain_http) {
@@ -197,7 +197,7 @@ mod tests {
 
     fn codes(entry: &Entry, row: Option<&Row>, day: i64) -> Vec<String> {
         let within = SignedDuration::from_secs(7 * DAY);
-        judge(entry, row, &Policy::default(), within, at(day))
+        findings(entry, row, &Policy::default(), within, at(day))
             .into_iter()
             .map(|finding| finding.code)
             .collect()
