@@ -7,7 +7,7 @@ use crate::credential::{Index, StoreKind};
 use crate::disk;
 use crate::failure::{Code, Failure};
 use crate::http::Network;
-use crate::lifecycle::Keeper;
+use crate::lifecycle::Context;
 use crate::output::Output;
 use crate::provider::Catalogue;
 use crate::rotation::Policy;
@@ -150,8 +150,8 @@ impl App {
     }
 
     /// The parts that the lifecycle of a credential works with.
-    pub fn keeper(&self) -> Keeper<'_> {
-        Keeper {
+    pub fn context(&self) -> Context<'_> {
+        Context {
             paths: &self.paths,
             index: &self.index,
             stores: &self.stores,

@@ -113,8 +113,8 @@ fn add(app: &App, args: &AddArgs) -> Result<(), Failure> {
         is_new: true,
     };
     let name = Name::new(provider, "default")?;
-    registration.store(&app.keeper(), &name, &oauth, store)?;
-    registration.delete_replaced(&app.keeper(), provider)?;
+    registration.store(&app.context(), &name, &oauth, store)?;
+    registration.delete_replaced(&app.context(), provider)?;
     app.ui.say(&format!(
         "stored the client for {provider}; run `authctl login {provider}`"
     ));
@@ -132,7 +132,7 @@ fn check_earlier(
     earlier: &Client,
 ) -> Result<(), Failure> {
     let id = &args.client_id;
-    Registration::check_unused(&app.keeper(), provider, None, earlier, id)?;
+    Registration::check_unused(&app.context(), provider, None, earlier, id)?;
     // A client secret is only sent to the endpoints it was given for, so logins at other endpoints
     // could not use it.
     let is_elsewhere = |entry: &&Entry| {
@@ -215,7 +215,7 @@ fn document(app: &App, provider: &str, client: &Client) -> documents::Client {
 fn remove(app: &App, args: &RemoveArgs) -> Result<(), Failure> {
     let provider = args.provider.as_str();
     crate::credential::check_part(provider, "")?;
-    let Some(client) = remove_client(&app.keeper(), provider)? else {
+    let Some(client) = remove_client(&app.context(), provider)? else {
         let message = format!("no client is stored for `{provider}`");
         return Err(Failure::new(Code::NotFound, message).hint("run `authctl client list`"));
     };

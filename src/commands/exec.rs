@@ -89,9 +89,9 @@ pub(super) fn run(app: &App, args: &ExecArgs) -> Result<Infallible, Failure> {
             min_ttl: args.min_ttl,
             ..Wanted::default()
         };
-        let handed = parts(&app.keeper(), &asked.name, &wanted)?;
+        let handed = parts(&app.context(), &asked.name, &wanted)?;
         app.ui.warn_all(&handed.warnings);
-        let sending = sending(&app.keeper(), &asked.name, &handed)?;
+        let sending = sending(&app.context(), &asked.name, &handed)?;
         for (variable, value) in assign(asked, &handed, &sending)? {
             // The names of variables are case-insensitive on Windows.
             let same = |known: &&String| {

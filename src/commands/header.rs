@@ -75,7 +75,7 @@ pub(super) fn run(app: &App, args: &HeaderArgs) -> Result<(), Failure> {
         min_ttl: args.min_ttl,
         ..Wanted::default()
     };
-    let handed = parts(&app.keeper(), &args.name, &wanted)?;
+    let handed = parts(&app.context(), &args.name, &wanted)?;
     app.ui.warn_all(&handed.warnings);
     if let Some(text) = &args.url
         && let url =

@@ -85,7 +85,7 @@ pub(super) fn take_away(
 ) -> Result<(Revocation, Entry), Failure> {
     // Read before the lock, so that a mistyped name leaves no lock file behind.
     app.index.entry(name)?;
-    let claim = app.keeper().claim(name)?;
+    let claim = app.context().claim(name)?;
     let entry = app.index.entry(name)?;
     let is_incomplete = entry.state.is_adding() || entry.state.is_renaming();
     if is_incomplete || entry.predecessor.is_some() {

@@ -224,7 +224,7 @@ fn entries(app: &App, names: &[Name]) -> Result<Entries, Failure> {
 
 /// The request headers of a credential.
 fn headers(app: &App, name: &Name, handed: &Handed) -> Result<Vec<Header>, Failure> {
-    let sending = sending(&app.keeper(), name, handed)?;
+    let sending = sending(&app.context(), name, handed)?;
     if sending.headers.is_empty() {
         return Err(Failure::usage(format!(
             "`{name}` signs requests and is never sent in a header"

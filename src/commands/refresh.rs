@@ -31,7 +31,7 @@ impl Run for RefreshArgs {
 pub(super) fn run(app: &App, args: &RefreshArgs) -> Result<(), Failure> {
     let spinner = app.ui.spinner(&format!("refreshing {}", args.name));
     let handed = token(
-        &app.keeper(),
+        &app.context(),
         &args.name,
         &Wanted {
             force: true,

@@ -55,7 +55,7 @@ fn run(app: &App, args: &MoveArgs) -> Result<(), Failure> {
     app.stores.open_now(entry.store)?;
     app.stores.open_now(to)?;
     app.stores.probe(to)?;
-    let claim = app.keeper().claim(name)?;
+    let claim = app.context().claim(name)?;
     let warnings = if entry.store == to {
         // Only an item in the previous store is still to be deleted.
         recover(&claim)?
@@ -74,7 +74,7 @@ fn move_secret(app: &App, entry: &Entry, to: StoreKind) -> Result<bool, Failure>
     if entry.kind != Kind::Login {
         return Ok(false);
     }
-    match move_client_secret(&app.keeper(), entry, to)? {
+    match move_client_secret(&app.context(), entry, to)? {
         SecretMove::Moved => Ok(true),
         SecretMove::Nothing => Ok(false),
         SecretMove::Shared { store, login } => {

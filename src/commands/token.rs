@@ -56,7 +56,7 @@ pub(super) fn run(app: &App, args: &TokenArgs) -> Result<(), Failure> {
         scope: scope_words(&args.scope.join(" ")),
         resource: args.resource.as_ref().map(ToString::to_string),
     };
-    let handed = parts(&app.keeper(), &args.name, &wanted)?;
+    let handed = parts(&app.context(), &args.name, &wanted)?;
     app.ui.warn_all(&handed.warnings);
     let value = pick(&args.name, &handed, args.part.as_deref())?;
     if args.check {

@@ -27,9 +27,9 @@ pub fn add(
     mut sealed: Sealed,
 ) -> Result<Saved, Error> {
     check(record)?;
-    let keeper = &claim.keeper;
+    let context = &claim.context;
     // An entry that cannot be read cannot be kept either.
-    let earlier = keeper.index.find(&record.name).ok().flatten();
+    let earlier = context.index.find(&record.name).ok().flatten();
     let adding = |earlier: Option<Entry>, may_land_until| Entry {
         state: State::Adding {
             earlier: earlier.map(Box::new),
@@ -37,7 +37,7 @@ pub fn add(
         },
         ..entry.clone()
     };
-    keeper.index.write(&adding(earlier.clone(), None))?;
+    context.index.write(&adding(earlier.clone(), None))?;
     if let Err(error) = store(claim, entry, record, &mut sealed) {
         let may_land = matches!(&error, Error::Store(error) if error.may_land_later());
         let until = Timestamp::now() + MAY_LAND;
@@ -51,14 +51,14 @@ pub fn add(
                     id: record.id.clone(),
                     until: Some(until),
                 });
-                let _ = Sealed::delete(&keeper.paths.sealed(), &record.id);
-                let _ = keeper.index.write(&earlier);
+                let _ = Sealed::delete(&context.paths.sealed(), &record.id);
+                let _ = context.index.write(&earlier);
             }
             earlier if may_land => {
-                let _ = keeper.index.write(&adding(earlier, Some(until)));
+                let _ = context.index.write(&adding(earlier, Some(until)));
             }
             earlier => {
-                if let Err(undoing) = undo(keeper, adding(earlier, None)) {
+                if let Err(undoing) = undo(context, adding(earlier, None)) {
                     // The entry stays `adding`: the next command tries again.
                     tracing::info!(%undoing, "the addition could not be undone");
                 }
@@ -69,12 +69,12 @@ pub fn add(
     // What it replaces is deleted while an entry still names it.
     let (warnings, leftovers) = earlier
         .as_ref()
-        .map(|earlier| clear(keeper, earlier))
+        .map(|earlier| clear(context, earlier))
         .unwrap_or_default();
     let mut done = adding(None, None).following(record, Timestamp::now());
     done.login.access_expires_at = sealed.access.first().and_then(|token| token.expires_at);
     done.leftovers.extend(leftovers);
-    keeper.index.write(&done)?;
+    context.index.write(&done)?;
     Ok(Saved {
         in_store: true,
         warnings,
@@ -87,12 +87,12 @@ fn store(
     record: &Record,
     sealed: &mut Sealed,
 ) -> Result<(), Error> {
-    let keeper = &claim.keeper;
+    let context = &claim.context;
     sealed.record = Some(record.clone());
-    sealed.write(&keeper.paths.sealed(), &record.id, &record.seal_key()?)?;
+    sealed.write(&context.paths.sealed(), &record.id, &record.seal_key()?)?;
     let slot = Slot::record(&record.name, &record.id);
     let text = store_text(record, entry.store);
-    keeper.stores.write(entry.store, &slot, &text)?;
-    keeper.stores.read_back(entry.store, &slot, &text)?;
+    context.stores.write(entry.store, &slot, &text)?;
+    context.stores.read_back(entry.store, &slot, &text)?;
     Ok(())
 }

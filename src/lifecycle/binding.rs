@@ -1,7 +1,7 @@
 //! Whether the files on the disk still match what the record is bound to. Editing a file cannot
 //! send a secret elsewhere: the credential is refused instead.
 
-use super::{Error, Keeper};
+use super::{Context, Error};
 use crate::config::Client;
 use crate::credential::{Entry, Record};
 
@@ -18,7 +18,7 @@ pub(super) fn check_identity(entry: &Entry, record: &Record) -> Result<(), Error
 }
 
 /// Checks that the entry, the provider's row and the client match what the record is bound to.
-pub(super) fn check(keeper: &Keeper<'_>, entry: &Entry, record: &Record) -> Result<(), Error> {
+pub(super) fn check(context: &Context<'_>, entry: &Entry, record: &Record) -> Result<(), Error> {
     let (name, bound) = (&entry.name, &record.bound);
     let refused = |reason: String| {
         Err(Error::Refused {
@@ -31,7 +31,7 @@ pub(super) fn check(keeper: &Keeper<'_>, entry: &Entry, record: &Record) -> Resu
         return refused("its index file was edited and no longer matches its record".into());
     }
     if let Some(client_id) = &bound.client_id
-        && let Some(client) = Client::read(keeper.paths, name.provider())?
+        && let Some(client) = Client::read(context.paths, name.provider())?
         && client.of(client_id).is_none()
     {
         return refused(format!(
@@ -41,10 +41,10 @@ pub(super) fn check(keeper: &Keeper<'_>, entry: &Entry, record: &Record) -> Resu
     }
     // A built-in row may change with the program; the bound values count. A row of the user's is a
     // file that anybody who can write there may have edited.
-    if !keeper.catalogue.is_own(name.provider()) {
+    if !context.catalogue.is_own(name.provider()) {
         return Ok(());
     }
-    let Some(row) = keeper.row(name, bound)? else {
+    let Some(row) = context.row(name, bound)? else {
         return Ok(());
     };
     if let (Some(oauth), Some(endpoint)) = (&row.oauth, &bound.token_endpoint)

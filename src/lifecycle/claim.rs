@@ -1,6 +1,6 @@
 //! The right to change one credential: its lock.
 
-use super::{Error, Keeper};
+use super::{Context, Error};
 use crate::credential::Name;
 use crate::disk::{Lock, LockError};
 use crate::signals::shield;
@@ -16,7 +16,7 @@ const LOCK_PAUSE: Duration = Duration::from_millis(50);
 /// that take a `&Claim` can rely on nobody else changing the record.
 pub struct Claim<'a> {
     /// The parts that this layer works with.
-    pub keeper: Keeper<'a>,
+    pub context: Context<'a>,
     name: Name,
     _lock: Lock,
 }
@@ -28,7 +28,7 @@ impl Claim<'_> {
     }
 }
 
-impl<'a> Keeper<'a> {
+impl<'a> Context<'a> {
     /// Claims a credential, waiting at most a minute.
     ///
     /// # Errors
@@ -45,10 +45,10 @@ impl<'a> Keeper<'a> {
         self.claim_within(name, Duration::ZERO)
     }
 
-    /// Claims a credential as [`Keeper::claim`] does, unless Ctrl-C comes first.
+    /// Claims a credential as [`Context::claim`] does, unless Ctrl-C comes first.
     ///
     /// # Errors
-    /// As for [`Keeper::claim`], or [`Error::Interrupted`].
+    /// As for [`Context::claim`], or [`Error::Interrupted`].
     pub fn claim_unless_interrupted(self, name: &Name) -> Result<Claim<'a>, Error> {
         let began = Instant::now();
         let shield = shield();
@@ -70,7 +70,7 @@ impl<'a> Keeper<'a> {
         tracing::debug!(%name, "taking the lock");
         match Lock::acquire(&self.paths.lock(name), patience) {
             Ok(lock) => Ok(Claim {
-                keeper: self,
+                context: self,
                 name: name.clone(),
                 _lock: lock,
             }),

@@ -2,52 +2,52 @@
 //! first, so that no item is left that no entry names.
 
 use super::look::read_record;
-use super::{Error, Keeper};
+use super::{Context, Error};
 use crate::credential::{Entry, Leftover, State};
 use crate::sealed::Sealed;
 use crate::store::Slot;
 use jiff::Timestamp;
 
 /// Deletes the item of an entry from its store.
-pub(super) fn delete_item(keeper: &Keeper<'_>, entry: &Entry) -> Result<(), Error> {
+pub(super) fn delete_item(context: &Context<'_>, entry: &Entry) -> Result<(), Error> {
     let slot = Slot::record(&entry.name, &entry.id);
-    Ok(keeper.stores.delete(entry.store, &slot)?)
+    Ok(context.stores.delete(entry.store, &slot)?)
 }
 
 /// Deletes the item, the sealed file and the entry of a name that is given up, in this order.
-pub(super) fn discard(keeper: &Keeper<'_>, entry: &Entry) -> Result<(), Error> {
-    delete_item(keeper, entry)?;
-    Sealed::delete(&keeper.paths.sealed(), &entry.id)?;
-    Ok(keeper.index.delete(&entry.name)?)
+pub(super) fn discard(context: &Context<'_>, entry: &Entry) -> Result<(), Error> {
+    delete_item(context, entry)?;
+    Sealed::delete(&context.paths.sealed(), &entry.id)?;
+    Ok(context.index.delete(&entry.name)?)
 }
 
 /// Undoes an addition: its item is deleted first, then its entry. The entry that it would have
 /// replaced comes back.
-pub(super) fn undo(keeper: &Keeper<'_>, entry: Entry) -> Result<(), Error> {
-    delete_item(keeper, &entry)?;
-    Sealed::delete(&keeper.paths.sealed(), &entry.id)?;
+pub(super) fn undo(context: &Context<'_>, entry: Entry) -> Result<(), Error> {
+    delete_item(context, &entry)?;
+    Sealed::delete(&context.paths.sealed(), &entry.id)?;
     match entry.state.into_earlier() {
         Some(earlier) if matches!(earlier.state, State::Active | State::Adding { .. }) => {
-            Ok(keeper.index.write(&earlier)?)
+            Ok(context.index.write(&earlier)?)
         }
-        _ => Ok(keeper.index.delete(&entry.name)?),
+        _ => Ok(context.index.delete(&entry.name)?),
     }
 }
 
 /// Deletes what replaced entries named. What cannot be deleted now is reported and stays listed.
-pub(super) fn clear(keeper: &Keeper<'_>, earlier: &Entry) -> (Vec<String>, Vec<Leftover>) {
+pub(super) fn clear(context: &Context<'_>, earlier: &Entry) -> (Vec<String>, Vec<Leftover>) {
     let (mut warnings, mut leftovers) = (Vec::new(), Vec::new());
     for entry in earlier.chain() {
         // Another credential's record under this entry's id must not be deleted.
-        if shares_id(keeper, entry)
+        if shares_id(context, entry)
             || matches!(
-                read_record(keeper, entry.clone()),
+                read_record(context, entry.clone()),
                 Err(Error::Swapped { .. })
             )
         {
             continue;
         }
-        if let Err(error) = delete_item(keeper, entry) {
+        if let Err(error) = delete_item(context, entry) {
             warnings.push(format!(
                 "cannot delete the old item of `{}` from the {}: {error}",
                 entry.name, entry.store
@@ -60,7 +60,7 @@ pub(super) fn clear(keeper: &Keeper<'_>, earlier: &Entry) -> (Vec<String>, Vec<L
             });
         }
         warnings.extend(
-            Sealed::delete(&keeper.paths.sealed(), &entry.id)
+            Sealed::delete(&context.paths.sealed(), &entry.id)
                 .err()
                 .map(|error| error.to_string()),
         );
@@ -70,13 +70,13 @@ pub(super) fn clear(keeper: &Keeper<'_>, earlier: &Entry) -> (Vec<String>, Vec<L
 }
 
 /// Deletes the leftovers of an entry, as far as the stores allow it.
-pub(super) fn sweep(keeper: &Keeper<'_>, entry: Entry) -> Result<(), Error> {
+pub(super) fn sweep(context: &Context<'_>, entry: Entry) -> Result<(), Error> {
     if entry.leftovers.is_empty() {
         return Ok(());
     }
     let stays = |left: &Leftover| {
         let slot = Slot::record(&left.name, &left.id);
-        let deleted = keeper.stores.delete(left.store, &slot);
+        let deleted = context.stores.delete(left.store, &slot);
         deleted.is_err() || left.until.is_some_and(|until| Timestamp::now() < until)
     };
     let leftovers: Vec<Leftover> = entry
@@ -86,34 +86,34 @@ pub(super) fn sweep(keeper: &Keeper<'_>, entry: Entry) -> Result<(), Error> {
         .cloned()
         .collect();
     if leftovers != entry.leftovers {
-        keeper.index.write(&Entry { leftovers, ..entry })?;
+        context.index.write(&Entry { leftovers, ..entry })?;
     }
     Ok(())
 }
 
 /// Deletes the old entry of a rename that was interrupted, and the reference to it.
-pub(super) fn discard_predecessor(keeper: &Keeper<'_>, entry: Entry) -> Result<Entry, Error> {
+pub(super) fn discard_predecessor(context: &Context<'_>, entry: Entry) -> Result<Entry, Error> {
     let Some(other) = &entry.predecessor else {
         return Ok(entry);
     };
-    let old = keeper
+    let old = context
         .index
         .find(&other.name)?
         .filter(|old| old.id == other.id && old.state.is_renaming());
     if let Some(old) = old {
-        discard(keeper, &old)?;
+        discard(context, &old)?;
     }
     let entry = Entry {
         predecessor: None,
         ..entry
     };
-    keeper.index.write(&entry)?;
+    context.index.write(&entry)?;
     Ok(entry)
 }
 
 /// Whether an entry of another name has the same id: then one of the two files was edited.
-pub(super) fn shares_id(keeper: &Keeper<'_>, entry: &Entry) -> bool {
-    keeper
+pub(super) fn shares_id(context: &Context<'_>, entry: &Entry) -> bool {
+    context
         .index
         .all()
         .readable

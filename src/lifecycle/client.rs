@@ -1,7 +1,7 @@
 //! Reads the client and the endpoints that a login is bound to. Its secret is sent only to the endpoints that it was
 //! given for, whatever the files contain.
 
-use super::{Error, Keeper};
+use super::{Context, Error};
 use crate::config::{Client, ClientSecret};
 use crate::credential::{Bound, Kind, Name, StoreKind};
 use crate::oauth;
@@ -70,7 +70,7 @@ pub enum ClientError {
 /// # Errors
 /// The store cannot be read, the secret is missing from it, or it was given for other endpoints.
 pub fn stored_secret(
-    keeper: &Keeper<'_>,
+    context: &Context<'_>,
     provider: &str,
     client: &Client,
     client_id: &str,
@@ -84,7 +84,7 @@ pub fn stored_secret(
         else {
             break;
         };
-        let text = keeper.stores.read(store, &Slot::client(provider, id))?;
+        let text = context.stores.read(store, &Slot::client(provider, id))?;
         let Some(stored) = text.and_then(|text| ClientSecret::from_text(text.expose())) else {
             missing = Some(store);
             continue;
@@ -111,7 +111,7 @@ pub fn stored_secret(
     }
 }
 
-impl Keeper<'_> {
+impl Context<'_> {
     /// The client that a login is bound to, with its secret if it has one.
     pub(super) fn client(&self, name: &Name, bound: &Bound) -> Result<oauth::Client, Error> {
         let refused = |reason: String| Error::Refused {

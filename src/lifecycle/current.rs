@@ -11,13 +11,13 @@ use crate::store::Slot;
 /// # Errors
 /// There is no such credential, or it cannot be used.
 pub fn current(claim: &Claim<'_>) -> Result<Found, Error> {
-    let (keeper, name) = (&claim.keeper, claim.name());
-    let mut found = match look(keeper, name)? {
+    let (context, name) = (&claim.context, claim.name());
+    let mut found = match look(context, name)? {
         Look::Found(found) => found,
         Look::Nothing => return Err(Error::NotFound(name.clone())),
         Look::Incomplete => {
             recover(claim)?;
-            match look(keeper, name)? {
+            match look(context, name)? {
                 Look::Found(found) => found,
                 _ => return Err(Error::NotFound(name.clone())),
             }
@@ -35,15 +35,15 @@ fn update_store(claim: &Claim<'_>, found: &mut Found) -> Result<(), Error> {
     if !found.store_is_behind {
         return Ok(());
     }
-    let (keeper, entry) = (&claim.keeper, &found.entry);
-    Sealed::sync(&keeper.paths.sealed(), &entry.id).map_err(|error| Error::Damaged {
+    let (context, entry) = (&claim.context, &found.entry);
+    Sealed::sync(&context.paths.sealed(), &entry.id).map_err(|error| Error::Damaged {
         name: entry.name.clone(),
         kind: entry.kind,
         reason: error.to_string(),
     })?;
     let slot = Slot::record(&entry.name, &entry.id);
     let text = store_text(&found.record, entry.store);
-    match keeper.stores.write(entry.store, &slot, &text) {
+    match context.stores.write(entry.store, &slot, &text) {
         Ok(()) => found.store_is_behind = false,
         Err(error) => found.warnings.push(format!(
             "`{}` is only in its sealed file until the {} can be written: {error}",

@@ -1,6 +1,6 @@
 //! The exchange with the token endpoint during a refresh, and what its answer means.
 
-use super::{Error, Keeper};
+use super::{Context, Error};
 use crate::credential::Name;
 use crate::oauth::{self, Client, Dialect, Grant, TokenError, TokenReply};
 use crate::signals::Shield;
@@ -53,7 +53,7 @@ impl<E: Into<Error>> From<E> for Refusal {
 /// server with a grace period still accepts it. A signal does not interrupt the exchange; it only
 /// shortens the wait.
 pub(super) async fn exchange(
-    keeper: &Keeper<'_>,
+    context: &Context<'_>,
     endpoint: &Url,
     client: &Client,
     grant: &Grant,
@@ -67,7 +67,7 @@ pub(super) async fn exchange(
         let left = BUDGET.saturating_sub(began.elapsed());
         let time = if attempt == 0 { FIRST_ATTEMPT } else { left };
         let mut request = std::pin::pin!(oauth::request(
-            keeper.network,
+            context.network,
             endpoint,
             client,
             grant,

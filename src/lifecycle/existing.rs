@@ -26,7 +26,7 @@ pub fn existing(claim: &Claim<'_>, replaces: bool) -> Result<Existing, Error> {
         Err(error) if is_tolerated(&error) => Vec::new(),
         Err(error) => return Err(error),
     };
-    let found = match look(&claim.keeper, claim.name()) {
+    let found = match look(&claim.context, claim.name()) {
         Ok(Look::Found(found)) => Some(found),
         Ok(Look::Nothing | Look::Incomplete | Look::Absent(_)) => None,
         Err(error) if is_tolerated(&error) => None,
@@ -34,7 +34,7 @@ pub fn existing(claim: &Claim<'_>, replaces: bool) -> Result<Existing, Error> {
     };
     let entry = match &found {
         Some(found) => Some(found.entry.clone()),
-        None => claim.keeper.index.find(claim.name())?,
+        None => claim.context.index.find(claim.name())?,
     };
     Ok(Existing {
         found,

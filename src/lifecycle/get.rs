@@ -2,7 +2,7 @@
 
 use super::decide::{self, Step, Wanted};
 use super::refresh::{self, Fresh};
-use super::{Claim, Error, Found, Keeper, Look, look, recover};
+use super::{Claim, Context, Error, Found, Look, look, recover};
 use crate::credential::{Bound, Kind, Name, SecretPart};
 use crate::secret::Secret;
 use jiff::Timestamp;
@@ -26,20 +26,20 @@ pub struct Handed {
 ///
 /// # Errors
 /// See [`Error`]; none of them loses anything that was stored.
-pub fn parts(keeper: &Keeper<'_>, name: &Name, wanted: &Wanted) -> Result<Handed, Error> {
-    let found = match look(keeper, name)? {
+pub fn parts(context: &Context<'_>, name: &Name, wanted: &Wanted) -> Result<Handed, Error> {
+    let found = match look(context, name)? {
         Look::Nothing => return Err(Error::NotFound(name.clone())),
         // Left incomplete by an interrupted command, or an item that another process is replacing
         // right now.
-        Look::Incomplete | Look::Absent(_) => return locked_parts(keeper, name, wanted),
+        Look::Incomplete | Look::Absent(_) => return locked_parts(context, name, wanted),
         Look::Found(found) => found,
     };
     match &found.record.secret {
-        Some(SecretPart::Key(slots)) if slots.is_rolling() => locked_parts(keeper, name, wanted),
-        Some(SecretPart::Key(slots)) => hand_key(keeper, name, &found, &slots.active, wanted),
+        Some(SecretPart::Key(slots)) if slots.is_rolling() => locked_parts(context, name, wanted),
+        Some(SecretPart::Key(slots)) => hand_key(context, name, &found, &slots.active, wanted),
         _ => {
             let bound = found.record.bound.clone();
-            Ok(hand_token(bound, fresh(keeper, name, wanted, &found)?))
+            Ok(hand_token(bound, fresh(context, name, wanted, &found)?))
         }
     }
 }
@@ -48,8 +48,8 @@ pub fn parts(keeper: &Keeper<'_>, name: &Name, wanted: &Wanted) -> Result<Handed
 ///
 /// # Errors
 /// As for [`parts`]; also if the credential is a key.
-pub fn token(keeper: &Keeper<'_>, name: &Name, wanted: &Wanted) -> Result<Handed, Error> {
-    let handed = parts(keeper, name, wanted)?;
+pub fn token(context: &Context<'_>, name: &Name, wanted: &Wanted) -> Result<Handed, Error> {
+    let handed = parts(context, name, wanted)?;
     if handed.kind == Kind::Key {
         return Err(Error::Unsuitable(format!(
             "`{name}` is an API key, which cannot be refreshed"
@@ -58,7 +58,12 @@ pub fn token(keeper: &Keeper<'_>, name: &Name, wanted: &Wanted) -> Result<Handed
     Ok(handed)
 }
 
-fn fresh(keeper: &Keeper<'_>, name: &Name, wanted: &Wanted, found: &Found) -> Result<Fresh, Error> {
+fn fresh(
+    context: &Context<'_>,
+    name: &Name,
+    wanted: &Wanted,
+    found: &Found,
+) -> Result<Fresh, Error> {
     check_scope(name, &found.record.bound, wanted)?;
     let began = Timestamp::now();
     match decide::first_step(&found.record, &found.sealed, wanted, began) {
@@ -81,15 +86,15 @@ fn fresh(keeper: &Keeper<'_>, name: &Name, wanted: &Wanted, found: &Found) -> Re
                 .sealed
                 .token(&wanted.scope, wanted.resource.as_deref())
                 .map(|token| token.token.clone());
-            let claim = keeper.claim(name)?;
+            let claim = context.claim(name)?;
             refresh::under_lock(&claim, wanted, seen.as_ref(), began)
         }
     }
 }
 
 /// For what the first look could not decide.
-fn locked_parts(keeper: &Keeper<'_>, name: &Name, wanted: &Wanted) -> Result<Handed, Error> {
-    let claim = keeper.claim(name)?;
+fn locked_parts(context: &Context<'_>, name: &Name, wanted: &Wanted) -> Result<Handed, Error> {
+    let claim = context.claim(name)?;
     let warnings = recover(&claim)?;
     let mut handed = recovered_parts(&claim, wanted)?;
     handed.warnings.extend(warnings);
@@ -97,12 +102,12 @@ fn locked_parts(keeper: &Keeper<'_>, name: &Name, wanted: &Wanted) -> Result<Han
 }
 
 fn recovered_parts(claim: &Claim<'_>, wanted: &Wanted) -> Result<Handed, Error> {
-    let (keeper, name) = (&claim.keeper, claim.name());
-    match look(keeper, name)? {
+    let (context, name) = (&claim.context, claim.name());
+    match look(context, name)? {
         Look::Nothing | Look::Incomplete => Err(Error::NotFound(name.clone())),
         Look::Absent(entry) => Err(Error::gone(&entry)),
         Look::Found(found) => match &found.record.secret {
-            Some(SecretPart::Key(slots)) => hand_key(keeper, name, &found, &slots.active, wanted),
+            Some(SecretPart::Key(slots)) => hand_key(context, name, &found, &slots.active, wanted),
             _ => {
                 check_scope(name, &found.record.bound, wanted)?;
                 let fresh = refresh::under_lock(claim, wanted, None, Timestamp::now())?;
@@ -123,7 +128,7 @@ fn hand_token(bound: Bound, fresh: Fresh) -> Handed {
 }
 
 fn hand_key(
-    keeper: &Keeper<'_>,
+    context: &Context<'_>,
     name: &Name,
     found: &Found,
     parts: &BTreeMap<String, Secret>,
@@ -131,7 +136,7 @@ fn hand_key(
 ) -> Result<Handed, Error> {
     check_key_question(name, wanted)?;
     let bound = found.record.bound.clone();
-    if bound.headers.is_empty() && !keeper.catalogue.has(name.provider()) {
+    if bound.headers.is_empty() && !context.catalogue.has(name.provider()) {
         return Err(Error::row_missing(name, Kind::Key));
     }
     tracing::info!(%name, "using the stored key");

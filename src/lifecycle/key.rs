@@ -1,7 +1,7 @@
 //! Storing and changing API keys.
 
 use super::put::{Put, put};
-use super::{Claim, Error, Found, Keeper, Saved};
+use super::{Claim, Context, Error, Found, Saved};
 use crate::credential::{
     Bound, Entry, Kind, Name, Parts, Record, RotationState, SecretPart, Slots, StoreKind,
 };
@@ -65,7 +65,7 @@ pub fn put_key(
         Some(found) => replacing(claim, found, &bound, &key, &mut warnings)?,
         None => slots_of(&key),
     };
-    let recipe = recipe_of(&claim.keeper, claim.name(), &bound, &key.parts);
+    let recipe = recipe_of(&claim.context, claim.name(), &bound, &key.parts);
     let what = Put {
         bound,
         secret: SecretPart::Key(slots),
@@ -130,8 +130,8 @@ pub fn set_key(claim: &Claim<'_>, found: &Found, change: KeyChange) -> Result<Sa
 }
 
 /// The name of the recipe that rotates a key, where its provider has several.
-fn recipe_of(keeper: &Keeper<'_>, name: &Name, bound: &Bound, parts: &Parts) -> Option<String> {
-    let row = keeper
+fn recipe_of(context: &Context<'_>, name: &Name, bound: &Bound, parts: &Parts) -> Option<String> {
+    let row = context
         .catalogue
         .find(name.provider())
         .ok()
@@ -157,11 +157,11 @@ fn replacing(
     key: &NewKey,
     warnings: &mut Vec<String>,
 ) -> Result<Slots, Error> {
-    let slots = replaced(&claim.keeper, &found.record, bound, key, warnings);
+    let slots = replaced(&claim.context, &found.record, bound, key, warnings);
     if slots.progress() != found.entry.rotation.progress {
         let mut entry: Entry = found.entry.clone();
         entry.rotation.progress = slots.progress();
-        claim.keeper.index.write(&entry)?;
+        claim.context.index.write(&entry)?;
     }
     Ok(slots)
 }
@@ -169,7 +169,7 @@ fn replacing(
 /// Keys that a rotation made are kept until they are revoked, unless the new key belongs to another
 /// place: revoking them would send them there, so the user is told instead.
 fn replaced(
-    keeper: &Keeper<'_>,
+    context: &Context<'_>,
     record: &Record,
     bound: &Bound,
     key: &NewKey,
@@ -182,7 +182,11 @@ fn replaced(
         ));
         return slots_of(key);
     };
-    let row = keeper.catalogue.find(record.name.provider()).ok().flatten();
+    let row = context
+        .catalogue
+        .find(record.name.provider())
+        .ok()
+        .flatten();
     let recipe = |parts: &Parts| {
         row.as_ref()
             .and_then(|row| row.recipe(parts))

@@ -2,7 +2,7 @@
 //! login.
 
 use super::put::{Put, put};
-use super::{Claim, ClientError, Error, Found, Keeper, Registration};
+use super::{Claim, ClientError, Context, Error, Found, Registration};
 use crate::credential::{
     AccessToken, Bound, ClientAuth, Kind, Name, Origin, SecretPart, StoreKind, scope_words,
     trusted_url,
@@ -120,7 +120,7 @@ impl Attempt<'_> {
 /// # Errors
 /// The token endpoint gave no token, or Ctrl-C came first.
 pub fn redeem(
-    keeper: &Keeper<'_>,
+    context: &Context<'_>,
     attempt: &Attempt<'_>,
     grant: &Grant,
 ) -> Result<TokenReply, LoginError> {
@@ -131,7 +131,7 @@ pub fn redeem(
         secret: attempt.client.secret.clone(),
     };
     let dialect = Dialect::of(attempt.oauth);
-    let network = keeper.network;
+    let network = context.network;
     let request = oauth::request(network, &endpoint, &client, grant, &dialect, EXCHANGE);
     let shield = shield();
     network.run(async {
@@ -151,7 +151,7 @@ pub fn redeem(
 /// The ID token cannot be trusted, the account cannot be determined although `known` has one, or it
 /// is another account.
 pub fn identify(
-    keeper: &Keeper<'_>,
+    context: &Context<'_>,
     attempt: &Attempt<'_>,
     nonce: Option<&Secret>,
     reply: &TokenReply,
@@ -179,9 +179,9 @@ pub fn identify(
         let parts = BTreeMap::from([("token".to_owned(), reply.access_token.clone())]);
         let headers = render(&attempt.row.login_headers(), &parts)?;
         let shield = shield();
-        let answer = keeper.network.run(async {
+        let answer = context.network.run(async {
             tokio::select! {
-                answer = whoami(keeper.network, request, headers) => Ok(answer),
+                answer = whoami(context.network, request, headers) => Ok(answer),
                 () = shield.interrupted() => Err(Error::Interrupted),
             }
         })??;
@@ -240,13 +240,13 @@ pub fn put_login(
     person: Option<Person>,
     received_at: Timestamp,
 ) -> Result<Done, LoginError> {
-    let (keeper, provider) = (&claim.keeper, attempt.name.provider());
-    if attempt.is_new_provider && !keeper.catalogue.is_own(provider) {
-        keeper.catalogue.add(attempt.row)?;
+    let (context, provider) = (&claim.context, attempt.name.provider());
+    if attempt.is_new_provider && !context.catalogue.is_own(provider) {
+        context.catalogue.add(attempt.row)?;
     }
     attempt
         .client
-        .store(keeper, attempt.name, attempt.oauth, attempt.store)?;
+        .store(context, attempt.name, attempt.oauth, attempt.store)?;
     let bound = bound(attempt, before, person.as_ref(), reply.scope);
     let refresh_token = reply
         .refresh_token
@@ -286,7 +286,7 @@ pub fn put_login(
     warnings.extend(
         attempt
             .client
-            .delete_replaced(keeper, provider)
+            .delete_replaced(context, provider)
             .err()
             .map(|error| error.to_string()),
     );

@@ -1,7 +1,7 @@
 //! Reading a credential: the entry, then the store (one read), then the sealed file. No lock, no
 //! network, no write.
 
-use super::{Error, Keeper, binding};
+use super::{Context, Error, binding};
 use crate::credential::{Entry, Name, Record};
 use crate::sealed::{self, Sealed};
 use crate::secret::SealError;
@@ -38,33 +38,33 @@ pub struct Found {
 ///
 /// # Errors
 /// The store cannot be read, a file is damaged, or something was edited; then nothing may be sent.
-pub fn look(keeper: &Keeper<'_>, name: &Name) -> Result<Look, Error> {
-    let Some(entry) = keeper.index.find(name)? else {
+pub fn look(context: &Context<'_>, name: &Name) -> Result<Look, Error> {
+    let Some(entry) = context.index.find(name)? else {
         return Ok(Look::Nothing);
     };
     if !entry.state.is_active() {
         return Ok(Look::Incomplete);
     }
-    let Some(found) = read_record(keeper, entry)? else {
+    let Some(found) = read_record(context, entry)? else {
         // Another process may just have removed it.
-        let Some(entry) = keeper.index.find(name)? else {
+        let Some(entry) = context.index.find(name)? else {
             return Ok(Look::Nothing);
         };
         return Ok(Look::Absent(Box::new(entry)));
     };
-    binding::check(keeper, &found.entry, &found.record)?;
+    binding::check(context, &found.entry, &found.record)?;
     Ok(Look::Found(Box::new(found)))
 }
 
 /// Reads the record that an entry names; `None` when the store does not contain it.
-pub(super) fn read_record(keeper: &Keeper<'_>, entry: Entry) -> Result<Option<Found>, Error> {
+pub(super) fn read_record(context: &Context<'_>, entry: Entry) -> Result<Option<Found>, Error> {
     let name = &entry.name;
     let damaged = |reason: String| Error::Damaged {
         name: name.clone(),
         kind: entry.kind,
         reason,
     };
-    let text = match keeper
+    let text = match context
         .stores
         .read(entry.store, &Slot::record(name, &entry.id))
     {
@@ -77,7 +77,7 @@ pub(super) fn read_record(keeper: &Keeper<'_>, entry: Entry) -> Result<Option<Fo
     let mut warnings = Vec::new();
     // Checked first: a record that was put under another name must not even open a sealed file.
     binding::check_identity(&entry, &stored)?;
-    let mut sealed = match Sealed::read(&keeper.paths.sealed(), &entry.id, &stored.seal_key()?) {
+    let mut sealed = match Sealed::read(&context.paths.sealed(), &entry.id, &stored.seal_key()?) {
         Ok(sealed) => sealed,
         // Unless it may contain a newer record: then the store's refresh token is spent, or its key
         // replaced.
@@ -133,9 +133,9 @@ fn newest(stored: Record, sealed: &Sealed) -> (Record, bool) {
 ///
 /// # Errors
 /// The store cannot be read.
-pub fn can_read(keeper: &Keeper<'_>, entry: &Entry) -> Result<bool, store::Error> {
+pub fn can_read(context: &Context<'_>, entry: &Entry) -> Result<bool, store::Error> {
     let slot = Slot::record(&entry.name, &entry.id);
-    Ok(keeper.stores.read(entry.store, &slot)?.is_some())
+    Ok(context.stores.read(entry.store, &slot)?.is_some())
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use super::cleanup::{clear, delete_item, discard, discard_predecessor, sweep, undo};
 use super::look::read_record;
-use super::{Claim, Error, Keeper, Revocation, remove};
+use super::{Claim, Context, Error, Revocation, remove};
 use crate::credential::{Entry, Other, State};
 use jiff::Timestamp;
 
@@ -13,28 +13,28 @@ use jiff::Timestamp;
 /// # Errors
 /// The store or the disk refused; the next command tries again.
 pub fn recover(claim: &Claim<'_>) -> Result<Vec<String>, Error> {
-    let keeper = &claim.keeper;
+    let context = &claim.context;
     let name = claim.name();
-    let Some(entry) = keeper.index.find(name)? else {
+    let Some(entry) = context.index.find(name)? else {
         return Ok(Vec::new());
     };
     match &entry.state {
-        State::Active => sweep(keeper, discard_predecessor(keeper, entry)?)?,
+        State::Active => sweep(context, discard_predecessor(context, entry)?)?,
         State::Renaming { successor } => {
             // Whoever holds the new name's lock never waits for the old one's, so this wait ends.
-            let successor = keeper.claim(&successor.name)?;
+            let successor = context.claim(&successor.name)?;
             conclude_rename(&successor, &entry)?;
         }
-        State::Adding { may_land_until, .. } => match read_record(keeper, entry.clone())? {
+        State::Adding { may_land_until, .. } => match read_record(context, entry.clone())? {
             Some(found) => {
                 tracing::info!(%name, "finishing an interrupted addition: the store has the record");
-                return finish_addition(keeper, &entry, &found.record);
+                return finish_addition(context, &entry, &found.record);
             }
             // The write may still take effect; until then the entry stays, so that the item is
             // named.
             None if may_land_until.is_some_and(|until| Timestamp::now() < until) => {}
             None => {
-                undo(keeper, entry)?;
+                undo(context, entry)?;
                 tracing::info!(%name, "undid an interrupted addition: the record was never stored");
             }
         },
@@ -42,7 +42,7 @@ pub fn recover(claim: &Claim<'_>) -> Result<Vec<String>, Error> {
         State::Forgetting { may_land_until, .. }
             if may_land_until.is_some_and(|until| Timestamp::now() < until) =>
         {
-            delete_item(keeper, &entry)?;
+            delete_item(context, &entry)?;
         }
         State::Removing { .. } | State::Forgetting { .. } => {
             let revoke = matches!(entry.state, State::Removing { .. });
@@ -58,28 +58,28 @@ pub fn recover(claim: &Claim<'_>) -> Result<Vec<String>, Error> {
 }
 
 fn finish_addition(
-    keeper: &Keeper<'_>,
+    context: &Context<'_>,
     entry: &Entry,
     record: &crate::credential::Record,
 ) -> Result<Vec<String>, Error> {
     let (warnings, leftovers) = entry
         .state
         .earlier()
-        .map(|earlier| clear(keeper, earlier))
+        .map(|earlier| clear(context, earlier))
         .unwrap_or_default();
     let mut done = entry.following(record, Timestamp::now());
     done.leftovers.extend(leftovers);
-    keeper.index.write(&done)?;
-    discard_predecessor(keeper, done)?;
+    context.index.write(&done)?;
+    discard_predecessor(context, done)?;
     Ok(warnings)
 }
 
 /// Ends a rename: the new name stays if its entry is complete, otherwise the old one comes back.
 /// `successor` is the claim on the new name.
 pub(super) fn conclude_rename(successor: &Claim<'_>, old: &Entry) -> Result<(), Error> {
-    let keeper = &successor.keeper;
+    let context = &successor.context;
     // Read again under the new name's lock: its previous holder may have finished the rename.
-    let Some(old) = keeper
+    let Some(old) = context
         .index
         .find(&old.name)?
         .filter(|now| now.id == old.id && now.state.is_renaming())
@@ -89,19 +89,19 @@ pub(super) fn conclude_rename(successor: &Claim<'_>, old: &Entry) -> Result<(), 
     let State::Renaming { successor: other } = old.state.clone() else {
         return Ok(());
     };
-    let mut new = find_successor(keeper, &old, &other)?;
+    let mut new = find_successor(context, &old, &other)?;
     if new.as_ref().is_some_and(|entry| entry.state.is_adding()) {
         recover(successor)?;
-        new = find_successor(keeper, &old, &other)?;
+        new = find_successor(context, &old, &other)?;
         // Finishing the addition also deletes the old entry.
-        if keeper.index.find(&old.name)?.is_none() {
+        if context.index.find(&old.name)?.is_none() {
             return Ok(());
         }
     }
     match new {
         Some(entry) if entry.state.is_active() => {
-            discard(keeper, &old)?;
-            return Ok(keeper.index.write(&Entry {
+            discard(context, &old)?;
+            return Ok(context.index.write(&Entry {
                 predecessor: None,
                 ..entry
             })?);
@@ -111,7 +111,7 @@ pub(super) fn conclude_rename(successor: &Claim<'_>, old: &Entry) -> Result<(), 
         Some(entry) if entry.state.is_adding() => {
             let may_land_until = entry.state.may_land_until();
             let earlier = entry.state.clone().into_earlier();
-            keeper.index.write(&Entry {
+            context.index.write(&Entry {
                 state: State::Forgetting {
                     earlier,
                     may_land_until,
@@ -122,14 +122,18 @@ pub(super) fn conclude_rename(successor: &Claim<'_>, old: &Entry) -> Result<(), 
         }
         _ => {}
     }
-    Ok(keeper.index.write(&Entry {
+    Ok(context.index.write(&Entry {
         state: State::Active,
         ..old
     })?)
 }
 
 /// The entry under the new name, if it is the one that this rename made.
-fn find_successor(keeper: &Keeper<'_>, old: &Entry, other: &Other) -> Result<Option<Entry>, Error> {
+fn find_successor(
+    context: &Context<'_>,
+    old: &Entry,
+    other: &Other,
+) -> Result<Option<Entry>, Error> {
     let is_ours = |entry: &Entry| {
         entry.id == other.id
             && entry
@@ -137,5 +141,5 @@ fn find_successor(keeper: &Keeper<'_>, old: &Entry, other: &Other) -> Result<Opt
                 .as_ref()
                 .is_some_and(|predecessor| predecessor.id == old.id)
     };
-    Ok(keeper.index.find(&other.name)?.filter(is_ours))
+    Ok(context.index.find(&other.name)?.filter(is_ours))
 }

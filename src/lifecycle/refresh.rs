@@ -95,9 +95,9 @@ fn failed(claim: &Claim<'_>, found: &Found, refusal: Refusal) -> Error {
         }
         Refusal::Other(error) => {
             if let Error::Provider { reason, .. } = &error {
-                let keeper = &claim.keeper;
+                let context = &claim.context;
                 let outcome = Outcome::Failed(Code::Failed);
-                keeper.log_event("refresh", &name, outcome, Some(reason));
+                context.log_event("refresh", &name, outcome, Some(reason));
             }
             error
         }
@@ -106,7 +106,7 @@ fn failed(claim: &Claim<'_>, found: &Found, refusal: Refusal) -> Error {
 
 /// Whether the store has another refresh token by now.
 fn was_replaced(claim: &Claim<'_>, found: &Found) -> Result<bool, Error> {
-    let again = look(&claim.keeper, claim.name())?;
+    let again = look(&claim.context, claim.name())?;
     Ok(matches!(again, Look::Found(again) if !same_token(&again.record, &found.record)))
 }
 
@@ -118,14 +118,14 @@ fn same_token(one: &Record, other: &Record) -> bool {
 }
 
 fn refresh(claim: &Claim<'_>, found: &Found, wanted: &Wanted) -> Result<Fresh, Refusal> {
-    let (keeper, name, record) = (&claim.keeper, claim.name(), &found.record);
+    let (context, name, record) = (&claim.context, claim.name(), &found.record);
     let endpoint = record.bound.token_endpoint.as_ref();
     let endpoint = bound_url(name, "token endpoint", endpoint)?;
     let Some(spent) = refresh_token(record) else {
         return Err(Error::over(name, &record.bound).into());
     };
-    let client = keeper.client(name, &record.bound)?;
-    let row = keeper.row(name, &record.bound)?;
+    let client = context.client(name, &record.bound)?;
+    let row = context.row(name, &record.bound)?;
     let oauth = row.as_ref().and_then(|row| row.oauth.as_ref());
     let dialect = oauth.map(Dialect::of).unwrap_or_default();
     let grant = grant(record, spent, oauth, wanted);
@@ -133,7 +133,7 @@ fn refresh(claim: &Claim<'_>, found: &Found, wanted: &Wanted) -> Result<Fresh, R
     // The old token may be spent from the moment of the request, so room for the new one is
     // reserved first.
     let bytes = found.sealed.size() + record.room();
-    let room = Sealed::reserve(&keeper.paths.sealed(), &record.id, bytes).map_err(|error| {
+    let room = Sealed::reserve(&context.paths.sealed(), &record.id, bytes).map_err(|error| {
         Error::NoRoom {
             name: name.clone(),
             reason: error.to_string(),
@@ -141,8 +141,8 @@ fn refresh(claim: &Claim<'_>, found: &Found, wanted: &Wanted) -> Result<Fresh, R
     })?;
     // Until the answer is on the disk.
     let shield = signals::shield();
-    let answer = keeper.network.run(exchange(
-        keeper, &endpoint, &client, &grant, &dialect, &shield,
+    let answer = context.network.run(exchange(
+        context, &endpoint, &client, &grant, &dialect, &shield,
     ))?;
     let reply = match answer {
         Ok(reply) => reply,
@@ -163,7 +163,7 @@ fn refresh(claim: &Claim<'_>, found: &Found, wanted: &Wanted) -> Result<Fresh, R
     };
     let warnings = keep(claim, found, &reply, token.clone(), room)?;
     // After the save: nothing may come between the answer and the disk.
-    keeper.log_event("refresh", name, Outcome::DONE, None);
+    context.log_event("refresh", name, Outcome::DONE, None);
     if signals::interrupted() {
         Err(Refusal::Other(Error::Interrupted))
     } else {
@@ -282,7 +282,7 @@ fn keep(
         last_error: None,
         ..entry.login
     };
-    if let Err(error) = claim.keeper.index.write(&entry) {
+    if let Err(error) = claim.context.index.write(&entry) {
         tracing::info!(%error, "the index is not up to date");
     }
     Ok(warnings)
@@ -297,7 +297,7 @@ fn keep_failure(
     reason: &str,
     retry_after: Timestamp,
 ) {
-    let (keeper, record) = (&claim.keeper, &found.record);
+    let (context, record) = (&claim.context, &found.record);
     let failure = FailedAttempt {
         at: Timestamp::now(),
         kind,
@@ -312,7 +312,7 @@ fn keep_failure(
     let written = record
         .seal_key()
         .map_err(Into::into)
-        .and_then(|key| sealed.write(&keeper.paths.sealed(), &record.id, &key));
+        .and_then(|key| sealed.write(&context.paths.sealed(), &record.id, &key));
     if let Err(error) = written {
         tracing::info!(%error, "the failure was not saved");
     }
@@ -326,9 +326,9 @@ fn keep_failure(
         code,
         reason: reason.to_owned(),
     });
-    if let Err(error) = keeper.index.write(&entry) {
+    if let Err(error) = context.index.write(&entry) {
         tracing::info!(%error, "the failure is not in the index");
     }
     let outcome = Outcome::Failed(outcome);
-    keeper.log_event("refresh", claim.name(), outcome, Some(reason));
+    context.log_event("refresh", claim.name(), outcome, Some(reason));
 }

@@ -1,7 +1,7 @@
 //! Stores and deletes client registrations. A registration belongs to a provider; each login is bound
 //! to a client id.
 
-use super::Keeper;
+use super::Context;
 use super::client::{ClientError, Endpoints, stored_secret};
 use crate::config::{Client, ClientSecret};
 use crate::credential::{Entry, Id, Name, StoreKind};
@@ -30,14 +30,14 @@ impl Registration {
     /// # Errors
     /// The secret cannot be read, or was given for other endpoints.
     pub fn stored(
-        keeper: &Keeper<'_>,
+        context: &Context<'_>,
         provider: &str,
         oauth: &OAuthSpec,
         client: Client,
     ) -> Result<Self, ClientError> {
         let id = client.client_id.clone();
         Ok(Self {
-            secret: stored_secret(keeper, provider, &client, &id, endpoints(oauth))?,
+            secret: stored_secret(context, provider, &client, &id, endpoints(oauth))?,
             id,
             is_new: false,
         })
@@ -49,13 +49,13 @@ impl Registration {
     /// # Errors
     /// A login (other than `except`) uses the client that would be replaced.
     pub fn check_unused(
-        keeper: &Keeper<'_>,
+        context: &Context<'_>,
         provider: &str,
         except: Option<&Name>,
         earlier: &Client,
         id: &str,
     ) -> Result<(), ClientError> {
-        let entries = keeper.index.all().readable;
+        let entries = context.index.all().readable;
         let others = entries
             .iter()
             .filter(|entry| Some(&entry.name) != except && entry.name.provider() == provider);
@@ -83,7 +83,7 @@ impl Registration {
     /// changed.
     pub fn store(
         &self,
-        keeper: &Keeper<'_>,
+        context: &Context<'_>,
         name: &Name,
         oauth: &OAuthSpec,
         store: StoreKind,
@@ -94,10 +94,10 @@ impl Registration {
         let provider = name.provider();
         // Clients belong to providers, locks to credentials: two first logins must not overwrite
         // each other's client.
-        let _lock = lock(keeper, provider)?;
-        let earlier = Client::read(keeper.paths, provider)?;
+        let _lock = lock(context, provider)?;
+        let earlier = Client::read(context.paths, provider)?;
         if let Some(earlier) = &earlier {
-            Self::check_unused(keeper, provider, Some(name), earlier, &self.id)?;
+            Self::check_unused(context, provider, Some(name), earlier, &self.id)?;
         }
         let id = self.secret.as_ref().map(|_| Id::random()).transpose()?;
         let client = Client {
@@ -108,7 +108,7 @@ impl Registration {
         };
         // The file first: whatever is interrupted after this, no item is left in the store that no
         // file names.
-        client.write(keeper.paths, provider)?;
+        client.write(context.paths, provider)?;
         let Some((secret, id)) = self.secret.as_ref().zip(id) else {
             return Ok(());
         };
@@ -120,16 +120,16 @@ impl Registration {
             client_secret: secret.clone(),
         };
         let (slot, text) = (Slot::client(provider, &id), stored.to_text());
-        let written = keeper
+        let written = context
             .stores
             .write(store, &slot, &text)
-            .and_then(|()| keeper.stores.read_back(store, &slot, &text));
+            .and_then(|()| context.stores.read_back(store, &slot, &text));
         // What a delayed write may still create stays named; after a refusal the earlier file comes
         // back.
         if written.as_ref().is_err_and(|error| !error.may_land_later()) {
             match earlier {
-                Some(earlier) => earlier.write(keeper.paths, provider)?,
-                None => Client::delete(keeper.paths, provider)?,
+                Some(earlier) => earlier.write(context.paths, provider)?,
+                None => Client::delete(context.paths, provider)?,
             }
         }
         Ok(written?)
@@ -140,17 +140,21 @@ impl Registration {
     ///
     /// # Errors
     /// The file cannot be written.
-    pub fn delete_replaced(&self, keeper: &Keeper<'_>, provider: &str) -> Result<(), ClientError> {
+    pub fn delete_replaced(
+        &self,
+        context: &Context<'_>,
+        provider: &str,
+    ) -> Result<(), ClientError> {
         if !self.is_new {
             return Ok(());
         }
-        let _lock = lock(keeper, provider)?;
+        let _lock = lock(context, provider)?;
         let Some(mut client) =
-            Client::read(keeper.paths, provider)?.filter(|client| client.client_id == self.id)
+            Client::read(context.paths, provider)?.filter(|client| client.client_id == self.id)
         else {
             return Ok(());
         };
-        let entries = keeper.index.all().readable;
+        let entries = context.index.all().readable;
         let is_used = |id: &String| {
             let entries = entries.iter().flat_map(Entry::chain);
             entries
@@ -165,7 +169,7 @@ impl Registration {
                 kept.push(earlier);
             } else if let Some((store, id)) = earlier.secret_store.zip(earlier.secret_id.as_ref())
                 // The new client is in use; an old secret that cannot be deleted now does no harm.
-                && let Err(error) = keeper.stores.delete(store, &Slot::client(provider, id))
+                && let Err(error) = context.stores.delete(store, &Slot::client(provider, id))
             {
                 tracing::info!(%error, "the earlier client secret could not be deleted");
             }
@@ -175,7 +179,7 @@ impl Registration {
             Some(earlier)
         });
         // Last: after a crash, what is still to be deleted is still named.
-        Ok(client.write(keeper.paths, provider)?)
+        Ok(client.write(context.paths, provider)?)
     }
 }
 
@@ -184,16 +188,16 @@ impl Registration {
 ///
 /// # Errors
 /// A login was made with it, or the store refused.
-pub fn remove_client(keeper: &Keeper<'_>, provider: &str) -> Result<Option<Client>, ClientError> {
+pub fn remove_client(context: &Context<'_>, provider: &str) -> Result<Option<Client>, ClientError> {
     // Read before the lock, so that a mistyped name leaves no lock file behind.
-    if Client::read(keeper.paths, provider)?.is_none() {
+    if Client::read(context.paths, provider)?.is_none() {
         return Ok(None);
     }
-    let _lock = lock(keeper, provider)?;
-    let Some(client) = Client::read(keeper.paths, provider)? else {
+    let _lock = lock(context, provider)?;
+    let Some(client) = Client::read(context.paths, provider)? else {
         return Ok(None);
     };
-    let entries = keeper.index.all().readable;
+    let entries = context.index.all().readable;
     let mut logins = entries
         .iter()
         .flat_map(Entry::chain)
@@ -208,10 +212,10 @@ pub fn remove_client(keeper: &Keeper<'_>, provider: &str) -> Result<Option<Clien
             .secret_store
             .zip(registration.secret_id.as_ref())
         {
-            keeper.stores.delete(store, &Slot::client(provider, id))?;
+            context.stores.delete(store, &Slot::client(provider, id))?;
         }
     }
-    Client::delete(keeper.paths, provider)?;
+    Client::delete(context.paths, provider)?;
     Ok(Some(client))
 }
 
@@ -236,12 +240,12 @@ pub enum SecretMove {
 /// # Errors
 /// The secret cannot be read, or the new store refused.
 pub fn move_client_secret(
-    keeper: &Keeper<'_>,
+    context: &Context<'_>,
     entry: &Entry,
     to: StoreKind,
 ) -> Result<SecretMove, ClientError> {
     let (name, bound) = (&entry.name, &entry.bound);
-    let client = Client::read(keeper.paths, name.provider())?
+    let client = Client::read(context.paths, name.provider())?
         .filter(|client| bound.client_id.as_ref() == Some(&client.client_id));
     let Some((client, store)) = client
         .and_then(|client| client.secret_store.map(|store| (client, store)))
@@ -249,7 +253,7 @@ pub fn move_client_secret(
     else {
         return Ok(SecretMove::Nothing);
     };
-    let entries = keeper.index.all().readable;
+    let entries = context.index.all().readable;
     let shares = |other: &&Entry| {
         other.name != *name
             && other.name.provider() == name.provider()
@@ -262,16 +266,16 @@ pub fn move_client_secret(
             login: other.name.clone(),
         });
     }
-    let row = keeper.catalogue.get(name.provider())?;
+    let row = context.catalogue.get(name.provider())?;
     let Some(oauth) = row.resolve(&bound.variables)?.oauth else {
         return Ok(SecretMove::Nothing);
     };
     let registration = Registration {
         is_new: true,
-        ..Registration::stored(keeper, name.provider(), &oauth, client)?
+        ..Registration::stored(context, name.provider(), &oauth, client)?
     };
-    registration.store(keeper, name, &oauth, to)?;
-    registration.delete_replaced(keeper, name.provider())?;
+    registration.store(context, name, &oauth, to)?;
+    registration.delete_replaced(context, name.provider())?;
     Ok(SecretMove::Moved)
 }
 
@@ -282,9 +286,9 @@ fn endpoints(oauth: &OAuthSpec) -> Endpoints<'_> {
     }
 }
 
-fn lock(keeper: &Keeper<'_>, provider: &str) -> Result<Lock, ClientError> {
+fn lock(context: &Context<'_>, provider: &str) -> Result<Lock, ClientError> {
     Ok(Lock::acquire(
-        &keeper.paths.client_lock(provider),
+        &context.paths.client_lock(provider),
         LOCK_PATIENCE,
     )?)
 }

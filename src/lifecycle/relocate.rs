@@ -29,7 +29,7 @@ pub fn relocate(claim: &Claim<'_>, to: StoreKind) -> Result<Saved, Error> {
 /// The credential, after whatever an interrupted command left was finished.
 pub(super) fn recovered(claim: &Claim<'_>) -> Result<Box<Found>, Error> {
     recover(claim)?;
-    match look(&claim.keeper, claim.name())? {
+    match look(&claim.context, claim.name())? {
         Look::Found(found) => Ok(found),
         Look::Absent(entry) => Err(Error::gone(&entry)),
         Look::Nothing | Look::Incomplete => Err(Error::NotFound(claim.name().clone())),

@@ -4,7 +4,7 @@
 use super::cleanup::{clear, delete_item, discard_predecessor, shares_id};
 use super::client::bound_url;
 use super::look::read_record;
-use super::{Claim, Error, Keeper};
+use super::{Claim, Context, Error};
 use crate::credential::{Entry, Kind, Record, SecretPart, State};
 use crate::oauth::{self, RevokeError};
 use crate::provider::RevokeStyle;
@@ -33,9 +33,9 @@ pub enum Revocation {
 /// # Errors
 /// The store or the disk refused; the next command that meets the name continues.
 pub fn remove(claim: &Claim<'_>, entry: Entry, revoke: bool) -> Result<Revocation, Error> {
-    let keeper = &claim.keeper;
+    let context = &claim.context;
     // First: otherwise a rename that was interrupted would bring the old name back.
-    let entry = discard_predecessor(keeper, entry)?;
+    let entry = discard_predecessor(context, entry)?;
     let should_revoke = revoke && entry.kind == Kind::Login;
     let lost = |reason: &str| {
         if should_revoke {
@@ -48,15 +48,15 @@ pub fn remove(claim: &Claim<'_>, entry: Entry, revoke: bool) -> Result<Revocatio
         }
     };
     // The store is asked before anything is changed: a locked store keeps everything as it is.
-    let record = match read_record(keeper, entry.clone()) {
+    let record = match read_record(context, entry.clone()) {
         // The item under this id belongs to another credential: only the entry is deleted. A
         // keychain finds an item by name and id, so it may also say that there is none.
         Err(Error::Swapped { .. }) => {
-            keeper.index.delete(&entry.name)?;
+            context.index.delete(&entry.name)?;
             return Ok(lost("the store contained another credential's record"));
         }
-        Ok(None) if shares_id(keeper, &entry) => {
-            keeper.index.delete(&entry.name)?;
+        Ok(None) if shares_id(context, &entry) => {
+            context.index.delete(&entry.name)?;
             return Ok(lost("the store contained another credential's record"));
         }
         Ok(found) => found.map(|found| found.record),
@@ -67,32 +67,32 @@ pub fn remove(claim: &Claim<'_>, entry: Entry, revoke: bool) -> Result<Revocatio
         }
         Err(error) => return Err(error),
     };
-    let entry = mark(keeper, entry, revoke)?;
+    let entry = mark(context, entry, revoke)?;
     let revocation = match &record {
-        Some(record) if revoke => revoke_newest(keeper, record)?,
+        Some(record) if revoke => revoke_newest(context, record)?,
         _ => lost("its record is missing from the store"),
     };
-    delete_item(keeper, &entry)?;
+    delete_item(context, &entry)?;
     for left in &entry.leftovers {
         let slot = Slot::record(&left.name, &left.id);
-        keeper.stores.delete(left.store, &slot)?;
+        context.stores.delete(left.store, &slot)?;
     }
-    Sealed::delete(&keeper.paths.sealed(), &entry.id)?;
+    Sealed::delete(&context.paths.sealed(), &entry.id)?;
     if let Some(earlier) = entry.state.earlier() {
         // What an unfinished addition would have replaced is deleted with it.
-        for warning in clear(keeper, earlier).0 {
+        for warning in clear(context, earlier).0 {
             tracing::info!(
                 warning,
                 "part of a replaced credential could not be deleted"
             );
         }
     }
-    keeper.index.delete(&entry.name)?;
+    context.index.delete(&entry.name)?;
     Ok(revocation)
 }
 
 /// Marks the entry as being removed, unless it is already.
-fn mark(keeper: &Keeper<'_>, entry: Entry, revoke: bool) -> Result<Entry, Error> {
+fn mark(context: &Context<'_>, entry: Entry, revoke: bool) -> Result<Entry, Error> {
     if !matches!(entry.state, State::Active | State::Adding { .. }) {
         return Ok(entry);
     }
@@ -107,11 +107,11 @@ fn mark(keeper: &Keeper<'_>, entry: Entry, revoke: bool) -> Result<Entry, Error>
         }
     };
     let marked = Entry { state, ..entry };
-    keeper.index.write(&marked)?;
+    context.index.write(&marked)?;
     Ok(marked)
 }
 
-fn revoke_newest(keeper: &Keeper<'_>, record: &Record) -> Result<Revocation, Error> {
+fn revoke_newest(context: &Context<'_>, record: &Record) -> Result<Revocation, Error> {
     let (token, is_refresh) = match &record.secret {
         Some(SecretPart::Login {
             refresh_token: Some(token),
@@ -127,7 +127,7 @@ fn revoke_newest(keeper: &Keeper<'_>, record: &Record) -> Result<Revocation, Err
     let failed = |reason: String, page: Option<String>| Ok(Revocation::Failed { reason, page });
     // A login can be removed whatever is wrong with the provider's row; it is only not revoked
     // then.
-    let spec = keeper
+    let spec = context
         .row(name, &record.bound)
         .ok()
         .flatten()
@@ -143,13 +143,20 @@ fn revoke_newest(keeper: &Keeper<'_>, record: &Record) -> Result<Revocation, Err
         Ok(endpoint) => endpoint,
         Err(error) => return failed(error.to_string(), page),
     };
-    let client = match keeper.client(name, &record.bound) {
+    let client = match context.client(name, &record.bound) {
         Ok(client) => client,
         Err(error @ Error::Store(_)) => return Err(error),
         Err(error) => return failed(error.to_string(), page),
     };
-    let request = oauth::revoke(keeper.network, style, &endpoint, &client, token, is_refresh);
-    match keeper.network.run(request)? {
+    let request = oauth::revoke(
+        context.network,
+        style,
+        &endpoint,
+        &client,
+        token,
+        is_refresh,
+    );
+    match context.network.run(request)? {
         Ok(()) => Ok(Revocation::Done),
         Err(error) => failed(error.to_string(), page),
     }

@@ -3,7 +3,7 @@
 use super::add::add;
 use super::recover::conclude_rename;
 use super::relocate::{cached, copy, recovered};
-use super::{Claim, Error, Keeper, Saved, recover};
+use super::{Claim, Context, Error, Saved, recover};
 use crate::credential::{Entry, Name, Other, State};
 use std::time::{Duration, Instant};
 
@@ -18,12 +18,12 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// # Errors
 /// The new name is taken, the old credential cannot be read, or the store refused the new record;
 /// then nothing has changed.
-pub fn rename(keeper: Keeper<'_>, old: &Name, new: &Name) -> Result<Saved, Error> {
+pub fn rename(context: Context<'_>, old: &Name, new: &Name) -> Result<Saved, Error> {
     // Recovering the new name may need a third lock, so it is done while none is held.
-    recover(&keeper.claim(new)?)?;
-    let (claim, claim_new) = both(keeper, old, new)?;
+    recover(&context.claim(new)?)?;
+    let (claim, claim_new) = both(context, old, new)?;
     let found = recovered(&claim)?;
-    if keeper.index.find(new)?.is_some() {
+    if context.index.find(new)?.is_some() {
         return Err(Error::Unsuitable(format!(
             "a credential named `{new}` already exists"
         )));
@@ -45,7 +45,7 @@ pub fn rename(keeper: Keeper<'_>, old: &Name, new: &Name) -> Result<Saved, Error
         },
         ..found.entry.clone()
     };
-    keeper.index.write(&renaming)?;
+    context.index.write(&renaming)?;
     match add(&claim_new, &entry, &record, cached(&found)) {
         Ok(mut saved) => {
             // The new entry is complete. What is left of the old one gives nothing out and is
@@ -56,7 +56,7 @@ pub fn rename(keeper: Keeper<'_>, old: &Name, new: &Name) -> Result<Saved, Error
                     .map(|error| error.to_string()),
             );
             drop((claim, claim_new));
-            saved.warnings.extend(rename_manager(keeper, old, new));
+            saved.warnings.extend(rename_manager(context, old, new));
             Ok(saved)
         }
         Err(error) => {
@@ -68,29 +68,35 @@ pub fn rename(keeper: Keeper<'_>, old: &Name, new: &Name) -> Result<Saved, Error
 
 /// Writes the new name into the entries of the keys that the credential manages. A rotation reports
 /// an entry that could not be written.
-fn rename_manager(keeper: Keeper<'_>, old: &Name, new: &Name) -> Vec<String> {
+fn rename_manager(context: Context<'_>, old: &Name, new: &Name) -> Vec<String> {
     let is_managed = |entry: &Entry| entry.rotation.manager.as_ref() == Some(old);
     let mut warnings = Vec::new();
-    for entry in keeper.index.all().readable.iter().filter(|e| is_managed(e)) {
-        let Ok(_claim) = keeper.claim(&entry.name) else {
+    for entry in context
+        .index
+        .all()
+        .readable
+        .iter()
+        .filter(|e| is_managed(e))
+    {
+        let Ok(_claim) = context.claim(&entry.name) else {
             continue;
         };
-        let Ok(Some(mut entry)) = keeper.index.find(&entry.name) else {
+        let Ok(Some(mut entry)) = context.index.find(&entry.name) else {
             continue;
         };
         entry.rotation.manager = Some(new.clone());
-        warnings.extend(keeper.index.write(&entry).err().map(|e| e.to_string()));
+        warnings.extend(context.index.write(&entry).err().map(|e| e.to_string()));
     }
     warnings
 }
 
 /// The claims on two names. The second one is only tried: two renames in opposite directions must
 /// not wait for each other.
-fn both<'a>(keeper: Keeper<'a>, old: &Name, new: &Name) -> Result<(Claim<'a>, Claim<'a>), Error> {
+fn both<'a>(context: Context<'a>, old: &Name, new: &Name) -> Result<(Claim<'a>, Claim<'a>), Error> {
     let began = Instant::now();
     loop {
-        let first = keeper.claim(old)?;
-        match keeper.try_claim(new) {
+        let first = context.claim(old)?;
+        match context.try_claim(new) {
             Ok(second) => return Ok((first, second)),
             Err(Error::Busy { .. }) if began.elapsed() < PATIENCE => drop(first),
             Err(error) => return Err(error),

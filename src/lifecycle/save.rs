@@ -31,9 +31,9 @@ pub fn save(
     mut sealed: Sealed,
     room: Option<Reserved>,
 ) -> Result<Saved, Error> {
-    let keeper = &claim.keeper;
+    let context = &claim.context;
     let mut saved = Saved::default();
-    let (name, id, folder) = (next.name.clone(), next.id.clone(), keeper.paths.sealed());
+    let (name, id, folder) = (next.name.clone(), next.id.clone(), context.paths.sealed());
     check(&next)?;
     sealed.record = Some(next.clone());
     let key = next.seal_key()?;
@@ -52,7 +52,7 @@ pub fn save(
         next.to_text()
     };
     let slot = Slot::record(&name, &id);
-    let in_store = keeper.stores.write(entry.store, &slot, &text);
+    let in_store = context.stores.write(entry.store, &slot, &text);
     saved.in_store = in_store.is_ok();
     match (in_file, in_store) {
         (Ok(()), Ok(())) => tracing::debug!(%name, generation = next.generation, "saved"),
@@ -73,7 +73,7 @@ pub fn save(
     }
     let mut entry = entry.following(&next, Timestamp::now());
     entry.login.access_expires_at = sealed.access.first().and_then(|token| token.expires_at);
-    if let Err(error) = keeper.index.write(&entry) {
+    if let Err(error) = context.index.write(&entry) {
         saved.warnings.push(format!(
             "the index entry of `{name}` is out of date: {error}"
         ));

@@ -1,7 +1,7 @@
 //! How a credential is sent: in which headers, and in which environment variables programs expect
 //! it.
 
-use super::{Error, Handed, Keeper};
+use super::{Context, Error, Handed};
 use crate::credential::{Kind, Name};
 use crate::provider::Template;
 
@@ -19,7 +19,7 @@ pub struct Sending {
 ///
 /// # Errors
 /// The row is damaged, or missing although the credential needs it.
-pub fn sending(keeper: &Keeper<'_>, name: &Name, handed: &Handed) -> Result<Sending, Error> {
+pub fn sending(context: &Context<'_>, name: &Name, handed: &Handed) -> Result<Sending, Error> {
     let mut sending = Sending {
         headers: handed.bound.headers.iter().map(Template::new).collect(),
         part_order: handed.parts.keys().cloned().collect(),
@@ -28,7 +28,7 @@ pub fn sending(keeper: &Keeper<'_>, name: &Name, handed: &Handed) -> Result<Send
     if !sending.headers.is_empty() {
         return Ok(sending);
     }
-    let row = keeper.row(name, &handed.bound)?;
+    let row = context.row(name, &handed.bound)?;
     match (handed.kind, row) {
         (Kind::Login, None) => sending.headers = vec![Template::bearer()],
         (Kind::Login, Some(row)) => {

@@ -1,7 +1,7 @@
 //! The file lock by which one process at a time logs in to a name, and the result it leaves for the
 //! processes that waited.
 
-use super::Keeper;
+use super::Context;
 use crate::credential::Name;
 use crate::disk::{Lock, LockError};
 use jiff::Timestamp;
@@ -29,8 +29,13 @@ struct Ended {
 impl Turn {
     /// Takes the turn if no other process is logging in to `name`. `began` and `waited` are those
     /// of the caller.
-    pub fn take(keeper: &Keeper<'_>, name: &Name, began: Timestamp, waited: bool) -> Option<Self> {
-        let path = keeper.paths.login_lock(name);
+    pub fn take(
+        context: &Context<'_>,
+        name: &Name,
+        began: Timestamp,
+        waited: bool,
+    ) -> Option<Self> {
+        let path = context.paths.login_lock(name);
         let lock = match Lock::acquire(&path, Duration::ZERO) {
             Ok(lock) => Some(lock),
             Err(LockError::Busy { .. }) => return None,

@@ -7,7 +7,7 @@ use super::run::Run;
 use super::setup::{Setup, manager, values};
 use super::{Error, Verdict, api::Sender};
 use crate::credential::{Made, Name, Parts, Retiring, Slots, same_parts};
-use crate::lifecycle::{self, Keeper, recover};
+use crate::lifecycle::{self, Context, recover};
 use jiff::Timestamp;
 
 /// Accepts a key that a person made: it is saved first, then verified, then handed out. `warnings`
@@ -16,24 +16,24 @@ use jiff::Timestamp;
 /// # Errors
 /// As for [`super::rotate`].
 pub fn accept(
-    keeper: &Keeper<'_>,
+    context: &Context<'_>,
     name: &Name,
     new: Parts,
     options: &Options,
     warnings: &mut Vec<String>,
 ) -> Result<Report, Error> {
-    let entry = keeper.index.entry(name).map_err(lifecycle::Error::from)?;
-    let manager = manager(keeper, &entry, options)?;
-    let claim = keeper.claim(name)?;
+    let entry = context.index.entry(name).map_err(lifecycle::Error::from)?;
+    let manager = manager(context, &entry, options)?;
+    let claim = context.claim(name)?;
     warnings.extend(recover(&claim)?);
     let mut run = Run::open(&claim)?;
-    let result = take(keeper, &mut run, manager, new, options);
+    let result = take(context, &mut run, manager, new, options);
     warnings.append(&mut run.warnings);
     result
 }
 
 fn take(
-    keeper: &Keeper<'_>,
+    context: &Context<'_>,
     run: &mut Run<'_>,
     manager: Option<Sender>,
     new: Parts,
@@ -44,8 +44,8 @@ fn take(
         reason: reason.into(),
         hint: None,
     };
-    let setup = Setup::new(keeper, run, manager)?;
-    let mut remote = setup.remote(keeper, run)?;
+    let setup = Setup::new(context, run, manager)?;
+    let mut remote = setup.remote(context, run)?;
     let values = values(run);
     let slots = run.slots()?.clone();
     if same_parts(&slots.active, &new) {

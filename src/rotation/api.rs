@@ -5,7 +5,7 @@ use super::fill::{FillError, Values, text_at};
 use super::{signing, xml};
 use crate::credential::{Bound, Parts};
 use crate::http::{Reply, Request, TransportError};
-use crate::lifecycle::Keeper;
+use crate::lifecycle::Context;
 use crate::provider::{Call, Header, Method, Recipe, RenderError, Signing, Template, render};
 use crate::secret::Secret;
 use crate::signals;
@@ -97,7 +97,7 @@ impl CallError {
 
 /// The interface of a provider.
 pub struct Api<'a> {
-    pub keeper: &'a Keeper<'a>,
+    pub context: &'a Context<'a>,
     /// How requests are authorized; without a recipe, with the headers that the credential is
     /// usually sent in.
     pub recipe: Option<&'a Recipe>,
@@ -131,9 +131,9 @@ impl Api<'_> {
             headers,
             timeout: self.timeout,
         };
-        let sent = self.keeper.network.run(async {
+        let sent = self.context.network.run(async {
             tokio::select! {
-                sent = self.keeper.network.send(request) => sent,
+                sent = self.context.network.send(request) => sent,
                 () = signals::enough(LAST_WAIT) => Err(TransportError::Lost("interrupted".into())),
             }
         });

@@ -8,7 +8,7 @@ use super::listing::listing;
 use super::times::{new_end, time_at};
 use super::verify::{Question, Verdict};
 use crate::credential::{Bound, Made, Parts, Slots};
-use crate::lifecycle::Keeper;
+use crate::lifecycle::Context;
 use crate::provider::{Call, KeySpec, List, Recipe, RotationKind};
 use crate::secret::{Alphabet, Secret};
 use jiff::Timestamp;
@@ -26,7 +26,7 @@ const PAUSES: [Duration; 5] = [
 
 /// The interface of a provider, as its row describes it.
 pub struct Remote<'a> {
-    pub keeper: &'a Keeper<'a>,
+    pub context: &'a Context<'a>,
     pub recipe: &'a Recipe,
     pub key: &'a KeySpec,
     pub bound: Bound,
@@ -39,7 +39,7 @@ pub struct Remote<'a> {
 impl Remote<'_> {
     fn api(&self) -> Api<'_> {
         Api {
-            keeper: self.keeper,
+            context: self.context,
             recipe: Some(self.recipe),
             wants_document: true,
             timeout: TIMEOUT,
@@ -333,7 +333,7 @@ impl Backend for Remote<'_> {
 
     fn verify(&self, parts: &Parts, values: &Values) -> Verdict {
         let question = Question {
-            keeper: self.keeper,
+            context: self.context,
             key: self.key,
             recipe: Some(self.recipe),
             bound: &self.bound,

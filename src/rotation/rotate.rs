@@ -15,7 +15,7 @@ use super::roll::roll;
 use super::run::Run;
 use super::setup::{Setup, manager, values};
 use crate::credential::{Kind, LastError, Name};
-use crate::lifecycle::{self, Keeper, Wanted, recover, token};
+use crate::lifecycle::{self, Context, Wanted, recover, token};
 use crate::provider::{Caller, RotationKind};
 use crate::signals;
 use jiff::Timestamp;
@@ -26,27 +26,27 @@ use jiff::Timestamp;
 /// # Errors
 /// See [`Error`]; whatever was created is kept.
 pub fn rotate(
-    keeper: &Keeper<'_>,
+    context: &Context<'_>,
     name: &Name,
     options: &Options,
     warnings: &mut Vec<String>,
 ) -> Result<Report, Error> {
-    let read = || keeper.index.entry(name).map_err(lifecycle::Error::from);
+    let read = || context.index.entry(name).map_err(lifecycle::Error::from);
     let entry = read()?;
     if entry.kind == Kind::Login {
         let wanted = Wanted {
             force: true,
             ..Wanted::default()
         };
-        warnings.extend(token(keeper, name, &wanted)?.warnings);
+        warnings.extend(token(context, name, &wanted)?.warnings);
         return Ok(Report {
             refreshed: true,
             ..Report::default()
         });
     }
     // Before the key is claimed: the manager may have to be refreshed under a lock of its own.
-    let manager = manager(keeper, &entry, options)?;
-    let claim = keeper.claim(name)?;
+    let manager = manager(context, &entry, options)?;
+    let claim = context.claim(name)?;
     warnings.extend(recover(&claim)?);
     // If another run was faster, the key is not due any more. The entry is compared, since it is
     // what was found to be due.
@@ -55,7 +55,7 @@ pub fn rotate(
         return Ok(Report::default());
     }
     let mut run = Run::open(&claim)?;
-    let result = rotate_key(keeper, &mut run, manager, options);
+    let result = rotate_key(context, &mut run, manager, options);
     let failure = result.as_ref().err().filter(|error| error.is_failure());
     run.entry.rotation.last_error = failure.map(|error| LastError {
         at: Timestamp::now(),
@@ -68,12 +68,12 @@ pub fn rotate(
 }
 
 fn rotate_key(
-    keeper: &Keeper<'_>,
+    context: &Context<'_>,
     run: &mut Run<'_>,
     manager: Option<Sender>,
     options: &Options,
 ) -> Result<Report, Error> {
-    let setup = Setup::new(keeper, run, manager)?;
+    let setup = Setup::new(context, run, manager)?;
     check_manager(&setup, run.name())?;
     let name = run.name().clone();
     let recipe = &setup.recipe;
@@ -93,7 +93,7 @@ fn rotate_key(
     rotation.manager = options.manager.clone().or(rotation.manager.take());
     rotation.agreed |= options.agreed;
     rotation.recipe.clone_from(&recipe.name);
-    let mut remote = setup.remote(keeper, run)?;
+    let mut remote = setup.remote(context, run)?;
     let mut program;
     let backend: &mut dyn Backend = if recipe.kind == RotationKind::Command {
         program = Program {

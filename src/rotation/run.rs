@@ -34,7 +34,7 @@ impl<'a> Run<'a> {
         let progress = record.slots().and_then(Slots::progress);
         if record.generation > entry.generation || progress != entry.rotation.progress {
             entry = entry.following(&record, Timestamp::now());
-            let index = claim.keeper.index;
+            let index = claim.context.index;
             index.write(&entry).map_err(lifecycle::Error::from)?;
         }
         Ok(Self {
@@ -65,7 +65,7 @@ impl<'a> Run<'a> {
     /// Reserves room for the next record, before a request creates a key that must not be lost.
     pub fn reserve(&self) -> Result<Reserved, Error> {
         let bytes = self.sealed.size() + 2 * self.record.room();
-        let folder = self.claim.keeper.paths.sealed();
+        let folder = self.claim.context.paths.sealed();
         Ok(Sealed::reserve(&folder, &self.record.id, bytes)?)
     }
 
@@ -85,7 +85,7 @@ impl<'a> Run<'a> {
 
     /// Writes what only the entry says. A failure is not reported: no key depends on it.
     pub fn write_entry(&self) {
-        if let Err(error) = self.claim.keeper.index.write(&self.entry) {
+        if let Err(error) = self.claim.context.index.write(&self.entry) {
             tracing::info!(%error, "the index is not up to date");
         }
     }

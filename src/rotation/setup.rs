@@ -8,7 +8,7 @@ use super::options::Options;
 use super::remote::Remote;
 use super::run::Run;
 use crate::credential::{Bound, Entry, Name};
-use crate::lifecycle::{self, Keeper, Wanted, parts, sending};
+use crate::lifecycle::{self, Context, Wanted, parts, sending};
 use crate::provider::{KeySpec, Recipe, Row};
 use jiff::Timestamp;
 
@@ -25,7 +25,11 @@ impl Setup {
     ///
     /// # Errors
     /// There is none.
-    pub fn new(keeper: &Keeper<'_>, run: &Run<'_>, manager: Option<Sender>) -> Result<Self, Error> {
+    pub fn new(
+        context: &Context<'_>,
+        run: &Run<'_>,
+        manager: Option<Sender>,
+    ) -> Result<Self, Error> {
         let (name, bound): (&Name, &Bound) = (run.name(), &run.record().bound);
         let none = || Error::NoRecipe { name: name.clone() };
         // A key with a header of its own is not the kind of key that the row describes.
@@ -40,7 +44,7 @@ impl Setup {
                 hint: Some(hint),
             });
         }
-        let row = keeper
+        let row = context
             .catalogue
             .find(name.provider())?
             .ok_or_else(none)?
@@ -59,11 +63,11 @@ impl Setup {
     /// The provider's interface for this key.
     pub fn remote<'a>(
         &'a self,
-        keeper: &'a Keeper<'a>,
+        context: &'a Context<'a>,
         run: &Run<'_>,
     ) -> Result<Remote<'a>, Error> {
         Ok(Remote {
-            keeper,
+            context,
             recipe: &self.recipe,
             key: &self.key,
             bound: run.record().bound.clone(),
@@ -87,7 +91,7 @@ pub(super) fn values(run: &Run<'_>) -> Values {
 /// # Errors
 /// It does not exist, or cannot be used.
 pub(super) fn manager(
-    keeper: &Keeper<'_>,
+    context: &Context<'_>,
     entry: &Entry,
     options: &Options,
 ) -> Result<Option<Sender>, Error> {
@@ -99,7 +103,7 @@ pub(super) fn manager(
     else {
         return Ok(None);
     };
-    let handed = parts(keeper, name, &Wanted::default()).map_err(|error| match error {
+    let handed = parts(context, name, &Wanted::default()).map_err(|error| match error {
         lifecycle::Error::NotFound(_) => Error::Refused {
             name: entry.name.clone(),
             reason: format!("its manager `{name}` does not exist"),
@@ -111,7 +115,7 @@ pub(super) fn manager(
         error => error.into(),
     })?;
     Ok(Some(Sender {
-        templates: sending(keeper, name, &handed)?.headers,
+        templates: sending(context, name, &handed)?.headers,
         parts: handed.parts,
         bound: handed.bound,
     }))

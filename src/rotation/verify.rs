@@ -4,7 +4,7 @@
 use super::api::{Api, CallError, Sender};
 use super::fill::Values;
 use crate::credential::{Bound, Parts};
-use crate::lifecycle::Keeper;
+use crate::lifecycle::Context;
 use crate::provider::{Call, KeySpec, Recipe};
 use jiff::Timestamp;
 use serde_json::Value;
@@ -43,7 +43,7 @@ pub struct Answer {
 
 /// A key and how it is verified.
 pub(super) struct Question<'a> {
-    pub keeper: &'a Keeper<'a>,
+    pub context: &'a Context<'a>,
     pub key: &'a KeySpec,
     pub recipe: Option<&'a Recipe>,
     pub bound: &'a Bound,
@@ -51,9 +51,9 @@ pub(super) struct Question<'a> {
 }
 
 /// Asks the provider whether a key works, with the harmless request of its row.
-pub fn verify(keeper: &Keeper<'_>, key: &KeySpec, bound: &Bound, parts: &Parts) -> Answer {
+pub fn verify(context: &Context<'_>, key: &KeySpec, bound: &Bound, parts: &Parts) -> Answer {
     let question = Question {
-        keeper,
+        context,
         key,
         recipe: None,
         bound,
@@ -85,7 +85,7 @@ impl Question<'_> {
         let is_signed = self.recipe.is_some_and(|recipe| recipe.signing.is_some());
         let as_used = !is_signed && !self.key.headers.is_empty();
         let api = Api {
-            keeper: self.keeper,
+            context: self.context,
             recipe: self.recipe.filter(|_| !as_used),
             wants_document: !call.failures.is_empty(),
             timeout: self.timeout,

@@ -75,7 +75,7 @@ pub(super) fn run(app: &App, args: &CurlArgs) -> Result<Infallible, Failure> {
         min_ttl: args.min_ttl,
         ..Wanted::default()
     };
-    let handed = parts(&app.keeper(), &name, &wanted)?;
+    let handed = parts(&app.context(), &name, &wanted)?;
     app.ui.warn_all(&handed.warnings);
     let headers = super::headers(app, &name, &handed)?;
     let facts = Facts {

@@ -135,7 +135,7 @@ fn outlook(app: &App, store: StoreKind, entries: &[Entry]) -> Option<StoreOutloo
         .filter(|entry| entry.store == store)
         .collect();
     let first = there.first()?;
-    let (exit_code, detail) = match can_read(&app.keeper(), first) {
+    let (exit_code, detail) = match can_read(&app.context(), first) {
         Ok(true) => (0, "can be read".to_owned()),
         Ok(false) => (
             Code::NotFound as u8,

@@ -136,7 +136,7 @@ fn check(app: &App, key: &Candidate, args: &AddArgs) -> Result<Option<String>, F
         let _spinner = app
             .ui
             .spinner(&format!("verifying the key at {}", check.host()));
-        verify(&app.keeper(), &key.spec, &key.bound, &key.parts)
+        verify(&app.context(), &key.spec, &key.bound, &key.parts)
     };
     match answer.verdict {
         Verdict::Good => return Ok(answer.account),
@@ -245,7 +245,7 @@ fn before(app: &App, name: &Name, args: &AddArgs) -> (Option<Bound>, Option<Stri
     if !args.replace {
         return (None, None);
     }
-    match look(&app.keeper(), name) {
+    match look(&app.context(), name) {
         Ok(Look::Found(found)) if found.entry.kind == Kind::Key => (Some(found.record.bound), None),
         Ok(_) => (None, None),
         Err(error) => (None, Some(error.to_string())),
@@ -346,7 +346,7 @@ fn place(app: &App, name: &Name, replace: bool) -> Result<StoreKind, Failure> {
 }
 
 fn store(app: &App, key: &Candidate, args: &AddArgs) -> Result<(), Failure> {
-    let claim = app.keeper().claim(&key.name)?;
+    let claim = app.context().claim(&key.name)?;
     let existing = existing(&claim, args.replace)?;
     app.ui.warn_all(&existing.warnings);
     let before = existing.found;

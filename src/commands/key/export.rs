@@ -55,7 +55,7 @@ pub(super) fn run(app: &App, args: &ExportArgs) -> Result<(), Failure> {
             ))
             .hint(format!("run `authctl login {name}` on the other machine")));
         }
-        let handed = parts(&app.keeper(), name, &Wanted::default())?;
+        let handed = parts(&app.context(), name, &Wanted::default())?;
         if handed.kind != Kind::Key {
             return Err(Failure::new(
                 Code::Refused,

@@ -169,7 +169,7 @@ fn show(
 
 fn store(app: &App, key: &Bundled, replace: bool) -> Result<(), Failure> {
     let name: &Name = &key.name;
-    let claim = app.keeper().claim(name)?;
+    let claim = app.context().claim(name)?;
     // A credential that cannot be used stays: the names in a file may be guesses.
     let existing = existing(&claim, false)?;
     app.ui.warn_all(&existing.warnings);

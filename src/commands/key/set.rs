@@ -55,7 +55,7 @@ pub(super) fn run(app: &App, args: &SetArgs) -> Result<(), Failure> {
     if let Some(args::OptionalName(Some(manager))) = &args.manager {
         check_manager(app, name, manager)?;
     }
-    let claim = app.keeper().claim(name)?;
+    let claim = app.context().claim(name)?;
     app.ui.warn_all(&recover(&claim)?);
     let before = crate::lifecycle::current(&claim)?;
     let change = KeyChange {

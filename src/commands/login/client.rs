@@ -30,7 +30,7 @@ pub(super) fn choose(
         && !args.client_secret_stdin
     {
         return Ok(Registration::stored(
-            &app.keeper(),
+            &app.context(),
             provider,
             oauth,
             client,
@@ -48,7 +48,7 @@ pub(super) fn choose(
     }
     if let Some(earlier) = &earlier {
         let name = Some(&target.name);
-        Registration::check_unused(&app.keeper(), provider, name, earlier, &id)?;
+        Registration::check_unused(&app.context(), provider, name, earlier, &id)?;
     }
     let secret = new_secret(app, target, oauth, args)?;
     Ok(Registration {

@@ -21,8 +21,8 @@ pub(super) fn finish(
     let authorization = flow.accept(callback)?;
     // Until the login is stored: a code can be redeemed once.
     let _shield = shield();
-    let keeper = app.keeper();
-    let claim = keeper
+    let context = app.context();
+    let claim = context
         .claim_unless_interrupted(attempt.name)
         .map_err(interrupted)?;
     // Read again, now that no other process can change it.
@@ -40,7 +40,7 @@ pub(super) fn finish(
     let spinner = app.ui.spinner("completing the login");
     let verifier = flow.verifier.as_ref();
     let grant = Grant::code(&authorization.code, &attempt.redirect_uri, verifier);
-    let reply = redeem(&keeper, attempt, &grant).map_err(|error| explain(args, attempt, error))?;
+    let reply = redeem(&context, attempt, &grant).map_err(|error| explain(args, attempt, error))?;
     let received_at = Timestamp::now();
     // Even an entry that cannot be used otherwise says whose login it is.
     let known = before
@@ -49,7 +49,7 @@ pub(super) fn finish(
         .or(entry.as_ref().map(|entry| &entry.bound))
         .filter(|bound| bound.token_endpoint.is_some());
     let (nonce, mut warnings) = (flow.nonce.as_ref(), Vec::new());
-    let person = identify(&keeper, attempt, nonce, &reply, known, &mut warnings)?;
+    let person = identify(&context, attempt, nonce, &reply, known, &mut warnings)?;
     drop(spinner);
     app.ui.warn_all(&warnings);
     put_login(

@@ -14,9 +14,9 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 /// Waits until no other process is logging in to `name`, for at most `patience`.
 pub(super) fn wait(app: &App, name: &Name, patience: Duration) -> Result<Turn, Failure> {
-    let keeper = app.keeper();
+    let context = app.context();
     let began = Timestamp::now();
-    if let Some(turn) = Turn::take(&keeper, name, began, false) {
+    if let Some(turn) = Turn::take(&context, name, began, false) {
         return Ok(turn);
     }
     let _spinner = app.ui.spinner(&format!(
@@ -30,7 +30,7 @@ pub(super) fn wait(app: &App, name: &Name, patience: Duration) -> Result<Turn, F
                 () = shield.interrupted() => return Err(Failure::interrupted()),
                 () = tokio::time::sleep(PAUSE) => {}
             }
-            if let Some(turn) = Turn::take(&keeper, name, began, true) {
+            if let Some(turn) = Turn::take(&context, name, began, true) {
                 return Ok(turn);
             }
             if start.elapsed() >= patience {

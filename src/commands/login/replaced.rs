@@ -16,10 +16,10 @@ pub(super) fn replaced(
     target: &Target,
     args: &LoginArgs,
 ) -> Result<Option<Box<Found>>, Failure> {
-    let (keeper, name) = (app.keeper(), &target.name);
+    let (context, name) = (app.context(), &target.name);
     let entry = app.index.find(name)?;
     if entry.is_some_and(|entry| !entry.state.is_active()) {
-        match recover(&keeper.claim(name)?) {
+        match recover(&context.claim(name)?) {
             Ok(warnings) => app.ui.warn_all(&warnings),
             Err(error) if error.is_mended_by_replacing() => {}
             Err(error) => return Err(error.into()),
@@ -28,7 +28,7 @@ pub(super) fn replaced(
     if let Some(entry) = app.index.find(name)? {
         refuse_key(&entry, args.replace)?;
     }
-    match look(&keeper, name) {
+    match look(&context, name) {
         Ok(Look::Found(found)) => Ok(Some(found)),
         Ok(_) => Ok(None),
         // Edited or damaged: a new login mends it. It is claimed and read again later.

@@ -71,7 +71,7 @@ pub(super) fn take(
     }
     let spinner = app.ui.spinner("verifying the new key");
     let mut warnings = Vec::new();
-    let report = accept(&app.keeper(), name, parts, options, &mut warnings);
+    let report = accept(&app.context(), name, parts, options, &mut warnings);
     drop(spinner);
     app.ui.warn_all(&warnings);
     Ok(report?)

@@ -190,11 +190,11 @@ fn all(app: &App, args: &RotateArgs) -> Result<(), Failure> {
 /// Rotates the one credential that was named.
 fn one(app: &App, name: &Name, args: &RotateArgs) -> Result<Line, Failure> {
     let mut options = options(app, args);
-    let keeper = app.keeper();
+    let context = app.context();
     loop {
         let spinner = app.ui.spinner(&format!("rotating {name}"));
         let mut warnings = Vec::new();
-        let result = rotate(&keeper, name, &options, &mut warnings);
+        let result = rotate(&context, name, &options, &mut warnings);
         drop(spinner);
         app.ui.warn_all(&warnings);
         let result = match result {
@@ -261,7 +261,7 @@ fn many(app: &App, plans: &[Plan], damaged: Vec<Line>, args: &RotateArgs) -> Res
         };
         options.planned = args.due.then_some(plan.generation);
         let mut warnings = Vec::new();
-        let result = rotate(&app.keeper(), &plan.name, &options, &mut warnings);
+        let result = rotate(&app.context(), &plan.name, &options, &mut warnings);
         app.ui.warn_all(&warnings);
         let by_hand = matches!(result, Err(Error::Manual { .. }));
         let store = result.as_ref().err().and_then(Error::store);

@@ -180,7 +180,7 @@ fn unattended(app: &App, found: &[Entry]) -> Option<Finding> {
 fn check(app: &App, entry: &Entry) -> Result<Usable, Failure> {
     let handed = {
         let _spinner = app.ui.spinner(&format!("verifying {}", entry.name));
-        parts(&app.keeper(), &entry.name, &Wanted::default())?
+        parts(&app.context(), &entry.name, &Wanted::default())?
     };
     match entry.kind {
         Kind::Login => Ok(Usable::Good),
@@ -189,7 +189,7 @@ fn check(app: &App, entry: &Entry) -> Result<Usable, Failure> {
 }
 
 fn check_key(app: &App, entry: &Entry, handed: &Handed) -> Result<Usable, Failure> {
-    let is_sent = !sending(&app.keeper(), &entry.name, handed)?
+    let is_sent = !sending(&app.context(), &entry.name, handed)?
         .headers
         .is_empty();
     let row = app
@@ -212,7 +212,7 @@ fn check_key(app: &App, entry: &Entry, handed: &Handed) -> Result<Usable, Failur
             format!("cannot verify the key: {reason}"),
         )
     };
-    match verify(&app.keeper(), &key, &handed.bound, &handed.parts).verdict {
+    match verify(&app.context(), &key, &handed.bound, &handed.parts).verdict {
         Verdict::Good => Ok(Usable::Good),
         Verdict::Elsewhere | Verdict::Unknowable => Ok(Usable::Readable),
         Verdict::Bad => Err(

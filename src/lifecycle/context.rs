@@ -11,7 +11,7 @@ use crate::store::Stores;
 
 /// The parts that this layer works with.
 #[derive(Clone, Copy)]
-pub struct Keeper<'a> {
+pub struct Context<'a> {
     /// The folders.
     pub paths: &'a Paths,
     /// The index.
@@ -24,7 +24,7 @@ pub struct Keeper<'a> {
     pub network: &'a Network,
 }
 
-impl Keeper<'_> {
+impl Context<'_> {
     /// Writes an event to the audit log.
     pub(super) fn log_event(
         &self,
