@@ -61,11 +61,10 @@ fn find_store(app: &App) -> Result<StoreKind, Failure> {
     ))
 }
 
-/// The store for a credential that is about to be stored: the one it is in, or that of
-/// [`new_store`].
+/// The store for a credential: the one that already contains it, or the result of [`new_store`].
 ///
 /// # Errors
-/// It is in another store than the one that was named, or no store can take a new credential.
+/// It is in a store other than the one that was named, or no store can take a new credential.
 pub fn store_for(app: &App, existing: Option<&Entry>) -> Result<StoreKind, Failure> {
     let Some(entry) = existing else {
         return new_store(app);

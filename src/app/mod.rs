@@ -51,7 +51,7 @@ pub struct Global {
     /// Print only errors and warnings
     #[arg(short, long, global = true, conflicts_with = "verbose", help_heading = GLOBAL)]
     pub quiet: bool,
-    /// Explain decisions; repeat it (`-vv`) to show every step
+    /// Explain decisions; `-vv` shows every step
     #[arg(short, long, global = true, action = clap::ArgAction::Count, help_heading = GLOBAL)]
     pub verbose: u8,
 }

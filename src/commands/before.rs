@@ -23,7 +23,7 @@ pub(super) fn word(arguments: &[OsString]) -> Option<String> {
     command(arguments).map(|(command, _)| command)
 }
 
-/// Whether these arguments ask for the words of `curl $(…)`.
+/// Whether the output of these arguments is for `curl $(…)`.
 pub(super) fn is_for_curl(arguments: &[OsString]) -> bool {
     let Some((_, rest)) = command(arguments).filter(|(command, _)| command == "header") else {
         return false;

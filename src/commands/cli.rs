@@ -54,7 +54,7 @@ Exit codes:
   5    store locked or unavailable
   6    provider or network unreachable; retry later
   7    refused (origin, endpoint, account or policy)
-  8    success with findings
+  8    done, but something needs attention
   130  interrupted
   `curl` and `exec` exit with the code of the program that they run. If authctl
   fails before it starts the program, the code is 125; 126 means that the program
@@ -64,7 +64,7 @@ Environment:
   AUTHCTL_HOME                    one folder for everything, instead of the XDG folders
   AUTHCTL_STORE                   the store for new credentials: keychain or vault
   AUTHCTL_VAULT_PASSPHRASE_FILE   a file with the passphrase of the vault
-  AUTHCTL_VAULT_IDENTITY          the identity of the vault, if it is stored elsewhere
+  AUTHCTL_VAULT_IDENTITY          a file with the identity of the vault, if it is not in its folder
   BROWSER, NO_COLOR, SSL_CERT_FILE and the proxy variables have their usual meaning.";
 
 #[derive(Subcommand, Debug)]
@@ -102,7 +102,8 @@ impl Cli {
     /// the whole command line takes longer than reading a cached token.
     ///
     /// # Errors
-    /// They are wrong, or ask for help; always as the whole command line reports it.
+    /// The arguments are invalid or ask for help. The error is the one that the full parser
+    /// reports.
     pub(super) fn read(arguments: &[OsString]) -> Result<Self, clap::Error> {
         let quick = match before::word(arguments).as_deref() {
             Some("token") => alone("token", arguments, Command::Token),

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 
 /// Show and store your client registrations
 ///
-/// An OAuth client identifies an app at a provider. authctl has none built in: you register your
+/// An OAuth client identifies an app to a provider. authctl has none built in: you register your
 /// own client once at the provider, and pass its id (and its secret, if it has one) here or at the
 /// first login.
 #[derive(clap::Subcommand, Debug)]
@@ -143,7 +143,7 @@ fn check_earlier(
     if let Some(entry) = app.index.all().readable.iter().find(is_elsewhere) {
         let message = format!("`{}` uses this client at another host", entry.name);
         return Err(Failure::new(Code::Refused, message).hint(format!(
-            "pass the same values with `--set`, or run `authctl logout {}` first",
+            "pass the `--set` values of that login, or run `authctl logout {}` first",
             entry.name
         )));
     }

@@ -1,4 +1,5 @@
 use super::profile::{Profile, Run};
+use super::words::count;
 use super::{args, child};
 use crate::app::App;
 use crate::credential::Name;
@@ -157,13 +158,9 @@ fn assign(
             .as_ref()
             .is_some_and(|given| given.len() > handed.parts.len())
     {
-        let parts = if handed.parts.len() == 1 {
-            "1 part".to_owned()
-        } else {
-            format!("{} parts", handed.parts.len())
-        };
         let message = format!(
-            "`{name}` has {parts} ({}), and needs as many variables",
+            "`{name}` needs {}, one for each part ({})",
+            count(handed.parts.len(), "variable"),
             sending.part_order.join(", ")
         );
         let places = vec!["VARIABLE"; handed.parts.len()].join(",");

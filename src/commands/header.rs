@@ -91,7 +91,7 @@ pub(super) fn run(app: &App, args: &HeaderArgs) -> Result<(), Failure> {
                 proxy().filter(|_| handed.bound.origins.iter().any(Origin::is_plain_http))
             {
                 app.ui.warn(&format!(
-                    "{variable} is set, and `{}` may be sent over plain http; add `--noproxy '*'` to the curl command",
+                    "{variable} is set, so a proxy could read `{}` when it is sent over plain http; add `--noproxy '*'` to the curl command",
                     args.name
                 ));
             }

@@ -61,7 +61,7 @@ fn run(app: &App, args: &LogoutArgs) -> Result<(), Failure> {
     })
 }
 
-/// What stays valid of a login that was deleted without being revoked.
+/// Which tokens remain valid after a login is deleted without being revoked.
 fn remaining(entry: &Entry) -> String {
     let access = match entry.login.access_expires_at {
         Some(ends) if ends > Timestamp::now() => {
@@ -73,7 +73,9 @@ fn remaining(entry: &Entry) -> String {
         Some(_) => "its access token has expired".into(),
         None => "its access token stays valid until it is revoked".into(),
     };
-    format!("{access}, and a refresh token stays valid until it expires at the provider")
+    format!(
+        "{access}, and its refresh token, if there is one, stays valid until it expires at the provider"
+    )
 }
 
 /// Removes a credential of one kind. Returns its entry as it was.

@@ -22,7 +22,7 @@ impl Page {
     }
 }
 
-/// All pages, that of the program itself first.
+/// All pages, starting with that of the program itself.
 pub(super) fn pages(command: &Command) -> Result<Vec<Page>, Failure> {
     let mut command = command.clone().disable_help_subcommand(true);
     command.build();

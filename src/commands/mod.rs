@@ -100,7 +100,7 @@ fn run_command(cli: Cli) -> Result<(), Failure> {
     result
 }
 
-/// The outcome of a command, as the audit log has it.
+/// The outcome of a command, as recorded in the audit log.
 fn outcome(failure: Option<&Failure>) -> (Outcome, Option<&str>) {
     failure.map_or((Outcome::DONE, None), |failure| {
         (
@@ -110,7 +110,7 @@ fn outcome(failure: Option<&Failure>) -> (Outcome, Option<&str>) {
     })
 }
 
-/// Reports a failed command, to curl as well if it is waiting for words.
+/// Reports a failed command, also to curl if the output is used as its arguments.
 fn report(arguments: &[OsString], ui: Ui, failure: Failure) -> ExitCode {
     let (code, runs_program) = (failure.code, before::runs_program(arguments));
     if before::is_for_curl(arguments) {

@@ -6,8 +6,8 @@ use crate::failure::{Code, Failure};
 use std::io::{IsTerminal, Seek, Write};
 use std::process::{Command, Stdio};
 
-/// The programs that format roff source from standard input and show it in a pager. `man` of
-/// macOS reads no standard input; its `mandoc` does.
+/// The programs that format roff source from standard input and show it in a pager. On macOS, `man`
+/// does not read standard input; its `mandoc` does.
 const VIEWERS: [(&str, &[&str]); 2] = if cfg!(target_os = "macos") {
     [("mandoc", &["-a"]), ("man", &["-l", "-"])]
 } else {

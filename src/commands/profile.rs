@@ -18,7 +18,7 @@ pub(super) trait Run {
 /// How the program behaves while a command runs.
 #[derive(Debug)]
 pub(super) struct Profile {
-    /// Whether a person may be asked for something. Scripts wait for the other commands.
+    /// Whether the command may prompt. Commands that scripts call must not.
     pub prompts: bool,
     /// Whether a failed scheduled run is reported first: not where a script waits.
     pub reports_runs: bool,

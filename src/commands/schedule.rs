@@ -106,7 +106,7 @@ fn run_install(app: &App, args: &InstallArgs) -> Result<(), Failure> {
     }
     if !done.is_started {
         app.ui.warn(&format!(
-            "cannot activate the schedule for {how}: {}",
+            "cannot activate the schedule for {how}; {}",
             by_hand(how)
         ));
     }

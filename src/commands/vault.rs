@@ -145,7 +145,7 @@ fn protection(app: &App, unattended: bool, replaces: bool) -> Result<Protection,
         return Ok(Protection::Passphrase(new_passphrase(app, replaces)?));
     }
     app.ui.warn(
-        "the key of the vault is stored in the same folder: anyone who can read the folder can read the credentials",
+        "the key of the vault is stored in the folder of the vault: anyone who can read the folder can read the credentials",
     );
     Ok(Protection::None)
 }

@@ -33,7 +33,7 @@ pub(super) fn day(time: Timestamp) -> Date {
     TimeZone::UTC.to_datetime(time).date()
 }
 
-/// Half a unit more, since [`length`] rounds down.
+/// Adds half a unit, since [`length`] rounds down.
 fn nearest(seconds: u64) -> u64 {
     seconds
         + match seconds {

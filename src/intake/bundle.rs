@@ -122,7 +122,7 @@ impl Bundled {
             .iter()
             .try_for_each(|header| Template::new(header).check(&parts))?;
         if self.bound.token_endpoint.is_some() || self.bound.client_id.is_some() {
-            return Err("it is bound like a login, not like an API key".into());
+            return Err("it has a token endpoint or a client id, which only logins have".into());
         }
         let texts = [&self.bound.label, &self.bound.subject]
             .into_iter()

@@ -122,7 +122,7 @@ fn value_of(text: &str) -> (&str, Option<&'static str>, Option<char>) {
         let odd = (!behind.is_empty() && !behind.starts_with('#'))
             .then_some("there is text after its quotes");
         let escaped = (quote == '"' && inner.contains(['\\', '$', '`']))
-            .then_some("a shell would change its value");
+            .then_some("its value contains characters that a shell would interpret");
         return (inner, odd.or(escaped), None);
     }
     // A comment begins after a space only: a key may contain `#`.
@@ -136,7 +136,7 @@ fn value_of(text: &str) -> (&str, Option<&'static str>, Option<char>) {
         .trim();
     let odd = value
         .contains([' ', '\t', '"', '\'', '\\', '$', '`', ';', '&', '|', '('])
-        .then_some("a shell would change its value");
+        .then_some("its value contains characters that a shell would interpret");
     (value, odd, None)
 }
 

@@ -182,7 +182,9 @@ fn describe(row: &Row, key: &KeySpec, held: &[&Variable]) -> Result<RecognizedKe
     let resolved = row.resolve(&BTreeMap::new());
     let odd = held.iter().find_map(|variable| variable.problem);
     let problem = match (&resolved, wrong) {
-        _ if odd.is_some() => odd.map(|odd| format!("{odd}; run `authctl key add {name}`")),
+        _ if odd.is_some() => {
+            odd.map(|odd| format!("not stored: {odd}; run `authctl key add {name}`"))
+        }
         (Err(_), _) => Some(format!(
             "not stored: its host is needed; run `authctl key add {name} --set host=HOST`"
         )),

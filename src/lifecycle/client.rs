@@ -68,7 +68,8 @@ pub enum ClientError {
 /// may have named an item that it never stored. `None` if the client has no secret.
 ///
 /// # Errors
-/// The store cannot be read, the secret is missing from it, or it was given for other endpoints.
+/// The store cannot be read, the secret is missing from the {store}, or it was given for other
+/// endpoints.
 pub fn stored_secret(
     context: &Context<'_>,
     provider: &str,

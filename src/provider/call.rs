@@ -27,16 +27,17 @@ pub struct Call {
     /// A form body.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub form: BTreeMap<String, String>,
-    /// JSON pointers: if one of them is not empty in a 2xx answer, the request failed (GraphQL).
+    /// JSON pointers to error fields: if one of these fields is not empty in a 2xx response, the
+    /// request failed (GraphQL).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub failures: Vec<String>,
     /// Statuses that mean "no such key". When a key is revoked, they count as success.
     #[serde(default = "not_found", skip_serializing_if = "is_not_found")]
     pub gone: Vec<u16>,
-    /// Statuses that mean that the credential is not valid (any more).
+    /// Statuses that mean that the credential is invalid or no longer valid.
     #[serde(default = "unauthorized", skip_serializing_if = "is_unauthorized")]
     pub bad: Vec<u16>,
-    /// Whether the request is sent without the credential of the caller.
+    /// Whether the request is sent without the caller's credential.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub bare: bool,
     /// The answer is XML, which is read as if it were JSON: an element becomes an object, repeated

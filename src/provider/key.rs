@@ -52,7 +52,7 @@ pub struct Check {
     /// A GET with the headers of the key: 2xx means valid, 401 means invalid, and any other status
     /// is inconclusive.
     pub url: String,
-    /// A POST with this JSON text instead.
+    /// If set, a POST with this JSON body is sent instead of the GET.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub post: Option<String>,
     /// JSON pointer to the name of the owner or of the key.

@@ -10,11 +10,12 @@ use std::collections::BTreeMap;
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct OAuthSpec {
-    /// The issuer identifier (RFC 8414 section 2), which is compared with `iss` of a redirect (RFC
-    /// 9207).
+    /// The issuer identifier (RFC 8414 section 2), which is compared with the `iss` parameter of
+    /// the redirect (RFC 9207).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub issuer: Option<String>,
-    /// Whether the server announces `iss` in every authorization response (RFC 9207 section 3).
+    /// Whether the server announces that it includes `iss` in every authorization response (RFC
+    /// 9207 section 3).
     #[serde(skip_serializing_if = "is_default")]
     pub announces_iss: bool,
     /// The URL that the browser opens (RFC 6749 section 3.1).
@@ -222,7 +223,8 @@ pub enum RevokeStyle {
 pub struct WhoAmI {
     /// The URL; it is requested with GET and the access token.
     pub url: String,
-    /// A POST with this JSON text instead; empty for a POST without a body.
+    /// If set, a POST with this JSON body is sent instead of the GET; empty for a POST without a
+    /// body.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub post: Option<String>,
     /// JSON pointer (RFC 6901) to the permanent identifier of the account.
@@ -236,9 +238,9 @@ pub struct WhoAmI {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Register {
-    /// The page.
+    /// The page on which a user registers a client.
     pub page: String,
-    /// What to enter on that page, in addition to the redirect URI.
+    /// What to enter on the registration page, in addition to the redirect URI.
     pub note: String,
 }
 

@@ -83,7 +83,7 @@ If a string consists of one placeholder, the value keeps its type: a list stays 
 A question mark after the name
 .RB ( ${expires?:date} )
 omits the field if there is no value.
-Without it, the rotation is refused; with
+Without the question mark, a missing value means that the rotation is refused; with
 .BR \-\-force ,
 a field is omitted if the provider does not report its value for the current key.
 .TP
@@ -97,7 +97,7 @@ the id of the key to which the request applies; in a recipe with two slots, the 
 a part of the key to which the request applies
 .TP
 .B ${old:/POINTER}
-a value in the answer of
+a value in the response of
 .B read
 for the current key (JSON pointer, RFC 6901)
 .TP
@@ -147,20 +147,20 @@ The input contains
 .I active
 (the parts of the key in use) and
 .IR settings .
-The answer to create contains
+The response to create contains
 .I id
 and
 .I key
-(its parts); the answer to list,
+(its parts); the response to list,
 .I keys
 (a list of
 .I id
 and
 .IR label );
-the answer to verify,
+the response to verify,
 .I good
-(true or false); the answer to revoke is an empty object.
-An answer that contains
+(true or false); the response to revoke is an empty object.
+A response that contains
 .I error
 (a sentence) instead means that the step failed and had no effect;
 .I unsupported

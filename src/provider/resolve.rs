@@ -83,9 +83,9 @@ impl Row {
                     .map(String::as_str)
                     .collect();
                 let known = if names.is_empty() {
-                    "it has no variables".into()
+                    "the provider has no variables".into()
                 } else {
-                    format!("its variables are {}", names.join(", "))
+                    format!("the variables of the provider are {}", names.join(", "))
                 };
                 return Err(format!("unknown variable `{name}` ({known})"));
             }
@@ -159,7 +159,9 @@ mod tests {
             .resolve(&BTreeMap::from([("port".into(), "1".into())]))
             .unwrap_err();
         assert!(
-            unknown.to_string().contains("its variables are host"),
+            unknown
+                .to_string()
+                .contains("the variables of the provider are host"),
             "{unknown}"
         );
     }

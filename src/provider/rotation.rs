@@ -23,20 +23,20 @@ pub struct Recipe {
     /// The credential that authorizes the requests: the key itself or a manager.
     #[serde(default)]
     pub caller: Caller,
-    /// The permissions that the credential of the caller needs, as shown in messages.
+    /// The permissions that the caller needs, as shown in messages.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub needs: Option<String>,
     /// Values that only the user knows (a project, an account), given with `--set`; `${name}`
     /// stands for them.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub settings: BTreeMap<String, Setting>,
-    /// The headers of these requests, if they differ from those of the credential.
+    /// The headers of the rotation requests, if they differ from those of the credential.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub headers: Vec<Template>,
     /// Further headers, without a secret.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub extra_headers: Vec<Template>,
-    /// The function that authorizes these requests, instead of headers.
+    /// The function that authorizes the rotation requests, instead of headers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signing: Option<Signing>,
     /// A request that exchanges the credential for a session token, `{session}` in `headers`.
@@ -46,14 +46,14 @@ pub struct Recipe {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub identify: Option<Identify>,
     /// The request that reads the permissions of the current key; `${old:/pointer}` stands for
-    /// values in its answer.
+    /// values in its response.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub read: Option<Call>,
     /// How the lifetime of the current key is determined; the new key gets the same lifetime.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lifetime: Option<Lifetime>,
-    /// Permissions that the new key may have and the current key does not, if the current
-    /// permissions cannot be read. The rotation is then refused without `--force`.
+    /// Permissions that the new key may have but the current key lacks, if the current permissions
+    /// cannot be read. The rotation is then refused without `--force`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub widens: Option<String>,
     /// Creates the new key (for `roll`: the new value of the same key).
@@ -74,7 +74,7 @@ pub struct Recipe {
     /// The names of the two slots (`two_slot`).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub slots: Vec<String>,
-    /// Whether a manager may repeat a roll whose answer was lost.
+    /// Whether a manager may repeat a roll whose response was lost.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub roll_again: bool,
     /// What the user does on the provider's page (`assisted`, `disable_only`).
@@ -166,8 +166,8 @@ pub struct Setting {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Signing {
-    /// AWS Signature Version 4, with the parts `id` and `secret`; the service is the first word of
-    /// the host.
+    /// AWS Signature Version 4, with the parts `id` and `secret`; the service is the first label of
+    /// the host name.
     Aws4,
 }
 
@@ -196,7 +196,7 @@ pub struct Identify {
     /// A request that is authorized by the key itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub call: Option<Call>,
-    /// JSON pointer to the id in its answer.
+    /// JSON pointer to the id in its response.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
     /// JSON pointer to the value of a key (or a prefix of it) in an item of `list`.
@@ -209,7 +209,7 @@ pub struct Identify {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Lifetime {
-    /// JSON pointer to the creation time of the current key, in the answer of `read`; if it is not
+    /// JSON pointer to the creation time of the current key, in the response of `read`; if it is not
     /// set, the day on which the key was stored is used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub created: Option<String>,
@@ -227,7 +227,7 @@ pub struct Lifetime {
 pub struct Create {
     /// The request.
     pub call: Call,
-    /// JSON pointer to the id of the new key, or a text that contains `${label}`.
+    /// JSON pointer to the id of the new key, or a string that contains `${label}`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
     /// JSON pointers to the parts of the new key; other parts stay as they were.
@@ -245,7 +245,7 @@ pub struct Create {
 pub struct List {
     /// The request.
     pub call: Call,
-    /// JSON pointer to the array; empty if the answer is the array.
+    /// JSON pointer to the array; empty if the response is the array.
     #[serde(default)]
     pub items: String,
     /// JSON pointer to an item's id.

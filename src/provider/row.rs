@@ -17,14 +17,14 @@ pub struct Row {
     pub name: String,
     /// Its display name.
     pub title: String,
-    /// The day on which its facts were last compared with their sources.
+    /// The day on which its values were last compared with their sources.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(test, schemars(with = "Option<String>"))]
     pub verified: Option<jiff::civil::Date>,
-    /// The sources of its facts.
+    /// The sources of the information in this definition.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sources: Vec<String>,
-    /// Fields whose facts have no source, as dotted paths.
+    /// Fields whose values have no source, as dotted paths.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unverified: Vec<String>,
     /// The origins to which its credentials may be sent; a host that starts with `*.` includes its
@@ -33,10 +33,10 @@ pub struct Row {
     /// Values that differ between installations: `{name}` stands for them in URLs and origins.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub variables: BTreeMap<String, Variable>,
-    /// Its logins.
+    /// How to log in to the provider with OAuth.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub oauth: Option<OAuthSpec>,
-    /// Its API keys.
+    /// The format of the provider's API keys, and how they are sent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<KeySpec>,
     /// How its keys are rotated; the first recipe that applies to a key is used.

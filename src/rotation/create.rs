@@ -54,7 +54,7 @@ pub(super) fn create(engine: &mut Engine<'_, '_>) -> Result<(), Error> {
     let _shield = signals::shield();
     engine.run.save(intended.clone(), None)?;
     values.now = Timestamp::now();
-    tracing::info!(%name, "saved the intent; requesting a new key");
+    tracing::info!(%name, "recorded that a rotation is in progress; requesting a new key");
     match engine.backend.create(&values) {
         Ok(made) => engine.run.save(
             Slots {
@@ -88,7 +88,7 @@ fn identify(engine: &Engine<'_, '_>, slots: &Slots) -> Result<Option<Secret>, Er
         .identify(slots, &engine.values)
         .map_err(|error| engine.failed(error))?;
     if id.is_none() && !engine.backend.leaves_orphans() {
-        return Err(engine.refused("the current key is in neither of its slots", None));
+        return Err(engine.refused("the current key is in neither slot at the provider", None));
     }
     if id.is_none() && recipe.names_the_old_key() && !engine.options.force {
         let hint = format!(
@@ -101,7 +101,7 @@ fn identify(engine: &Engine<'_, '_>, slots: &Slots) -> Result<Option<Secret>, Er
     let widens = recipe.widens.as_ref();
     if let Some(widens) = widens.filter(|_| recipe.read.is_none() && !engine.options.force) {
         return Err(engine.refused(
-            format!("the permissions of the current key cannot be read: {widens}"),
+            format!("the permissions of the current key cannot be read, so the new key may have more: {widens}"),
             Some("add `--force` to rotate it anyway".into()),
         ));
     }

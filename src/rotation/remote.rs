@@ -310,7 +310,7 @@ impl Backend for Remote<'_> {
         let taken = self.slot_of(&self.active, values)?;
         let Some(taken) = taken else {
             return Err(CallError::Refused(
-                "the current key is in neither of its slots".into(),
+                "the current key is in neither slot at the provider".into(),
             ));
         };
         let Some(idle) = self.recipe.slots.iter().find(|slot| !taken.same_as(slot)) else {

@@ -113,7 +113,7 @@ fn request(engine: &mut Engine<'_, '_>, slots: Slots, report: &mut Report) -> Re
     // Until the new key is on the disk.
     let _shield = signals::shield();
     engine.run.save(intended.clone(), None)?;
-    tracing::info!(%name, "saved the intent; rolling the key");
+    tracing::info!(%name, "recorded that a rotation is in progress; rolling the key");
     values.now = Timestamp::now();
     match engine.backend.create(&values) {
         Ok(made) => {

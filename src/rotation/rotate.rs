@@ -180,7 +180,7 @@ fn check_manager(setup: &Setup, name: &Name) -> Result<(), Error> {
         && !matches!(recipe.kind, RotationKind::Command | RotationKind::Assisted);
     if is_own && setup.manager.is_some() {
         return Err(refused(
-            "at this provider a key can only replace itself; a manager would replace its own key",
+            "this provider lets a key rotate only itself; a manager would rotate its own key instead of this one",
             format!("omit `--manager`, or run `authctl key set {name} --manager ''`"),
         ));
     }

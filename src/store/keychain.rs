@@ -128,7 +128,7 @@ impl Keychain {
             Outcome::Failed(error) => error,
             Outcome::Absent => Error::Refused {
                 store: StoreKind::Keychain,
-                reason: "the item disappeared".into(),
+                reason: "the item does not exist any more".into(),
             },
         })
     }

@@ -79,7 +79,7 @@ pub enum Error {
         patience: Duration,
     },
     /// The store refused.
-    #[error("the {store} refused: {reason}")]
+    #[error("the {store} refused the request: {reason}")]
     Refused {
         /// The store.
         store: StoreKind,

@@ -39,7 +39,7 @@ fn exec_puts_the_secret_into_the_program_s_environment_and_gives_its_exit_code()
         (
             &["exec", "acme=X,Y", "--", "true"],
             125,
-            "`acme` has 1 part (key)",
+            "`acme` needs 1 variable, one for each part (key)",
         ),
         (
             &["exec", "acme=1X", "--", "true"],

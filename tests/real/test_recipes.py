@@ -278,7 +278,7 @@ def test_a_key_the_provider_does_not_know_yet_is_not_given_up(place):
 def test_a_manager_is_refused_if_a_key_can_only_replace_itself(place):
     at = place(GitLab)
     at.home.run("key", "add", "gitlab/admin", "--no-verify", input=GitLab.form()).done()
-    at.rotate("--manager", "gitlab/admin").failed(7, "can only replace itself")
+    at.rotate("--manager", "gitlab/admin").failed(7, "rotate only itself")
     at.tidy(1)
     assert at.is_active(at.double.first)
 

@@ -80,7 +80,8 @@ pub(super) const ALLOWED: &[Entry] = &[
     ('v', "verbose", Nothing, OnTerminal),
 ];
 
-/// Headers that no option may set, because they decide where the request goes or ends.
+/// Headers that no option may set, because they determine where the request is sent or where its
+/// body ends.
 pub(super) const STEERING: [&str; 6] = [
     "host",
     "content-length",

@@ -91,7 +91,7 @@ pub(super) fn keychain(app: &App) -> Check {
         Err(error) => {
             let failure = Failure::from(error);
             let hint = failure.hint.unwrap_or_else(|| {
-                "use the vault instead: `authctl vault init`, `--store vault`".into()
+                "to use the vault instead, run `authctl vault init` and add `--store vault`".into()
             });
             check("keychain", Status::Note, failure.message, Some(hint))
         }

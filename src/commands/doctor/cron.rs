@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 use url::Url;
 
-/// The PATH that cron sets (crontab(5)). Everything else of this session is missing there, such as
+/// The PATH that cron sets (crontab(5)). Nothing else from this session is available there, such as
 /// the session bus.
 const PATH: &str = "/usr/bin:/bin";
 

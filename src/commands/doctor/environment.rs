@@ -12,7 +12,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 use url::Url;
 
-/// A difference of the clocks, in seconds, that makes tokens look expired or not yet valid.
+/// A difference between the clocks, in seconds, that makes tokens look expired or not yet valid.
 const CLOCK_TOLERANCE: i64 = 120;
 
 /// How long to wait for the time of a server.

@@ -18,7 +18,7 @@ use url::Url;
 
 /// Check what works on this machine
 ///
-/// Writes, reads and deletes an item of the keychain, and checks the vault, the kernel keyring,
+/// Writes, reads and deletes a test item in the keychain, and checks the vault, the kernel keyring,
 /// passing a header to curl, the HTTP client, and the clock against that of a server. One
 /// credential of each store is read. The exit code is 8 if there is a problem.
 ///
@@ -139,7 +139,7 @@ fn outlook(app: &App, store: StoreKind, entries: &[Entry]) -> Option<StoreOutloo
         Ok(true) => (0, "can be read".to_owned()),
         Ok(false) => (
             Code::NotFound as u8,
-            format!("`{}` is missing from it", first.name),
+            format!("`{}` is missing from the {store}", first.name),
         ),
         Err(error) => {
             let failure = Failure::from(error);

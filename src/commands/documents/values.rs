@@ -82,7 +82,7 @@ pub(in crate::commands) enum Usable {
     Readable,
 }
 
-/// The name of a value, as its JSON form has it, for tables.
+/// The JSON name of a value, for use in tables.
 pub(in crate::commands) fn word(value: impl Serialize) -> String {
     serde_json::to_value(value)
         .ok()

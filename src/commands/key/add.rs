@@ -16,8 +16,8 @@ use std::collections::BTreeMap;
 ///
 /// The key is read from a hidden prompt, or from standard input if that is not a terminal; it is
 /// never an argument. Enter a key with two parts as two lines. Without a name, the provider is
-/// recognized by the prefix of the key. The key is verified at the provider before it is stored, if
-/// the provider has a harmless request for that.
+/// recognized by the prefix of the key. The key is verified with the provider before it is stored,
+/// if the provider has a request for that without side effects.
 #[derive(clap::Args, Debug)]
 #[command(
     after_help = "Examples:\n  authctl key add stripe\n  authctl key add openai < key.txt\n  authctl key add gitlab --set host=gitlab.example.com\n  authctl key add acme --header 'X-API-Key: {key}' --origin https://api.acme.example"
@@ -47,10 +47,10 @@ pub struct AddArgs {
     /// The credential that manages the key, if the key cannot manage keys itself
     #[arg(long, value_name = "NAME", add = complete::credentials())]
     manager: Option<Name>,
-    /// Read the key from this environment variable (repeat it for each part)
+    /// Read the key from this environment variable (repeat the option for each part)
     #[arg(long, value_name = "VAR")]
     from_env: Vec<String>,
-    /// Do not verify it at the provider
+    /// Do not verify the key with the provider
     #[arg(long)]
     no_verify: bool,
     /// Replace the credential of this name
@@ -106,8 +106,8 @@ pub(super) fn run(app: &App, args: &AddArgs) -> Result<(), Failure> {
     answer(app, || documents::Added::key(&key.name), |_| Ok(()))
 }
 
-/// Verifies the key at its provider. Only a clear "no" stops it. Returns the account of the key, if
-/// it is known.
+/// Verifies the key at its provider. Only an explicit rejection by the provider is an error.
+/// Returns the account of the key, if it is known.
 fn check(app: &App, key: &Candidate, args: &AddArgs) -> Result<Option<String>, Failure> {
     let provider = key.name.provider();
     if let Some(part) = key.spec.odd_part(&key.parts) {
@@ -135,7 +135,7 @@ fn check(app: &App, key: &Candidate, args: &AddArgs) -> Result<Option<String>, F
     let answer = {
         let _spinner = app
             .ui
-            .spinner(&format!("verifying the key at {}", check.host()));
+            .spinner(&format!("verifying the key with {}", check.host()));
         verify(&app.context(), &key.spec, &key.bound, &key.parts)
     };
     match answer.verdict {

@@ -14,7 +14,7 @@ use std::path::PathBuf;
 /// With `--identity`, the file must be from `authctl key export`: each key keeps its name, origins
 /// and endpoints. Without it, the file is a `.env` file (`NAME=VALUE` lines) or a JSON document:
 /// keys are recognized by the names of their variables and by their prefixes. They are not verified
-/// at their providers. The whole file is read before anything is stored, and it is never changed:
+/// with their providers. The whole file is read before anything is stored, and it is never changed:
 /// afterwards, authctl lists the lines to delete from it.
 #[derive(clap::Args, Debug)]
 #[command(
@@ -23,10 +23,10 @@ use std::path::PathBuf;
 pub struct ImportArgs {
     /// The file
     file: PathBuf,
-    /// The file with the age identity that opens it (`AGE-SECRET-KEY-1…`)
+    /// The file with the age identity that decrypts FILE (`AGE-SECRET-KEY-1…`)
     #[arg(long, value_name = "FILE")]
     identity: Option<PathBuf>,
-    /// Replace credentials with the same names
+    /// Replace existing credentials that have the same names
     #[arg(long)]
     replace: bool,
     /// Show what would be stored
@@ -125,10 +125,12 @@ fn plain(app: &App, args: &ImportArgs, bytes: &[u8]) -> Result<(), Failure> {
     }
     match found.iter().filter(|key| key.problem.is_some()).count() {
         0 => Ok(()),
-        left => Err(Failure::new(
-            Code::Findings,
-            format!("{} in {shown} could not be stored", count(left, "key")),
-        )),
+        left => {
+            let verb = if args.dry_run { "would" } else { "could" };
+            let keys = count(left, "key");
+            let message = format!("{keys} in {shown} {verb} not be stored");
+            Err(Failure::new(Code::Findings, message))
+        }
     }
 }
 

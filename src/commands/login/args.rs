@@ -6,7 +6,7 @@ use std::time::Duration;
 
 /// Log in through the browser
 ///
-/// Opens the provider's page and waits on a loopback address for the answer (authorization code
+/// Opens the provider's page and waits on a loopback address for the redirect (authorization code
 /// with PKCE). Logging in again under the same name adds scopes and replaces the first login;
 /// logging in as another account is refused. The first login to a provider asks for a client id,
 /// since authctl has none built in.
@@ -52,7 +52,7 @@ pub struct LoginArgs {
     /// Print the URL instead of opening a browser
     #[arg(long)]
     pub(super) no_browser: bool,
-    /// Replace a key with this name, or a login with a different account
+    /// Replace an existing key that has this name, or a login with a different account
     #[arg(long)]
     pub(super) replace: bool,
 }

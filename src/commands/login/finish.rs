@@ -84,7 +84,7 @@ fn explain(args: &LoginArgs, attempt: &Attempt<'_>, error: LoginError) -> Failur
                 .unwrap_or_default();
             let (what, id) = (&args.what, &attempt.client.id);
             Failure::from(error).hint(format!(
-                "check the client; to give its secret again, run `authctl login {what}{name} --client-id {id} --client-secret-stdin < FILE`"
+                "check the client id; to enter the client secret again, run `authctl login {what}{name} --client-id {id} --client-secret-stdin < FILE`"
             ))
         }
         error => error.into(),

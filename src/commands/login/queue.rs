@@ -9,7 +9,7 @@ use crate::signals::shield;
 use jiff::Timestamp;
 use std::time::{Duration, Instant};
 
-/// The pause between two looks at whether the other login is over.
+/// How long to wait between checks whether the other login has finished.
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// Waits until no other process is logging in to `name`, for at most `patience`.
@@ -42,7 +42,7 @@ pub(super) fn wait(app: &App, name: &Name, patience: Duration) -> Result<Turn, F
     })?
 }
 
-/// Whether the login that was waited for got what this one came for.
+/// Whether the other login, which has finished, satisfies this request.
 pub(super) fn is_answered_by(turn: &Turn, found: &Found, args: &LoginArgs) -> bool {
     let bound = &found.record.bound;
     // A login with settings of its own is not answered by another one.

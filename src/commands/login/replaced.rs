@@ -9,8 +9,7 @@ use crate::lifecycle::{Found, Look, look, recover};
 use crate::provider::OAuthSpec;
 
 /// The login that this one replaces. It is read first, so that a locked store is found before the
-/// browser opens, and what an interrupted command left is finished before there is a code to
-/// redeem.
+/// browser opens, and an interrupted command is completed before an authorization code is issued.
 pub(super) fn replaced(
     app: &App,
     target: &Target,

@@ -53,7 +53,7 @@ pub struct RotateArgs {
     /// How long the previous key stays valid (at least one minute)
     #[arg(long, value_name = "TIME", value_parser = args::duration)]
     grace: Option<Duration>,
-    /// Use a recipe with unverified fields without confirmation
+    /// Do not ask before using a rotation recipe that has unverified fields
     #[arg(long)]
     yes: bool,
     /// Do not open a browser

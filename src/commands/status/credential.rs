@@ -13,7 +13,7 @@ use jiff::{SignedDuration, Timestamp};
 /// A day in seconds.
 const DAY: i64 = 86_400;
 
-/// When a credential expires, for people.
+/// When a credential expires, in human-readable form.
 pub(super) fn life(entry: &Entry, now: Timestamp) -> String {
     match (&entry.state, entry.kind) {
         (State::Active, Kind::Login) => match entry.login.access_expires_at {
@@ -44,7 +44,7 @@ pub(super) fn findings(
             "interrupted",
             format!("a command was interrupted while {} it", entry.state.name()),
             Some(format!(
-                "run `authctl token {name} --check` to finish or undo that"
+                "run `authctl token {name} --check` to finish or undo the interrupted command"
             )),
         );
         return found.into_vec();
@@ -149,8 +149,9 @@ fn limits(
     if let Some(days) = refresh.idle_days {
         let end = after(entry.login.refreshed_at.unwrap_or(entry.changed_at), days);
         if end <= now {
-            let message =
-                format!("it was not used for {days} days and may have expired at the provider");
+            let message = format!(
+                "it has not been used for {days} days and may have expired at the provider"
+            );
             found.add("login_idle", message, login_again());
         } else if end <= soon {
             let message = format!(

@@ -35,7 +35,7 @@ pub struct StatusArgs {
     #[arg(add = complete::credentials())]
     name: Option<Name>,
     /// Verify each credential: get a token for a login, and verify a key if its provider has a
-    /// request without side effects
+    /// request that can do so without side effects
     #[arg(long)]
     check: bool,
     /// How far to look ahead

@@ -7,7 +7,7 @@ use crate::provider::Row;
 use crate::rotation::{Policy, What, is_revoked_manually, plan};
 use jiff::{SignedDuration, Timestamp};
 
-/// An interval that is longer than this is too long.
+/// The longest interval that `status` does not warn about.
 const LONGEST: SignedDuration = SignedDuration::from_hours(60 * 24);
 
 pub(super) fn findings(
