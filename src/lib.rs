@@ -11,7 +11,7 @@
 //!
 //! ```text
 //! main | commands | app | intake | failure | rotation | lifecycle
-//! | oauth store sealed handover audit schedule output ui
+//! | oauth store sealed handover keeper audit schedule output ui
 //! | http | provider | config | credential | disk process signals secret time code
 //! ```
 //!
@@ -28,7 +28,8 @@
 //! - `oauth`: the exchanges with authorization servers, in two halves if a user acts between them.
 //!   It never prints.
 //! - `store`: keychain and vault behind one `match`. `sealed`: the encrypted file beside each item.
-//!   `handover`: headers for curl in a memory file. `audit`: the audit log. `schedule`: the daily
+//!   `handover`: headers for curl in a memory file. `keeper`: this program again, as the process
+//!   that talks to the provider and outlives its caller. `audit`: the audit log. `schedule`: the daily
 //!   run. `output`: standard output. `ui`: the terminal and the browser.
 //! - `http`: the network, set up on first use. `provider`: the catalogue, whose rows are data.
 //!   `config`: folders, settings and OAuth clients.
@@ -96,6 +97,7 @@ mod failure;
 mod handover;
 mod http;
 mod intake;
+mod keeper;
 mod lifecycle;
 mod oauth;
 mod output;
@@ -110,7 +112,7 @@ mod store;
 mod time;
 mod ui;
 
-pub use commands::{complete, report_defect, run};
+pub use commands::{complete, keep, report_defect, run};
 
 /// Runs the holder of a header for curl, if the arguments say so. This comes before anything else,
 /// because other processes of this user must be able to read the memory of the holder.
@@ -129,6 +131,13 @@ pub fn run_as_holder(arguments: &[std::ffi::OsString]) -> Option<std::process::E
     }
     let _ = descriptor;
     Some(std::process::ExitCode::FAILURE)
+}
+
+/// The arguments of a keeper, if this process was started as one.
+#[must_use]
+pub fn keeper_arguments(arguments: &[std::ffi::OsString]) -> Option<&[std::ffi::OsString]> {
+    let (command, rest) = arguments.get(1..)?.split_first()?;
+    (command == keeper::KEEP).then_some(rest)
 }
 
 /// Whether a completion script asks to complete a command line: by a variable, and by `--` before

@@ -17,6 +17,9 @@ fn main() -> ExitCode {
         if authctl::asks_for_completion(&arguments) {
             return authctl::complete();
         }
+        if let Some(arguments) = authctl::keeper_arguments(&arguments) {
+            return authctl::keep(arguments);
+        }
         authctl::run(&arguments)
     };
     match catch_unwind(AssertUnwindSafe(work)) {

@@ -100,6 +100,8 @@ pub struct App {
     pub choice: Option<Choice>,
     /// The store for new credentials, once it is chosen.
     new_store: OnceCell<StoreKind>,
+    /// Whether this process is a keeper.
+    is_keeper: bool,
 }
 
 impl App {
@@ -109,6 +111,29 @@ impl App {
     /// # Errors
     /// The configuration file is damaged, or a variable has an invalid value.
     pub fn load(global: &Global, may_prompt: bool) -> Result<Self, Failure> {
+        Self::new(global, may_prompt, None)
+    }
+
+    /// The parts that a keeper works with. It asks nothing: `identity` is that of the vault, if its
+    /// caller has opened it.
+    ///
+    /// # Errors
+    /// As for [`App::load`].
+    pub fn for_keeper(verbosity: u8, identity: Option<Secret>) -> Result<Self, Failure> {
+        let global = Global {
+            json: false,
+            store: None,
+            no_input: true,
+            quiet: true,
+            verbose: verbosity,
+        };
+        Ok(Self {
+            is_keeper: true,
+            ..Self::new(&global, false, identity)?
+        })
+    }
+
+    fn new(global: &Global, may_prompt: bool, opened: Option<Secret>) -> Result<Self, Failure> {
         if global.verbose > 0 {
             start_log(global.verbose);
         }
@@ -122,6 +147,7 @@ impl App {
         let stores = Stores::new(Settings {
             vault: paths.vault(),
             identity: variable("AUTHCTL_VAULT_IDENTITY").map(PathBuf::from),
+            opened,
             patience: if person {
                 PATIENCE_WITH_PERSON
             } else {
@@ -146,6 +172,7 @@ impl App {
             ui,
             output: Output::new(global.json),
             new_store: OnceCell::new(),
+            is_keeper: false,
         })
     }
 
@@ -157,6 +184,7 @@ impl App {
             stores: &self.stores,
             catalogue: &self.catalogue,
             network: &self.network,
+            is_keeper: self.is_keeper,
         }
     }
 }

@@ -15,6 +15,7 @@ mod documents;
 mod exec;
 mod groups;
 mod header;
+mod keep;
 mod key;
 mod list;
 mod login;
@@ -175,6 +176,7 @@ fn exit_code(code: Code, runs_program: bool) -> u8 {
     }
 }
 
+pub use keep::keep;
 pub use shell::COMPLETE;
 
 /// Answers a shell that completes a command line.

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 /// A lock that is held until it is dropped, or the process ends.
 #[derive(Debug)]
 pub struct Lock {
-    _file: File,
+    file: File,
 }
 
 /// Why the lock was not taken.
@@ -40,7 +40,7 @@ impl Lock {
         let mut pause = Duration::from_millis(2);
         loop {
             match file.try_lock() {
-                Ok(()) => return Ok(Self { _file: file }),
+                Ok(()) => return Ok(Self { file }),
                 Err(TryLockError::WouldBlock) if began.elapsed() >= patience => {
                     return Err(LockError::Busy { waited: patience });
                 }
@@ -55,10 +55,64 @@ impl Lock {
         }
     }
 
+    /// Lets the next program that this process starts inherit the lock, which is then held until
+    /// the last of the two has ended or dropped it. Returns the number of its descriptor.
+    ///
+    /// # Errors
+    /// The system refused.
+    #[cfg(unix)]
+    pub fn hand_down(&self) -> io::Result<String> {
+        use std::os::fd::AsRawFd;
+        rustix::io::fcntl_setfd(&self.file, rustix::io::FdFlags::empty())?;
+        Ok(self.file.as_raw_fd().to_string())
+    }
+
+    /// A lock cannot be inherited on this system: the program takes it itself.
+    ///
+    /// # Errors
+    /// Never.
+    #[cfg(not(unix))]
+    pub fn hand_down(&self) -> io::Result<String> {
+        Ok("-".to_owned())
+    }
+
+    /// The lock that the caller of this process handed down, as descriptor `number`. It is open
+    /// until this process ends. Where nothing was handed down, the lock is taken.
+    ///
+    /// # Errors
+    /// The descriptor is not that of the lock file, or the lock cannot be taken.
+    pub fn inherited(
+        path: &Path,
+        number: Option<i32>,
+        patience: Duration,
+    ) -> Result<Self, LockError> {
+        #[cfg(unix)]
+        if let Some(number) = number {
+            use std::os::unix::fs::MetadataExt;
+            let file = open(path).map_err(|error| Error::io("lock", path, error))?;
+            let is_same = || {
+                let (ours, theirs) = (
+                    file.metadata()?,
+                    std::fs::metadata(format!("/dev/fd/{number}"))?,
+                );
+                Ok((ours.dev(), ours.ino()) == (theirs.dev(), theirs.ino()))
+            };
+            return match is_same() {
+                Ok(true) => Ok(Self { file }),
+                Ok(false) => Err(LockError::Busy {
+                    waited: Duration::ZERO,
+                }),
+                Err(error) => Err(Error::io("lock", path, error).into()),
+            };
+        }
+        let _ = number;
+        Self::acquire(path, patience)
+    }
+
     /// Takes the lock of a file if it is free, without checking the folder.
     pub(super) fn beside(path: &Path) -> Option<Self> {
         let file = open(&path.with_extension("lock")).ok()?;
-        file.try_lock().ok().map(|()| Self { _file: file })
+        file.try_lock().ok().map(|()| Self { file })
     }
 
     /// The lock file of a credential.

@@ -72,6 +72,8 @@ impl From<Error> for Failure {
             Error::Provide(error) => error.into(),
             Error::Disk(error) => error.into(),
             Error::Transport(error) => error.into(),
+            Error::Keeper(error) => error.into(),
+            Error::Reported(reported) => reported.into(),
         }
     }
 }

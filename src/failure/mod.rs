@@ -10,6 +10,7 @@ use crate::credential::{Entry, IndexError, Name, NameError, OriginError};
 use crate::disk;
 use crate::handover;
 use crate::http::TransportError;
+use crate::keeper;
 use crate::oauth::{AuthorizeError, ListenerError, MetadataError};
 use crate::provider::{ProviderError, RenderError};
 use crate::secret::SealError;
@@ -174,6 +175,44 @@ impl From<handover::Error> for Failure {
         };
         Self::new(code, error.to_string())
             .hint("use `authctl header NAME --format raw | curl -H @- URL`")
+    }
+}
+
+impl From<keeper::Error> for Failure {
+    fn from(error: keeper::Error) -> Self {
+        let message = error.to_string();
+        let (code, hint) = match error {
+            keeper::Error::Start(_) => (Code::Failed, "nothing was sent; retry"),
+            keeper::Error::Ended => (
+                Code::Unreachable,
+                "retry; what the provider had answered before is saved",
+            ),
+            keeper::Error::Late { .. } => (
+                Code::Unreachable,
+                "retry later; its result is saved when it arrives",
+            ),
+        };
+        Self::new(code, message).hint(hint)
+    }
+}
+
+impl From<keeper::Reported> for Failure {
+    fn from(reported: keeper::Reported) -> Self {
+        Self {
+            code: reported.code,
+            message: reported.message,
+            hint: reported.hint,
+        }
+    }
+}
+
+impl From<Failure> for keeper::Reported {
+    fn from(failure: Failure) -> Self {
+        Self {
+            code: failure.code,
+            message: failure.message,
+            hint: failure.hint,
+        }
     }
 }
 

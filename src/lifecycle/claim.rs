@@ -18,13 +18,18 @@ pub struct Claim<'a> {
     /// The parts that this layer works with.
     pub context: Context<'a>,
     name: Name,
-    _lock: Lock,
+    lock: Lock,
 }
 
 impl Claim<'_> {
     /// The credential that may be changed.
     pub fn name(&self) -> &Name {
         &self.name
+    }
+
+    /// Gives the lock away, for a keeper.
+    pub(super) fn hand_over(self) -> (Name, Lock) {
+        (self.name, self.lock)
     }
 }
 
@@ -66,13 +71,23 @@ impl<'a> Context<'a> {
         })?
     }
 
+    /// The claim of the caller of this keeper, whose lock is descriptor `lock`.
+    pub(super) fn inherit_claim(self, name: &Name, lock: Option<i32>) -> Result<Claim<'a>, Error> {
+        let lock = Lock::inherited(&self.paths.lock(name), lock, LOCK_PATIENCE);
+        self.claimed(name, lock)
+    }
+
     fn claim_within(self, name: &Name, patience: Duration) -> Result<Claim<'a>, Error> {
         tracing::debug!(%name, "taking the lock");
-        match Lock::acquire(&self.paths.lock(name), patience) {
+        self.claimed(name, Lock::acquire(&self.paths.lock(name), patience))
+    }
+
+    fn claimed(self, name: &Name, lock: Result<Lock, LockError>) -> Result<Claim<'a>, Error> {
+        match lock {
             Ok(lock) => Ok(Claim {
                 context: self,
                 name: name.clone(),
-                _lock: lock,
+                lock,
             }),
             Err(LockError::Busy { waited }) => Err(Error::Busy {
                 name: name.clone(),

@@ -22,6 +22,8 @@ pub struct Context<'a> {
     pub catalogue: &'a Catalogue,
     /// The network, set up on first use.
     pub network: &'a Network,
+    /// Whether this process is a keeper. Any other starts one for what it spends at a provider.
+    pub is_keeper: bool,
 }
 
 impl Context<'_> {

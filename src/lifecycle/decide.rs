@@ -4,10 +4,11 @@ use crate::credential::{AccessToken, Record, SecretPart};
 use crate::sealed::{FailedAttempt, Sealed};
 use crate::secret::Secret;
 use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// What the caller asks for.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Wanted {
     /// The token should be valid for at least this long.
     pub min_ttl: Duration,

@@ -1,7 +1,8 @@
 //! From a name to an access token, or to the parts of a key.
 
 use super::decide::{self, Step, Wanted};
-use super::refresh::{self, Fresh};
+use super::kept;
+use super::refresh::Fresh;
 use super::{Claim, Context, Error, Found, Look, look, recover};
 use crate::credential::{Bound, Kind, Name, SecretPart};
 use crate::secret::Secret;
@@ -87,7 +88,7 @@ fn fresh(
                 .token(&wanted.scope, wanted.resource.as_deref())
                 .map(|token| token.token.clone());
             let claim = context.claim(name)?;
-            refresh::under_lock(&claim, wanted, seen.as_ref(), began)
+            kept::refresh(claim, wanted, seen.as_ref(), began)
         }
     }
 }
@@ -96,12 +97,12 @@ fn fresh(
 fn locked_parts(context: &Context<'_>, name: &Name, wanted: &Wanted) -> Result<Handed, Error> {
     let claim = context.claim(name)?;
     let warnings = recover(&claim)?;
-    let mut handed = recovered_parts(&claim, wanted)?;
+    let mut handed = recovered_parts(claim, wanted)?;
     handed.warnings.extend(warnings);
     Ok(handed)
 }
 
-fn recovered_parts(claim: &Claim<'_>, wanted: &Wanted) -> Result<Handed, Error> {
+fn recovered_parts(claim: Claim<'_>, wanted: &Wanted) -> Result<Handed, Error> {
     let (context, name) = (&claim.context, claim.name());
     match look(context, name)? {
         Look::Nothing | Look::Incomplete => Err(Error::NotFound(name.clone())),
@@ -110,7 +111,7 @@ fn recovered_parts(claim: &Claim<'_>, wanted: &Wanted) -> Result<Handed, Error> 
             Some(SecretPart::Key(slots)) => hand_key(context, name, &found, &slots.active, wanted),
             _ => {
                 check_scope(name, &found.record.bound, wanted)?;
-                let fresh = refresh::under_lock(claim, wanted, None, Timestamp::now())?;
+                let fresh = kept::refresh(claim, wanted, None, Timestamp::now())?;
                 Ok(hand_token(found.record.bound, fresh))
             }
         },

@@ -15,11 +15,44 @@ use crate::sealed::{FailedAttempt, FailureKind, Sealed};
 use crate::secret::Secret;
 use crate::signals;
 use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
 
 /// A fresh access token, and what to tell the user about it.
-pub(super) struct Fresh {
+#[derive(Serialize, Deserialize)]
+pub struct Fresh {
     pub(super) token: AccessToken,
     pub(super) warnings: Vec<String>,
+}
+
+/// What there is under the lock.
+pub(super) enum Round {
+    /// A token that can be used.
+    Ready(Fresh),
+    /// The login, which has to be refreshed.
+    Needed(Box<Found>),
+}
+
+/// Reads the login again, and decides whether a request is needed: another process may have been
+/// faster.
+pub(super) fn read_again(
+    claim: &Claim<'_>,
+    wanted: &Wanted,
+    seen: Option<&Secret>,
+    began: Timestamp,
+) -> Result<Round, Error> {
+    let name = claim.name();
+    let found = current(claim)?;
+    let now = Timestamp::now();
+    match decide::step_under_lock(&found.record, &found.sealed, wanted, seen, began, now) {
+        Step::Use(token) => Ok(Round::Ready(Fresh {
+            token,
+            warnings: found.warnings,
+        })),
+        Step::Repeat(failure) => Err(Error::repeated(name, failure, now)),
+        Step::LogIn => Err(Error::over(name, &found.record.bound)),
+        Step::Cannot => Err(Error::cannot(name)),
+        Step::Refresh => Ok(Round::Needed(Box::new(found))),
+    }
 }
 
 /// Gets a fresh token: another process's, if that was faster, or a refreshed one.
@@ -32,26 +65,10 @@ pub(super) fn under_lock(
     let name = claim.name();
     let mut second_round = false;
     loop {
-        let found = current(claim)?;
-        match decide::step_under_lock(
-            &found.record,
-            &found.sealed,
-            wanted,
-            seen,
-            began,
-            Timestamp::now(),
-        ) {
-            Step::Use(token) => {
-                return Ok(Fresh {
-                    token,
-                    warnings: found.warnings,
-                });
-            }
-            Step::Repeat(failure) => return Err(Error::repeated(name, failure, Timestamp::now())),
-            Step::LogIn => return Err(Error::over(name, &found.record.bound)),
-            Step::Cannot => return Err(Error::cannot(name)),
-            Step::Refresh => {}
-        }
+        let found = match read_again(claim, wanted, seen, began)? {
+            Round::Ready(fresh) => return Ok(fresh),
+            Round::Needed(found) => *found,
+        };
         let refusal = match refresh(claim, &found, wanted) {
             Ok(fresh) => return Ok(fresh),
             Err(refusal) => refusal,

@@ -130,6 +130,8 @@ pub struct Settings {
     pub vault: PathBuf,
     /// An identity outside the vault (`AUTHCTL_VAULT_IDENTITY`).
     pub identity: Option<PathBuf>,
+    /// The identity of the vault, if the caller of this process has opened it already.
+    pub opened: Option<Secret>,
     /// The time limit for all keychain calls together.
     pub patience: Duration,
     /// Called once if the keychain takes long, to tell the user what to do.
@@ -149,13 +151,23 @@ impl Stores {
     pub fn new(settings: Settings) -> Self {
         Self {
             keychain: Keychain::new(settings.patience, settings.on_wait),
-            vault: Vault::new(settings.vault, settings.identity, settings.passphrase),
+            vault: Vault::new(
+                settings.vault,
+                settings.identity,
+                settings.opened,
+                settings.passphrase,
+            ),
         }
     }
 
     /// The vault, for the commands that manage it.
     pub fn vault(&self) -> &Vault {
         &self.vault
+    }
+
+    /// The identity of the vault, if it was opened here.
+    pub fn vault_identity(&self) -> Option<Secret> {
+        self.vault.opened_identity()
     }
 
     /// Asks for whatever a store needs before it can be read: the passphrase of a locked vault.

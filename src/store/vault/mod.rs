@@ -27,6 +27,8 @@ const STORE: StoreKind = StoreKind::Vault;
 pub struct Vault {
     folder: PathBuf,
     outside_identity: Option<PathBuf>,
+    /// The identity, if the caller of this process has opened the vault already.
+    opened: Option<Secret>,
     passphrase: Box<dyn Fn() -> Option<Secret>>,
     identity: OnceCell<x25519::Identity>,
 }
@@ -35,14 +37,21 @@ impl Vault {
     pub(super) fn new(
         folder: PathBuf,
         outside_identity: Option<PathBuf>,
+        opened: Option<Secret>,
         passphrase: Box<dyn Fn() -> Option<Secret>>,
     ) -> Self {
         Self {
             folder,
             outside_identity,
+            opened,
             passphrase,
             identity: OnceCell::new(),
         }
+    }
+
+    /// The identity, if it was opened in this process.
+    pub(super) fn opened_identity(&self) -> Option<Secret> {
+        self.identity.get().map(exposed)
     }
 
     /// Whether there is a vault, or what is left of one.
@@ -228,6 +237,7 @@ mod tests {
         let passphrase = passphrase.map(str::to_owned);
         Vault::new(
             home.join("vault"),
+            None,
             None,
             Box::new(move || passphrase.clone().map(Secret::new)),
         )

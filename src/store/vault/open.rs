@@ -57,9 +57,12 @@ impl Vault {
         let recipient = self
             .stored_recipient()?
             .map(|recipient| recipient.to_string());
-        let identity = match &self.outside_identity {
-            Some(path) => identity::outside(path)?,
-            None => self.inside_identity(recipient.as_deref(), passphrase)?,
+        let opened = self.opened.as_ref();
+        let opened = opened.and_then(|text| parse(text.expose().as_bytes()));
+        let identity = match (opened, &self.outside_identity) {
+            (Some(identity), _) => identity,
+            (None, Some(path)) => identity::outside(path)?,
+            (None, None) => self.inside_identity(recipient.as_deref(), passphrase)?,
         };
         let own = identity.to_public().to_string();
         match recipient {

@@ -1,0 +1,81 @@
+//! The keeper: this program again, as a process of its own that outlives its caller.
+//!
+//! What spends something at a provider runs there: a refresh token, an authorization code, a key
+//! that is replaced. Callers are killed at any moment (a time limit, Ctrl-C, a closed terminal, the
+//! end of a CI job), and then nobody would be left to read the provider's answer.
+//!
+//! The caller holds the lock of the credential when it starts the keeper, which inherits the open
+//! lock file: the lock is held until the keeper has saved the result, whatever happens to the
+//! caller. The request is written to the keeper's standard input, and the outcome to its standard
+//! output. The keeper runs in a session of its own, asks nobody anything, and exits when it is
+//! done.
+
+#[cfg(unix)]
+mod inherit;
+mod serve;
+mod start;
+
+use crate::code::Code;
+use crate::secret::{Secret, stored_option};
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+pub use serve::{Call, answer, receive};
+pub use start::run;
+
+/// The hidden command that runs this program as a keeper.
+pub const KEEP: &str = "__keep";
+
+/// The longest request or outcome, in bytes.
+const MAX_MESSAGE: u64 = 4 * 1024 * 1024;
+
+/// What a keeper is asked to do.
+#[derive(Serialize, Deserialize)]
+pub struct Request<T> {
+    /// How much it writes to the log: the number of `-v`.
+    pub verbosity: u8,
+    /// The identity of the vault, if the caller has opened it: a keeper asks for no passphrase.
+    #[serde(serialize_with = "stored_option")]
+    pub identity: Option<Secret>,
+    /// The task.
+    pub task: T,
+}
+
+/// How a task ended.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome<T> {
+    /// It succeeded.
+    Done(T),
+    /// It failed.
+    Failed(Reported),
+}
+
+/// A failure that the keeper reported, ready for the user.
+#[derive(Clone, Debug, Serialize, Deserialize, thiserror::Error)]
+#[error("{message}")]
+pub struct Reported {
+    /// The exit code.
+    pub code: Code,
+    /// What is wrong.
+    pub message: String,
+    /// What to do about it.
+    pub hint: Option<String>,
+}
+
+/// Why there is no outcome.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The keeper was not started, so nothing was sent.
+    #[error("cannot start another process: {0}")]
+    Start(std::io::Error),
+    /// It ended without an outcome. What it saved before is not lost.
+    #[error("the process that talks to the provider ended unexpectedly")]
+    Ended,
+    /// It is still at work.
+    #[error("the provider's answer is not there after {} seconds; a process still waits for it", patience.as_secs())]
+    Late {
+        /// How long the caller waited.
+        patience: Duration,
+    },
+}

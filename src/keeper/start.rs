@@ -1,0 +1,132 @@
+//! The caller's half: starts a keeper and waits for its outcome.
+
+use super::{Error, KEEP, MAX_MESSAGE, Outcome, Request};
+use crate::disk::Lock;
+use crate::secret::Secret;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::io::{Read, Write};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::time::Duration;
+use tracing::level_filters::LevelFilter;
+use zeroize::Zeroizing;
+
+/// Runs a task in a keeper, which gets the lock. `what` and `name` say in a list of processes what
+/// it does.
+///
+/// # Errors
+/// There is no outcome within `patience`; the keeper goes on all the same.
+pub fn run<T: Serialize, R: DeserializeOwned>(
+    lock: Lock,
+    (what, name): (&str, &str),
+    identity: Option<Secret>,
+    task: T,
+    patience: Duration,
+) -> Result<Outcome<R>, Error> {
+    let request = Request {
+        verbosity: verbosity(),
+        identity,
+        task,
+    };
+    let text = serde_json::to_vec(&request)
+        .map(Zeroizing::new)
+        .map_err(|error| Error::Start(error.into()))?;
+    let mut keeper = start(&lock, what, name).map_err(Error::Start)?;
+    // From here on, only the keeper holds it.
+    drop(lock);
+    tracing::debug!(what, name, pid = keeper.id(), "started a process for it");
+    if let Some(mut input) = keeper.stdin.take() {
+        // A keeper that does not read it has ended, and gives no outcome.
+        let _ = input.write_all(&text);
+    }
+    let outcome = read(&mut keeper, patience)?;
+    serde_json::from_slice(&outcome).map_err(|_| Error::Ended)
+}
+
+fn start(lock: &Lock, what: &str, name: &str) -> std::io::Result<Child> {
+    let mut command = program()?;
+    command.args([KEEP, &lock.hand_down()?, what, name]);
+    // With `-v` the keeper explains its decisions as well. Otherwise it must not hold a pipe of the
+    // caller open.
+    let log = if verbosity() > 0 {
+        Stdio::inherit()
+    } else {
+        Stdio::null()
+    };
+    let command = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(log);
+    #[cfg(windows)]
+    return detached(command);
+    #[cfg(not(windows))]
+    command.spawn()
+}
+
+/// This program. On Linux it is found although its file may have been replaced.
+#[cfg(target_os = "linux")]
+#[allow(
+    clippy::unnecessary_wraps,
+    reason = "other systems have to look for it"
+)]
+fn program() -> std::io::Result<Command> {
+    use std::os::unix::process::CommandExt;
+    let mut command = Command::new("/proc/self/exe");
+    command.arg0("authctl");
+    Ok(command)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn program() -> std::io::Result<Command> {
+    std::env::current_exe().map(Command::new)
+}
+
+/// Outside the group of the console, whose Ctrl-C ends every process in it, and outside the job of
+/// the caller where that allows it.
+#[cfg(windows)]
+fn detached(command: &mut Command) -> std::io::Result<Child> {
+    use std::os::windows::process::CommandExt;
+    const DETACHED: u32 = 0x0000_0008;
+    const NEW_GROUP: u32 = 0x0000_0200;
+    const OUT_OF_JOB: u32 = 0x0100_0000;
+    command
+        .creation_flags(DETACHED | NEW_GROUP | OUT_OF_JOB)
+        .spawn()
+        .or_else(|_| command.creation_flags(DETACHED | NEW_GROUP).spawn())
+}
+
+fn verbosity() -> u8 {
+    match LevelFilter::current() {
+        LevelFilter::OFF | LevelFilter::ERROR | LevelFilter::WARN => 0,
+        LevelFilter::INFO => 1,
+        _ => 2,
+    }
+}
+
+/// Reads the outcome, until the keeper ends.
+fn read(keeper: &mut Child, patience: Duration) -> Result<Zeroizing<Vec<u8>>, Error> {
+    let output = keeper.stdout.take();
+    let (sender, receiver) = channel();
+    let reader = move || {
+        let mut bytes = Zeroizing::new(Vec::new());
+        if let Some(output) = output {
+            // A half-read outcome is none.
+            let _ = output.take(MAX_MESSAGE).read_to_end(&mut bytes);
+        }
+        let _ = sender.send(bytes);
+    };
+    std::thread::Builder::new()
+        .spawn(reader)
+        .map_err(Error::Start)?;
+    match receiver.recv_timeout(patience) {
+        Ok(outcome) => {
+            // It has closed its output, so it is about to exit. A program that takes the place of
+            // this process must not inherit it as a child that nobody waits for.
+            let _ = keeper.wait();
+            Ok(outcome)
+        }
+        Err(RecvTimeoutError::Timeout) => Err(Error::Late { patience }),
+        Err(RecvTimeoutError::Disconnected) => Err(Error::Ended),
+    }
+}
