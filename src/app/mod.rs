@@ -14,7 +14,7 @@ use crate::rotation::Policy;
 use crate::secret::Secret;
 use crate::store::{Settings, Stores};
 use crate::ui::{Ui, start_log};
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 use std::io::Read;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -102,6 +102,8 @@ pub struct App {
     new_store: OnceCell<StoreKind>,
     /// Whether this process is a keeper.
     is_keeper: bool,
+    /// Whether a keeper writes the event of this command to the audit log.
+    pub is_logged: Cell<bool>,
 }
 
 impl App {
@@ -173,6 +175,7 @@ impl App {
             output: Output::new(global.json),
             new_store: OnceCell::new(),
             is_keeper: false,
+            is_logged: Cell::new(false),
         })
     }
 

@@ -1,9 +1,16 @@
 //! The hidden command of a keeper: does what its caller asks for, and gives the outcome.
 
 use crate::app::App;
+use crate::audit::Event;
+use crate::code;
+use crate::credential::Name;
 use crate::failure::Failure;
-use crate::keeper::{Call, Outcome, Request, answer, receive};
-use crate::lifecycle::{REFRESH, Refresh, refresh_in_keeper};
+use crate::keeper::{Call, Outcome, Reported, Request, answer, receive};
+use crate::lifecycle::{
+    Done, LOGIN, Login, LoginError, REFRESH, Refresh, log_in_here, refresh_here,
+};
+use crate::oauth::TokenError;
+use crate::rotation::{ROTATE, Rotate, Rotated, Trouble, rotate_in_keeper};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::ffi::OsString;
@@ -16,10 +23,57 @@ pub fn keep(arguments: &[OsString]) -> ExitCode {
     };
     match call.what.as_str() {
         REFRESH => work(&call, |app, task: Refresh| {
-            Ok(refresh_in_keeper(&app.context(), call.lock, &task)?)
+            Ok(refresh_here(&app.context(), call.lock, &task)?)
         }),
+        LOGIN => work(&call, |app, task: Login| log_in(app, call.lock, &task)),
+        ROTATE => work(&call, |app, task: Rotate| Ok(rotate(app, call.lock, &task))),
         _ => ExitCode::FAILURE,
     }
+}
+
+/// Finishes a login, and writes that to the audit log, which the caller may not live to do.
+fn log_in(app: &App, lock: Option<i32>, task: &Login) -> Result<Done, Failure> {
+    let done = log_in_here(&app.context(), lock, task).map_err(|error| {
+        let is_unknown_client = matches!(
+            &error,
+            LoginError::Token(TokenError::Denied { code, .. })
+                if code == "invalid_client" || code == "unauthorized_client"
+        );
+        let failure = Failure::from(error);
+        if is_unknown_client {
+            failure.hint(task.client_hint.as_str())
+        } else {
+            failure
+        }
+    });
+    let failure = done.as_ref().err().cloned().map(Reported::from);
+    log(app, "login", &task.attempt.name, failure.as_ref());
+    done
+}
+
+/// Rotates a key, and writes that to the audit log, which the caller may not live to do.
+fn rotate(app: &App, lock: Option<i32>, task: &Rotate) -> Rotated {
+    let mut warnings = Vec::new();
+    let report = rotate_in_keeper(&app.context(), lock, task, &mut warnings);
+    let report = report.map_err(|error| Trouble::of(error, |error| Failure::from(error).into()));
+    match &report {
+        Ok(_) => log(app, "rotate", &task.name, None),
+        Err(Trouble::Failed { failure, .. }) => log(app, "rotate", &task.name, Some(failure)),
+        // The caller goes on with these.
+        Err(Trouble::Manual | Trouble::NotAgreed { .. }) => {}
+    }
+    Rotated { report, warnings }
+}
+
+fn log(app: &App, event: &str, name: &Name, failure: Option<&Reported>) {
+    let (outcome, detail) = match failure {
+        None => (code::Outcome::DONE, None),
+        Some(failure) => (
+            code::Outcome::Failed(failure.code),
+            Some(failure.message.as_str()),
+        ),
+    };
+    Event::now(event, Some(name.to_string()), outcome, detail).append(&app.paths.audit());
 }
 
 /// Does one task.

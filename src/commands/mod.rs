@@ -94,7 +94,7 @@ fn run_command(cli: Cli) -> Result<(), Failure> {
         schedule::report_failed_run(&app);
     }
     let result = command.run(&app);
-    if let Some((event, name)) = event {
+    if let Some((event, name)) = event.filter(|_| !app.is_logged.get()) {
         let (outcome, detail) = outcome(result.as_ref().err());
         Event::now(&event, name, outcome, detail).append(&app.paths.audit());
     }

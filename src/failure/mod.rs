@@ -17,7 +17,7 @@ use crate::secret::SealError;
 use crate::ui::PromptError;
 
 /// A failed command.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Failure {
     /// The exit code.
     pub code: Code,

@@ -28,8 +28,8 @@ impl Claim<'_> {
     }
 
     /// Gives the lock away, for a keeper.
-    pub(super) fn hand_over(self) -> (Name, Lock) {
-        (self.name, self.lock)
+    pub fn into_lock(self) -> Lock {
+        self.lock
     }
 }
 
@@ -72,7 +72,10 @@ impl<'a> Context<'a> {
     }
 
     /// The claim of the caller of this keeper, whose lock is descriptor `lock`.
-    pub(super) fn inherit_claim(self, name: &Name, lock: Option<i32>) -> Result<Claim<'a>, Error> {
+    ///
+    /// # Errors
+    /// It is not the lock of this credential.
+    pub fn inherit_claim(self, name: &Name, lock: Option<i32>) -> Result<Claim<'a>, Error> {
         let lock = Lock::inherited(&self.paths.lock(name), lock, LOCK_PATIENCE);
         self.claimed(name, lock)
     }

@@ -1,22 +1,31 @@
-//! A refresh in a keeper: it spends the refresh token, and this process may be killed at any
-//! moment.
+//! What runs in a keeper: a refresh, which spends the refresh token, and the end of a login, which
+//! spends the code. This process may be killed at any moment.
 
+use super::login::{identify, put_login, redeem};
 use super::refresh::{self, Fresh, Round};
-use super::{Claim, Context, Error};
+use super::{Attempt, Claim, Context, Done, Error, LoginError, existing};
 use crate::credential::Name;
 use crate::keeper::{self, Outcome};
 use crate::lifecycle::Wanted;
-use crate::secret::{Secret, stored_option};
+use crate::oauth::Grant;
+use crate::secret::{Secret, stored, stored_option};
+use crate::signals::shield;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
-/// The word for this task.
+/// The word for a refresh.
 pub const REFRESH: &str = "refresh";
 
-/// How long to wait for the keeper: it may need 45 seconds for the exchange, and 10 for each of two
-/// calls of the store.
+/// The word for the end of a login.
+pub const LOGIN: &str = "login";
+
+/// How long to wait for a refresh: it may need 45 seconds for the exchange, and 10 for all calls of
+/// the store.
 const PATIENCE: Duration = Duration::from_secs(75);
+
+/// How long to wait for the end of a login, which also asks for the account.
+const LOGIN_PATIENCE: Duration = Duration::from_secs(120);
 
 /// What a keeper needs to know about a refresh.
 #[derive(Serialize, Deserialize)]
@@ -45,7 +54,7 @@ pub(super) fn refresh(
         return Ok(fresh);
     }
     let identity = claim.context.stores.vault_identity();
-    let (name, lock) = claim.hand_over();
+    let name = claim.name().clone();
     let task = Refresh {
         name: name.clone(),
         wanted: wanted.clone(),
@@ -53,7 +62,13 @@ pub(super) fn refresh(
         began,
     };
     let target = name.to_string();
-    match keeper::run(lock, (REFRESH, &target), identity, task, PATIENCE)? {
+    match keeper::run(
+        claim.into_lock(),
+        (REFRESH, &target),
+        identity,
+        task,
+        PATIENCE,
+    )? {
         Outcome::Done(fresh) => Ok(fresh),
         Outcome::Failed(reported) => Err(reported.into()),
     }
@@ -63,11 +78,88 @@ pub(super) fn refresh(
 ///
 /// # Errors
 /// As for [`super::parts`].
-pub fn refresh_in_keeper(
+pub fn refresh_here(
     context: &Context<'_>,
     lock: Option<i32>,
     task: &Refresh,
 ) -> Result<Fresh, Error> {
     let claim = context.inherit_claim(&task.name, lock)?;
     refresh::under_lock(&claim, &task.wanted, task.seen.as_ref(), task.began)
+}
+
+/// What a keeper needs to know to finish a login.
+#[derive(Serialize, Deserialize)]
+pub struct Login {
+    /// The login.
+    pub attempt: Attempt,
+    /// The authorization code.
+    #[serde(serialize_with = "stored")]
+    pub code: Secret,
+    /// The verifier of PKCE.
+    #[serde(serialize_with = "stored_option")]
+    pub verifier: Option<Secret>,
+    /// The nonce of the request, if it had one.
+    #[serde(serialize_with = "stored_option")]
+    pub nonce: Option<Secret>,
+    /// What to do if the server does not know the client.
+    pub client_hint: String,
+}
+
+/// Finishes a claimed login: redeems the code and stores the login.
+///
+/// # Errors
+/// The login was not completed; the login that was there is still there.
+pub fn log_in(claim: Claim<'_>, login: Login) -> Result<Done, Error> {
+    let identity = claim.context.stores.vault_identity();
+    let name = login.attempt.name.to_string();
+    match keeper::run(
+        claim.into_lock(),
+        (LOGIN, &name),
+        identity,
+        login,
+        LOGIN_PATIENCE,
+    )? {
+        Outcome::Done(done) => Ok(done),
+        Outcome::Failed(reported) => Err(reported.into()),
+    }
+}
+
+/// Finishes a login in the keeper, under the lock of its caller.
+///
+/// # Errors
+/// As for [`log_in`].
+pub fn log_in_here(
+    context: &Context<'_>,
+    lock: Option<i32>,
+    login: &Login,
+) -> Result<Done, LoginError> {
+    let attempt = &login.attempt;
+    let claim = context.inherit_claim(&attempt.name, lock)?;
+    // The code can be redeemed once.
+    let _shield = shield();
+    let existing = existing(&claim, true)?;
+    let before = existing.found;
+    let verifier = login.verifier.as_ref();
+    let grant = Grant::code(&login.code, &attempt.redirect_uri, verifier);
+    let reply = redeem(context, attempt, &grant)?;
+    let received_at = Timestamp::now();
+    // Even an entry that cannot be used otherwise says whose login it is.
+    let known = before
+        .as_ref()
+        .map(|found| &found.record.bound)
+        .or(existing.entry.as_ref().map(|entry| &entry.bound))
+        .filter(|bound| bound.token_endpoint.is_some());
+    let mut warnings = existing.warnings;
+    let nonce = login.nonce.as_ref();
+    let person = identify(context, attempt, nonce, &reply, known, &mut warnings)?;
+    let mut done = put_login(
+        &claim,
+        attempt,
+        before.as_deref(),
+        reply,
+        person,
+        received_at,
+    )?;
+    warnings.append(&mut done.warnings);
+    Ok(Done { warnings, ..done })
 }

@@ -14,6 +14,7 @@ use crate::provider::{OAuthSpec, RenderError, Row, render};
 use crate::secret::Secret;
 use crate::signals::shield;
 use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -21,15 +22,16 @@ use std::time::Duration;
 const EXCHANGE: Duration = Duration::from_secs(45);
 
 /// A login that is under way.
-pub struct Attempt<'a> {
+#[derive(Serialize, Deserialize)]
+pub struct Attempt {
     /// The name of the login.
-    pub name: &'a Name,
+    pub name: Name,
     /// The provider's row, with its variables filled in.
-    pub row: &'a Row,
+    pub row: Row,
     /// The OAuth part of the row.
-    pub oauth: &'a OAuthSpec,
+    pub oauth: OAuthSpec,
     /// The values of the row's variables.
-    pub variables: &'a BTreeMap<String, String>,
+    pub variables: BTreeMap<String, String>,
     /// Whether the row was made from metadata and has to be stored.
     pub is_new_provider: bool,
     /// The client to log in with.
@@ -43,12 +45,13 @@ pub struct Attempt<'a> {
     /// The scopes that the user asked for.
     pub asked: Vec<String>,
     /// The origins that the user chose.
-    pub origins: &'a [Origin],
+    pub origins: Vec<Origin>,
     /// Whether a login as another account may be replaced.
     pub replace: bool,
 }
 
 /// A finished login.
+#[derive(Serialize, Deserialize)]
 pub struct Done {
     /// The account, as the provider names it.
     pub account: Option<String>,
@@ -105,7 +108,7 @@ impl From<crate::http::TransportError> for LoginError {
     }
 }
 
-impl Attempt<'_> {
+impl Attempt {
     fn client_auth(&self) -> ClientAuth {
         if self.client.secret.is_some() {
             self.oauth.client_auth
@@ -121,7 +124,7 @@ impl Attempt<'_> {
 /// The token endpoint gave no token, or Ctrl-C came first.
 pub fn redeem(
     context: &Context<'_>,
-    attempt: &Attempt<'_>,
+    attempt: &Attempt,
     grant: &Grant,
 ) -> Result<TokenReply, LoginError> {
     let endpoint = trusted_url(&attempt.oauth.token_endpoint)?;
@@ -130,7 +133,7 @@ pub fn redeem(
         auth: attempt.client_auth(),
         secret: attempt.client.secret.clone(),
     };
-    let dialect = Dialect::of(attempt.oauth);
+    let dialect = Dialect::of(&attempt.oauth);
     let network = context.network;
     let request = oauth::request(network, &endpoint, &client, grant, &dialect, EXCHANGE);
     let shield = shield();
@@ -152,7 +155,7 @@ pub fn redeem(
 /// is another account.
 pub fn identify(
     context: &Context<'_>,
-    attempt: &Attempt<'_>,
+    attempt: &Attempt,
     nonce: Option<&Secret>,
     reply: &TokenReply,
     known: Option<&Bound>,
@@ -198,7 +201,7 @@ pub fn identify(
         };
     }
     if let Some(known) = known.filter(|_| !attempt.replace) {
-        check_same_account(attempt.name, known, person.as_ref())?;
+        check_same_account(&attempt.name, known, person.as_ref())?;
     }
     Ok(person)
 }
@@ -234,7 +237,7 @@ fn check_same_account(
 /// A store or the disk refused; then the login that was there is still there.
 pub fn put_login(
     claim: &Claim<'_>,
-    attempt: &Attempt<'_>,
+    attempt: &Attempt,
     before: Option<&Found>,
     reply: TokenReply,
     person: Option<Person>,
@@ -242,11 +245,11 @@ pub fn put_login(
 ) -> Result<Done, LoginError> {
     let (context, provider) = (&claim.context, attempt.name.provider());
     if attempt.is_new_provider && !context.catalogue.is_own(provider) {
-        context.catalogue.add(attempt.row)?;
+        context.catalogue.add(&attempt.row)?;
     }
     attempt
         .client
-        .store(context, attempt.name, attempt.oauth, attempt.store)?;
+        .store(context, &attempt.name, &attempt.oauth, attempt.store)?;
     let bound = bound(attempt, before, person.as_ref(), reply.scope);
     let refresh_token = reply
         .refresh_token
@@ -313,12 +316,12 @@ fn kept_refresh_token(before: Option<&Found>, bound: &Bound) -> Option<Secret> {
 }
 
 fn bound(
-    attempt: &Attempt<'_>,
+    attempt: &Attempt,
     before: Option<&Found>,
     person: Option<&Person>,
     granted: Option<Vec<String>>,
 ) -> Bound {
-    let oauth = attempt.oauth;
+    let oauth = &attempt.oauth;
     // Origins that were chosen for a key are not for a login's token.
     let chosen = before
         .filter(|found| found.record.kind() == Some(Kind::Login))
@@ -329,7 +332,7 @@ fn bound(
         Some(bound) => (bound.origins.clone(), true),
         // A row that was made from metadata has the origins that the user chose.
         None if attempt.origins.is_empty() || attempt.origins == row => (row, false),
-        None => (attempt.origins.to_vec(), true),
+        None => (attempt.origins.clone(), true),
     };
     Bound {
         origins,

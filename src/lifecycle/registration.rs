@@ -7,18 +7,21 @@ use crate::config::{Client, ClientSecret};
 use crate::credential::{Entry, Id, Name, StoreKind};
 use crate::disk::Lock;
 use crate::provider::OAuthSpec;
-use crate::secret::Secret;
+use crate::secret::{Secret, stored_option};
 use crate::store::Slot;
+use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// How long to wait for another process that changes the clients of the same provider.
 const LOCK_PATIENCE: Duration = Duration::from_secs(30);
 
 /// A client to log in with.
+#[derive(Serialize, Deserialize)]
 pub struct Registration {
     /// The client id.
     pub id: String,
     /// The client secret, if it has one.
+    #[serde(serialize_with = "stored_option")]
     pub secret: Option<Secret>,
     /// Whether it has to be stored once the login has worked.
     pub is_new: bool,

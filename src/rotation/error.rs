@@ -2,6 +2,7 @@
 
 use super::api::CallError;
 use crate::credential::{ErrorCode, Name, StoreKind};
+use crate::keeper::Reported;
 use crate::lifecycle;
 use crate::provider::ProviderError;
 use crate::sealed;
@@ -109,6 +110,14 @@ pub enum Error {
     /// The random generator.
     #[error(transparent)]
     Random(#[from] SealError),
+    /// The keeper reported another failure.
+    #[error("{failure}")]
+    Reported {
+        /// The failure.
+        failure: Reported,
+        /// The store that could not be read, if that is the reason.
+        store: Option<StoreKind>,
+    },
 }
 
 impl Error {
@@ -142,6 +151,7 @@ impl Error {
     pub fn store(&self) -> Option<StoreKind> {
         match self {
             Self::Lifecycle(lifecycle::Error::Store(error)) => Some(error.store()),
+            Self::Reported { store, .. } => *store,
             _ => None,
         }
     }

@@ -18,6 +18,7 @@ mod error;
 mod fill;
 mod hint;
 mod intents;
+mod kept;
 mod listing;
 mod options;
 mod pending;
@@ -37,8 +38,8 @@ mod xml;
 
 pub use accept::accept;
 pub use error::Error;
+pub use kept::{ROTATE, Rotate, Rotated, Trouble, rotate, rotate_in_keeper};
 pub use options::{Options, Report};
 pub use plan::{Plan, What, is_revoked_manually, plan};
 pub use policy::{Policy, READER_LIFE};
-pub use rotate::rotate;
 pub use verify::{Verdict, verify};

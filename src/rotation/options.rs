@@ -2,9 +2,10 @@
 
 use crate::credential::Name;
 use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
 
 /// What the user wants.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Options {
     /// Whether a new key is created; otherwise only an unfinished rotation is finished.
     pub create: bool,
@@ -25,7 +26,7 @@ pub struct Options {
 }
 
 /// How far a rotation got.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Report {
     /// Whether a new key is handed out now.
     pub switched: bool,

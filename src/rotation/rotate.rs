@@ -14,47 +14,36 @@ use super::retired::revoke_retired;
 use super::roll::roll;
 use super::run::Run;
 use super::setup::{Setup, manager, values};
-use crate::credential::{Kind, LastError, Name};
-use crate::lifecycle::{self, Context, Wanted, recover, token};
+use crate::credential::{LastError, Name};
+use crate::lifecycle::{self, Claim, Context, recover};
 use crate::provider::{Caller, RotationKind};
 use crate::signals;
 use jiff::Timestamp;
 
-/// Rotates one credential, or continues a rotation that was interrupted. `warnings` gets what to
-/// tell the user, whatever the outcome.
+/// Rotates a claimed key, or continues a rotation that was interrupted. `warnings` gets what to tell
+/// the user, whatever the outcome.
 ///
 /// # Errors
 /// See [`Error`]; whatever was created is kept.
-pub fn rotate(
-    context: &Context<'_>,
-    name: &Name,
+pub(super) fn rotate_claimed(
+    claim: &Claim<'_>,
     options: &Options,
     warnings: &mut Vec<String>,
 ) -> Result<Report, Error> {
+    let (context, name) = (&claim.context, claim.name());
     let read = || context.index.entry(name).map_err(lifecycle::Error::from);
+    warnings.extend(recover(claim)?);
     let entry = read()?;
-    if entry.kind == Kind::Login {
-        let wanted = Wanted {
-            force: true,
-            ..Wanted::default()
-        };
-        warnings.extend(token(context, name, &wanted)?.warnings);
-        return Ok(Report {
-            refreshed: true,
-            ..Report::default()
-        });
-    }
-    // Before the key is claimed: the manager may have to be refreshed under a lock of its own.
-    let manager = manager(context, &entry, options)?;
-    let claim = context.claim(name)?;
-    warnings.extend(recover(&claim)?);
     // If another run was faster, the key is not due any more. The entry is compared, since it is
     // what was found to be due.
-    let is_outdated = |planned| read().is_ok_and(|entry| entry.generation != planned);
-    if options.planned.is_some_and(is_outdated) {
+    if options
+        .planned
+        .is_some_and(|planned| entry.generation != planned)
+    {
         return Ok(Report::default());
     }
-    let mut run = Run::open(&claim)?;
+    let manager = manager(context, &entry, options)?;
+    let mut run = Run::open(claim)?;
     let result = rotate_key(context, &mut run, manager, options);
     let failure = result.as_ref().err().filter(|error| error.is_failure());
     run.entry.rotation.last_error = failure.map(|error| LastError {

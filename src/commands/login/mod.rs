@@ -11,7 +11,7 @@ mod target;
 use super::profile::{Profile, Run};
 use super::{answer, documents};
 use crate::app::{App, store_for};
-use crate::credential::{scope_words, trusted_url};
+use crate::credential::{Name, StoreKind, scope_words, trusted_url};
 use crate::failure::{Code, Failure};
 use crate::lifecycle::{Attempt, Done, Turn};
 use crate::oauth::{Listener, begin};
@@ -92,16 +92,16 @@ fn log_in(
     let listener = Listener::bind(&oauth.redirect, args.port)?;
     let redirect_uri = listener.redirect_uri();
     let attempt = Attempt {
-        name: &target.name,
-        row: &target.row,
-        oauth,
-        variables: &target.variables,
+        name: target.name.clone(),
+        row: target.row.clone(),
+        oauth: oauth.clone(),
+        variables: target.variables.clone(),
         is_new_provider: target.is_new,
         client: client::choose(app, target, oauth, args, &redirect_uri)?,
         store,
         scopes: scopes(oauth, before.as_deref(), args),
         asked: scope_words(&args.scope.join(" ")),
-        origins: &args.origin,
+        origins: args.origin.clone(),
         replace: args.replace,
         redirect_uri,
     };
@@ -114,21 +114,21 @@ fn log_in(
         &attempt.scopes,
     )?);
     let arrived = page::wait(app, args, listener, &flow, &attempt.redirect_uri)?;
-    let finished = finish::finish(app, args, &attempt, &flow, arrived.callback());
+    let store = attempt.store;
+    let finished = finish::finish(app, args, attempt, &flow, arrived.callback());
     arrived.reply(match &finished {
         Ok(_) => Ok(target.row.title.as_str()),
         Err(failure) => Err(failure.message.as_str()),
     });
-    report(app, &attempt, finished?)
+    report(app, &target.name, store, finished?)
 }
 
-fn report(app: &App, attempt: &Attempt<'_>, done: Done) -> Result<(), Failure> {
+fn report(app: &App, name: &Name, store: StoreKind, done: Done) -> Result<(), Failure> {
     app.ui.warn_all(&done.warnings);
     let account = done
         .account
         .map(|account| format!(" as {account}"))
         .unwrap_or_default();
-    let (name, store) = (attempt.name, attempt.store);
     app.ui.say(&format!(
         "logged in to {name}{account}; stored in the {store}"
     ));

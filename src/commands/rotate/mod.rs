@@ -10,8 +10,7 @@ use crate::audit::Event;
 use crate::credential::{Entries, Entry, Name, StoreKind};
 use crate::failure::{Code, Failure};
 use crate::provider::Row;
-use crate::rotation::{Error, Options, Plan, What, plan, rotate};
-use crate::signals;
+use crate::rotation::{Error, Options, Plan, Report, What, plan, rotate};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -197,6 +196,7 @@ fn one(app: &App, name: &Name, args: &RotateArgs) -> Result<Line, Failure> {
         let result = rotate(&context, name, &options, &mut warnings);
         drop(spinner);
         app.ui.warn_all(&warnings);
+        let is_logged = is_logged(&result);
         let result = match result {
             Err(Error::Manual { .. }) => manual::take(app, name, &options, args.no_browser),
             Err(Error::NotAgreed { fields, .. }) if app.ui.can_ask() => {
@@ -214,13 +214,10 @@ fn one(app: &App, name: &Name, args: &RotateArgs) -> Result<Line, Failure> {
             }
             result => result.map_err(Failure::from),
         };
-        log_rotation(app, name, result.as_ref().err());
-        let line = Line::of(name, &result?);
-        if signals::interrupted() {
-            app.ui.say(&line.sentence());
-            return Err(Failure::interrupted());
+        if !is_logged {
+            log_rotation(app, name, result.as_ref().err());
         }
-        return Ok(line);
+        return Ok(Line::of(name, &result?));
     }
 }
 
@@ -264,23 +261,25 @@ fn many(app: &App, plans: &[Plan], damaged: Vec<Line>, args: &RotateArgs) -> Res
         let result = rotate(&app.context(), &plan.name, &options, &mut warnings);
         app.ui.warn_all(&warnings);
         let by_hand = matches!(result, Err(Error::Manual { .. }));
+        let is_logged = is_logged(&result);
         let store = result.as_ref().err().and_then(Error::store);
         match result.map_err(Failure::from) {
             Ok(report) => {
-                log_rotation(app, &plan.name, None);
+                if !is_logged {
+                    log_rotation(app, &plan.name, None);
+                }
                 lines.push(Line::of(&plan.name, &report));
             }
             Err(_) if by_hand => lines.push(Line::by_hand(&plan.name)),
             Err(failure) => {
-                log_rotation(app, &plan.name, Some(&failure));
+                if !is_logged {
+                    log_rotation(app, &plan.name, Some(&failure));
+                }
                 lines.push(Line::failed(&plan.name, &failure));
                 if let Some(store) = store.filter(|_| failure.code == Code::StoreUnavailable) {
                     closed.push((store, failure));
                 }
             }
-        }
-        if signals::interrupted() {
-            break;
         }
     }
     drop(progress);
@@ -294,9 +293,6 @@ fn many(app: &App, plans: &[Plan], damaged: Vec<Line>, args: &RotateArgs) -> Res
         }
         summary(output, &lines)
     })?;
-    if signals::interrupted() {
-        return Err(Failure::interrupted());
-    }
     // A locked store has an exit code of its own: retrying does not help.
     if let Some((_, failure)) = closed.into_iter().next() {
         return Err(failure);
@@ -333,6 +329,14 @@ fn finishes_into_due(plan: &Plan) -> bool {
     plan.what == What::Finish
         && plan.waits_until.is_none()
         && plan.due.is_some_and(|due| due <= Timestamp::now())
+}
+
+/// Whether the keeper has written the rotation to the audit log.
+fn is_logged(result: &Result<Report, Error>) -> bool {
+    match result {
+        Ok(report) => !report.refreshed,
+        Err(error) => matches!(error, Error::Reported { .. }),
+    }
 }
 
 fn log_rotation(app: &App, name: &Name, failure: Option<&Failure>) {
