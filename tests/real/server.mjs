@@ -63,6 +63,7 @@ async function misbehave(what, request, response) {
     case 'lost': swallow(response, () => response.socket?.destroy()); return false;
     case 'delay': await new Promise((resolve) => setTimeout(resolve, 20000)); return false;
     case 'slow': swallow(response, null, 1000); return false;
+    case 'soon': swallow(response, null, 200); return false;
     case 'late': swallow(response, null, 20000); return false;
     case 'no-expiry': rewrite(response, (body) => { delete body.expires_in; }); return false;
     case 'text-expiry': rewrite(response, (body) => { body.expires_in = String(body.expires_in); }); return false;

@@ -39,7 +39,7 @@ def killed_at(home, call, k, *arguments, env=None, input=None):
     ]
     ran = home.run(*arguments, prefix=prefix, env=env, input=input)
     # The command itself, or its keeper, which it reports.
-    died = ran.code in (-9, 137) or "ended unexpectedly" in ran.err
+    died = ran.code in (-9, 137) or "ended unexpectedly" in ran.err + ran.out
     if died and home.keyring:
         # The daemon may not have noticed yet that its client was killed.
         time.sleep(0.02)

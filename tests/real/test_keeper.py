@@ -2,7 +2,6 @@
 
 import fcntl
 import os
-import pathlib
 import pty
 import random
 import signal
@@ -10,23 +9,22 @@ import subprocess
 import time
 
 import pytest
-from conftest import AUTHCTL, Keyring, Server, keychain_home, say, vault_home, wait_for
+from conftest import (
+    AUTHCTL,
+    Keyring,
+    Server,
+    keepers,
+    keychain_home,
+    say,
+    vault_home,
+    wait_for,
+)
+from contracts import GitLab, SendGrid
+from test_crash import Elsewhere
+from test_recipes import later, newest
+from test_rotate import Requested
 
 KILLS = int(os.environ.get("KILLS", "300"))
-
-
-def keepers():
-    """The keepers that run now: process id and arguments."""
-    found = {}
-    for entry in pathlib.Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                words = (entry / "cmdline").read_bytes().split(b"\0")
-            except OSError:
-                continue
-            if b"__keep" in words:
-                found[int(entry.name)] = [word.decode() for word in words[:-1]]
-    return found
 
 
 def gone(within=2.0):
@@ -84,8 +82,7 @@ def test_other_ways_to_end_a_caller_lose_no_login(folder, how):
     server, home = Server(), vault_home(folder)
     home.login(server).done()
     for _ in range(10):
-        before = server.control()["refreshes"]
-        server.next("slow")
+        server.control(refreshes=0, next=["slow"])
         if how == "timeout":
             command = ["timeout", "-s", "KILL", "0.3", AUTHCTL, "refresh", "op"]
             assert subprocess.run(command, env=home.env, capture_output=True).returncode in (
@@ -110,11 +107,85 @@ def test_other_ways_to_end_a_caller_lose_no_login(folder, how):
             assert time.monotonic() - began < 0.2, "the caller ends at once"
             os.close(terminal)
         home.run("token", "op").done()
-        wait_for(lambda: server.control()["refreshes"] > before)
+        wait_for(lambda: server.control()["refreshes"] == 1)
         gone()
     home.run("refresh", "op").done()
     gone()
     server.stop()
+
+
+@pytest.mark.parametrize("whom", ["caller", "group"])
+def test_a_killed_caller_loses_no_code(folder, server, whom):
+    """A code can be redeemed once: after the server has acted, the login is there."""
+    home, elsewhere = vault_home(folder), Elsewhere(folder)
+    chance = random.Random(6749)
+    kills = KILLS // 10
+    for moment in range(kills):
+        name = f"op/{moment}"
+        server.control(tokenRequests=0, next=["soon"])
+        command = [AUTHCTL, "login", server.url, "--as", name, "--client-id", "tool"]
+        process = subprocess.Popen(
+            command,
+            env={**home.env, **elsewhere.env},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            process_group=0,
+        )
+        wait_for(lambda: server.control()["tokenRequests"])
+        time.sleep(chance.uniform(0, 0.25))
+        if whom == "group":
+            os.killpg(process.pid, signal.SIGKILL)
+        else:
+            process.kill()
+        process.wait()
+        gone()
+        home.run("token", name).done()
+        home.run("refresh", name).done()
+    events = home.run("audit", "--json").done().out
+    assert events.count('"login"') == kills, "each login is in the audit log, once"
+    elsewhere.stop()
+    say(f"{kills} logins killed after the code was sent ({whom}): 0 lost")
+
+
+@pytest.mark.parametrize("kind", ["roll", "create"])
+def test_a_killed_caller_loses_no_key(folder, kind):
+    at = Requested(folder, GitLab() if kind == "roll" else SendGrid())
+    began = time.monotonic()
+    at.rotate().done()
+    whole = time.monotonic() - began
+    chance = random.Random(2026)
+    # A roll leaves no key that has to be revoked later.
+    step = 25 if kind == "create" else 0
+    hours, acted, kills = step, 0, KILLS // 5
+    at.home.run("rotate", "--due", env=later(hours)).done()
+    for moment in range(kills):
+        before = newest(at.double).value
+        process = subprocess.Popen(
+            [AUTHCTL, "rotate", at.name, "--yes"],
+            env={**at.home.env, **later(hours)},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            process_group=0,
+        )
+        time.sleep(chance.uniform(0, whole))
+        if moment % 2:
+            os.killpg(process.pid, signal.SIGKILL)
+        else:
+            process.kill()
+        process.wait()
+        gone(10)
+        acted += newest(at.double).value != before
+        # What was begun is done, without another command.
+        assert at.is_active(newest(at.double)), moment
+        hours += step
+        at.home.run("rotate", "--due", env=later(hours)).done()
+        at.check()
+        hours += step
+    at.stop()
+    say(f"{kind}: {kills} rotations of {whole * 1000:.0f} ms killed, {acted} new keys, 0 lost")
+    assert acted > kills / 10, acted
 
 
 def test_fifty_on_an_expired_token_have_one_keeper(folder):
