@@ -3,6 +3,9 @@
 
 One step is one system call, one call of the store or one message, so that a process can be killed
 between any two of them. A record is (generation, (login, n)): the n-th refresh token of a login.
+
+A caller that has to spend something starts a keeper, which has its lock. From there on, the death
+of the caller changes nothing, so it is no step; the keeper itself can be killed as any process.
 """
 
 from collections import namedtuple
@@ -19,14 +22,15 @@ CLAUSES = {
     "newest": "logout revokes the newest token, also if only the sealed file contains it",
     "sync": "a sealed record newer than the store is synced by the process that finds it, first",
     "seal": "sealed file not written: the store is written all the same",
+    "keeper": "what spends a token runs in a process that outlives its caller",
 }
 ALL = frozenset(CLAUSES)
 
 S = namedtuple(
     "S", "idx store dstore late seal dseal lock ep srv net procs bud known lossy out udel"
 )
-P = namedtuple("P", "kind pc id rec seen rep tries ep back")
-B = namedtuple("B", "crash net store power user clock grace")
+P = namedtuple("P", "kind pc id rec seen rep tries ep back kept")
+B = namedtuple("B", "crash net store power user clock grace callers", defaults=(0,))
 F = namedtuple(
     "F", "revoked valid old nxt"
 )  # a login at the server: accepted tokens, the one in grace, the next number
@@ -106,6 +110,10 @@ class Model:
                         n._replace(lossy=n.lossy or self.holds(s, p)),
                         (),
                     )
+                if s.bud.callers and p.pc != "idx" and not p.kept:
+                    # A killed caller is no excuse for a lost login.
+                    n = self.leave(s, i)._replace(bud=s.bud._replace(callers=s.bud.callers - 1))
+                    yield f"{p.kind}{i}: CALLER KILLED at {p.pc}", n, ()
         yield from self.world(s)
 
     def holds(self, s, p):  # only this process knows the successor of what it presented
@@ -260,9 +268,10 @@ class Model:
         elif pc == "lock":
             if not any(ep == p.ep for ep, _ in s.lock):
                 n = s._replace(lock=s.lock | {(p.ep, i)})
+                kept = p.kind == "login" and "keeper" in clauses
                 yield (
-                    "takes the lock",
-                    go(n, {"token": "st2", "login": "ls", "logout": "o1"}[p.kind]),
+                    "takes the lock" + (", starts a keeper" if kept else ""),
+                    go(n, {"token": "st2", "login": "ls", "logout": "o1"}[p.kind], kept=kept),
                     ["P2 two hold the lock"] if s.lock else (),
                 )
             else:
@@ -294,6 +303,8 @@ class Model:
                 yield f"finds write-ahead {ahead[0]}", go(n, "fin", rec=ahead), ()
             elif at and at[2] and at[:2] != p.seen:
                 yield prints(s, at, "another has refreshed: prints")
+            elif "keeper" in clauses and not p.kept:
+                yield "must refresh: starts a keeper", go(s, "st2", kept=True), ()
             else:
                 yield "must refresh", go(s, "send"), ()
         elif pc == "fin":
@@ -303,6 +314,12 @@ class Model:
                     n = self.sealed(n, p.id, (at, None))
                 if at and at[2] and at[:2] != p.seen:
                     yield prints(n, at, f"finishes write {p.rec[0]} ({how}), prints")
+                elif "keeper" in clauses and not p.kept:
+                    yield (
+                        f"finishes write {p.rec[0]} ({how}), starts a keeper",
+                        go(n, "st2", kept=True),
+                        (),
+                    )
                 else:
                     yield f"finishes write {p.rec[0]} ({how})", go(n, "send"), ()
         elif pc == "send":
@@ -528,7 +545,7 @@ def run(kinds, server, clauses, budget, limit=2_500_000):
         0,
         srv,
         frozenset(),
-        tuple(P(k, "idx", None, None, None, None, 0, 0, 0) for k in kinds),
+        tuple(P(k, "idx", None, None, None, None, 0, 0, 0, False) for k in kinds),
         budget,
         frozenset({(0, 1)}),
         False,
@@ -540,7 +557,7 @@ def run(kinds, server, clauses, budget, limit=2_500_000):
 
 T, L, X = "token", "login", "logout"
 # The processes, and how often each fault may happen: kill, message, store, power loss, deletion by
-# the user, expiry, end of the grace period.
+# the user, expiry, end of the grace period, kill of a caller.
 CASES = [
     ((T, T), B(1, 1, 1, 0, 0, 1, 1)),
     ((T, T), B(1, 2, 0, 0, 0, 0, 1)),
@@ -555,6 +572,10 @@ CASES = [
     ((T, T, X), B(1, 0, 1, 0, 0, 1, 0)),
     ((T, X), B(1, 1, 1, 0, 0, 0, 1)),
     ((T, X, L), B(0, 0, 1, 0, 0, 1, 0)),
+    ((T, T), B(0, 0, 1, 0, 0, 1, 1, 2)),
+    ((T, T, T), B(0, 0, 0, 0, 0, 2, 0, 3)),
+    ((T, T), B(1, 1, 0, 0, 0, 1, 1, 2)),
+    ((T, T, L), B(0, 0, 1, 0, 0, 1, 0, 2)),
 ]
 SERVERS = ("reuse", "grace-same", "grace-new", "fixed")
 
