@@ -32,6 +32,8 @@ mod remove;
 mod rename;
 mod save;
 mod sending;
+#[cfg(test)]
+pub mod testing;
 mod turn;
 
 pub use claim::Claim;

@@ -2,7 +2,7 @@
 
 use super::engine::Engine;
 use super::options::{Options, Report};
-use super::pending::verify_pending;
+use super::pending::{PAUSES, verify_pending};
 use super::run::Run;
 use super::setup::{Setup, manager, values};
 use super::{Error, Verdict, api::Sender};
@@ -88,6 +88,7 @@ fn take(
         recipe: &setup.recipe,
         values,
         options,
+        pauses: &PAUSES,
     };
     verify_pending(&mut engine, &mut report)?;
     Ok(report)

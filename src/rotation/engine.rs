@@ -11,6 +11,7 @@ use crate::credential::{Making, Parts};
 use crate::provider::Recipe;
 use crate::secret::Secret;
 use jiff::{SignedDuration, Timestamp};
+use std::time::Duration;
 
 /// After this long, a request that was never answered can no longer take effect.
 pub const ARRIVAL: SignedDuration = SignedDuration::from_mins(10);
@@ -22,6 +23,8 @@ pub struct Engine<'a, 'b> {
     pub recipe: &'a Recipe,
     pub values: Values,
     pub options: &'a Options,
+    /// The pauses between the attempts to verify a new key.
+    pub pauses: &'a [Duration],
 }
 
 impl Engine<'_, '_> {

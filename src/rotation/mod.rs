@@ -32,6 +32,8 @@ mod rotate;
 mod run;
 mod setup;
 mod signing;
+#[cfg(test)]
+mod testing;
 mod times;
 mod verify;
 mod xml;

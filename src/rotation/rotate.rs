@@ -8,7 +8,7 @@ use super::engine::Engine;
 use super::fill::Values;
 use super::intents::look_up_intents;
 use super::options::{Options, Report};
-use super::pending::verify_pending;
+use super::pending::{PAUSES, verify_pending};
 use super::program::Program;
 use super::retired::revoke_retired;
 use super::roll::roll;
@@ -100,6 +100,7 @@ fn rotate_key(
         recipe,
         values,
         options,
+        pauses: &PAUSES,
     };
     if recipe.kind == RotationKind::Roll {
         roll(&mut engine, setup.manager.is_some())

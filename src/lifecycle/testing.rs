@@ -1,0 +1,183 @@
+//! A home directory for unit tests: an unattended vault in a temporary folder.
+
+use super::put::{Put, put};
+use super::{Context, Found, Look, look};
+use crate::config::Paths;
+use crate::credential::{
+    AccessToken, Bound, Entry, Index, Name, Record, SecretPart, Slots, StoreKind,
+};
+use crate::disk;
+use crate::http::Network;
+use crate::provider::Catalogue;
+use crate::sealed::Sealed;
+use crate::secret::Secret;
+use crate::store::{Protection, Settings, Slot, Stores};
+use std::time::Duration;
+
+/// A home directory, and everything that the layer works with.
+pub struct Home {
+    folder: tempfile::TempDir,
+    pub paths: Paths,
+    pub index: Index,
+    stores: Stores,
+    catalogue: Catalogue,
+    network: Network,
+}
+
+impl Home {
+    pub fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let paths = Paths::in_one(folder.path());
+        let stores = Stores::new(Settings {
+            vault: paths.vault(),
+            identity: None,
+            opened: None,
+            patience: Duration::from_secs(1),
+            on_wait: Box::new(|| {}),
+            passphrase: Box::new(|| None),
+        });
+        stores.vault().init(&Protection::None).unwrap();
+        Self {
+            index: paths.index(),
+            catalogue: Catalogue::new(&paths),
+            network: Network::default(),
+            folder,
+            paths,
+            stores,
+        }
+    }
+
+    /// The context of a keeper: nothing starts another process.
+    pub fn context(&self) -> Context<'_> {
+        Context {
+            paths: &self.paths,
+            index: &self.index,
+            stores: &self.stores,
+            catalogue: &self.catalogue,
+            network: &self.network,
+            is_keeper: true,
+        }
+    }
+
+    /// Stores a secret under a name, in place of what is there.
+    pub fn put(&self, name: &Name, bound: Bound, secret: SecretPart) -> Found {
+        self.put_with(name, bound, secret, None)
+    }
+
+    /// The same, with a cached access token.
+    pub fn put_with(
+        &self,
+        name: &Name,
+        bound: Bound,
+        secret: SecretPart,
+        access: Option<AccessToken>,
+    ) -> Found {
+        let before = self.found(name);
+        let claim = self.context().claim(name).unwrap();
+        let what = Put {
+            bound,
+            secret,
+            access,
+            store: StoreKind::Vault,
+        };
+        put(&claim, before.as_ref(), what, |_| {}).unwrap();
+        drop(claim);
+        self.found(name).unwrap()
+    }
+
+    /// Stores an API key that is sent in a header.
+    pub fn key(&self, name: &Name, slots: Slots) -> Found {
+        let bound = Bound {
+            headers: vec!["X-Key: {key}".to_owned()],
+            ..Bound::default()
+        };
+        self.put(name, bound, SecretPart::Key(slots))
+    }
+
+    /// Stores a login.
+    pub fn login(&self, name: &Name, bound: Bound, refresh_token: &str) -> Found {
+        let secret = SecretPart::Login {
+            refresh_token: Some(Secret::new(refresh_token)),
+            access: None,
+        };
+        self.put(name, bound, secret)
+    }
+
+    /// The credential under a name.
+    pub fn found(&self, name: &Name) -> Option<Found> {
+        match look(&self.context(), name).unwrap() {
+            Look::Found(found) => Some(*found),
+            _ => None,
+        }
+    }
+
+    /// Changes an entry behind the program's back, as an interrupted command leaves it.
+    pub fn leave(&self, name: &Name, change: impl FnOnce(&mut Entry)) -> Entry {
+        let mut entry = self.index.find(name).unwrap().unwrap();
+        change(&mut entry);
+        self.index.write(&entry).unwrap();
+        entry
+    }
+
+    /// Writes a record to the vault alone.
+    pub fn store(&self, record: &Record) {
+        let slot = Slot::record(&record.name, &record.id);
+        self.stores
+            .write(StoreKind::Vault, &slot, &record.to_text())
+            .unwrap();
+    }
+
+    /// Whether the vault contains the item of an entry.
+    pub fn has_item(&self, entry: &Entry) -> bool {
+        let slot = Slot::record(&entry.name, &entry.id);
+        self.stores.read(StoreKind::Vault, &slot).unwrap().is_some()
+    }
+
+    /// The number of items in the vault.
+    pub fn items(&self) -> usize {
+        let files = std::fs::read_dir(self.paths.vault()).unwrap().flatten();
+        files
+            .filter(|file| {
+                let name = file.file_name().into_string().unwrap();
+                name.ends_with(".age") && name != "identity.age"
+            })
+            .count()
+    }
+
+    /// Overwrites the sealed file of a record.
+    pub fn seal(&self, record: &Record, sealed: &Sealed) {
+        sealed
+            .write(
+                &self.paths.sealed(),
+                &record.id,
+                &record.seal_key().unwrap(),
+            )
+            .unwrap();
+    }
+
+    /// Damages the sealed file of a record.
+    pub fn damage_seal(&self, record: &Record) {
+        let path = self.paths.sealed().join(record.id.to_string());
+        disk::write(&path, b"not sealed").unwrap();
+    }
+
+    /// Makes the vault unreadable until [`Home::mend_vault`].
+    pub fn break_vault(&self) {
+        std::fs::rename(self.paths.vault(), self.folder.path().join("away")).unwrap();
+    }
+
+    pub fn mend_vault(&self) {
+        let _ = std::fs::remove_dir_all(self.paths.vault());
+        std::fs::rename(self.folder.path().join("away"), self.paths.vault()).unwrap();
+    }
+
+    /// Writes a row of the user's.
+    pub fn row(&self, name: &str, text: &str) {
+        disk::write(&self.catalogue.path(name), text.as_bytes()).unwrap();
+    }
+}
+
+/// The parts of a key of one part.
+pub fn parts(value: &str) -> crate::credential::Parts {
+    [("key".to_owned(), Secret::new(value))].into()
+}
