@@ -121,3 +121,36 @@ pub(super) fn shares_id(context: &Context<'_>, entry: &Entry) -> bool {
         .flat_map(Entry::chain)
         .any(|other| other.id == entry.id && other.name != entry.name)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{Home, parts};
+    use super::*;
+    use crate::credential::{Name, Slots};
+
+    #[test]
+    fn an_item_that_another_entry_names_is_not_deleted() {
+        let home = Home::new();
+        let (mine, copy): (Name, Name) = ("acme".parse().unwrap(), "acme/copy".parse().unwrap());
+        let found = home.key(&mine, Slots::of(parts("k")));
+        let context = home.context();
+        assert!(!shares_id(&context, &found.entry));
+        // A copied file: two names, one id.
+        let copied = Entry {
+            name: copy,
+            ..found.entry.clone()
+        };
+        home.index.write(&copied).unwrap();
+        assert!(shares_id(&context, &found.entry));
+        let (warnings, leftovers) = clear(&context, &found.entry);
+        assert!(warnings.is_empty() && leftovers.is_empty());
+        assert!(home.has_item(&found.entry));
+        // A file that names another credential's item.
+        home.index.delete(&copied.name).unwrap();
+        home.index.delete(&mine).unwrap();
+        clear(&context, &copied);
+        assert!(home.has_item(&found.entry));
+        clear(&context, &found.entry);
+        assert!(!home.has_item(&found.entry));
+    }
+}

@@ -161,13 +161,14 @@ impl Home {
         disk::write(&path, b"not sealed").unwrap();
     }
 
-    /// Makes the vault unreadable until [`Home::mend_vault`].
+    /// Makes the vault unusable until [`Home::mend_vault`].
     pub fn break_vault(&self) {
         std::fs::rename(self.paths.vault(), self.folder.path().join("away")).unwrap();
+        std::fs::write(self.paths.vault(), "in the way").unwrap();
     }
 
     pub fn mend_vault(&self) {
-        let _ = std::fs::remove_dir_all(self.paths.vault());
+        std::fs::remove_file(self.paths.vault()).unwrap();
         std::fs::rename(self.folder.path().join("away"), self.paths.vault()).unwrap();
     }
 
