@@ -42,3 +42,34 @@ pub fn existing(claim: &Claim<'_>, replaces: bool) -> Result<Existing, Error> {
         warnings,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{Home, parts};
+    use super::*;
+    use crate::credential::{Bound, Name, Slots};
+
+    #[test]
+    fn an_edited_credential_counts_as_none_only_where_it_is_replaced() {
+        let home = Home::new();
+        let name: Name = "acme".parse().unwrap();
+        let context = home.context();
+        let claim = context.claim(&name).unwrap();
+        let none = existing(&claim, false).unwrap();
+        assert!(none.found.is_none() && none.entry.is_none());
+        let found = home.key_of(&claim, Slots::of(parts("k")));
+        let there = existing(&claim, false).unwrap();
+        assert_eq!(there.found.unwrap().entry.id, found.entry.id);
+        assert!(there.entry.is_some() && there.warnings.is_empty());
+        home.leave(&name, |entry| entry.bound = Bound::default());
+        assert!(matches!(
+            existing(&claim, false),
+            Err(Error::Refused { .. })
+        ));
+        let edited = existing(&claim, true).unwrap();
+        assert!(edited.found.is_none() && edited.entry.is_some());
+        // A store that cannot be read is not repaired by replacing anything.
+        home.break_vault();
+        assert!(existing(&claim, true).is_err());
+    }
+}

@@ -1,7 +1,7 @@
 //! A home directory for unit tests: an unattended vault in a temporary folder.
 
 use super::put::{Put, put};
-use super::{Context, Found, Look, look};
+use super::{Claim, Context, Found, Look, look};
 use crate::config::Paths;
 use crate::credential::{
     AccessToken, Bound, Entry, Index, Name, Record, SecretPart, Slots, StoreKind,
@@ -12,7 +12,62 @@ use crate::provider::Catalogue;
 use crate::sealed::Sealed;
 use crate::secret::Secret;
 use crate::store::{Protection, Settings, Slot, Stores};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpListener;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
+
+/// A server on loopback that gives prepared answers.
+pub struct Server {
+    pub url: String,
+    bodies: Arc<Mutex<Vec<String>>>,
+}
+
+impl Server {
+    /// Gives one answer after the other; `None` closes the connection without one. After the last
+    /// one, it refuses every request.
+    pub fn answering(answers: Vec<Option<String>>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let bodies = Arc::new(Mutex::new(Vec::new()));
+        let seen = Arc::clone(&bodies);
+        std::thread::spawn(move || {
+            let mut answers = answers.into_iter();
+            for stream in listener.incoming() {
+                let mut stream = stream.unwrap();
+                let mut reader = BufReader::new(stream.try_clone().unwrap());
+                let (mut head, mut length) = (String::new(), 0);
+                while reader.read_line(&mut head).unwrap() > 2 {
+                    let last = head.lines().last().unwrap().to_ascii_lowercase();
+                    if let Some(value) = last.strip_prefix("content-length: ") {
+                        length = value.parse().unwrap();
+                    }
+                }
+                let mut body = vec![0; length];
+                reader.read_exact(&mut body).unwrap();
+                seen.lock().unwrap().push(String::from_utf8(body).unwrap());
+                let refused = || Some(json(400, r#"{"error":"server_error"}"#));
+                if let Some(answer) = answers.next().unwrap_or_else(refused) {
+                    stream.write_all(answer.as_bytes()).unwrap();
+                }
+            }
+        });
+        Self { url, bodies }
+    }
+
+    /// The bodies of the requests so far.
+    pub fn bodies(&self) -> Vec<String> {
+        self.bodies.lock().unwrap().clone()
+    }
+}
+
+/// A JSON answer.
+pub fn json(status: u16, body: &str) -> String {
+    format!(
+        "HTTP/1.1 {status} X\r\ncontent-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
+        body.len()
+    )
+}
 
 /// A home directory, and everything that the layer works with.
 pub struct Home {
@@ -72,26 +127,38 @@ impl Home {
         secret: SecretPart,
         access: Option<AccessToken>,
     ) -> Found {
-        let before = self.found(name);
-        let claim = self.context().claim(name).unwrap();
+        let context = self.context();
+        let claim = context.claim(name).unwrap();
+        self.put_claimed(&claim, bound, secret, access)
+    }
+
+    /// The same, for a name that is claimed already.
+    fn put_claimed(
+        &self,
+        claim: &Claim<'_>,
+        bound: Bound,
+        secret: SecretPart,
+        access: Option<AccessToken>,
+    ) -> Found {
+        let before = self.found(claim.name());
         let what = Put {
             bound,
             secret,
             access,
             store: StoreKind::Vault,
         };
-        put(&claim, before.as_ref(), what, |_| {}).unwrap();
-        drop(claim);
-        self.found(name).unwrap()
+        put(claim, before.as_ref(), what, |_| {}).unwrap();
+        self.found(claim.name()).unwrap()
     }
 
     /// Stores an API key that is sent in a header.
     pub fn key(&self, name: &Name, slots: Slots) -> Found {
-        let bound = Bound {
-            headers: vec!["X-Key: {key}".to_owned()],
-            ..Bound::default()
-        };
-        self.put(name, bound, SecretPart::Key(slots))
+        self.put(name, key_bound(), SecretPart::Key(slots))
+    }
+
+    /// The same, for a name that is claimed already.
+    pub fn key_of(&self, claim: &Claim<'_>, slots: Slots) -> Found {
+        self.put_claimed(claim, key_bound(), SecretPart::Key(slots), None)
     }
 
     /// Stores a login.
@@ -175,6 +242,13 @@ impl Home {
     /// Writes a row of the user's.
     pub fn row(&self, name: &str, text: &str) {
         disk::write(&self.catalogue.path(name), text.as_bytes()).unwrap();
+    }
+}
+
+fn key_bound() -> Bound {
+    Bound {
+        headers: vec!["X-Key: {key}".to_owned()],
+        ..Bound::default()
     }
 }
 

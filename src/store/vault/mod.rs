@@ -196,8 +196,11 @@ impl Vault {
         let Some(sealed) =
             disk::read(&path, Privacy::Private).map_err(|error| refused(STORE, &error))?
         else {
-            // An empty folder is not a vault: its records may be on a disk that is not mounted.
-            self.recipient()?;
+            // An empty folder is not a vault: its records may be on a disk that is not mounted (any
+            // more).
+            if self.stored_recipient()?.is_none() {
+                self.open()?;
+            }
             return Ok(None);
         };
         let plain = decrypt(self.open()?, &sealed)
