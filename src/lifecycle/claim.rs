@@ -100,3 +100,37 @@ impl<'a> Context<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::Home;
+    use super::*;
+    use std::sync::mpsc::channel;
+
+    #[test]
+    fn a_claim_waits_for_the_one_before_it() {
+        let home = Home::new();
+        let name: Name = "acme".parse().unwrap();
+        let path = home.paths.lock(&name);
+        for interruptible in [false, true] {
+            let (held, is_held) = channel();
+            let path = path.clone();
+            let other = std::thread::spawn(move || {
+                let lock = Lock::acquire(&path, Duration::from_secs(5)).unwrap();
+                held.send(()).unwrap();
+                std::thread::sleep(Duration::from_millis(120));
+                drop(lock);
+            });
+            is_held.recv().unwrap();
+            let context = home.context();
+            assert!(matches!(context.try_claim(&name), Err(Error::Busy { .. })));
+            let claim = if interruptible {
+                context.claim_unless_interrupted(&name)
+            } else {
+                context.claim(&name)
+            };
+            assert_eq!(claim.unwrap().name(), &name);
+            other.join().unwrap();
+        }
+    }
+}

@@ -241,3 +241,43 @@ impl Error {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_was_edited_or_damaged_is_mended_by_replacing_it() {
+        let name: Name = "acme".parse().unwrap();
+        let (kind, reason) = (Kind::Key, String::new());
+        for mended in [
+            Error::Refused {
+                name: name.clone(),
+                kind,
+                reason: reason.clone(),
+            },
+            Error::Damaged {
+                name: name.clone(),
+                kind,
+                reason,
+            },
+            Error::Swapped {
+                name: name.clone(),
+                kind,
+                found: name.clone(),
+            },
+        ] {
+            assert!(mended.is_mended_by_replacing(), "{mended}");
+        }
+        for other in [
+            Error::NotFound(name.clone()),
+            Error::Interrupted,
+            Error::Store(store::Error::Locked {
+                store: StoreKind::Keychain,
+                reason: None,
+            }),
+        ] {
+            assert!(!other.is_mended_by_replacing(), "{other}");
+        }
+    }
+}

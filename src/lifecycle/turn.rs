@@ -72,3 +72,29 @@ impl Turn {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::Home;
+    use super::*;
+
+    #[test]
+    fn those_who_waited_learn_of_a_failure_that_is_newer_than_their_wait() {
+        let home = Home::new();
+        let (context, name) = (home.context(), "acme".parse().unwrap());
+        let began = Timestamp::now();
+        let first = Turn::take(&context, &name, began, false).unwrap();
+        assert!(
+            Turn::take(&context, &name, began, true).is_none(),
+            "one at a time"
+        );
+        first.leave_failure("access_denied");
+        assert_eq!(first.failure_of_other(), None, "it did not wait");
+        drop(first);
+        let second = Turn::take(&context, &name, began, true).unwrap();
+        assert_eq!(second.failure_of_other().as_deref(), Some("access_denied"));
+        drop(second);
+        let later = Turn::take(&context, &name, Timestamp::now(), true).unwrap();
+        assert_eq!(later.failure_of_other(), None);
+    }
+}
