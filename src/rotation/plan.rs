@@ -304,4 +304,31 @@ mod tests {
             .collect();
         assert!(days.len() > 1, "{days:?}");
     }
+
+    #[test]
+    fn a_login_is_refreshed_after_half_of_its_idle_limit() {
+        let start: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
+        let row: Row = toml::from_str(
+            r#"
+            name = "acme"
+            title = "Acme"
+            origins = ["https://api.acme.test"]
+            [oauth]
+            authorization_endpoint = "https://acme.test/authorize"
+            token_endpoint = "https://acme.test/token"
+            refresh = { idle_days = 30 }
+        "#,
+        )
+        .unwrap();
+        let mut entry = Entry::example(Kind::Login, start);
+        let at = |entry: &Entry, days: i64| {
+            let now = start + SignedDuration::from_hours(24 * days);
+            plan(entry, Some(&row), &Policy::default(), now)
+        };
+        assert!(!at(&entry, 14).is_due);
+        let due = at(&entry, 15);
+        assert!(due.is_due && due.what == What::Refresh);
+        entry.login.refreshable = false;
+        assert_eq!(at(&entry, 15).what, What::Nothing);
+    }
 }
