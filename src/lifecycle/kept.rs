@@ -1,7 +1,8 @@
 //! What runs in a keeper: a refresh, which spends the refresh token, and the end of a login, which
 //! spends the code. This process may be killed at any moment.
 
-use super::login::{identify, put_login, redeem};
+use super::identify::identify;
+use super::login::{put_login, redeem};
 use super::refresh::{self, Fresh, Round};
 use super::{Attempt, Claim, Context, Done, Error, LoginError, existing};
 use crate::credential::Name;

@@ -7,10 +7,8 @@ use crate::credential::{
     AccessToken, Bound, ClientAuth, Kind, Name, Origin, SecretPart, StoreKind, scope_words,
     trusted_url,
 };
-use crate::oauth::{
-    self, Dialect, Grant, IdTokenError, Person, TokenError, TokenReply, subject_of, whoami,
-};
-use crate::provider::{OAuthSpec, RenderError, Row, render};
+use crate::oauth::{self, Dialect, Grant, IdTokenError, Person, TokenError, TokenReply};
+use crate::provider::{OAuthSpec, RenderError, Row};
 use crate::secret::Secret;
 use crate::signals::shield;
 use jiff::{SignedDuration, Timestamp};
@@ -145,91 +143,6 @@ pub fn redeem(
     })?
 }
 
-/// Determines the account of a login: by the row's request for that, if the token may be sent
-/// there; otherwise by the ID token. A provider is always asked in the same way, because the two
-/// may name one account differently. `nonce` is that of the request, if it had one. `known` is what the login under this name is bound to. A
-/// provider that cannot tell is reported in `warnings`.
-///
-/// # Errors
-/// The ID token cannot be trusted, the account cannot be determined although `known` has one, or it
-/// is another account.
-pub fn identify(
-    context: &Context<'_>,
-    attempt: &Attempt,
-    nonce: Option<&Secret>,
-    reply: &TokenReply,
-    known: Option<&Bound>,
-    warnings: &mut Vec<String>,
-) -> Result<Option<Person>, LoginError> {
-    let mut person = None;
-    if let Some(token) = &reply.id_token {
-        let (subject, label) = subject_of(
-            token,
-            attempt.oauth.issuer.as_deref(),
-            &attempt.client.id,
-            nonce,
-            Timestamp::now(),
-        )?;
-        person = Some(Person { subject, label });
-    }
-    let is_allowed = |url: &str| {
-        attempt.origins.is_empty()
-            || trusted_url(url)
-                .is_ok_and(|url| attempt.origins.iter().any(|origin| origin.covers(&url)))
-    };
-    let request = attempt.oauth.whoami.as_ref();
-    if let Some(request) = request.filter(|request| is_allowed(&request.url)) {
-        let parts = BTreeMap::from([("token".to_owned(), reply.access_token.clone())]);
-        let headers = render(&attempt.row.login_headers(), &parts)?;
-        let shield = shield();
-        let answer = context.network.run(async {
-            tokio::select! {
-                answer = whoami(context.network, request, headers) => Ok(answer),
-                () = shield.interrupted() => Err(Error::Interrupted),
-            }
-        })??;
-        person = match answer {
-            Ok(person) => Some(person),
-            Err(error) if known.is_some_and(|bound| bound.subject.is_some()) => {
-                return Err(LoginError::Unidentified(error.to_string()));
-            }
-            Err(error) => {
-                let error = LoginError::Unidentified(error.to_string());
-                warnings.push(error.to_string());
-                None
-            }
-        };
-    }
-    if let Some(known) = known.filter(|_| !attempt.replace) {
-        check_same_account(&attempt.name, known, person.as_ref())?;
-    }
-    Ok(person)
-}
-
-fn check_same_account(
-    name: &Name,
-    known: &Bound,
-    person: Option<&Person>,
-) -> Result<(), LoginError> {
-    let Some(subject) = &known.subject else {
-        return Ok(());
-    };
-    if person.is_some_and(|person| person.subject == *subject) {
-        return Ok(());
-    }
-    let named = |label: Option<&String>, subject: &str| {
-        label.cloned().unwrap_or_else(|| subject.to_owned())
-    };
-    Err(LoginError::OtherAccount {
-        name: name.clone(),
-        old: named(known.label.as_ref(), subject),
-        new: person.map_or_else(
-            || "an unknown account".into(),
-            |person| named(person.label.as_ref(), &person.subject),
-        ),
-    })
-}
-
 /// Stores a login, in place of `before` if there is one: the row of a new provider and a new client
 /// first, so that the record never names what is not stored.
 ///
@@ -352,3 +265,6 @@ fn bound(
         variables: attempt.variables.clone(),
     }
 }
+
+#[cfg(test)]
+pub(super) mod tests;

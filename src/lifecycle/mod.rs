@@ -19,6 +19,7 @@ mod error;
 mod exchange;
 mod existing;
 mod get;
+mod identify;
 mod kept;
 mod key;
 mod login;

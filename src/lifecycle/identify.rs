@@ -1,0 +1,168 @@
+//! Whose login it is.
+
+use super::{Attempt, Context, Error, LoginError};
+use crate::credential::{Bound, Name, trusted_url};
+use crate::oauth::{Person, TokenReply, subject_of, whoami};
+use crate::provider::render;
+use crate::secret::Secret;
+use crate::signals::shield;
+use jiff::Timestamp;
+use std::collections::BTreeMap;
+
+/// Determines the account of a login: by the row's request for that, if the token may be sent
+/// there; otherwise by the ID token. A provider is always asked in the same way, because the two
+/// may name one account differently. `nonce` is that of the request, if it had one. `known` is what the login under this name is bound to. A
+/// provider that cannot tell is reported in `warnings`.
+///
+/// # Errors
+/// The ID token cannot be trusted, the account cannot be determined although `known` has one, or it
+/// is another account.
+pub(super) fn identify(
+    context: &Context<'_>,
+    attempt: &Attempt,
+    nonce: Option<&Secret>,
+    reply: &TokenReply,
+    known: Option<&Bound>,
+    warnings: &mut Vec<String>,
+) -> Result<Option<Person>, LoginError> {
+    let mut person = None;
+    if let Some(token) = &reply.id_token {
+        let (subject, label) = subject_of(
+            token,
+            attempt.oauth.issuer.as_deref(),
+            &attempt.client.id,
+            nonce,
+            Timestamp::now(),
+        )?;
+        person = Some(Person { subject, label });
+    }
+    let is_allowed = |url: &str| {
+        attempt.origins.is_empty()
+            || trusted_url(url)
+                .is_ok_and(|url| attempt.origins.iter().any(|origin| origin.covers(&url)))
+    };
+    let request = attempt.oauth.whoami.as_ref();
+    if let Some(request) = request.filter(|request| is_allowed(&request.url)) {
+        let parts = BTreeMap::from([("token".to_owned(), reply.access_token.clone())]);
+        let headers = render(&attempt.row.login_headers(), &parts)?;
+        let shield = shield();
+        let answer = context.network.run(async {
+            tokio::select! {
+                answer = whoami(context.network, request, headers) => Ok(answer),
+                () = shield.interrupted() => Err(Error::Interrupted),
+            }
+        })??;
+        person = match answer {
+            Ok(person) => Some(person),
+            Err(error) if known.is_some_and(|bound| bound.subject.is_some()) => {
+                return Err(LoginError::Unidentified(error.to_string()));
+            }
+            Err(error) => {
+                let error = LoginError::Unidentified(error.to_string());
+                warnings.push(error.to_string());
+                None
+            }
+        };
+    }
+    if let Some(known) = known.filter(|_| !attempt.replace) {
+        check_same_account(&attempt.name, known, person.as_ref())?;
+    }
+    Ok(person)
+}
+
+fn check_same_account(
+    name: &Name,
+    known: &Bound,
+    person: Option<&Person>,
+) -> Result<(), LoginError> {
+    let Some(subject) = &known.subject else {
+        return Ok(());
+    };
+    if person.is_some_and(|person| person.subject == *subject) {
+        return Ok(());
+    }
+    let named = |label: Option<&String>, subject: &str| {
+        label.cloned().unwrap_or_else(|| subject.to_owned())
+    };
+    Err(LoginError::OtherAccount {
+        name: name.clone(),
+        old: named(known.label.as_ref(), subject),
+        new: person.map_or_else(
+            || "an unknown account".into(),
+            |person| named(person.label.as_ref(), &person.subject),
+        ),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::login::tests::{attempt, reply};
+    use super::super::testing::{Home, Server, json};
+    use super::*;
+
+    fn ask(
+        attempt: &Attempt,
+        known: Option<&Bound>,
+    ) -> (Result<Option<Person>, LoginError>, Vec<String>) {
+        let (home, mut warnings) = (Home::new(), Vec::new());
+        let reply = reply(None);
+        let person = identify(&home.context(), attempt, None, &reply, known, &mut warnings);
+        (person, warnings)
+    }
+
+    fn subject(subject: &str) -> Bound {
+        Bound {
+            subject: Some(subject.to_owned()),
+            ..Bound::default()
+        }
+    }
+
+    #[test]
+    fn the_account_is_asked_for_and_compared() {
+        let answers = || Server::answering(vec![Some(json(200, r#"{"id":7,"login":"me"}"#))]);
+        let server = answers();
+        let (person, warnings) = ask(&attempt(&server.url), None);
+        let person = person.unwrap().unwrap();
+        assert_eq!(
+            (person.subject.as_str(), person.label.as_deref()),
+            ("7", Some("me"))
+        );
+        assert!(warnings.is_empty());
+        let (same, _) = ask(&attempt(&answers().url), Some(&subject("7")));
+        assert!(same.is_ok());
+        let (other, _) = ask(&attempt(&answers().url), Some(&subject("8")));
+        assert!(matches!(other, Err(LoginError::OtherAccount { .. })));
+        let replacing = Attempt {
+            replace: true,
+            ..attempt(&answers().url)
+        };
+        assert!(ask(&replacing, Some(&subject("8"))).0.is_ok());
+    }
+
+    #[test]
+    fn an_account_that_cannot_be_determined_is_a_failure_only_where_it_matters() {
+        let server = Server::answering(vec![]);
+        let (person, warnings) = ask(&attempt(&server.url), None);
+        assert_eq!((person.unwrap(), warnings.len()), (None, 1));
+        let (person, _) = ask(&attempt(&server.url), Some(&Bound::default()));
+        assert_eq!(person.unwrap(), None);
+        let (person, _) = ask(&attempt(&server.url), Some(&subject("7")));
+        assert!(matches!(person, Err(LoginError::Unidentified(_))));
+    }
+
+    #[test]
+    fn a_token_for_chosen_origins_is_not_sent_elsewhere() {
+        let server = Server::answering(vec![Some(json(200, r#"{"id":7,"login":"me"}"#))]);
+        let chosen = Attempt {
+            origins: vec!["https://chosen.test".parse().unwrap()],
+            ..attempt(&server.url)
+        };
+        assert_eq!(ask(&chosen, None).0.unwrap(), None);
+        assert!(server.bodies().is_empty());
+        let chosen = Attempt {
+            origins: vec![server.url.parse().unwrap()],
+            ..attempt(&server.url)
+        };
+        assert!(ask(&chosen, None).0.unwrap().is_some());
+    }
+}

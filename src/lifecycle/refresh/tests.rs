@@ -1,0 +1,196 @@
+//! Tests.
+
+use super::super::testing::{Home, Server, json};
+use super::super::{parts, token};
+use super::*;
+use crate::audit;
+use crate::credential::{Bound, Name};
+
+fn name() -> Name {
+    "acme".parse().unwrap()
+}
+
+fn bound(server: &Server) -> Bound {
+    Bound {
+        token_endpoint: Some(server.url.clone()),
+        client_id: Some("tool".to_owned()),
+        scopes: vec!["read".to_owned(), "write".to_owned()],
+        ..Bound::default()
+    }
+}
+
+fn answer(access: &str, refresh: Option<&str>) -> Option<String> {
+    let refresh = refresh
+        .map(|token| format!(r#","refresh_token":"{token}""#))
+        .unwrap_or_default();
+    let body = format!(
+        r#"{{"access_token":"{access}","token_type":"Bearer","expires_in":3600{refresh}}}"#
+    );
+    Some(json(200, &body))
+}
+
+fn refused(code: &str) -> Option<String> {
+    Some(json(400, &format!(r#"{{"error":"{code}"}}"#)))
+}
+
+fn stored_token(home: &Home) -> String {
+    let record = home.found(&name()).unwrap().record;
+    refresh_token(&record).unwrap().expose().to_owned()
+}
+
+fn get(home: &Home, wanted: &Wanted) -> Result<String, Error> {
+    let handed = token(&home.context(), &name(), wanted)?;
+    Ok(handed.parts["token"].expose().to_owned())
+}
+
+#[test]
+fn a_successor_is_saved_and_the_cached_token_is_used_until_it_is_forced() {
+    let server = Server::answering(vec![
+        answer("a1", Some("r2")),
+        answer("a2", None),
+        answer("a3", Some("r2")),
+    ]);
+    let home = Home::new();
+    home.login(&name(), bound(&server), "r1");
+    assert_eq!(get(&home, &Wanted::default()).unwrap(), "a1");
+    assert_eq!(stored_token(&home), "r2");
+    let found = home.found(&name()).unwrap();
+    assert_eq!((found.record.generation, found.entry.generation), (2, 2));
+    assert!(found.entry.login.refreshed_at.is_some() && !found.store_is_behind);
+    assert_eq!(get(&home, &Wanted::default()).unwrap(), "a1");
+    assert_eq!(
+        server.bodies().len(),
+        1,
+        "the second one came from the cache"
+    );
+    let forced = Wanted {
+        force: true,
+        ..Wanted::default()
+    };
+    home.leave(&name(), |entry| entry.login.refreshed_at = None);
+    for access in ["a2", "a3"] {
+        assert_eq!(get(&home, &forced).unwrap(), access);
+        // The same refresh token, or none: the record does not change.
+        let found = home.found(&name()).unwrap();
+        assert_eq!((found.record.generation, found.entry.generation), (2, 2));
+        assert!(found.entry.login.refreshed_at.is_some());
+        assert!(found.entry.login.access_expires_at.is_some());
+        assert!(found.warnings.is_empty());
+    }
+    assert!(server.bodies()[1].contains("refresh_token=r2"));
+    let (events, damaged) = audit::read(&home.paths.audit()).unwrap();
+    assert_eq!((events.len(), damaged), (3, 0));
+    assert!(events.iter().all(|event| event.event == "refresh"));
+}
+
+#[test]
+fn an_entry_that_is_behind_is_brought_up_to_date() {
+    let server = Server::answering(vec![answer("a1", None)]);
+    let home = Home::new();
+    home.login(&name(), bound(&server), "r1");
+    let second = home.login(&name(), bound(&server), "r2");
+    home.leave(&name(), |entry| entry.generation = 1);
+    assert_eq!(get(&home, &Wanted::default()).unwrap(), "a1");
+    let entry = home.found(&name()).unwrap().entry;
+    assert_eq!(entry.generation, second.record.generation);
+}
+
+#[test]
+fn a_lost_answer_is_asked_for_again_with_the_same_token() {
+    let server = Server::answering(vec![None, None, answer("a1", Some("r2"))]);
+    let home = Home::new();
+    home.login(&name(), bound(&server), "r1");
+    assert_eq!(get(&home, &Wanted::default()).unwrap(), "a1");
+    assert!(
+        server
+            .bodies()
+            .iter()
+            .all(|body| body.contains("refresh_token=r1"))
+    );
+    // Not more than twice, and that is kept for those who ask next.
+    let server = Server::answering(vec![None, None, None]);
+    home.login(&name(), bound(&server), "r1");
+    for _ in 0..2 {
+        let error = get(&home, &Wanted::default()).unwrap_err();
+        assert!(matches!(error, Error::Unreachable { .. }), "{error}");
+        assert_eq!(server.bodies().len(), 3);
+    }
+    assert!(home.found(&name()).unwrap().sealed.failure.is_some());
+    assert!(
+        home.found(&name())
+            .unwrap()
+            .entry
+            .login
+            .last_error
+            .is_some()
+    );
+    assert_eq!(stored_token(&home), "r1");
+}
+
+#[test]
+fn a_refusal_ends_the_login_unless_another_token_is_stored_by_now() {
+    let server = Server::answering(vec![refused("invalid_grant")]);
+    let home = Home::new();
+    home.login(&name(), bound(&server), "r1");
+    for _ in 0..2 {
+        let error = get(&home, &Wanted::default()).unwrap_err();
+        assert!(matches!(error, Error::LoginRequired { .. }), "{error}");
+    }
+    assert_eq!(server.bodies().len(), 1, "the refusal is shared");
+    assert_eq!(stored_token(&home), "r1", "nothing is deleted");
+    // Another machine has stored its token in the same store.
+    let found = home.found(&name()).unwrap();
+    let context = home.context();
+    let claim = context.claim(&name()).unwrap();
+    assert!(!was_replaced(&claim, &found).unwrap());
+    let newer = successor_of(&found.record, &Secret::new("r9"));
+    home.store(&newer);
+    assert!(was_replaced(&claim, &found).unwrap());
+}
+
+#[test]
+fn other_refusals_are_reported_and_not_shared() {
+    let server = Server::answering(vec![refused("invalid_client"), answer("a1", None)]);
+    let home = Home::new();
+    home.login(&name(), bound(&server), "r1");
+    let error = get(&home, &Wanted::default()).unwrap_err();
+    assert!(matches!(error, Error::Provider { .. }), "{error}");
+    assert_eq!(get(&home, &Wanted::default()).unwrap(), "a1");
+}
+
+#[test]
+fn only_granted_scopes_are_asked_for_and_only_of_a_login() {
+    let server = Server::answering(vec![answer("a1", None), answer("a2", None)]);
+    let home = Home::new();
+    home.login(&name(), bound(&server), "r1");
+    let scope = |word: &str| Wanted {
+        scope: vec![word.to_owned()],
+        ..Wanted::default()
+    };
+    assert!(matches!(
+        get(&home, &scope("admin")),
+        Err(Error::NotGranted { .. })
+    ));
+    assert_eq!(get(&home, &scope("read")).unwrap(), "a1");
+    assert!(server.bodies()[0].contains("scope=read"));
+    // The narrower token is not the one for everything.
+    assert_eq!(get(&home, &Wanted::default()).unwrap(), "a2");
+    let key: Name = "acme/key".parse().unwrap();
+    home.key(
+        &key,
+        crate::credential::Slots::of(super::super::testing::parts("k")),
+    );
+    assert!(parts(&home.context(), &key, &Wanted::default()).is_ok());
+    for wanted in [
+        scope("read"),
+        Wanted {
+            force: true,
+            ..Wanted::default()
+        },
+    ] {
+        let refused = parts(&home.context(), &key, &wanted);
+        assert!(matches!(refused, Err(Error::Unsuitable(_))));
+    }
+    let refused = token(&home.context(), &key, &Wanted::default());
+    assert!(matches!(refused, Err(Error::Unsuitable(_))));
+}
