@@ -9,7 +9,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
 use std::future::poll_fn;
-use std::io::{self, BufReader, ErrorKind, Read, Write};
+use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::Shutdown;
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
@@ -56,8 +56,13 @@ impl Bus {
             None,
         )?;
         connect(&socket, &address)?;
+        let mut stream = UnixStream::from(socket);
+        // Everything up to BEGIN is sent at once, as sd-bus does it: the bus answers in order.
+        let user = rustix::process::geteuid().as_raw().to_string();
+        let user: String = user.bytes().map(|byte| format!("{byte:02x}")).collect();
+        stream.write_all(format!("\0AUTH EXTERNAL {user}\r\nBEGIN\r\n").as_bytes())?;
         Ok(Self(Arc::new(Connected {
-            stream: socket.into(),
+            stream,
             reader: Mutex::new(None),
         })))
     }
@@ -126,7 +131,11 @@ impl Socket for Bus {
     type WriteHalf = Self;
 
     fn split(self) -> Split<Incoming, Self> {
-        Split::new(Incoming(BufReader::new(self.clone())), self)
+        let incoming = Incoming {
+            data: BufReader::new(self.clone()),
+            is_accepted: false,
+        };
+        Split::new(incoming, self)
     }
 }
 
@@ -138,17 +147,43 @@ impl Read for Bus {
 
 /// The data from the bus. zbus reads a message in two parts.
 #[derive(Debug)]
-pub(super) struct Incoming(BufReader<Bus>);
+pub(super) struct Incoming {
+    data: BufReader<Bus>,
+    /// Whether the answer to the authentication was read.
+    is_accepted: bool,
+}
+
+impl Incoming {
+    /// Reads messages, after the line that accepts the authentication.
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while !self.is_accepted {
+            let data = self.data.fill_buf()?;
+            match data.iter().position(|byte| *byte == b'\n') {
+                Some(end) if data.starts_with(ACCEPTED) => {
+                    self.data.consume(end + 1);
+                    self.is_accepted = true;
+                }
+                // The bus writes the line at once.
+                _ => return Err(ErrorKind::PermissionDenied.into()),
+            }
+        }
+        self.data.read(buffer)
+    }
+}
+
+/// How the answer to an accepted authentication begins (D-Bus specification, "Authentication
+/// Protocol").
+const ACCEPTED: &[u8] = b"OK ";
 
 #[async_trait]
 impl ReadHalf for Incoming {
     async fn recvmsg(&mut self, buffer: &mut [u8]) -> io::Result<(usize, Vec<OwnedFd>)> {
         poll_fn(|context| {
             loop {
-                match self.0.read(buffer) {
+                match self.read(buffer) {
                     Err(error) if error.kind() == ErrorKind::Interrupted => {}
                     Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                        *self.0.get_ref().reader() = Some(context.waker().clone());
+                        *self.data.get_ref().reader() = Some(context.waker().clone());
                         return Poll::Pending;
                     }
                     read => return Poll::Ready(read.map(|length| (length, Vec::new()))),

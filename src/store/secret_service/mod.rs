@@ -15,6 +15,9 @@ use zbus::Connection;
 use zbus::connection::Builder;
 use zbus::zvariant::{OwnedObjectPath, OwnedValue, Value};
 
+/// The id of the bus, which it sends while the first call is on its way.
+const UNKNOWN: &str = "00000000000000000000000000000000";
+
 const DESTINATION: &str = "org.freedesktop.secrets";
 const PATH: &str = "/org/freedesktop/secrets";
 const SERVICE: &str = "org.freedesktop.Secret.Service";
@@ -34,7 +37,7 @@ pub(super) fn read(service: &str, user: &str, deadline: Instant) -> Option<Secre
 fn find(service: &str, user: &str, deadline: Instant) -> zbus::Result<Option<Secret>> {
     let bus = Bus::session()?;
     bus.wait_for(deadline, async {
-        let connection = Builder::socket(bus.clone())
+        let connection = Builder::authenticated_socket(bus.clone(), UNKNOWN)?
             .internal_executor(false)
             .build()
             .await?;
@@ -52,15 +55,23 @@ async fn ask(bus: &Connection, service: &str, user: &str) -> zbus::Result<Option
     // gnome-keyring 42 may abort if opening a session is the first call, or comes while it is still
     // working on the first call.
     let attributes = HashMap::from([("service", service), ("username", user)]);
-    let found = bus
-        .call_method(
-            Some(DESTINATION),
-            PATH,
-            Some(SERVICE),
-            "SearchItems",
-            &(attributes,),
-        )
-        .await?;
+    // The bus has to be greeted first, but need not have answered.
+    let greeting = bus.call_method(
+        Some("org.freedesktop.DBus"),
+        "/org/freedesktop/DBus",
+        Some("org.freedesktop.DBus"),
+        "Hello",
+        &(),
+    );
+    let search = (attributes,);
+    let search = bus.call_method(
+        Some(DESTINATION),
+        PATH,
+        Some(SERVICE),
+        "SearchItems",
+        &search,
+    );
+    let (_, found) = tokio::try_join!(greeting, search)?;
     let (unlocked, locked): (Vec<OwnedObjectPath>, Vec<OwnedObjectPath>) =
         found.body().deserialize()?;
     let ([item], []) = (unlocked.as_slice(), locked.as_slice()) else {
