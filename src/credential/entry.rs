@@ -142,12 +142,6 @@ impl Entry {
         }
     }
 
-    /// Whether this entry matches `record`. A record that is ahead matches: the index is written
-    /// last. Any other difference was made by somebody who edited the file.
-    pub fn agrees_with(&self, record: &Record) -> bool {
-        record.generation > self.generation || record.bound == self.bound
-    }
-
     /// This entry, followed by the entries that it is replacing.
     pub fn chain(&self) -> impl Iterator<Item = &Self> {
         std::iter::successors(Some(self), |entry| entry.state.earlier())
@@ -181,33 +175,6 @@ mod tests {
     use super::*;
     use crate::credential::{ErrorCode, LastError, Making, Parts, SecretPart, Slots};
     use crate::secret::Secret;
-
-    #[test]
-    fn an_edited_entry_disagrees_and_a_lagging_one_does_not() {
-        let bound = Bound {
-            origins: vec!["https://api.example.com".parse().unwrap()],
-            ..Bound::default()
-        };
-        let secret = || SecretPart::Login {
-            refresh_token: None,
-            access: None,
-        };
-        let record = Record::new("example/me".parse().unwrap(), bound, secret()).unwrap();
-        let entry = Entry::adding(
-            &record,
-            Kind::Login,
-            StoreKind::Vault,
-            Timestamp::UNIX_EPOCH,
-        );
-        assert!(entry.agrees_with(&record));
-        let mut edited = entry.clone();
-        edited.bound.origins = vec!["https://evil.example".parse().unwrap()];
-        assert!(!edited.agrees_with(&record));
-        let ahead = record.next(Bound::default(), secret());
-        assert!(entry.agrees_with(&ahead));
-        edited.generation = 9;
-        assert!(!edited.agrees_with(&record));
-    }
 
     #[test]
     fn facts_about_a_key_do_not_hold_for_a_login_in_its_place() {

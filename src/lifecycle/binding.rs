@@ -27,7 +27,9 @@ pub(super) fn check(context: &Context<'_>, entry: &Entry, record: &Record) -> Re
             reason,
         })
     };
-    if !entry.agrees_with(record) {
+    // The index is written last, so a record may be ahead. Any other difference was made by
+    // somebody who edited the file.
+    if record.generation <= entry.generation && record.bound != entry.bound {
         return refused("its index file was edited and no longer matches its record".into());
     }
     if let Some(client_id) = &bound.client_id
@@ -203,6 +205,8 @@ mod tests {
         // The index is written last, so an entry that is behind was not edited.
         home.leave(&name(), |entry| entry.generation = 0);
         assert_eq!(refused(&home), None);
+        home.leave(&name(), |entry| entry.generation = 9);
+        assert!(refused(&home).is_some());
         drop(entry);
         let bound = Bound {
             client_id: Some("mine".into()),
