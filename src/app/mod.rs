@@ -76,7 +76,7 @@ pub struct Choice {
     pub because: &'static str,
 }
 
-/// The parts that a command works with. It does no work itself.
+/// The parts that a command works with. This type does no work itself.
 pub struct App {
     /// The folders.
     pub paths: Paths,

@@ -1,5 +1,5 @@
 use super::profile::{Profile, Run};
-use super::words::relative;
+use super::words::{count, relative};
 use super::{answer, complete};
 use crate::app::App;
 use crate::audit;
@@ -39,7 +39,8 @@ pub(super) fn run(app: &App, args: &AuditArgs) -> Result<(), Failure> {
     let (mut events, damaged) = audit::read(&app.paths.audit())?;
     if damaged > 0 {
         app.ui.warn(&format!(
-            "skipped {damaged} unreadable lines of the audit log"
+            "skipped {} in the audit log",
+            count(damaged, "unreadable line")
         ));
     }
     if let Some(name) = args.name.as_ref().map(ToString::to_string) {

@@ -20,7 +20,7 @@ pub(super) trait Run {
 pub(super) struct Profile {
     /// Whether the command may prompt. Commands that scripts call must not.
     pub prompts: bool,
-    /// Whether a failed scheduled run is reported first: not where a script waits.
+    /// Whether a failed scheduled run is reported first; false for commands that scripts wait for.
     pub reports_runs: bool,
     /// The event for the audit log, and what it concerns; `None` if the command only reads, or
     /// writes its own events.

@@ -185,11 +185,11 @@ impl From<keeper::Error> for Failure {
             keeper::Error::Start(_) => (Code::Failed, "nothing was sent; retry"),
             keeper::Error::Ended => (
                 Code::Unreachable,
-                "retry; what the provider had answered before is saved",
+                "retry; any response that the provider had already sent is saved",
             ),
             keeper::Error::Late { .. } => (
                 Code::Unreachable,
-                "retry later; its result is saved when it arrives",
+                "retry later; the response is saved when it arrives",
             ),
         };
         Self::new(code, message).hint(hint)

@@ -1,8 +1,9 @@
 //! The keeper: this program again, as a process of its own that outlives its caller.
 //!
-//! What spends something at a provider runs there: a refresh token, an authorization code, a key
-//! that is replaced. Callers are killed at any moment (a time limit, Ctrl-C, a closed terminal, the
-//! end of a CI job), and then nobody would be left to read the provider's answer.
+//! Every operation that uses up a token or changes a key at a provider runs there: a refresh, the
+//! redemption of a code, a rotation. Callers can be killed at any moment (a time limit, Ctrl-C, a
+//! closed terminal, the end of a CI job), and then nobody would be left to read the provider's
+//! answer.
 //!
 //! The caller holds the lock of the credential when it starts the keeper, which inherits the open
 //! lock file: the lock is held until the keeper has saved the result, whatever happens to the
@@ -73,7 +74,7 @@ pub enum Error {
     #[error("the process that talks to the provider ended unexpectedly")]
     Ended,
     /// It is still at work.
-    #[error("the provider's answer is not there after {} seconds; a process still waits for it", patience.as_secs())]
+    #[error("the provider has not answered after {} seconds; a background process is still waiting", patience.as_secs())]
     Late {
         /// How long the caller waited.
         patience: Duration,

@@ -22,7 +22,7 @@ pub struct Context<'a> {
     pub catalogue: &'a Catalogue,
     /// The network, set up on first use.
     pub network: &'a Network,
-    /// Whether this process is a keeper. Any other starts one for what it spends at a provider.
+    /// Whether this process is a keeper. Any other starts one for what uses up a token or changes a key.
     pub is_keeper: bool,
 }
 

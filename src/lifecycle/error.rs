@@ -84,7 +84,7 @@ pub enum Error {
         scope: String,
     },
     /// There is no room for the new token, so nothing was sent.
-    #[error("did not refresh `{name}`, because the new token could not be saved: {reason}")]
+    #[error("did not refresh `{name}`, because there is no room to save a new token: {reason}")]
     NoRoom {
         /// The credential.
         name: Name,

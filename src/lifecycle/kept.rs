@@ -1,5 +1,5 @@
-//! What runs in a keeper: a refresh, which spends the refresh token, and the end of a login, which
-//! spends the code. This process may be killed at any moment.
+//! What runs in a keeper: a refresh, which uses up the refresh token, and the completion of a
+//! login, which uses up the code. This process can be killed at any moment.
 
 use super::identify::identify;
 use super::login::{put_login, redeem};
@@ -18,14 +18,14 @@ use std::time::Duration;
 /// The word for a refresh.
 pub const REFRESH: &str = "refresh";
 
-/// The word for the end of a login.
+/// The word for the completion of a login.
 pub const LOGIN: &str = "login";
 
 /// How long to wait for a refresh: it may need 45 seconds for the exchange, and 10 for all calls of
 /// the store.
 const PATIENCE: Duration = Duration::from_secs(75);
 
-/// How long to wait for the end of a login, which also asks for the account.
+/// How long to wait for the completion of a login, which also asks for the account.
 const LOGIN_PATIENCE: Duration = Duration::from_secs(120);
 
 /// What a keeper needs to know about a refresh.

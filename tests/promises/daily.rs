@@ -585,7 +585,7 @@ fn the_audit_log_has_every_change_and_no_secret() {
     let ran = home.run(&["audit"]).done();
     assert!(
         ran.stderr
-            .contains("skipped 2 unreadable lines of the audit log"),
+            .contains("skipped 2 unreadable lines in the audit log"),
         "{ran:#?}"
     );
 }

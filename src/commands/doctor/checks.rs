@@ -63,7 +63,9 @@ pub(super) fn bus() -> Option<Check> {
         Err(error) if address.is_none() => check(
             "session bus",
             Status::Note,
-            format!("none: DBUS_SESSION_BUS_ADDRESS is not set, and {path}: {error}"),
+            format!(
+                "none: DBUS_SESSION_BUS_ADDRESS is not set, and {path} cannot be opened: {error}"
+            ),
             Some(start.into()),
         ),
         Err(error) => {
