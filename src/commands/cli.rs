@@ -114,6 +114,7 @@ impl Cli {
         };
         match quick {
             Some(cli) => Ok(cli),
+            None if is_version(arguments) => Err(version(arguments)),
             None => Self::from_arg_matches(&Self::grouped().try_get_matches_from(arguments)?),
         }
     }
@@ -150,6 +151,20 @@ fn command_list(command: &clap::Command) -> String {
         }
     }
     text
+}
+
+/// Whether only the version is asked for.
+fn is_version(arguments: &[OsString]) -> bool {
+    matches!(arguments, [_, flag] if flag == "--version" || flag == "-V")
+}
+
+/// The version, as the whole command line reports it.
+fn version(arguments: &[OsString]) -> clap::Error {
+    let command = clap::Command::new("authctl").version(env!("CARGO_PKG_VERSION"));
+    match command.try_get_matches_from(arguments) {
+        Err(version) => version,
+        Ok(_) => clap::Error::new(clap::error::ErrorKind::DisplayVersion),
+    }
 }
 
 /// Parses the arguments of one command.
@@ -262,6 +277,9 @@ mod tests {
         for line in [
             "authctl token",
             "authctl token --help",
+            "authctl --version",
+            "authctl -V",
+            "authctl -V token",
             "authctl exec x",
             "authctl tokne x",
         ] {

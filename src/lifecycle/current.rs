@@ -52,3 +52,46 @@ fn update_store(claim: &Claim<'_>, found: &mut Found) -> Result<(), Error> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::Home;
+    use super::*;
+    use crate::credential::{Bound, Name, SecretPart, State};
+    use crate::secret::Secret;
+
+    #[test]
+    fn a_record_that_only_the_sealed_file_has_is_written_to_the_store() {
+        let home = Home::new();
+        let name: Name = "acme".parse().unwrap();
+        let first = home.login(&name, Bound::default(), "r1");
+        let secret = SecretPart::Login {
+            refresh_token: Some(Secret::new("r2")),
+            access: None,
+        };
+        let second = first.record.next(Bound::default(), secret);
+        let ahead = Sealed {
+            record: Some(second),
+            ..Sealed::default()
+        };
+        home.seal(&first.record, &ahead);
+        assert!(home.found(&name).unwrap().store_is_behind);
+        let context = home.context();
+        let claim = context.claim(&name).unwrap();
+        let found = current(&claim).unwrap();
+        assert!(!found.store_is_behind && found.warnings.is_empty());
+        assert!(!home.found(&name).unwrap().store_is_behind);
+        // What an interrupted command left is finished first.
+        home.leave(&name, |entry| {
+            entry.state = State::Adding {
+                earlier: None,
+                may_land_until: None,
+            };
+        });
+        assert_eq!(current(&claim).unwrap().record.generation, 2);
+        home.leave(&name, |entry| {
+            entry.state = State::Removing { earlier: None }
+        });
+        assert!(matches!(current(&claim), Err(Error::NotFound(_))));
+    }
+}

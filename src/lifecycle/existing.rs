@@ -68,6 +68,16 @@ mod tests {
         ));
         let edited = existing(&claim, true).unwrap();
         assert!(edited.found.is_none() && edited.entry.is_some());
+        // Neither is what an interrupted command left of it.
+        home.leave(&name, |entry| {
+            entry.state = crate::credential::State::Adding {
+                earlier: None,
+                may_land_until: None,
+            };
+        });
+        home.damage_item(&found.entry);
+        assert!(existing(&claim, false).is_err());
+        assert!(existing(&claim, true).unwrap().found.is_none());
         // A store that cannot be read is not repaired by replacing anything.
         home.break_vault();
         assert!(existing(&claim, true).is_err());

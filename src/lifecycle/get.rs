@@ -210,6 +210,19 @@ mod tests {
     }
 
     #[test]
+    fn a_key_is_not_handed_out_once_nothing_says_how_it_is_sent() {
+        let home = Home::new();
+        let put = |name: &Name| {
+            let secret = SecretPart::Key(Slots::of(key_parts("k")));
+            home.put(name, Bound::default(), secret);
+            parts(&home.context(), name, &Wanted::default())
+        };
+        assert!(put(&"stripe".parse().unwrap()).is_ok(), "a built-in row");
+        let refused = put(&name());
+        assert!(matches!(refused, Err(Error::Refused { .. })));
+    }
+
+    #[test]
     fn a_damaged_cache_is_reported_and_costs_nothing_else() {
         let home = Home::new();
         let found = home.key(&name(), Slots::of(key_parts("k")));

@@ -253,6 +253,52 @@ mod tests {
     }
 
     #[test]
+    fn a_new_key_has_its_id_and_the_recipe_that_fits_it() {
+        let home = Home::new();
+        home.row(
+            "acme",
+            r#"
+            name = "acme"
+            title = "Acme"
+            origins = ["https://a.test"]
+            [key]
+            headers = ["X-Key: {key}"]
+            [[rotation]]
+            name = "short"
+            when = { part = "key", prefixes = ["s-"] }
+            kind = "assisted"
+            [[rotation]]
+            name = "other"
+            kind = "assisted"
+        "#,
+        );
+        let context = home.context();
+        for (name, value, recipe) in [
+            ("acme/a", "s-1", Some("short")),
+            ("acme/b", "1", Some("other")),
+            ("unknown", "1", None),
+        ] {
+            let name: Name = name.parse().unwrap();
+            let row = context.row(&name, &Bound::default()).unwrap();
+            let bound = Bound {
+                origins: vec!["https://a.test".parse().unwrap()],
+                shape: row.map(|row| row.shape(Kind::Key)),
+                ..Bound::default()
+            };
+            let key = NewKey {
+                id: Some(Secret::new("id-1")),
+                ..new_key(value)
+            };
+            let claim = context.claim(&name).unwrap();
+            put_key(&claim, None, bound, key, StoreKind::Vault).unwrap();
+            let found = home.found(&name).unwrap();
+            assert_eq!(found.entry.rotation.recipe.as_deref(), recipe);
+            let slots = found.record.slots().unwrap();
+            assert_eq!(slots.active_id.as_ref().unwrap().expose(), "id-1");
+        }
+    }
+
+    #[test]
     fn what_is_set_changes_and_the_rest_stays() {
         let home = Home::new();
         let name: Name = "acme".parse().unwrap();

@@ -228,6 +228,14 @@ impl Home {
         disk::write(&path, b"not sealed").unwrap();
     }
 
+    /// Damages the item of an entry.
+    pub fn damage_item(&self, entry: &Entry) {
+        let slot = Slot::record(&entry.name, &entry.id);
+        self.stores
+            .write(StoreKind::Vault, &slot, &Secret::new("not a record"))
+            .unwrap();
+    }
+
     /// Makes the vault unusable until [`Home::mend_vault`].
     pub fn break_vault(&self) {
         std::fs::rename(self.paths.vault(), self.folder.path().join("away")).unwrap();
