@@ -345,15 +345,17 @@ def holders():
     return found
 
 
-def keepers():
-    """The keepers that run now: process id and arguments."""
+def keepers(home):
+    """The keepers of a home that run now: process id and arguments."""
     found = {}
     for entry in pathlib.Path("/proc").iterdir():
         if entry.name.isdigit():
             try:
                 words = (entry / "cmdline").read_bytes().split(b"\0")
+                own = f"AUTHCTL_HOME={home.path}".encode()
+                is_own = own in (entry / "environ").read_bytes().split(b"\0")
             except OSError:
                 continue
-            if b"__keep" in words:
+            if b"__keep" in words and is_own:
                 found[int(entry.name)] = [word.decode() for word in words[:-1]]
     return found

@@ -1,16 +1,14 @@
 """kill -9 at every step, and at random moments: nothing that reached the disk and nothing that the provider still
 accepts is lost."""
 
-import random
 import re
-import signal
 import subprocess
 import threading
 import time
 
 import browser
 import pytest
-from conftest import AUTHCTL, Keyring, Server, keychain_home, say, vault_home
+from conftest import Server, keychain_home, say, vault_home
 
 # `renameat` is what the binary calls on x86-64; the others are here for other systems.
 CALLS = ["fsync", "rename", "renameat", "renameat2", "sendto", "recvfrom"]
@@ -347,48 +345,6 @@ def test_a_kill_in_a_move_leaves_one_authority(folder, keyring, server):
             raise AssertionError(f"{call} never ends")
     say(f"move killed at {kills} calls: the login works, in one store ({moved} times the new one)")
     assert kills > 10
-
-
-@pytest.mark.parametrize("store", ["keychain", "vault"])
-def test_a_login_survives_a_kill_at_random_moments(folder, server, store):
-    keyring = Keyring(folder / "session") if store == "keychain" else None
-    home = keychain_home(folder, keyring) if keyring else vault_home(folder)
-    home.login(server).done()
-    home.run("refresh", "op").done()
-    whole = min(home.run("refresh", "op").done().seconds for _ in range(5))
-    chance = random.Random(7009)
-    window = lost = killed = aborted = 0
-    for moment in range(100):
-        watch = Watch(home, server)
-        process = subprocess.Popen(
-            [AUTHCTL, "refresh", "op"],
-            env=home.env,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        time.sleep(chance.uniform(0, whole * 1.1))
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        killed += process.returncode == -9
-        between = watch.in_window()
-        window += between
-        ran = home.run("refresh", "op")
-        if ran.code == 5 and keyring and keyring.revive():
-            aborted += 1
-            ran = home.run("refresh", "op")
-        if ran.code:
-            assert between and ran.code == 4, (moment, ran)
-            lost += 1
-            home.login(server).done()
-    if aborted:
-        say(
-            f"{store}: gnome-keyring itself aborted {aborted} times and was started again; what it held was there"
-        )
-    say(
-        f"{store}: 100 random moments of a refresh of {whole * 1000:.0f} ms, {killed} killed in time, {window} between the server's act and the sync, {lost} lost"
-    )
-    if keyring:
-        keyring.stop()
 
 
 @pytest.mark.parametrize("store", ["vault"])

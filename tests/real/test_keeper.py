@@ -24,12 +24,13 @@ from test_crash import Elsewhere
 from test_recipes import later, newest
 from test_rotate import Requested
 
+
 KILLS = int(os.environ.get("KILLS", "300"))
 
 
-def gone(within=2.0):
+def gone(home, within=2.0):
     """No keeper is left."""
-    wait_for(lambda: not keepers(), within)
+    wait_for(lambda: not keepers(home), within)
 
 
 def store_home(folder, store):
@@ -68,7 +69,7 @@ def test_a_killed_caller_loses_no_login(folder, server, store, whom):
         assert ran.code == 0, (moment, ran)
         acted += server.control()["refreshes"] > before
     home.run("refresh", "op").done()
-    gone()
+    gone(home)
     say(
         f"{store}: {killed} of {KILLS} refreshes of {whole * 1000:.0f} ms killed ({whom}), in {acted} the server had acted: 0 logins lost"
     )
@@ -81,7 +82,7 @@ def test_a_killed_caller_loses_no_login(folder, server, store, whom):
 def test_other_ways_to_end_a_caller_lose_no_login(folder, how):
     server, home = Server(), vault_home(folder)
     home.login(server).done()
-    for _ in range(10):
+    for _ in range(5):
         server.control(refreshes=0, next=["slow"])
         if how == "timeout":
             command = ["timeout", "-s", "KILL", "0.3", AUTHCTL, "refresh", "op"]
@@ -108,9 +109,9 @@ def test_other_ways_to_end_a_caller_lose_no_login(folder, how):
             os.close(terminal)
         home.run("token", "op").done()
         wait_for(lambda: server.control()["refreshes"] == 1)
-        gone()
+        gone(home)
     home.run("refresh", "op").done()
-    gone()
+    gone(home)
     server.stop()
 
 
@@ -139,7 +140,7 @@ def test_a_killed_caller_loses_no_code(folder, server, whom):
         else:
             process.kill()
         process.wait()
-        gone()
+        gone(home)
         home.run("token", name).done()
         home.run("refresh", name).done()
     events = home.run("audit", "--json").done().out
@@ -175,7 +176,7 @@ def test_a_killed_caller_loses_no_key(folder, kind):
         else:
             process.kill()
         process.wait()
-        gone(10)
+        gone(at.home, 10)
         acted += newest(at.double).value != before
         # What was begun is done, without another command.
         assert at.is_active(newest(at.double)), moment
@@ -198,7 +199,7 @@ def test_fifty_on_an_expired_token_have_one_keeper(folder):
     tokens = {process.communicate(timeout=60)[0] for process in running}
     assert len(tokens) == 1 and all(process.returncode == 0 for process in running)
     assert server.control()["refreshes"] == before + 1
-    gone()
+    gone(home)
     server.stop()
 
 
@@ -211,18 +212,20 @@ def test_a_keeper_holds_nothing_of_its_caller(folder):
     fcntl.flock(held, fcntl.LOCK_EX)
     os.set_inheritable(held.fileno(), True)
     running = home.start("refresh", "op", close_fds=False)
-    wait_for(keepers)
+    wait_for(lambda: keepers(home))
     held.close()
     running.kill()
     running.wait()
-    (name,) = keepers().values()
+    (name,) = keepers(home).values()
     assert name[0] == "authctl" and "refresh" in name and "op" in name, name
     again = open(folder / "lock", "w")
     wait_for(lambda: _try_lock(again), 0.5)
     began = time.monotonic()
     assert running.stdout.read() == b"" and running.stderr.read() == b""
-    assert time.monotonic() - began < 0.5 and keepers(), "the pipes are closed, the keeper works"
-    gone(15)
+    assert time.monotonic() - began < 0.5 and keepers(home), (
+        "the pipes are closed, the keeper works"
+    )
+    gone(home, 15)
     server.stop()
 
 
@@ -239,7 +242,7 @@ def test_a_killed_keeper_is_reported_and_frees_the_lock(folder):
     home.login(server).done()
     server.next("slow")
     running = home.start("refresh", "op")
-    for pid in wait_for(keepers):
+    for pid in wait_for(lambda: keepers(home)):
         os.kill(pid, signal.SIGKILL)
     said = running.communicate(timeout=5)[1].decode()
     assert running.returncode == 6 and "ended unexpectedly" in said, said

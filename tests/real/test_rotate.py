@@ -172,7 +172,7 @@ def killed_while_pending(at):
     while len(at.double.keys) < 2:
         time.sleep(0.05)
     time.sleep(0.5)
-    for pid in [*keepers(), began.pid]:
+    for pid in [*keepers(at.home), began.pid]:
         os.kill(pid, signal.SIGKILL)
     began.communicate()
 

@@ -35,7 +35,7 @@ def test_ctrl_c_does_not_lose_a_roll_in_progress(folder):
     wait_for(lambda: at.double.dead)
     assert stopped(running) < 0.5
     assert running.returncode == -signal.SIGINT, running.stderr.read()
-    wait_for(lambda: not keepers())
+    wait_for(lambda: not keepers(at.home))
     assert at.tokens() == newest(at.double).value and at.home.run("status", at.name).code == 0
     at.stop()
 
@@ -70,7 +70,7 @@ def test_a_signal_ends_a_run_after_its_logins_as_before(by, folder):
     assert stopped(running, by) < 0.5 and running.returncode == -by, running
     double.slow, newest(double).slow = 0, 0
     # Nobody interrupts what has begun.
-    wait_for(lambda: not keepers(), 60)
+    wait_for(lambda: not keepers(home), 60)
     assert home.run("token", "sendgrid").done().out.strip() == newest(double).value
     world.stop()
     server.stop()
