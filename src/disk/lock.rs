@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 /// A lock that is held until it is dropped, or the process ends.
 #[derive(Debug)]
 pub struct Lock {
+    #[cfg_attr(not(unix), allow(dead_code, reason = "it is only kept open"))]
     file: File,
 }
 
