@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::io::{Read, Write};
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::Duration;
 use tracing::level_filters::LevelFilter;
 use zeroize::Zeroizing;
@@ -33,6 +33,8 @@ pub fn run<T: Serialize, R: DeserializeOwned>(
         .map(Zeroizing::new)
         .map_err(|error| Error::Start(error.into()))?;
     let mut keeper = start(&lock, what, name).map_err(Error::Start)?;
+    // Before the request is written: a keeper without one does nothing.
+    let outcome = read(&mut keeper)?;
     // From here on, only the keeper holds it.
     drop(lock);
     tracing::debug!(what, name, pid = keeper.id(), "started a process for it");
@@ -40,8 +42,16 @@ pub fn run<T: Serialize, R: DeserializeOwned>(
         // A keeper that does not read it has ended, and gives no outcome.
         let _ = input.write_all(&text);
     }
-    let outcome = read(&mut keeper, patience)?;
-    serde_json::from_slice(&outcome).map_err(|_| Error::Ended)
+    match outcome.recv_timeout(patience) {
+        Ok(outcome) => {
+            // It has closed its output, so it is about to exit. A program that takes the place of
+            // this process must not inherit it as a child that nobody waits for.
+            let _ = keeper.wait();
+            serde_json::from_slice(&outcome).map_err(|_| Error::Ended)
+        }
+        Err(RecvTimeoutError::Timeout) => Err(Error::Late { patience }),
+        Err(RecvTimeoutError::Disconnected) => Err(Error::Ended),
+    }
 }
 
 fn start(lock: &Lock, what: &str, name: &str) -> std::io::Result<Child> {
@@ -104,8 +114,8 @@ fn verbosity() -> u8 {
     }
 }
 
-/// Reads the outcome, until the keeper ends.
-fn read(keeper: &mut Child, patience: Duration) -> Result<Zeroizing<Vec<u8>>, Error> {
+/// Reads the outcome on a thread of its own, until the keeper ends.
+fn read(keeper: &mut Child) -> Result<Receiver<Zeroizing<Vec<u8>>>, Error> {
     let output = keeper.stdout.take();
     let (sender, receiver) = channel();
     let reader = move || {
@@ -119,14 +129,5 @@ fn read(keeper: &mut Child, patience: Duration) -> Result<Zeroizing<Vec<u8>>, Er
     std::thread::Builder::new()
         .spawn(reader)
         .map_err(Error::Start)?;
-    match receiver.recv_timeout(patience) {
-        Ok(outcome) => {
-            // It has closed its output, so it is about to exit. A program that takes the place of
-            // this process must not inherit it as a child that nobody waits for.
-            let _ = keeper.wait();
-            Ok(outcome)
-        }
-        Err(RecvTimeoutError::Timeout) => Err(Error::Late { patience }),
-        Err(RecvTimeoutError::Disconnected) => Err(Error::Ended),
-    }
+    Ok(receiver)
 }
