@@ -1,0 +1,71 @@
+//! Tests.
+
+use super::super::login::tests::{attempt, reply};
+use super::super::testing::{Home, Server, json};
+use super::*;
+
+fn ask(
+    attempt: &Attempt,
+    known: Option<&Bound>,
+) -> (Result<Option<Person>, LoginError>, Vec<String>) {
+    let (home, mut warnings) = (Home::new(), Vec::new());
+    let reply = reply(None);
+    let person = identify(&home.context(), attempt, None, &reply, known, &mut warnings);
+    (person, warnings)
+}
+
+fn subject(subject: &str) -> Bound {
+    Bound {
+        subject: Some(subject.to_owned()),
+        ..Bound::default()
+    }
+}
+
+#[test]
+fn the_account_is_asked_for_and_compared() {
+    let answers = || Server::answering(vec![Some(json(200, r#"{"id":7,"login":"me"}"#))]);
+    let server = answers();
+    let (person, warnings) = ask(&attempt(&server.url), None);
+    let person = person.unwrap().unwrap();
+    assert_eq!(
+        (person.subject.as_str(), person.label.as_deref()),
+        ("7", Some("me"))
+    );
+    assert!(warnings.is_empty());
+    let (same, _) = ask(&attempt(&answers().url), Some(&subject("7")));
+    assert!(same.is_ok());
+    let (other, _) = ask(&attempt(&answers().url), Some(&subject("8")));
+    assert!(matches!(other, Err(LoginError::OtherAccount { .. })));
+    let replacing = Attempt {
+        replace: true,
+        ..attempt(&answers().url)
+    };
+    assert!(ask(&replacing, Some(&subject("8"))).0.is_ok());
+}
+
+#[test]
+fn an_account_that_cannot_be_determined_is_a_failure_only_where_it_matters() {
+    let server = Server::answering(vec![]);
+    let (person, warnings) = ask(&attempt(&server.url), None);
+    assert_eq!((person.unwrap(), warnings.len()), (None, 1));
+    let (person, _) = ask(&attempt(&server.url), Some(&Bound::default()));
+    assert_eq!(person.unwrap(), None);
+    let (person, _) = ask(&attempt(&server.url), Some(&subject("7")));
+    assert!(matches!(person, Err(LoginError::Unidentified(_))));
+}
+
+#[test]
+fn a_token_for_chosen_origins_is_not_sent_elsewhere() {
+    let server = Server::answering(vec![Some(json(200, r#"{"id":7,"login":"me"}"#))]);
+    let chosen = Attempt {
+        origins: vec!["https://chosen.test".parse().unwrap()],
+        ..attempt(&server.url)
+    };
+    assert_eq!(ask(&chosen, None).0.unwrap(), None);
+    assert!(server.bodies().is_empty());
+    let chosen = Attempt {
+        origins: vec![server.url.parse().unwrap()],
+        ..attempt(&server.url)
+    };
+    assert!(ask(&chosen, None).0.unwrap().is_some());
+}

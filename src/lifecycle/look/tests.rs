@@ -1,0 +1,106 @@
+//! Tests.
+
+use super::*;
+use crate::credential::{Bound, SecretPart};
+use crate::secret::Secret;
+
+#[test]
+fn the_record_is_the_newer_of_the_two() {
+    let secret = |text: &str| SecretPart::Login {
+        refresh_token: Some(Secret::new(text)),
+        access: None,
+    };
+    let first = Record::new("acme".parse().unwrap(), Bound::default(), secret("r1")).unwrap();
+    let second = first.next(Bound::default(), secret("r2"));
+    let sealed = |record: &Record| Sealed {
+        record: Some(record.clone()),
+        ..Sealed::default()
+    };
+    let pick = |stored: &Record, sealed: &Sealed| {
+        let (record, behind) = newest(stored.clone(), sealed);
+        (record.generation, behind, record.kind().is_some())
+    };
+    assert_eq!(pick(&first, &Sealed::default()), (1, false, true));
+    assert_eq!(
+        pick(&first, &sealed(&second)),
+        (2, true, true),
+        "a write that timed out"
+    );
+    assert_eq!(
+        pick(&second, &sealed(&first)),
+        (2, false, true),
+        "the store was quicker"
+    );
+    assert_eq!(
+        pick(&second.stub(), &sealed(&second)),
+        (2, false, true),
+        "a store with small items"
+    );
+    assert_eq!(
+        pick(&second.stub(), &sealed(&first)),
+        (2, false, false),
+        "and its sealed file lost"
+    );
+}
+
+#[test]
+fn a_sealed_file_counts_as_far_as_it_can_be_read() {
+    use super::super::testing::{Home, parts};
+    use crate::credential::{AccessToken, Slots};
+    use crate::sealed::{FailedAttempt, FailureKind};
+    let home = Home::new();
+    let name: Name = "acme".parse().unwrap();
+    let first = home.login(&name, Bound::default(), "r1");
+    let now = jiff::Timestamp::now();
+    let token = AccessToken {
+        token: Secret::new("a1"),
+        received_at: now,
+        expires_at: None,
+        scope: Vec::new(),
+        resource: None,
+    };
+    let sealed = Sealed {
+        record: Some(first.record.clone()),
+        access: vec![token],
+        failure: Some(FailedAttempt {
+            at: now,
+            kind: FailureKind::Unreachable,
+            reason: String::new(),
+            retry_after: now,
+        }),
+    };
+    home.seal(&first.record, &sealed);
+    let found = home.found(&name).unwrap();
+    assert!(found.sealed.access.len() == 1 && found.sealed.failure.is_some());
+    // Only the store took the last change.
+    let secret = SecretPart::Login {
+        refresh_token: Some(Secret::new("r2")),
+        access: None,
+    };
+    home.store(&first.record.next(Bound::default(), secret));
+    let found = home.found(&name).unwrap();
+    assert!(found.sealed.access.is_empty() && found.sealed.failure.is_none());
+    assert_eq!(found.record.generation, 2);
+    // A damaged one is ignored, unless it may have a newer record.
+    home.damage_seal(&first.record);
+    assert_eq!(home.found(&name).unwrap().warnings.len(), 1);
+    home.leave(&name, |entry| entry.generation = 3);
+    let error = look(&home.context(), &name).err().unwrap();
+    assert!(matches!(error, Error::Damaged { .. }), "{error}");
+    // Neither is an entry without an item a credential.
+    let gone: Name = "acme/gone".parse().unwrap();
+    let key = home.key(&gone, Slots::of(parts("k")));
+    assert!(can_read(&home.context(), &key.entry).unwrap());
+    home.leave(&gone, |entry| {
+        entry.id = crate::credential::Id::random().unwrap()
+    });
+    let entry = match look(&home.context(), &gone).unwrap() {
+        Look::Absent(entry) => entry,
+        _ => panic!("the store has no such item"),
+    };
+    assert!(!can_read(&home.context(), &entry).unwrap());
+    home.leave(&gone, |entry| {
+        entry.state = crate::credential::State::Removing { earlier: None };
+    });
+    assert!(matches!(look(&home.context(), &gone), Ok(Look::Incomplete)));
+}
