@@ -9,7 +9,10 @@
 use super::{Error, HOLD, high};
 use crate::secret::Secret;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, inotify, memfd_create};
+use rustix::fs::{
+    AtFlags, CWD, MemfdFlags, SealFlags, Timestamps, UTIME_OMIT, fcntl_add_seals, inotify,
+    memfd_create, utimensat,
+};
 use rustix::io::{Errno, FdFlags, fcntl_setfd};
 use std::fs::File;
 use std::io::{Read, Write};
@@ -160,14 +163,8 @@ enum Readers {
     Told(OwnedFd),
     /// A user may have 128 inotify instances, and a busy script more holders than that. Then the
     /// access time is checked at intervals.
-    Asked {
-        path: String,
-        before: Option<(i64, i64)>,
-    },
+    Asked { path: String },
 }
-
-/// Longer than the coarsest tick of a kernel (100 Hz).
-const TICK: Duration = Duration::from_millis(21);
 
 /// The pause between two checks of the access time.
 const LOOK: Duration = Duration::from_millis(100);
@@ -182,13 +179,8 @@ impl Readers {
         match watched {
             Ok(watcher) => Self::Told(watcher),
             Err(_) => {
-                // Access times advance with the tick of the kernel: a reader must not come in the
-                // same tick as the parent's check.
-                std::thread::sleep(TICK);
-                Self::Asked {
-                    before: accessed(&path),
-                    path,
-                }
+                forget_readers(&path);
+                Self::Asked { path }
             }
         }
     }
@@ -212,17 +204,36 @@ impl Readers {
                     Err(error) => Err(error),
                 }
             }
-            Self::Asked { path, before } => {
+            Self::Asked { path } => {
                 std::thread::sleep(LOOK.min(time));
-                Ok(accessed(path) != *before)
+                Ok(accessed(path) != Some(NEVER))
             }
         }
     }
 }
 
+/// An access time that no reader leaves, in seconds since 1970.
+const NEVER: i64 = 0;
+
+/// Sets the access time back: the parent's check was no reader. (The time itself would not tell the
+/// two apart, since it only advances with the tick of the kernel.) If that fails, the holder leaves
+/// early, and curl stops.
+fn forget_readers(path: &str) {
+    let times = Timestamps {
+        last_access: Timespec {
+            tv_sec: NEVER,
+            tv_nsec: 0,
+        },
+        last_modification: Timespec {
+            tv_sec: 0,
+            tv_nsec: UTIME_OMIT,
+        },
+    };
+    let _ = utimensat(CWD, path, &times, AtFlags::empty());
+}
+
 /// When the memory file was last read.
-fn accessed(path: &str) -> Option<(i64, i64)> {
+fn accessed(path: &str) -> Option<i64> {
     use std::os::unix::fs::MetadataExt;
-    let metadata = std::fs::metadata(path).ok()?;
-    Some((metadata.atime(), metadata.atime_nsec()))
+    Some(std::fs::metadata(path).ok()?.atime())
 }

@@ -252,13 +252,24 @@ def test_more_holders_than_inotify_instances(folder, server):
             f'for i in $(seq 30); do curl -fsS $("$AUTHCTL" header acme) {server.url}/api/any || exit 1; done',
         )
         assert done.returncode == 0, (done.stdout, done.stderr)
+        times = sorted(home.run("header", "acme").done().seconds * 1000 for _ in range(100))
+        # Nobody reads these.
+        for holder in set(holders()) - before:
+            os.kill(holder, signal.SIGKILL)
+        say(
+            f"100 headers without an inotify instance: median {times[50]:.1f} ms, longest {times[-1]:.1f} ms"
+        )
+        done = shell(
+            home, "dash", f'curl -fsS $("$AUTHCTL" header acme) {server.url}/api/any || exit 1'
+        )
+        assert done.returncode == 0, (done.stdout, done.stderr)
         began = time.monotonic()
         wait_for(lambda: not set(holders()) - before, 2)
     finally:
         for instance in taken:
             os.close(instance)
     say(
-        f"{len(taken)} inotify instances taken: 30 headers all the same, no holder {time.monotonic() - began:.1f} s after the last"
+        f"{len(taken)} inotify instances taken: 31 headers all the same, no holder {time.monotonic() - began:.1f} s after the last"
     )
 
 
