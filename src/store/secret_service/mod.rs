@@ -13,7 +13,7 @@ use std::collections::HashMap;
 use std::time::Instant;
 use zbus::Connection;
 use zbus::connection::Builder;
-use zbus::zvariant::{OwnedObjectPath, OwnedValue, Value};
+use zbus::zvariant::{ObjectPath, OwnedObjectPath, OwnedValue, Value};
 
 /// The id of the bus, which it sends while the first call is on its way.
 const UNKNOWN: &str = "00000000000000000000000000000000";
@@ -96,7 +96,8 @@ async fn ask(bus: &Connection, service: &str, user: &str) -> zbus::Result<Option
             &(session,),
         )
         .await?;
-    let ((_, _, value, _),): ((OwnedObjectPath, Vec<u8>, Vec<u8>, String),) =
-        secret.body().deserialize()?;
-    Ok(String::from_utf8(value).ok().map(Secret::new))
+    let body = secret.body();
+    // Borrowed: a list of bytes would be read one by one.
+    let ((_, _, value, _),): ((ObjectPath<'_>, &[u8], &[u8], &str),) = body.deserialize()?;
+    Ok(std::str::from_utf8(value).ok().map(Secret::new))
 }
