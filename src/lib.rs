@@ -11,8 +11,8 @@
 //!
 //! ```text
 //! main | commands | app | intake | failure | rotation | lifecycle
-//! | oauth store sealed handover keeper audit schedule output ui
-//! | http | provider | config | credential | disk process signals secret time code
+//! | oauth store sealed handover audit schedule output ui
+//! | keeper http | provider | config | credential | disk process signals secret time code
 //! ```
 //!
 //! - `commands`: one file per command: its arguments (their comments are the help), its profile,

@@ -7,6 +7,7 @@ use crate::credential::{Index, StoreKind};
 use crate::disk;
 use crate::failure::{Code, Failure};
 use crate::http::Network;
+use crate::keeper::Opened;
 use crate::lifecycle::Context;
 use crate::output::Output;
 use crate::provider::Catalogue;
@@ -116,12 +117,12 @@ impl App {
         Self::new(global, may_prompt, None)
     }
 
-    /// The parts that a keeper works with. It asks nothing: `identity` is that of the vault, if its
-    /// caller has opened it.
+    /// The parts that a keeper works with. It asks nothing, and stores nothing new of its own
+    /// choice.
     ///
     /// # Errors
     /// As for [`App::load`].
-    pub fn for_keeper(verbosity: u8, identity: Option<Secret>) -> Result<Self, Failure> {
+    pub fn for_keeper(verbosity: u8, opened: Opened) -> Result<Self, Failure> {
         let global = Global {
             json: false,
             store: None,
@@ -131,11 +132,11 @@ impl App {
         };
         Ok(Self {
             is_keeper: true,
-            ..Self::new(&global, false, identity)?
+            ..Self::new(&global, false, Some(opened))?
         })
     }
 
-    fn new(global: &Global, may_prompt: bool, opened: Option<Secret>) -> Result<Self, Failure> {
+    fn new(global: &Global, may_prompt: bool, opened: Option<Opened>) -> Result<Self, Failure> {
         if global.verbose > 0 {
             start_log(global.verbose);
         }
@@ -146,15 +147,20 @@ impl App {
         })?;
         let config = Config::load(&paths)?;
         let person = ui.can_ask() && has_display();
+        let choice = match &opened {
+            None => chosen(global, &config)?,
+            Some(_) => None,
+        };
+        let (identity, patience) = match opened {
+            Some(opened) => (opened.identity, opened.patience),
+            None if person => (None, PATIENCE_WITH_PERSON),
+            None => (None, PATIENCE),
+        };
         let stores = Stores::new(Settings {
             vault: paths.vault(),
             identity: variable("AUTHCTL_VAULT_IDENTITY").map(PathBuf::from),
-            opened,
-            patience: if person {
-                PATIENCE_WITH_PERSON
-            } else {
-                PATIENCE
-            },
+            opened: identity,
+            patience,
             on_wait: Box::new(move || {
                 if person {
                     ui.must_say("waiting for the keychain to be unlocked");
@@ -164,7 +170,7 @@ impl App {
         });
         Ok(Self {
             catalogue: Catalogue::new(&paths),
-            choice: chosen(global, &config)?,
+            choice,
             notify: config.rotation.notify.clone(),
             policy: Policy::new(config.rotation),
             index: paths.index(),

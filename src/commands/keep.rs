@@ -7,7 +7,7 @@ use crate::credential::Name;
 use crate::failure::Failure;
 use crate::keeper::{Call, Outcome, Reported, Request, answer, receive};
 use crate::lifecycle::{
-    Done, LOGIN, Login, LoginError, REFRESH, Refresh, log_in_here, refresh_here,
+    self, Done, LOGIN, Login, LoginError, REFRESH, Refresh, log_in_here, refresh_here,
 };
 use crate::oauth::TokenError;
 use crate::rotation::{ROTATE, Rotate, Rotated, Trouble, rotate_in_keeper};
@@ -23,9 +23,20 @@ pub fn keep(arguments: &[OsString]) -> ExitCode {
     };
     match call.what.as_str() {
         REFRESH => work(&call, |app, task: Refresh| {
-            Ok(refresh_here(&app.context(), call.lock, &task)?)
+            refresh_here(&app.context(), call.lock, &task).map_err(|error| {
+                let store = match &error {
+                    lifecycle::Error::Store(error) => Some(error.store()),
+                    _ => None,
+                };
+                Reported {
+                    store,
+                    ..Failure::from(error).into()
+                }
+            })
         }),
-        LOGIN => work(&call, |app, task: Login| log_in(app, call.lock, &task)),
+        LOGIN => work(&call, |app, task: Login| {
+            log_in(app, call.lock, &task).map_err(Reported::from)
+        }),
         ROTATE => work(&call, |app, task: Rotate| Ok(rotate(app, call.lock, &task))),
         _ => ExitCode::FAILURE,
     }
@@ -58,7 +69,7 @@ fn rotate(app: &App, lock: Option<i32>, task: &Rotate) -> Rotated {
     let report = report.map_err(|error| Trouble::of(error, |error| Failure::from(error).into()));
     match &report {
         Ok(_) => log(app, "rotate", &task.name, None),
-        Err(Trouble::Failed { failure, .. }) => log(app, "rotate", &task.name, Some(failure)),
+        Err(Trouble::Failed(failure)) => log(app, "rotate", &task.name, Some(failure)),
         // The caller goes on with these.
         Err(Trouble::Manual | Trouble::NotAgreed { .. }) => {}
     }
@@ -76,20 +87,27 @@ fn log(app: &App, event: &str, name: &Name, failure: Option<&Reported>) {
     Event::now(event, Some(name.to_string()), outcome, detail).append(&app.paths.audit());
 }
 
-/// Does one task.
+/// Does one task, gives its outcome, and ends.
 fn work<T: DeserializeOwned, R: Serialize>(
     call: &Call,
-    task: impl FnOnce(&App, T) -> Result<R, Failure>,
+    task: impl FnOnce(&App, T) -> Result<R, Reported>,
 ) -> ExitCode {
     // A caller that died before it had written the whole request asks for nothing.
     let Ok(request) = serde_json::from_slice::<Request<T>>(&call.request) else {
         return ExitCode::FAILURE;
     };
-    let done = App::for_keeper(request.verbosity, request.identity)
-        .and_then(|app| task(&app, request.task));
-    answer(&match done {
+    let app = match App::for_keeper(request.verbosity, request.stores) {
+        Ok(app) => app,
+        Err(failure) => {
+            answer(&Outcome::<R>::Failed(failure.into()));
+            return ExitCode::FAILURE;
+        }
+    };
+    answer(&match task(&app, request.task) {
         Ok(done) => Outcome::Done(done),
-        Err(failure) => Outcome::Failed(failure.into()),
+        Err(failure) => Outcome::Failed(failure),
     });
-    ExitCode::SUCCESS
+    // At once: dropping the network would wait for a name server that does not answer, with the
+    // lock held.
+    std::process::exit(0)
 }

@@ -14,6 +14,14 @@ pub struct Lock {
     file: File,
 }
 
+/// The folder with the open files of this process.
+#[cfg(target_os = "linux")]
+pub const DESCRIPTORS: &str = "/proc/self/fd";
+
+/// The folder with the open files of this process.
+#[cfg(all(unix, not(target_os = "linux")))]
+pub const DESCRIPTORS: &str = "/dev/fd";
+
 /// Why the lock was not taken.
 #[derive(Debug, thiserror::Error)]
 pub enum LockError {
@@ -94,7 +102,7 @@ impl Lock {
             let is_same = || {
                 let (ours, theirs) = (
                     file.metadata()?,
-                    std::fs::metadata(format!("/dev/fd/{number}"))?,
+                    std::fs::metadata(format!("{DESCRIPTORS}/{number}"))?,
                 );
                 Ok((ours.dev(), ours.ino()) == (theirs.dev(), theirs.ino()))
             };

@@ -7,6 +7,8 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+#[cfg(unix)]
+pub use lock::DESCRIPTORS;
 pub use lock::{Lock, LockError};
 pub use write::{Reserved, append, create_new, older, remove, write};
 

@@ -212,6 +212,7 @@ impl From<Failure> for keeper::Reported {
             code: failure.code,
             message: failure.message,
             hint: failure.hint,
+            store: None,
         }
     }
 }

@@ -68,7 +68,7 @@ impl From<Error> for Failure {
                     name.provider()
                 ),
             ),
-            Error::Reported { failure, .. } => failure.into(),
+            Error::Reported(failure) => failure.into(),
             Error::Lifecycle(error) => error.into(),
             Error::Provider(error) => error.into(),
             Error::Sealed(error) => error.into(),

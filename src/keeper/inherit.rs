@@ -2,6 +2,7 @@
 //! may hold a lock on such a file, or wait until the last writer of a pipe closes it.
 
 use super::KEEP;
+use crate::disk::DESCRIPTORS;
 use std::ffi::OsString;
 use std::io;
 use std::os::unix::process::CommandExt;
@@ -36,7 +37,7 @@ pub(super) fn close_others(
 }
 
 fn has_others(lock: Option<i32>) -> bool {
-    let Ok(listing) = std::fs::read_dir("/dev/fd") else {
+    let Ok(listing) = std::fs::read_dir(DESCRIPTORS) else {
         return true;
     };
     // The listing has a descriptor of its own, which is gone after this.
@@ -46,5 +47,5 @@ fn has_others(lock: Option<i32>) -> bool {
         .filter(|number| *number > 2 && Some(*number) != lock)
         .collect();
     open.iter()
-        .any(|number| std::fs::symlink_metadata(format!("/dev/fd/{number}")).is_ok())
+        .any(|number| std::fs::symlink_metadata(format!("{DESCRIPTORS}/{number}")).is_ok())
 }

@@ -17,6 +17,7 @@ mod serve;
 mod start;
 
 use crate::code::Code;
+use crate::credential::StoreKind;
 use crate::secret::{Secret, stored_option};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -27,6 +28,12 @@ pub use start::run;
 /// The hidden command that runs this program as a keeper.
 pub const KEEP: &str = "__keep";
 
+/// What a keeper writes before it reads the request: nobody can inspect it any more.
+const READY: u8 = b'+';
+
+/// How long a keeper may take until then.
+const START: Duration = Duration::from_secs(20);
+
 /// The longest request or outcome, in bytes.
 const MAX_MESSAGE: u64 = 4 * 1024 * 1024;
 
@@ -35,11 +42,20 @@ const MAX_MESSAGE: u64 = 4 * 1024 * 1024;
 pub struct Request<T> {
     /// How much it writes to the log: the number of `-v`.
     pub verbosity: u8,
+    /// How the stores are opened.
+    pub stores: Opened,
+    /// The task.
+    pub task: T,
+}
+
+/// How a keeper opens the stores.
+#[derive(Serialize, Deserialize)]
+pub struct Opened {
     /// The identity of the vault, if the caller has opened it: a keeper asks for no passphrase.
     #[serde(serialize_with = "stored_option")]
     pub identity: Option<Secret>,
-    /// The task.
-    pub task: T,
+    /// The time limit for all keychain calls. It is longer if a person can enter its password.
+    pub patience: Duration,
 }
 
 /// How a task ended.
@@ -62,6 +78,8 @@ pub struct Reported {
     pub message: String,
     /// What to do about it.
     pub hint: Option<String>,
+    /// The store that could not be used, if that is the reason.
+    pub store: Option<StoreKind>,
 }
 
 /// Why there is no outcome.

@@ -1,6 +1,6 @@
 //! The keeper's half: takes the request, and gives the outcome.
 
-use super::{MAX_MESSAGE, Outcome};
+use super::{MAX_MESSAGE, Outcome, READY};
 use serde::Serialize;
 use std::ffi::OsString;
 use std::io::{Read, Write};
@@ -32,11 +32,16 @@ pub fn receive(arguments: &[OsString]) -> std::io::Result<Call> {
         // not begun, and reaches no other.
         let _ = rustix::process::setsid();
         super::inherit::close_others(lock, rest.len() < super::inherit::AGAIN, arguments)?;
+        // A program that this process starts must not hold the lock.
+        close_fds::set_fds_cloexec_threadsafe(3, &[]);
         #[cfg(target_os = "linux")]
         let _ = rustix::thread::set_name(c"authctl-keeper");
     }
     #[cfg(not(unix))]
     let _ = rest;
+    let mut output = std::io::stdout();
+    output.write_all(&[READY])?;
+    output.flush()?;
     let mut request = Zeroizing::new(Vec::new());
     std::io::stdin()
         .take(MAX_MESSAGE)

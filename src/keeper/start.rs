@@ -1,8 +1,7 @@
 //! The caller's half: starts a keeper and waits for its outcome.
 
-use super::{Error, KEEP, MAX_MESSAGE, Outcome, Request};
+use super::{Error, KEEP, MAX_MESSAGE, Opened, Outcome, READY, Request, START};
 use crate::disk::Lock;
-use crate::secret::Secret;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::io::{Read, Write};
@@ -16,25 +15,30 @@ use zeroize::Zeroizing;
 /// it does.
 ///
 /// # Errors
-/// There is no outcome within `patience`; the keeper goes on all the same.
+/// There is no outcome within `patience`, not counting the keychain; the keeper goes on all the
+/// same.
 pub fn run<T: Serialize, R: DeserializeOwned>(
     lock: Lock,
     (what, name): (&str, &str),
-    identity: Option<Secret>,
+    stores: Opened,
     task: T,
     patience: Duration,
 ) -> Result<Outcome<R>, Error> {
+    let patience = patience + stores.patience;
     let request = Request {
         verbosity: verbosity(),
-        identity,
+        stores,
         task,
     };
     let text = serde_json::to_vec(&request)
         .map(Zeroizing::new)
         .map_err(|error| Error::Start(error.into()))?;
     let mut keeper = start(&lock, what, name).map_err(Error::Start)?;
-    // Before the request is written: a keeper without one does nothing.
-    let outcome = read(&mut keeper)?;
+    let output = read(&mut keeper)?;
+    // The request contains secrets. Without one, a keeper does nothing.
+    if !matches!(output.recv_timeout(START), Ok(ready) if ready.as_slice() == [READY]) {
+        return Err(Error::Start(std::io::ErrorKind::BrokenPipe.into()));
+    }
     // From here on, only the keeper holds it.
     drop(lock);
     tracing::debug!(what, name, pid = keeper.id(), "started a process for it");
@@ -42,7 +46,7 @@ pub fn run<T: Serialize, R: DeserializeOwned>(
         // A keeper that does not read it has ended, and gives no outcome.
         let _ = input.write_all(&text);
     }
-    match outcome.recv_timeout(patience) {
+    match output.recv_timeout(patience) {
         Ok(outcome) => {
             // It has closed its output, so it is about to exit. A program that takes the place of
             // this process must not inherit it as a child that nobody waits for.
@@ -114,17 +118,23 @@ fn verbosity() -> u8 {
     }
 }
 
-/// Reads the outcome on a thread of its own, until the keeper ends.
+/// Reads what the keeper writes, on a thread of its own: first one byte, then, when the keeper
+/// ends, its outcome.
 fn read(keeper: &mut Child) -> Result<Receiver<Zeroizing<Vec<u8>>>, Error> {
     let output = keeper.stdout.take();
     let (sender, receiver) = channel();
     let reader = move || {
-        let mut bytes = Zeroizing::new(Vec::new());
-        if let Some(output) = output {
-            // A half-read outcome is none.
-            let _ = output.take(MAX_MESSAGE).read_to_end(&mut bytes);
+        let Some(mut output) = output else {
+            return;
+        };
+        let mut ready = Zeroizing::new(vec![0]);
+        if output.read_exact(&mut ready).is_err() || sender.send(ready).is_err() {
+            return;
         }
-        let _ = sender.send(bytes);
+        let mut outcome = Zeroizing::new(Vec::new());
+        // A half-read outcome is none.
+        let _ = output.take(MAX_MESSAGE).read_to_end(&mut outcome);
+        let _ = sender.send(outcome);
     };
     std::thread::Builder::new()
         .spawn(reader)

@@ -21,9 +21,8 @@ pub const REFRESH: &str = "refresh";
 /// The word for the completion of a login.
 pub const LOGIN: &str = "login";
 
-/// How long to wait for a refresh: it may need 45 seconds for the exchange, and 10 for all calls of
-/// the store.
-const PATIENCE: Duration = Duration::from_secs(75);
+/// How long to wait for a refresh: each of two exchanges may need 45 seconds.
+const PATIENCE: Duration = Duration::from_secs(100);
 
 /// How long to wait for the completion of a login, which also asks for the account.
 const LOGIN_PATIENCE: Duration = Duration::from_secs(120);
@@ -51,10 +50,12 @@ pub(super) fn refresh(
     if claim.context.is_keeper {
         return refresh::under_lock(&claim, wanted, seen, began);
     }
-    if let Round::Ready(fresh) = refresh::read_again(&claim, wanted, seen, began)? {
-        return Ok(fresh);
+    match refresh::read_again(&claim, wanted, seen, began)? {
+        Round::Ready(fresh) => return Ok(fresh),
+        // The store of the client secret is opened here, where a person can be asked.
+        Round::Needed(found) => drop(claim.context.client(claim.name(), &found.record.bound)?),
     }
-    let identity = claim.context.stores.vault_identity();
+    let stores = claim.context.stores.opened();
     let name = claim.name().clone();
     let task = Refresh {
         name: name.clone(),
@@ -66,7 +67,7 @@ pub(super) fn refresh(
     match keeper::run(
         claim.into_lock(),
         (REFRESH, &target),
-        identity,
+        stores,
         task,
         PATIENCE,
     )? {
@@ -111,12 +112,12 @@ pub struct Login {
 /// # Errors
 /// The login was not completed; the login that was there is still there.
 pub fn log_in(claim: Claim<'_>, login: Login) -> Result<Done, Error> {
-    let identity = claim.context.stores.vault_identity();
+    let stores = claim.context.stores.opened();
     let name = login.attempt.name.to_string();
     match keeper::run(
         claim.into_lock(),
         (LOGIN, &name),
-        identity,
+        stores,
         login,
         LOGIN_PATIENCE,
     )? {
@@ -140,6 +141,10 @@ pub fn log_in_here(
     let _shield = shield();
     let existing = existing(&claim, true)?;
     let before = existing.found;
+    if before.is_none() {
+        // A code is not redeemed for a store that cannot take the login.
+        context.stores.probe(attempt.store).map_err(Error::from)?;
+    }
     let verifier = login.verifier.as_ref();
     let grant = Grant::code(&login.code, &attempt.redirect_uri, verifier);
     let reply = redeem(context, attempt, &grant)?;

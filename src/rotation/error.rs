@@ -110,14 +110,9 @@ pub enum Error {
     /// The random generator.
     #[error(transparent)]
     Random(#[from] SealError),
-    /// The keeper reported another failure.
-    #[error("{failure}")]
-    Reported {
-        /// The failure.
-        failure: Reported,
-        /// The store that could not be read, if that is the reason.
-        store: Option<StoreKind>,
-    },
+    /// The keeper reported another failure, and has written it to the audit log.
+    #[error("{0}")]
+    Reported(Reported),
 }
 
 impl Error {
@@ -151,7 +146,9 @@ impl Error {
     pub fn store(&self) -> Option<StoreKind> {
         match self {
             Self::Lifecycle(lifecycle::Error::Store(error)) => Some(error.store()),
-            Self::Reported { store, .. } => *store,
+            Self::Lifecycle(lifecycle::Error::Reported(failure)) | Self::Reported(failure) => {
+                failure.store
+            }
             _ => None,
         }
     }

@@ -4,7 +4,7 @@
 use super::rotate::rotate_claimed;
 use super::setup::manager;
 use super::{Error, Options, Report};
-use crate::credential::{Kind, Name, StoreKind};
+use crate::credential::{Kind, Name};
 use crate::keeper::{self, Outcome, Reported};
 use crate::lifecycle::{self, Context, Wanted, token};
 use serde::{Deserialize, Serialize};
@@ -13,9 +13,9 @@ use std::time::Duration;
 /// The word for this task.
 pub const ROTATE: &str = "rotate";
 
-/// How long to wait for the keeper. A rotation may send a dozen requests of up to 30 seconds, and
-/// waits up to a minute for the new key to work.
-const PATIENCE: Duration = Duration::from_secs(10 * 60);
+/// How long to wait for the keeper. A rotation may send two dozen requests, or call a program as
+/// often, each of which may take a minute.
+const PATIENCE: Duration = Duration::from_secs(30 * 60);
 
 /// What a keeper needs to know about a rotation.
 #[derive(Serialize, Deserialize)]
@@ -46,12 +46,7 @@ pub enum Trouble {
         fields: String,
     },
     /// Anything else.
-    Failed {
-        /// The failure.
-        failure: Reported,
-        /// The store that could not be read, if that is the reason.
-        store: Option<StoreKind>,
-    },
+    Failed(Reported),
 }
 
 impl Trouble {
@@ -60,10 +55,10 @@ impl Trouble {
         match error {
             Error::Manual { .. } => Self::Manual,
             Error::NotAgreed { fields, .. } => Self::NotAgreed { fields },
-            error => Self::Failed {
+            error => Self::Failed(Reported {
                 store: error.store(),
-                failure: report(error),
-            },
+                ..report(error)
+            }),
         }
     }
 
@@ -72,7 +67,7 @@ impl Trouble {
         match self {
             Self::Manual => Error::Manual { name },
             Self::NotAgreed { fields } => Error::NotAgreed { name, fields },
-            Self::Failed { failure, store } => Error::Reported { failure, store },
+            Self::Failed(failure) => Error::Reported(failure),
         }
     }
 }
@@ -112,9 +107,9 @@ pub fn rotate(
         name: name.clone(),
         options: options.clone(),
     };
-    let identity = context.stores.vault_identity();
+    let stores = context.stores.opened();
     let target = name.to_string();
-    match keeper::run(lock, (ROTATE, &target), identity, task, PATIENCE)
+    match keeper::run(lock, (ROTATE, &target), stores, task, PATIENCE)
         .map_err(lifecycle::Error::from)?
     {
         Outcome::Done(Rotated {
@@ -124,10 +119,8 @@ pub fn rotate(
             warnings.extend(more);
             report.map_err(|trouble| trouble.into_error(name))
         }
-        Outcome::Failed(failure) => Err(Error::Reported {
-            failure,
-            store: None,
-        }),
+        // It did not even begin.
+        Outcome::Failed(failure) => Err(lifecycle::Error::from(failure).into()),
     }
 }
 

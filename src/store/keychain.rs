@@ -50,6 +50,11 @@ impl Keychain {
         }
     }
 
+    /// The time limit for all calls together.
+    pub(super) fn patience(&self) -> Duration {
+        self.patience
+    }
+
     pub(super) fn read(&self, user: &str) -> Result<Option<Secret>, Error> {
         #[cfg(target_os = "linux")]
         if let Some(secret) = self.quick(user) {

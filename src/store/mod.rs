@@ -10,6 +10,7 @@ mod vault;
 
 use crate::credential::{Id, Name, StoreKind};
 use crate::disk;
+use crate::keeper::Opened;
 use crate::secret::Secret;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -165,9 +166,12 @@ impl Stores {
         &self.vault
     }
 
-    /// The identity of the vault, if it was opened here.
-    pub fn vault_identity(&self) -> Option<Secret> {
-        self.vault.opened_identity()
+    /// How a keeper opens the stores.
+    pub fn opened(&self) -> Opened {
+        Opened {
+            identity: self.vault.opened_identity(),
+            patience: self.keychain.patience(),
+        }
     }
 
     /// Asks for whatever a store needs before it can be read: the passphrase of a locked vault.

@@ -493,3 +493,20 @@ def test_a_manually_created_key_survives_a_kill(folder):
             assert list(at.double.keys.values()) == [new]
     say(f"by hand: killed at {kills} calls, lost 0")
     at.stop()
+
+
+def test_a_child_of_the_user_s_program_does_not_hold_the_lock(folder):
+    at = Commanded(folder)
+    program = folder / "with-child"
+    program.write_text(
+        f'#!/bin/sh\nsleep 20 < /dev/null > /dev/null 2>&1 &\nexec {HERE / "program.py"} "$@"\n'
+    )
+    program.chmod(0o755)
+    row = (folder / "mine.toml").read_text().replace(str(HERE / "program.py"), str(program))
+    (folder / "mine.toml").write_text(row)
+    at.home.run("provider", "add", str(folder / "mine.toml"), "--replace").done()
+    at.home.run("key", "add", "mine", "--id", "1", "--replace", input="first").done()
+    at.rotate().done()
+    began = time.monotonic()
+    at.home.run("key", "set", "mine", "--rotate-every", "30d").done()
+    assert time.monotonic() - began < 5, "the lock is free"

@@ -50,8 +50,8 @@ def test_an_interrupted_refresh_goes_on_and_is_no_failure_that_others_repeat(fol
     assert running.returncode == -signal.SIGINT and seconds < 0.5, running.stderr.read()
     status = home.run("status", "op").done()
     assert "failed" not in status.out, "nobody knows yet what the answer will be"
-    server.process.send_signal(signal.SIGCONT)
     before = home.run("token", "op").done().out
+    server.process.send_signal(signal.SIGCONT)
     wait_for(lambda: home.run("token", "op").done().out != before)
     server.stop()
 

@@ -5,8 +5,10 @@ use super::args::LoginArgs;
 use super::replaced::refuse_key;
 use crate::app::App;
 use crate::failure::{Code, Failure};
+use crate::keeper;
 use crate::lifecycle::{Attempt, Done, Error, Login, existing, log_in};
 use crate::oauth::{Callback, Flow};
+use crate::signals::on_exit;
 
 /// Finishes a login with the provider's answer.
 pub(super) fn finish(
@@ -40,11 +42,22 @@ pub(super) fn finish(
         client_hint: client_hint(args, &attempt),
         attempt,
     };
-    // From here on, the keeper writes the outcome to the audit log.
-    app.is_logged.set(true);
-    let done = log_in(claim, login).map_err(interrupted);
+    let ui = app.ui;
+    on_exit(Some(Box::new(move || {
+        ui.must_say("interrupted; the login is completed in the background");
+    })));
+    let done = log_in(claim, login);
+    on_exit(None);
     drop(spinner);
-    done
+    // The keeper has written the outcome to the audit log, if there was one.
+    let has_ended = matches!(
+        &done,
+        Err(Error::Keeper(
+            keeper::Error::Start(_) | keeper::Error::Ended
+        ))
+    );
+    app.is_logged.set(!has_ended);
+    done.map_err(interrupted)
 }
 
 fn interrupted(error: Error) -> Failure {

@@ -9,6 +9,8 @@ use crate::app::App;
 use crate::audit::Event;
 use crate::credential::{Entries, Entry, Name, StoreKind};
 use crate::failure::{Code, Failure};
+use crate::keeper;
+use crate::lifecycle;
 use crate::provider::Row;
 use crate::rotation::{Error, Options, Plan, Report, What, plan, rotate};
 use jiff::{SignedDuration, Timestamp};
@@ -335,7 +337,11 @@ fn finishes_into_due(plan: &Plan) -> bool {
 fn is_logged(result: &Result<Report, Error>) -> bool {
     match result {
         Ok(report) => !report.refreshed,
-        Err(error) => matches!(error, Error::Reported { .. }),
+        Err(error) => matches!(
+            error,
+            Error::Reported(_)
+                | Error::Lifecycle(lifecycle::Error::Keeper(keeper::Error::Late { .. }))
+        ),
     }
 }
 
