@@ -179,3 +179,22 @@ def test_a_silent_pipe_is_not_waited_for(folder):
     )
     assert running.wait(timeout=10) == 8 and time.monotonic() - began < 5, running.stderr.read()
     say("interruptions: a roll, a refresh and a run of many end as they should")
+
+
+def test_a_stopped_scheduled_run_is_reported(folder):
+    at = Requested(folder, GitLab())
+    at.rotate().done()
+    rotate = at.double.rotate
+
+    def late(request):
+        time.sleep(3)
+        return rotate(request)
+
+    at.double.rotate = late
+    running = at.home.start("rotate", "--due", "--scheduled", env=later(24 * 40))
+    wait_for(lambda: keepers(at.home))
+    assert stopped(running, signal.SIGTERM) < 1 and running.returncode == 130
+    assert 'outcome = "interrupted"' in (at.home.path / "last-run.toml").read_text()
+    wait_for(lambda: not keepers(at.home))
+    assert at.tokens() == newest(at.double).value
+    at.stop()

@@ -13,6 +13,7 @@ use crate::keeper;
 use crate::lifecycle;
 use crate::provider::Row;
 use crate::rotation::{Error, Options, Plan, Report, What, plan, rotate};
+use crate::signals::on_exit;
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -80,13 +81,17 @@ impl Run for RotateArgs {
 }
 
 pub(super) fn run(app: &App, args: &RotateArgs) -> Result<(), Failure> {
+    if args.scheduled {
+        on_exit(Some(report::save_interrupted(app)));
+    }
     let result = if args.dry_run {
         dry_run(app, args)
     } else {
         all(app, args)
     };
     if args.scheduled {
-        report::save(app, &result);
+        on_exit(None);
+        report::save(app, result.as_ref().err());
     }
     result
 }

@@ -4,11 +4,13 @@
 use super::super::documents::{Action, RotationOutcome, RotationResult, RotationStep, word};
 use super::super::words::{count, relative};
 use crate::app::App;
+use crate::config::Paths;
 use crate::credential::Name;
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::rotation::{Plan, Report, What};
 use crate::schedule::LastRun;
+use crate::ui::Ui;
 use jiff::Timestamp;
 
 /// One credential of a run.
@@ -141,8 +143,17 @@ pub(super) fn due(plan: &Plan, now: Timestamp) -> String {
 
 /// Saves the outcome of a scheduled run for `schedule status` and the next command in a terminal,
 /// and runs the user's program if it failed.
-pub(super) fn save(app: &App, result: &Result<(), Failure>) {
-    let failure = result.as_ref().err();
+pub(super) fn save(app: &App, failure: Option<&Failure>) {
+    write(app.ui, &app.paths, &app.notify, failure);
+}
+
+/// What to do if a signal ends the run: its outcome is that it was interrupted.
+pub(super) fn save_interrupted(app: &App) -> Box<dyn FnOnce() + Send> {
+    let (ui, paths, notify) = (app.ui, app.paths.clone(), app.notify.clone());
+    Box::new(move || write(ui, &paths, &notify, Some(&Failure::interrupted())))
+}
+
+fn write(ui: Ui, paths: &Paths, notify: &[String], failure: Option<&Failure>) {
     let run = LastRun {
         at: Timestamp::now(),
         code: failure.map_or(0, |failure| failure.code as u8),
@@ -152,14 +163,12 @@ pub(super) fn save(app: &App, result: &Result<(), Failure>) {
         reason: failure.map(|failure| failure.message.clone()),
         told: failure.is_none(),
     };
-    if let Err(error) = run.write(&app.paths.last_run()) {
-        app.ui
-            .warn(&format!("cannot save the outcome of the run: {error}"));
+    if let Err(error) = run.write(&paths.last_run()) {
+        ui.warn(&format!("cannot save the outcome of the run: {error}"));
     }
     if failure.is_some()
-        && let Err(error) = crate::schedule::notify(&app.notify, &run)
+        && let Err(error) = crate::schedule::notify(notify, &run)
     {
-        app.ui
-            .warn(&format!("cannot run the `notify` program: {error}"));
+        ui.warn(&format!("cannot run the `notify` program: {error}"));
     }
 }
