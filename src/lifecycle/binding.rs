@@ -1,24 +1,20 @@
-//! Whether the files on the disk still match what the record is bound to. Editing a file cannot
+//! Whether a row of the user's own still matches what a record is bound to. Editing the file cannot
 //! send a secret elsewhere: the credential is refused instead.
 
 use super::{Context, Error};
-use crate::config::Client;
 use crate::credential::{Entry, Record};
 
-/// Checks that a record is the one that its entry names.
-pub(super) fn check_identity(entry: &Entry, record: &Record) -> Result<(), Error> {
-    if record.name != entry.name || record.id != entry.id {
-        return Err(Error::Swapped {
-            name: entry.name.clone(),
-            kind: entry.kind,
-            found: record.name.clone(),
-        });
-    }
-    Ok(())
-}
-
-/// Checks that the entry, the provider's row and the client match what the record is bound to.
-pub(super) fn check(context: &Context<'_>, entry: &Entry, record: &Record) -> Result<(), Error> {
+/// Checks that the provider's row matches what the record is bound to. A built-in row may change
+/// with the program, and the bound values count; a row of the user's own is a file that anybody who
+/// can write there may have edited.
+///
+/// # Errors
+/// The row is invalid, or names other endpoints, origins or headers.
+pub(super) fn check_row(
+    context: &Context<'_>,
+    entry: &Entry,
+    record: &Record,
+) -> Result<(), Error> {
     let (name, bound) = (&entry.name, &record.bound);
     let refused = |reason: String| {
         Err(Error::Refused {
@@ -27,25 +23,6 @@ pub(super) fn check(context: &Context<'_>, entry: &Entry, record: &Record) -> Re
             reason,
         })
     };
-    // The index is written last, so a record may be ahead. Any other difference was made by
-    // somebody who edited the file.
-    if record.generation <= entry.generation && record.bound != entry.bound {
-        return refused("its index file was edited and no longer matches its record".into());
-    }
-    if let Some(client_id) = &bound.client_id
-        && let Some(client) = Client::read(context.paths, name.provider())?
-        && client.of(client_id).is_none()
-    {
-        return refused(format!(
-            "it is bound to the client `{client_id}`, but clients/{}.toml names another one",
-            name.provider()
-        ));
-    }
-    // A built-in row may change with the program; the bound values count. A row of the user's is a
-    // file that anybody who can write there may have edited.
-    if !context.catalogue.is_own(name.provider()) {
-        return Ok(());
-    }
     let Some(row) = context.row(name, bound)? else {
         return Ok(());
     };

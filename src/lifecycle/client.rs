@@ -1,5 +1,5 @@
-//! Reads the client and the endpoints that a login is bound to. Its secret is sent only to the endpoints that it was
-//! given for, whatever the files contain.
+//! Reads the client and the endpoints that a login is bound to. Its secret is sent only to the
+//! endpoints that it was given for, whatever the files contain.
 
 use super::{Context, Error};
 use crate::config::{Client, ClientSecret};
@@ -113,7 +113,12 @@ pub fn stored_secret(
 }
 
 impl Context<'_> {
-    /// The client that a login is bound to, with its secret if it has one.
+    /// The client that a login is bound to, with its secret if it has one. It is read only when a
+    /// token is refreshed or revoked: a cached token is never sent to an endpoint of the client.
+    ///
+    /// # Errors
+    /// The file of the client names another client, or its secret cannot be read or belongs to
+    /// other endpoints; then nothing may be sent.
     pub(super) fn client(&self, name: &Name, bound: &Bound) -> Result<oauth::Client, Error> {
         let refused = |reason: String| Error::Refused {
             name: name.clone(),
@@ -129,6 +134,12 @@ impl Context<'_> {
             revocation: bound.revocation_endpoint.as_ref(),
         };
         let secret = match Client::read(self.paths, name.provider())? {
+            Some(client) if client.of(&id).is_none() => {
+                return Err(refused(format!(
+                    "it is bound to the client `{id}`, but clients/{}.toml names another one",
+                    name.provider()
+                )));
+            }
             Some(client) => stored_secret(self, name.provider(), &client, &id, endpoints),
             None => Ok(None),
         };
@@ -158,4 +169,47 @@ pub(super) fn bound_url(name: &Name, what: &str, text: Option<&String>) -> Resul
     let text = text.ok_or_else(|| refused(format!("its record contains no {what}")))?;
     crate::credential::trusted_url(text)
         .map_err(|error| refused(format!("its {what} cannot be used: {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::Home;
+    use super::*;
+
+    #[test]
+    fn a_login_is_refreshed_only_with_the_client_that_it_is_bound_to() {
+        let home = Home::new();
+        let name: Name = "acme".parse().unwrap();
+        let bound = Bound {
+            client_id: Some("mine".into()),
+            token_endpoint: Some("https://acme.test/token".into()),
+            ..Bound::default()
+        };
+        home.login(&name, bound.clone(), "r");
+        let write = |client_id: &str, earlier: Option<Client>| {
+            let client = Client {
+                client_id: client_id.into(),
+                secret_id: None,
+                secret_store: None,
+                earlier: earlier.map(Box::new),
+            };
+            client.write(&home.paths, "acme").unwrap();
+            client
+        };
+        let context = home.context();
+        // Without a file, the record is enough.
+        assert_eq!(context.client(&name, &bound).unwrap().id, "mine");
+        let mine = write("mine", None);
+        assert_eq!(context.client(&name, &bound).unwrap().id, "mine");
+        write("other", Some(mine));
+        assert_eq!(context.client(&name, &bound).unwrap().id, "mine");
+        write("other", None);
+        let error = context.client(&name, &bound).err().unwrap();
+        assert!(matches!(error, Error::Refused { .. }), "{error}");
+        assert!(
+            error
+                .to_string()
+                .contains("it is bound to the client `mine`")
+        );
+    }
 }

@@ -52,8 +52,36 @@ pub fn look(context: &Context<'_>, name: &Name) -> Result<Look, Error> {
         };
         return Ok(Look::Absent(Box::new(entry)));
     };
-    binding::check(context, &found.entry, &found.record)?;
+    check_bound(&found.entry, &found.record)?;
+    if context.catalogue.is_own(name.provider()) {
+        binding::check_row(context, &found.entry, &found.record)?;
+    }
     Ok(Look::Found(Box::new(found)))
+}
+
+/// Checks that a record is the one that its entry names.
+fn check_identity(entry: &Entry, record: &Record) -> Result<(), Error> {
+    if record.name != entry.name || record.id != entry.id {
+        return Err(Error::Swapped {
+            name: entry.name.clone(),
+            kind: entry.kind,
+            found: record.name.clone(),
+        });
+    }
+    Ok(())
+}
+
+/// Checks that the entry is bound to what its record is bound to. The index is written last, so a
+/// record may be ahead. Any other difference was made by somebody who edited the file.
+fn check_bound(entry: &Entry, record: &Record) -> Result<(), Error> {
+    if record.generation <= entry.generation && record.bound != entry.bound {
+        return Err(Error::Refused {
+            name: entry.name.clone(),
+            kind: entry.kind,
+            reason: "its index file was edited and no longer matches its record".into(),
+        });
+    }
+    Ok(())
 }
 
 /// Reads the record that an entry names; `None` when the store does not contain it.
@@ -76,7 +104,7 @@ pub(super) fn read_record(context: &Context<'_>, entry: Entry) -> Result<Option<
     let stored = Record::from_text(text.expose()).map_err(|error| damaged(error.to_string()))?;
     let mut warnings = Vec::new();
     // Checked first: a record that was put under another name must not even open a sealed file.
-    binding::check_identity(&entry, &stored)?;
+    check_identity(&entry, &stored)?;
     let mut sealed = match Sealed::read(&context.paths.sealed(), &entry.id, &stored.seal_key()?) {
         Ok(sealed) => sealed,
         // Unless it may contain a newer record: then the store's refresh token is spent, or its key
@@ -106,7 +134,7 @@ pub(super) fn read_record(context: &Context<'_>, entry: Entry) -> Result<Option<
             "its secrets were in the sealed file, which is missing".into(),
         ));
     }
-    binding::check_identity(&entry, &record)?;
+    check_identity(&entry, &record)?;
     Ok(Some(Found {
         entry,
         record,

@@ -91,7 +91,14 @@ fn promise_04_edited_origins_and_clients_are_refused() {
     );
     let home = Home::logged_in(&issuer);
     home.edit("clients/op.toml", "tool", "other");
-    nothing_leaves(&home, &issuer, &thief, "it is bound to the client `tool`");
+    let before = issuer.token_requests();
+    for arguments in [&["refresh", "op"][..], &["token", "op", "--refresh"]] {
+        home.run(arguments)
+            .failed(7, "it is bound to the client `tool`");
+    }
+    assert_eq!(issuer.token_requests(), before);
+    // A cached token is not sent to the client's endpoints, so the file has no part in it.
+    home.run(&["token", "op"]).done();
 }
 
 #[test]
@@ -271,6 +278,12 @@ fn damaged_files_are_named_and_lose_nothing() {
     let issuer = Issuer::start();
     let home = Home::logged_in(&issuer);
     let damage = |path: &str, says: &str, code: i32| {
+        // The file of the client is read only for a refresh.
+        let command = if path.starts_with("clients/") {
+            "refresh"
+        } else {
+            "token"
+        };
         let path = home.file(path);
         let whole = std::fs::read(&path).unwrap_or_default();
         for bytes in [
@@ -283,7 +296,7 @@ fn damaged_files_are_named_and_lose_nothing() {
             #[cfg(unix)]
             std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600))
                 .unwrap();
-            home.run(&["token", "op"]).failed(code, says);
+            home.run(&[command, "op"]).failed(code, says);
         }
         if whole.is_empty() {
             std::fs::remove_file(&path).unwrap()
@@ -364,8 +377,8 @@ fn loose_modes_are_refused_with_the_remedy() {
         set(path, good);
     }
     set("clients/op.toml", 0o666);
-    home.run(&["token", "op"])
+    home.run(&["refresh", "op"])
         .failed(7, "hint: run `chmod go-w");
     set("clients/op.toml", 0o644);
-    home.run(&["token", "op"]).done();
+    home.run(&["refresh", "op"]).done();
 }

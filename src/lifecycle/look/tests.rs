@@ -1,7 +1,8 @@
 //! Tests.
 
+use super::super::testing::{Home, parts};
 use super::*;
-use crate::credential::{Bound, SecretPart};
+use crate::credential::{Bound, SecretPart, Slots};
 use crate::secret::Secret;
 
 #[test]
@@ -45,8 +46,7 @@ fn the_record_is_the_newer_of_the_two() {
 
 #[test]
 fn a_sealed_file_counts_as_far_as_it_can_be_read() {
-    use super::super::testing::{Home, parts};
-    use crate::credential::{AccessToken, Slots};
+    use crate::credential::AccessToken;
     use crate::sealed::{FailedAttempt, FailureKind};
     let home = Home::new();
     let name: Name = "acme".parse().unwrap();
@@ -103,4 +103,44 @@ fn a_sealed_file_counts_as_far_as_it_can_be_read() {
         entry.state = crate::credential::State::Removing { earlier: None };
     });
     assert!(matches!(look(&home.context(), &gone), Ok(Look::Incomplete)));
+}
+
+#[test]
+fn an_edited_entry_gives_nothing_out() {
+    let home = Home::new();
+    let name: Name = "acme".parse().unwrap();
+    let bound = Bound {
+        origins: vec!["https://api.acme.test".parse().unwrap()],
+        headers: vec!["X-Key: {key}".into()],
+        ..Bound::default()
+    };
+    home.put(&name, bound, SecretPart::Key(Slots::of(parts("k"))));
+    let refused = || match look(&home.context(), &name) {
+        Ok(Look::Found(_)) => None,
+        Err(Error::Refused { reason, .. }) => Some(reason),
+        _ => panic!("neither there nor refused"),
+    };
+    home.leave(&name, |entry| entry.bound.origins.clear());
+    assert!(refused().unwrap().contains("edited"));
+    // The index is written last, so an entry that is behind was not edited.
+    home.leave(&name, |entry| entry.generation = 0);
+    assert_eq!(refused(), None);
+    home.leave(&name, |entry| entry.generation = 9);
+    assert!(refused().is_some());
+}
+
+#[test]
+fn a_record_under_another_name_or_id_is_not_used() {
+    let home = Home::new();
+    let (mine, other): (Name, Name) = ("acme".parse().unwrap(), "acme/other".parse().unwrap());
+    let found = home.key(&mine, Slots::of(parts("k")));
+    let record = home.key(&other, Slots::of(parts("o"))).record;
+    assert!(check_identity(&found.entry, &found.record).is_ok());
+    let (mut renamed, mut swapped) = (found.record.clone(), found.record.clone());
+    renamed.name = other;
+    swapped.id = record.id;
+    for wrong in [renamed, swapped] {
+        let error = check_identity(&found.entry, &wrong);
+        assert!(matches!(error, Err(Error::Swapped { .. })));
+    }
 }
