@@ -41,10 +41,10 @@
 //! # The walk
 //!
 //! `authctl token github`: `main` → `commands::run` → `commands::token` → `lifecycle::parts` → `look`
-//! (index, store, sealed file, and `binding`, which compares them) → `decide::first_step`. If the
-//! cached token is valid for long enough, that is all: no lock, no network, no write.
-//! Otherwise `refresh` takes the lock, reads everything again (`current`), sends the request
-//! (`exchange`, `oauth::token`) and saves (`save`).
+//! (index, store, sealed file, which must fit together) → `decide::first_step`. If the cached token
+//! is valid for long enough, that is all: no lock, no network, no write. Otherwise `refresh` takes
+//! the lock, reads everything again (`current`), sends the request (`exchange`, `oauth::token`) and
+//! saves (`save`).
 //!
 //! `authctl login github`: `commands::login` finds the provider and the client, `oauth::begin` makes
 //! the URL, and `Listener` waits. `commands::login::finish` takes the claim and runs `existing`,
@@ -112,63 +112,6 @@ mod store;
 mod time;
 mod ui;
 
-pub use commands::{complete, keep, report_defect, run};
-
-/// Runs the holder of a header for curl, if the arguments say so. This comes before anything else,
-/// because other processes of this user must be able to read the memory of the holder.
-#[must_use]
-pub fn run_as_holder(arguments: &[std::ffi::OsString]) -> Option<std::process::ExitCode> {
-    let [_, command, descriptor] = arguments else {
-        return None;
-    };
-    if command != handover::HOLD {
-        return None;
-    }
-    let descriptor: i32 = descriptor.to_str()?.parse().ok()?;
-    #[cfg(target_os = "linux")]
-    if handover::hold(descriptor).is_ok() {
-        return Some(std::process::ExitCode::SUCCESS);
-    }
-    let _ = descriptor;
-    Some(std::process::ExitCode::FAILURE)
-}
-
-/// The arguments of a keeper, if this process was started as one.
-#[must_use]
-pub fn keeper_arguments(arguments: &[std::ffi::OsString]) -> Option<&[std::ffi::OsString]> {
-    let (command, rest) = arguments.get(1..)?.split_first()?;
-    (command == keeper::KEEP).then_some(rest)
-}
-
-/// Whether a completion script asks to complete a command line: by a variable, and by `--` before
-/// the words, with which no other command line begins. The variable alone changes nothing.
-#[must_use]
-pub fn asks_for_completion(arguments: &[std::ffi::OsString]) -> bool {
-    arguments.get(1).is_some_and(|first| first == "--")
-        && std::env::var_os(commands::COMPLETE).is_some()
-}
-
-/// Protects the memory of this process: no core dump, and on Linux no debugger of the same user.
-pub fn harden() {
-    #[cfg(unix)]
-    {
-        use rustix::process::{Resource, Rlimit, setrlimit};
-        // One byte is too little for a file, and the one value at which Linux does not pipe the
-        // dump to a program either (core(5)). If the limit is already lower, it is set to zero.
-        let limit = |bytes| {
-            setrlimit(
-                Resource::Core,
-                Rlimit {
-                    current: Some(bytes),
-                    maximum: Some(bytes),
-                },
-            )
-        };
-        if limit(1).is_err() {
-            let _ = limit(0);
-        }
-        #[cfg(target_os = "linux")]
-        let _ =
-            rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
-    }
-}
+pub use commands::{COMPLETE, complete, keep, report_defect, run};
+pub use handover::{HOLD, hold};
+pub use keeper::KEEP;

@@ -1,6 +1,5 @@
-use super::profile::{Profile, Run};
 use super::words::{count, relative};
-use super::{answer, complete};
+use super::{Profile, Run, answer, complete};
 use crate::app::App;
 use crate::audit;
 use crate::credential::Name;

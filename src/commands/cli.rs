@@ -1,15 +1,14 @@
-//! The command line: which commands there are, in which groups, and how they are parsed.
+//! The command line: which commands there are, how the arguments are parsed, and what they say
+//! before that: if they are wrong, the answer still depends on which command was meant.
 
-use super::groups::GROUPS;
-use super::profile::Run;
+use super::help::{EXAMPLES, LONG, command_list};
 use super::{
-    audit, before, client, curl, doctor, exec, header, key, list, login, logout, provider, refresh,
+    Run, audit, client, curl, doctor, exec, header, key, list, login, logout, provider, refresh,
     relocate, rename, rotate, schedule, shell, status, token, vault,
 };
 use crate::app::Global;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::ffi::OsString;
-use std::fmt::Write as _;
 
 /// Store API keys and OAuth logins in the OS keychain, and hand fresh tokens and headers to the
 /// shell
@@ -21,51 +20,6 @@ pub(super) struct Cli {
     #[command(subcommand)]
     pub command: Command,
 }
-
-const EXAMPLES: &str = "\
-Examples:
-  authctl login github                      log in through the browser
-  authctl key add stripe                    store an API key
-  curl -fsS $(authctl header github) https://api.github.com/user
-  authctl curl stripe https://api.stripe.com/v1/balance
-  authctl exec openai -- ./job              run a job with its key
-  authctl status                            show what expires or is due
-
-Run `authctl COMMAND --help` for more about a command.";
-
-const LONG: &str = "\
-Examples:
-  authctl login github                      log in through the browser
-  authctl key add stripe                    store an API key
-  curl -fsS $(authctl header github) https://api.github.com/user
-  authctl header stripe --format raw | curl -fsS -H @- https://api.stripe.com/v1/balance
-  authctl curl stripe https://api.stripe.com/v1/balance
-  authctl exec openai -- ./job              run a job with its key
-  authctl status                            show what expires or is due
-  authctl rotate --due                      rotate the keys that are due
-  authctl doctor                            check what works on this machine
-
-Exit codes:
-  0    success
-  1    failed
-  2    usage error
-  3    no such credential or provider
-  4    login required
-  5    store locked or unavailable
-  6    provider or network unreachable; retry later
-  7    refused (origin, endpoint, account or policy)
-  8    done, but something needs attention
-  130  interrupted
-  `curl` and `exec` exit with the code of the program that they run. If authctl
-  fails before it starts the program, the code is 125; 126 means that the program
-  cannot be run, 127 that it does not exist.
-
-Environment:
-  AUTHCTL_HOME                    one folder for everything, instead of the XDG folders
-  AUTHCTL_STORE                   the store for new credentials: keychain or vault
-  AUTHCTL_VAULT_PASSPHRASE_FILE   a file with the passphrase of the vault
-  AUTHCTL_VAULT_IDENTITY          a file with the identity of the vault, if it is not in its folder
-  BROWSER, NO_COLOR, SSL_CERT_FILE and the proxy variables have their usual meaning.";
 
 #[derive(Subcommand, Debug)]
 pub(super) enum Command {
@@ -105,7 +59,7 @@ impl Cli {
     /// The arguments are invalid or ask for help. The error is the one that the full parser
     /// reports.
     pub(super) fn read(arguments: &[OsString]) -> Result<Self, clap::Error> {
-        let quick = match before::word(arguments).as_deref() {
+        let quick = match command_word(arguments).as_deref() {
             Some("token") => alone("token", arguments, Command::Token),
             Some("header") => alone("header", arguments, Command::Header),
             Some("curl") => alone("curl", arguments, Command::Curl),
@@ -133,24 +87,6 @@ impl Cli {
     pub(super) fn knows(word: &str) -> bool {
         Self::command().find_subcommand(word).is_some()
     }
-}
-
-/// The commands in their groups, each with the first line of its help.
-fn command_list(command: &clap::Command) -> String {
-    let mut text = String::new();
-    for (title, names) in GROUPS {
-        // Writing to a string cannot fail.
-        let _ = writeln!(text, "\n{title}:");
-        for name in names {
-            let about = command
-                .find_subcommand(name)
-                .and_then(clap::Command::get_about)
-                .map(ToString::to_string)
-                .unwrap_or_default();
-            let _ = writeln!(text, "  {name:<11}  {about}");
-        }
-    }
-    text
 }
 
 /// Whether only the version is asked for.
@@ -212,45 +148,53 @@ impl Command {
     }
 }
 
+/// The name of the command and the words after it; `None` if there is no command.
+fn command(arguments: &[OsString]) -> Option<(String, Vec<String>)> {
+    let mut words = arguments
+        .iter()
+        .skip(1)
+        .map(|word| word.to_string_lossy().into_owned());
+    loop {
+        match words.next()?.as_str() {
+            "--store" => drop(words.next()),
+            flag if flag.starts_with('-') => {}
+            command => return Some((command.to_owned(), words.collect())),
+        }
+    }
+}
+
+/// The word in the place of the command.
+pub(super) fn command_word(arguments: &[OsString]) -> Option<String> {
+    command(arguments).map(|(command, _)| command)
+}
+
+/// Whether the output of these arguments is for `curl $(…)`.
+pub(super) fn is_for_curl(arguments: &[OsString]) -> bool {
+    let Some((_, rest)) = command(arguments).filter(|(command, _)| command == "header") else {
+        return false;
+    };
+    let format =
+        rest.iter()
+            .enumerate()
+            .find_map(|(at, word)| match word.strip_prefix("--format") {
+                Some("") => rest.get(at + 1).cloned(),
+                Some(value) => value.strip_prefix('=').map(str::to_owned),
+                None => None,
+            });
+    let asks_help = rest
+        .iter()
+        .any(|word| matches!(word.as_str(), "-h" | "--help" | "-V" | "--version"));
+    !asks_help && !matches!(format.as_deref(), Some("raw" | "json"))
+}
+
+/// Whether the command exits with the code of a program that it runs.
+pub(super) fn runs_program(arguments: &[OsString]) -> bool {
+    command(arguments).is_some_and(|(command, _)| matches!(command.as_str(), "curl" | "exec"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::collections::BTreeSet;
-
-    #[test]
-    fn every_command_is_in_one_group() {
-        let grouped: Vec<&str> = GROUPS
-            .iter()
-            .flat_map(|(_, names)| *names)
-            .copied()
-            .collect();
-        let unique: BTreeSet<&str> = grouped.iter().copied().collect();
-        let command = Cli::command();
-        let all: BTreeSet<&str> = command
-            .get_subcommands()
-            .map(clap::Command::get_name)
-            .collect();
-        assert_eq!(unique, all);
-        assert_eq!(unique.len(), grouped.len());
-    }
-
-    /// The README has one table for each group, with the same commands.
-    #[test]
-    fn the_readme_lists_the_commands_in_the_same_groups() {
-        let readme = include_str!("../../README.md");
-        for (title, names) in GROUPS {
-            let (_, table) = readme.split_once(&format!("| {title} | |\n")).unwrap();
-            let table = table.split("\n\n").next().unwrap();
-            let listed: BTreeSet<&str> = table
-                .lines()
-                .filter_map(|line| line.split('|').nth(1))
-                .flat_map(|cell| cell.split('`'))
-                .filter_map(|text| text.split_whitespace().next())
-                .filter(|word| GROUPS.iter().any(|(_, names)| names.contains(word)))
-                .collect();
-            assert_eq!(listed, names.iter().copied().collect(), "{title}");
-        }
-    }
 
     fn whole(words: &[OsString]) -> Result<Cli, clap::Error> {
         Cli::from_arg_matches(&Cli::grouped().try_get_matches_from(words)?)
@@ -290,5 +234,40 @@ mod tests {
                 "{line}"
             );
         }
+    }
+
+    fn line(text: &str) -> Vec<OsString> {
+        text.split(' ').map(OsString::from).collect()
+    }
+
+    #[test]
+    fn the_header_command_is_known_before_the_arguments_are_parsed() {
+        for yes in [
+            "authctl header github",
+            "authctl -v --store vault header --typo",
+            "authctl header x --format curl",
+            "authctl header",
+            "authctl header x --format=curl",
+        ] {
+            assert!(is_for_curl(&line(yes)), "{yes}");
+        }
+        for no in [
+            "authctl token header",
+            "authctl header x --format raw",
+            "authctl header x --format=json",
+            "authctl header --help",
+            "authctl",
+            "authctl list",
+        ] {
+            assert!(!is_for_curl(&line(no)), "{no}");
+        }
+    }
+
+    #[test]
+    fn a_child_s_exit_code_is_known_to_be_one() {
+        assert!(
+            runs_program(&line("authctl -q exec --typo")) && runs_program(&line("authctl curl"))
+        );
+        assert!(!runs_program(&line("authctl header curl")));
     }
 }

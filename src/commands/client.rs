@@ -1,7 +1,6 @@
 //! `authctl client`: the user's OAuth client registrations.
 
-use super::profile::{Profile, Run};
-use super::{answer, args, client_secret, complete, documents};
+use super::{Profile, Run, answer, args, client_secret, complete, documents};
 use crate::app::{App, store_for};
 use crate::config::Client;
 use crate::credential::{Entry, Name, StoreKind};

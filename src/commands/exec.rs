@@ -1,6 +1,5 @@
-use super::profile::{Profile, Run};
 use super::words::count;
-use super::{args, child};
+use super::{Profile, Run, args, child};
 use crate::app::App;
 use crate::credential::Name;
 use crate::failure::Failure;

@@ -1,5 +1,4 @@
-use super::profile::{Profile, Run};
-use super::{args, documents};
+use super::{Profile, Run, args, documents};
 use crate::app::App;
 use crate::credential::{Name, Origin, plain_url};
 use crate::failure::{Code, Failure};

@@ -1,7 +1,6 @@
-use super::profile::{Profile, Run};
 use super::rotate::plans;
 use super::words::{self, relative};
-use super::{answer, documents};
+use super::{Profile, Run, answer, documents};
 use crate::app::App;
 use crate::credential::{Entries, Entry, State};
 use crate::failure::{Code, Failure};

@@ -1,6 +1,5 @@
-use super::profile::{Profile, Run};
 use super::words::relative;
-use super::{answer, complete, documents};
+use super::{Profile, Run, answer, complete, documents};
 use crate::app::App;
 use crate::credential::{Entry, Kind, Name};
 use crate::failure::{Code, Failure};

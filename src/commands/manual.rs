@@ -134,7 +134,7 @@ fn render(command: &Command, name: &str) -> Result<String, Failure> {
 /// The commands in the groups of the help, each with the first line of its help.
 fn write_groups(command: &Command, text: &mut Vec<u8>) -> std::io::Result<()> {
     writeln!(text, ".SH COMMANDS")?;
-    for (title, names) in super::groups::GROUPS {
+    for (title, names) in super::help::GROUPS {
         writeln!(text, ".SS {title}")?;
         for inner in names
             .iter()

@@ -3,7 +3,6 @@
 
 mod args;
 mod audit;
-mod before;
 mod child;
 mod cli;
 mod client;
@@ -13,8 +12,8 @@ mod curl;
 mod doctor;
 mod documents;
 mod exec;
-mod groups;
 mod header;
+mod help;
 mod keep;
 mod key;
 mod list;
@@ -22,11 +21,11 @@ mod login;
 mod logout;
 mod manual;
 mod pager;
-mod profile;
 mod provider;
 mod refresh;
 mod relocate;
 mod rename;
+mod report;
 mod rotate;
 mod schedule;
 mod shell;
@@ -43,19 +42,21 @@ use crate::failure::{Code, Failure};
 use crate::lifecycle::{Handed, sending};
 use crate::output::Output;
 use crate::provider::{Header, render};
-use crate::ui::{Ui, speaks_to_a_terminal};
-use clap::error::ErrorKind;
+use crate::ui::speaks_to_a_terminal;
 use std::collections::BTreeSet;
 use std::ffi::OsString;
-use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use cli::Cli;
-use profile::Profile;
+use report::{report, report_usage};
+
+pub use keep::keep;
+pub use report::report_defect;
+pub use shell::COMPLETE;
 
 /// Parses the arguments, runs the command, and reports a failure.
 pub fn run(arguments: &[OsString]) -> ExitCode {
-    let for_curl = before::is_for_curl(arguments);
+    let for_curl = cli::is_for_curl(arguments);
     if for_curl {
         header::begin();
     }
@@ -111,74 +112,6 @@ fn outcome(failure: Option<&Failure>) -> (Outcome, Option<&str>) {
     })
 }
 
-/// Reports a failed command, also to curl if the output is used as its arguments.
-fn report(arguments: &[OsString], ui: Ui, failure: Failure) -> ExitCode {
-    let (code, runs_program) = (failure.code, before::runs_program(arguments));
-    if before::is_for_curl(arguments) {
-        header::refuse(&code.name().replace('_', "-"));
-    }
-    let message = if runs_program && !ui.json {
-        format!("{} ({})", failure.message, code.name())
-    } else {
-        failure.message
-    };
-    ui.fail(code.name(), &message, failure.hint.as_deref());
-    ExitCode::from(exit_code(code, runs_program))
-}
-
-/// Reports a usage error.
-fn report_usage(arguments: &[OsString], error: &clap::Error) -> ExitCode {
-    let ui = Ui {
-        quiet: false,
-        json: arguments.iter().any(|argument| argument == "--json"),
-        no_input: true,
-    };
-    // A mistyped command, as in `curl $(authctl haeder github)`, must not send a request without a
-    // credential either.
-    let is_known = before::word(arguments).is_some_and(|word| Cli::knows(&word));
-    let is_mistyped = !is_known
-        && matches!(
-            error.kind(),
-            ErrorKind::InvalidSubcommand | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
-        );
-    if is_mistyped && !ui.json && !std::io::stdout().is_terminal() {
-        header::begin();
-        header::refuse("usage");
-    }
-    if ui.json {
-        let message = error.to_string();
-        let lines: Vec<&str> = message
-            .lines()
-            .take_while(|line| !line.is_empty())
-            .map(str::trim)
-            .collect();
-        let message = lines.join(" ").trim_start_matches("error: ").to_owned();
-        return report(
-            arguments,
-            ui,
-            Failure::usage(message).hint("run `authctl --help`"),
-        );
-    }
-    if before::is_for_curl(arguments) {
-        header::refuse("usage");
-    }
-    let _ = error.print();
-    ExitCode::from(exit_code(Code::Usage, before::runs_program(arguments)))
-}
-
-/// The exit code of a failure. A command that exits with the code of a program has only three codes
-/// of its own, so that the two can be told apart.
-fn exit_code(code: Code, runs_program: bool) -> u8 {
-    match code {
-        Code::NotExecutable | Code::ProgramNotFound | Code::Interrupted => code as u8,
-        _ if runs_program => Code::NotStarted as u8,
-        _ => code as u8,
-    }
-}
-
-pub use keep::keep;
-pub use shell::COMPLETE;
-
 /// Answers a shell that completes a command line.
 pub fn complete() -> ExitCode {
     let answered = clap_complete::env::CompleteEnv::with_factory(Cli::grouped)
@@ -191,21 +124,63 @@ pub fn complete() -> ExitCode {
     }
 }
 
-/// Reports a defect of this program: curl must stop, and the user must know.
-pub fn report_defect(arguments: &[OsString]) {
-    if before::is_for_curl(arguments) {
-        header::refuse("failed");
+/// A command with its arguments.
+pub(super) trait Run {
+    /// How the program behaves while it runs.
+    fn profile(&self) -> Profile;
+
+    /// Runs it.
+    ///
+    /// # Errors
+    /// The command failed.
+    fn run(self: Box<Self>, app: &App) -> Result<(), Failure>;
+}
+
+/// How the program behaves while a command runs.
+#[derive(Debug)]
+pub(super) struct Profile {
+    /// Whether the command may prompt. Commands that scripts call must not.
+    pub prompts: bool,
+    /// Whether a failed scheduled run is reported first; false for commands that scripts wait for.
+    pub reports_runs: bool,
+    /// The event for the audit log, and what it concerns; `None` if the command only reads, or
+    /// writes its own events.
+    pub event: Option<(String, Option<String>)>,
+}
+
+impl Profile {
+    /// A command that scripts call.
+    pub fn script() -> Self {
+        Self {
+            prompts: false,
+            reports_runs: false,
+            event: None,
+        }
     }
-    let ui = Ui {
-        quiet: false,
-        json: arguments.iter().any(|argument| argument == "--json"),
-        no_input: true,
-    };
-    ui.fail(
-        Code::Failed.name(),
-        "internal error",
-        Some("please report this; no stored credential is lost"),
-    );
+
+    /// A command that people call and that asks nothing.
+    pub fn reading() -> Self {
+        Self {
+            reports_runs: true,
+            ..Self::script()
+        }
+    }
+
+    /// A command that may ask something.
+    pub fn asking() -> Self {
+        Self {
+            prompts: true,
+            ..Self::reading()
+        }
+    }
+
+    /// The same, with an event for the audit log.
+    pub fn logged(self, event: &str, name: Option<impl ToString>) -> Self {
+        Self {
+            event: Some((event.to_owned(), name.map(|name| name.to_string()))),
+            ..self
+        }
+    }
 }
 
 /// The entries of the named credentials, each once, or all entries.

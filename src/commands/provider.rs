@@ -1,5 +1,4 @@
-use super::profile::{Profile, Run};
-use super::{answer, complete, documents};
+use super::{Profile, Run, answer, complete, documents};
 use crate::app::App;
 use crate::config::parse_toml;
 use crate::disk::{self, Privacy};

@@ -1,6 +1,5 @@
-use super::profile::{Profile, Run};
 use super::words::relative;
-use super::{answer, documents};
+use super::{Profile, Run, answer, documents};
 use crate::app::App;
 use crate::credential::Name;
 use crate::failure::Failure;

@@ -1,8 +1,7 @@
 //! `authctl schedule`: rotating what is due, once a day.
 
-use super::profile::{Profile, Run};
 use super::words::relative;
-use super::{answer, documents};
+use super::{Profile, Run, answer, documents};
 use crate::app::App;
 use crate::failure::{Code, Failure};
 use crate::schedule::{CARRIED, How, Installed, Job, LastRun, install, installed, remove};

@@ -1,7 +1,6 @@
 //! `authctl completions` and `authctl man`.
 
-use super::profile::{Profile, Run};
-use super::{manual, pager};
+use super::{Profile, Run, manual, pager};
 use crate::app::App;
 use crate::failure::Failure;
 use clap::ValueEnum;

@@ -1,5 +1,4 @@
-use super::profile::{Profile, Run};
-use super::{answer, args, documents};
+use super::{Profile, Run, answer, args, documents};
 use crate::app::App;
 use crate::credential::{Name, scope_words};
 use crate::failure::Failure;

@@ -1,6 +1,5 @@
-use super::profile::{Profile, Run};
 use super::words::length;
-use super::{answer, args, documents};
+use super::{Profile, Run, answer, args, documents};
 use crate::app::{App, new_passphrase};
 use crate::failure::{Code, Failure};
 use crate::store::Protection;

@@ -18,7 +18,7 @@ use std::fs::File;
 use std::io::{Read, Write};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::process::CommandExt;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
 /// How long a path waits for its first reader.
@@ -112,11 +112,20 @@ fn check(path: &str, config: &Secret) -> Result<(), Error> {
     }
 }
 
-/// Runs the holder.
-///
-/// # Errors
-/// A system call failed; the memory file is gone with the process.
-pub fn hold(descriptor: i32) -> Result<(), Error> {
+/// Runs the holder. `arguments` are those after the hidden command.
+pub fn hold(arguments: &[std::ffi::OsString]) -> ExitCode {
+    let [descriptor] = arguments else {
+        return ExitCode::FAILURE;
+    };
+    let descriptor = descriptor.to_str().and_then(|text| text.parse().ok());
+    // If a system call fails, the memory file is gone with the process.
+    match descriptor.map(hold_until_read) {
+        Some(Ok(())) => ExitCode::SUCCESS,
+        _ => ExitCode::FAILURE,
+    }
+}
+
+fn hold_until_read(descriptor: i32) -> Result<(), Error> {
     let failed = |error: Errno| Error::System(error.to_string());
     // A session of its own: Ctrl-C in the terminal ends the pipeline, but a second curl may still
     // read the file.

@@ -62,6 +62,12 @@ pub fn hand_over(_: &crate::secret::Secret) -> Result<String, Error> {
     Err(Error::Unsupported)
 }
 
+/// Other systems have no holder.
+#[cfg(not(target_os = "linux"))]
+pub fn hold(_: &[std::ffi::OsString]) -> std::process::ExitCode {
+    std::process::ExitCode::FAILURE
+}
+
 /// Takes the place of a config for the next program.
 #[cfg(not(unix))]
 pub struct Handed(std::convert::Infallible);

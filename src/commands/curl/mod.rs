@@ -3,8 +3,7 @@
 mod allow;
 mod table;
 
-use super::profile::{Profile, Run};
-use super::{args, child};
+use super::{Profile, Run, args, child};
 use crate::app::App;
 use crate::credential::{Name, plain_url};
 use crate::failure::{Code, Failure};

@@ -7,8 +7,8 @@ mod result;
 
 use super::answer;
 use super::documents::{Check, Doctor, Status, StoreOutlook, word};
-use super::profile::{Profile, Run};
 use super::words::count;
+use super::{Profile, Run};
 use crate::app::App;
 use crate::credential::{Entry, StoreKind};
 use crate::failure::{Code, Failure};

@@ -7,7 +7,7 @@ mod import;
 mod remove;
 mod set;
 
-use super::profile::{Profile, Run};
+use super::{Profile, Run};
 use crate::app::App;
 use crate::credential::Name;
 use crate::failure::Failure;

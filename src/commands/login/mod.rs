@@ -8,8 +8,7 @@ mod queue;
 mod replaced;
 mod target;
 
-use super::profile::{Profile, Run};
-use super::{answer, documents};
+use super::{Profile, Run, answer, documents};
 use crate::app::{App, store_for};
 use crate::credential::{Name, StoreKind, scope_words, trusted_url};
 use crate::failure::{Code, Failure};

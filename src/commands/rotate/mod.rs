@@ -3,8 +3,7 @@
 mod manual;
 mod report;
 
-use super::profile::{Profile, Run};
-use super::{answer, args, complete, documents, entries, outcome, words};
+use super::{Profile, Run, answer, args, complete, documents, entries, outcome, words};
 use crate::app::App;
 use crate::audit::Event;
 use crate::credential::{Entries, Entry, Name, StoreKind};

@@ -5,9 +5,8 @@ mod finding;
 mod rotation;
 
 use super::documents::{CredentialStatus, Finding, StatusReport, Usable, Verified, word};
-use super::profile::{Profile, Run};
 use super::words::{self, relative};
-use super::{answer, args, complete, entries};
+use super::{Profile, Run, answer, args, complete, entries};
 use crate::app::App;
 use crate::credential::{Entries, Entry, Kind, Name, StoreKind};
 use crate::failure::{Code, Failure};

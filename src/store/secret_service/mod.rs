@@ -4,16 +4,30 @@
 //!
 //! Only success is reported. In every other case (no such item, a locked item, no service, a
 //! service without plain sessions) `keyring` is asked, which can tell them apart.
+//!
+//! zbus reads and writes through a socket of ours, on the calling thread only, and
+//! [`Bus::wait_for`] sleeps until there is something to read. The reactor of the library would need
+//! two threads and a dozen more context switches, which take longer than the calls themselves.
 
-mod bus;
+mod socket;
 
 use crate::secret::Secret;
-use bus::Bus;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
 use std::collections::HashMap;
+use std::io::{self, ErrorKind, Write};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::net::UnixStream;
+use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, Wake, Waker};
 use std::time::Instant;
-use zbus::Connection;
+use zbus::address::transport::{Transport, UnixSocket};
 use zbus::connection::Builder;
 use zbus::zvariant::{ObjectPath, OwnedObjectPath, OwnedValue, Value};
+use zbus::{Address, Connection};
 
 /// The id of the bus, which it sends while the first call is on its way.
 const UNKNOWN: &str = "00000000000000000000000000000000";
@@ -100,4 +114,103 @@ async fn ask(bus: &Connection, service: &str, user: &str) -> zbus::Result<Option
     // Borrowed: a list of bytes would be read one by one.
     let ((_, _, value, _),): ((ObjectPath<'_>, &[u8], &[u8], &str),) = body.deserialize()?;
     Ok(std::str::from_utf8(value).ok().map(Secret::new))
+}
+
+/// A connection that never blocks, except in [`Bus::wait_for`].
+#[derive(Clone, Debug)]
+struct Bus(Arc<Connected>);
+
+#[derive(Debug)]
+struct Connected {
+    stream: UnixStream,
+    /// The task that is waiting for something to read.
+    reader: Mutex<Option<Waker>>,
+}
+
+impl Bus {
+    /// Connects to the session bus, if it is a socket of this machine.
+    ///
+    /// # Errors
+    /// It is somewhere else, nobody listens, or its queue is full.
+    fn session() -> io::Result<Self> {
+        let address = Address::session().map_err(io::Error::other)?;
+        let Transport::Unix(unix) = address.transport() else {
+            return Err(ErrorKind::Unsupported.into());
+        };
+        let address = match unix.path() {
+            UnixSocket::File(path) => SocketAddrUnix::new(path.as_os_str())?,
+            UnixSocket::Abstract(name) => SocketAddrUnix::new_abstract_name(name.as_bytes())?,
+            _ => return Err(ErrorKind::Unsupported.into()),
+        };
+        let socket = socket_with(
+            AddressFamily::UNIX,
+            SocketType::STREAM,
+            SocketFlags::CLOEXEC | SocketFlags::NONBLOCK,
+            None,
+        )?;
+        connect(&socket, &address)?;
+        let mut stream = UnixStream::from(socket);
+        // Everything up to BEGIN is sent at once, as sd-bus does it: the bus answers in order.
+        let user = rustix::process::geteuid().as_raw().to_string();
+        let user: String = user.bytes().map(|byte| format!("{byte:02x}")).collect();
+        stream.write_all(format!("\0AUTH EXTERNAL {user}\r\nBEGIN\r\n").as_bytes())?;
+        Ok(Self(Arc::new(Connected {
+            stream,
+            reader: Mutex::new(None),
+        })))
+    }
+
+    /// Runs `work`, which waits for nothing but this connection, until it is done.
+    ///
+    /// # Errors
+    /// The deadline has passed.
+    fn wait_for<T>(&self, deadline: Instant, work: impl Future<Output = T>) -> io::Result<T> {
+        let mut work = pin!(work);
+        let again = Arc::new(Again(AtomicBool::new(true)));
+        let waker = Waker::from(Arc::clone(&again));
+        loop {
+            while again.0.swap(false, Ordering::Relaxed) {
+                if let Poll::Ready(value) = work.as_mut().poll(&mut Context::from_waker(&waker)) {
+                    return Ok(value);
+                }
+            }
+            self.wait(deadline)?;
+            if let Some(reader) = self.reader().take() {
+                reader.wake();
+            }
+        }
+    }
+
+    /// Sleeps until there is something to read.
+    fn wait(&self, deadline: Instant) -> io::Result<()> {
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let left = Timespec {
+                tv_sec: i64::try_from(left.as_secs()).unwrap_or(i64::MAX),
+                tv_nsec: left.subsec_nanos().into(),
+            };
+            match poll(
+                &mut [PollFd::new(&self.0.stream, PollFlags::IN)],
+                Some(&left),
+            ) {
+                Ok(0) => return Err(ErrorKind::TimedOut.into()),
+                Ok(_) => return Ok(()),
+                Err(Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    fn reader(&self) -> std::sync::MutexGuard<'_, Option<Waker>> {
+        self.0.reader.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Whether a part of the work can continue.
+struct Again(AtomicBool);
+
+impl Wake for Again {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }

@@ -1,0 +1,93 @@
+//! Reporting a failure: the message, the exit code, and what curl gets if the output is used as its
+//! arguments.
+
+use super::cli::{Cli, command_word, is_for_curl, runs_program};
+use super::header;
+use crate::failure::{Code, Failure};
+use crate::ui::Ui;
+use clap::error::ErrorKind;
+use std::ffi::OsString;
+use std::io::IsTerminal;
+use std::process::ExitCode;
+
+/// Reports a failed command, also to curl if the output is used as its arguments.
+pub(super) fn report(arguments: &[OsString], ui: Ui, failure: Failure) -> ExitCode {
+    let (code, runs_program) = (failure.code, runs_program(arguments));
+    if is_for_curl(arguments) {
+        header::refuse(&code.name().replace('_', "-"));
+    }
+    let message = if runs_program && !ui.json {
+        format!("{} ({})", failure.message, code.name())
+    } else {
+        failure.message
+    };
+    ui.fail(code.name(), &message, failure.hint.as_deref());
+    ExitCode::from(exit_code(code, runs_program))
+}
+
+/// Reports a usage error.
+pub(super) fn report_usage(arguments: &[OsString], error: &clap::Error) -> ExitCode {
+    let ui = Ui {
+        quiet: false,
+        json: arguments.iter().any(|argument| argument == "--json"),
+        no_input: true,
+    };
+    // A mistyped command, as in `curl $(authctl haeder github)`, must not send a request without a
+    // credential either.
+    let is_known = command_word(arguments).is_some_and(|word| Cli::knows(&word));
+    let is_mistyped = !is_known
+        && matches!(
+            error.kind(),
+            ErrorKind::InvalidSubcommand | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
+        );
+    if is_mistyped && !ui.json && !std::io::stdout().is_terminal() {
+        header::begin();
+        header::refuse("usage");
+    }
+    if ui.json {
+        let message = error.to_string();
+        let lines: Vec<&str> = message
+            .lines()
+            .take_while(|line| !line.is_empty())
+            .map(str::trim)
+            .collect();
+        let message = lines.join(" ").trim_start_matches("error: ").to_owned();
+        return report(
+            arguments,
+            ui,
+            Failure::usage(message).hint("run `authctl --help`"),
+        );
+    }
+    if is_for_curl(arguments) {
+        header::refuse("usage");
+    }
+    let _ = error.print();
+    ExitCode::from(exit_code(Code::Usage, runs_program(arguments)))
+}
+
+/// The exit code of a failure. A command that exits with the code of a program has only three codes
+/// of its own, so that the two can be told apart.
+fn exit_code(code: Code, runs_program: bool) -> u8 {
+    match code {
+        Code::NotExecutable | Code::ProgramNotFound | Code::Interrupted => code as u8,
+        _ if runs_program => Code::NotStarted as u8,
+        _ => code as u8,
+    }
+}
+
+/// Reports a defect of this program: curl must stop, and the user must know.
+pub fn report_defect(arguments: &[OsString]) {
+    if is_for_curl(arguments) {
+        header::refuse("failed");
+    }
+    let ui = Ui {
+        quiet: false,
+        json: arguments.iter().any(|argument| argument == "--json"),
+        no_input: true,
+    };
+    ui.fail(
+        Code::Failed.name(),
+        "internal error",
+        Some("please report this; no stored credential is lost"),
+    );
+}
