@@ -1,4 +1,4 @@
-//! Running another program with a time limit.
+//! Running another program with a time limit, and this one again.
 
 use std::io::{self, Read, Write};
 use std::process::{Command, ExitStatus, Stdio};
@@ -20,6 +20,30 @@ pub struct Finished {
     pub stdout: Zeroizing<Vec<u8>>,
     /// Its standard error, if the command pipes it.
     pub stderr: Zeroizing<Vec<u8>>,
+}
+
+/// This program, to be run again. On Linux it is found although its file may have been replaced,
+/// and the list of processes shows its name.
+///
+/// # Errors
+/// The system does not say where it is.
+#[cfg_attr(
+    target_os = "linux",
+    allow(
+        clippy::unnecessary_wraps,
+        reason = "other systems have to look for it"
+    )
+)]
+pub fn this_program() -> io::Result<Command> {
+    #[cfg(target_os = "linux")]
+    {
+        use std::os::unix::process::CommandExt;
+        let mut command = Command::new("/proc/self/exe");
+        command.arg0("authctl");
+        Ok(command)
+    }
+    #[cfg(not(target_os = "linux"))]
+    std::env::current_exe().map(Command::new)
 }
 
 /// Runs a program with `input` on its standard input. `None` if it does not finish in time; then it

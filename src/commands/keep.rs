@@ -34,31 +34,30 @@ pub fn keep(arguments: &[OsString]) -> ExitCode {
                 }
             })
         }),
-        LOGIN => work(&call, |app, task: Login| {
-            log_in(app, call.lock, &task).map_err(Reported::from)
-        }),
+        LOGIN => work(&call, |app, task: Login| log_in(app, call.lock, &task)),
         ROTATE => work(&call, |app, task: Rotate| Ok(rotate(app, call.lock, &task))),
         _ => ExitCode::FAILURE,
     }
 }
 
 /// Finishes a login, and writes that to the audit log, which the caller may not live to do.
-fn log_in(app: &App, lock: Option<i32>, task: &Login) -> Result<Done, Failure> {
+fn log_in(app: &App, lock: Option<i32>, task: &Login) -> Result<Done, Reported> {
     let done = log_in_here(&app.context(), lock, task).map_err(|error| {
         let is_unknown_client = matches!(
             &error,
             LoginError::Token(TokenError::Denied { code, .. })
                 if code == "invalid_client" || code == "unauthorized_client"
         );
-        let failure = Failure::from(error);
+        let mut failure = Failure::from(error);
         if is_unknown_client {
-            failure.hint(task.client_hint.as_str())
-        } else {
-            failure
+            failure = failure.hint(task.client_hint.as_str());
+        }
+        Reported {
+            is_logged: true,
+            ..failure.into()
         }
     });
-    let failure = done.as_ref().err().cloned().map(Reported::from);
-    log(app, "login", &task.attempt.name, failure.as_ref());
+    log(app, "login", &task.attempt.name, done.as_ref().err());
     done
 }
 

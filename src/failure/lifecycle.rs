@@ -73,7 +73,6 @@ impl From<Error> for Failure {
             Error::Disk(error) => error.into(),
             Error::Transport(error) => error.into(),
             Error::Keeper(error) => error.into(),
-            Error::Reported(reported) => reported.into(),
         }
     }
 }

@@ -191,6 +191,7 @@ impl From<keeper::Error> for Failure {
                 Code::Unreachable,
                 "retry later; the response is saved when it arrives",
             ),
+            keeper::Error::Failed(reported) => return reported.into(),
         };
         Self::new(code, message).hint(hint)
     }
@@ -213,6 +214,7 @@ impl From<Failure> for keeper::Reported {
             message: failure.message,
             hint: failure.hint,
             store: None,
+            is_logged: false,
         }
     }
 }

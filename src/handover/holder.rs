@@ -7,6 +7,7 @@
 //! `flock` of a script.
 
 use super::{Error, HOLD, high};
+use crate::process;
 use crate::secret::Secret;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{
@@ -17,8 +18,7 @@ use rustix::io::{Errno, FdFlags, fcntl_setfd};
 use std::fs::File;
 use std::io::{Read, Write};
 use std::os::fd::{AsRawFd, OwnedFd};
-use std::os::unix::process::CommandExt;
-use std::process::{Child, Command, ExitCode, Stdio};
+use std::process::{Child, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
 /// How long a path waits for its first reader.
@@ -48,8 +48,10 @@ pub fn hand_over(config: &Secret) -> Result<String, Error> {
     fcntl_setfd(&kept, FdFlags::empty()).map_err(failed("keep"))?;
 
     let number = kept.as_raw_fd();
-    let mut holder = Command::new("/proc/self/exe")
-        .arg0("authctl")
+    let system =
+        |error: std::io::Error| Error::System(format!("cannot start the helper process: {error}"));
+    let mut holder = process::this_program()
+        .map_err(system)?
         .args([HOLD, &number.to_string()])
         .current_dir("/")
         .env_clear()
@@ -57,7 +59,7 @@ pub fn hand_over(config: &Secret) -> Result<String, Error> {
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()
-        .map_err(|error| Error::System(format!("cannot start the helper process: {error}")))?;
+        .map_err(system)?;
     let path = format!("/proc/{}/fd/{number}", holder.id());
     let ready = introduce(&mut holder, &path, config);
     if ready.is_err() {

@@ -3,10 +3,10 @@
 
 use super::KEEP;
 use crate::disk::DESCRIPTORS;
+use crate::process;
 use std::ffi::OsString;
 use std::io;
 use std::os::unix::process::CommandExt;
-use std::process::Command;
 
 /// The number of arguments after what is to be done, if this program was executed again.
 pub(super) const AGAIN: usize = 2;
@@ -23,17 +23,12 @@ pub(super) fn close_others(
     }
     let kept: Vec<i32> = lock.into_iter().collect();
     close_fds::set_fds_cloexec_threadsafe(3, &kept);
-    let mut command = if cfg!(target_os = "linux") {
-        Command::new("/proc/self/exe")
-    } else {
-        Command::new(std::env::current_exe()?)
-    };
-    let again = command
-        .arg0("authctl")
+    let error = process::this_program()?
         .arg(KEEP)
         .args(arguments)
-        .arg("again");
-    Err(again.exec())
+        .arg("again")
+        .exec();
+    Err(error)
 }
 
 fn has_others(lock: Option<i32>) -> bool {

@@ -80,9 +80,11 @@ pub struct Reported {
     pub hint: Option<String>,
     /// The store that could not be used, if that is the reason.
     pub store: Option<StoreKind>,
+    /// Whether the keeper has written the failure to the audit log.
+    pub is_logged: bool,
 }
 
-/// Why there is no outcome.
+/// Why a keeper did not do its task.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The keeper was not started, so nothing was sent.
@@ -97,4 +99,18 @@ pub enum Error {
         /// How long the caller waited.
         patience: Duration,
     },
+    /// The task failed.
+    #[error(transparent)]
+    Failed(Reported),
+}
+
+impl Error {
+    /// Whether the keeper writes the event to the audit log, or has done so.
+    pub fn is_logged(&self) -> bool {
+        match self {
+            Self::Start(_) | Self::Ended => false,
+            Self::Late { .. } => true,
+            Self::Failed(reported) => reported.is_logged,
+        }
+    }
 }

@@ -2,10 +2,11 @@
 
 use super::{Error, KEEP, MAX_MESSAGE, Opened, Outcome, READY, Request, START};
 use crate::disk::Lock;
+use crate::process;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::io::{Read, Write};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::Duration;
 use tracing::level_filters::LevelFilter;
@@ -15,15 +16,15 @@ use zeroize::Zeroizing;
 /// it does.
 ///
 /// # Errors
-/// There is no outcome within `patience`, not counting the keychain; the keeper goes on all the
-/// same.
+/// The task failed, or there is no outcome within `patience`, not counting the keychain; then the
+/// keeper goes on all the same.
 pub fn run<T: Serialize, R: DeserializeOwned>(
     lock: Lock,
     (what, name): (&str, &str),
     stores: Opened,
     task: T,
     patience: Duration,
-) -> Result<Outcome<R>, Error> {
+) -> Result<R, Error> {
     let patience = patience + stores.patience;
     let request = Request {
         verbosity: verbosity(),
@@ -51,7 +52,11 @@ pub fn run<T: Serialize, R: DeserializeOwned>(
             // It has closed its output, so it is about to exit. A program that takes the place of
             // this process must not inherit it as a child that nobody waits for.
             let _ = keeper.wait();
-            serde_json::from_slice(&outcome).map_err(|_| Error::Ended)
+            match serde_json::from_slice(&outcome) {
+                Ok(Outcome::Done(done)) => Ok(done),
+                Ok(Outcome::Failed(reported)) => Err(Error::Failed(reported)),
+                Err(_) => Err(Error::Ended),
+            }
         }
         Err(RecvTimeoutError::Timeout) => Err(Error::Late { patience }),
         Err(RecvTimeoutError::Disconnected) => Err(Error::Ended),
@@ -59,7 +64,7 @@ pub fn run<T: Serialize, R: DeserializeOwned>(
 }
 
 fn start(lock: &Lock, what: &str, name: &str) -> std::io::Result<Child> {
-    let mut command = program()?;
+    let mut command = process::this_program()?;
     command.args([KEEP, &lock.hand_down()?, what, name]);
     // With `-v` the keeper explains its decisions as well. Otherwise it must not hold a pipe of the
     // caller open.
@@ -78,28 +83,10 @@ fn start(lock: &Lock, what: &str, name: &str) -> std::io::Result<Child> {
     command.spawn()
 }
 
-/// This program. On Linux it is found although its file may have been replaced.
-#[cfg(target_os = "linux")]
-#[allow(
-    clippy::unnecessary_wraps,
-    reason = "other systems have to look for it"
-)]
-fn program() -> std::io::Result<Command> {
-    use std::os::unix::process::CommandExt;
-    let mut command = Command::new("/proc/self/exe");
-    command.arg0("authctl");
-    Ok(command)
-}
-
-#[cfg(not(target_os = "linux"))]
-fn program() -> std::io::Result<Command> {
-    std::env::current_exe().map(Command::new)
-}
-
 /// Outside the group of the console, whose Ctrl-C ends every process in it, and outside the job of
 /// the caller where that allows it.
 #[cfg(windows)]
-fn detached(command: &mut Command) -> std::io::Result<Child> {
+fn detached(command: &mut std::process::Command) -> std::io::Result<Child> {
     use std::os::windows::process::CommandExt;
     const DETACHED: u32 = 0x0000_0008;
     const NEW_GROUP: u32 = 0x0000_0200;

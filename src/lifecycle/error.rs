@@ -4,7 +4,7 @@ use crate::config;
 use crate::credential::{Bound, Entry, IndexError, Kind, Name, StoreKind};
 use crate::disk;
 use crate::http::TransportError;
-use crate::keeper::{self, Reported};
+use crate::keeper;
 use crate::provider::ProviderError;
 use crate::sealed::{self, FailedAttempt, FailureKind};
 use crate::secret::SealError;
@@ -151,12 +151,9 @@ pub enum Error {
     /// The random generator.
     #[error(transparent)]
     Seal(#[from] SealError),
-    /// The keeper could not be started, or gave no outcome.
+    /// The keeper failed, could not be started, or gave no outcome.
     #[error(transparent)]
     Keeper(#[from] keeper::Error),
-    /// The keeper reported a failure.
-    #[error(transparent)]
-    Reported(#[from] Reported),
     /// The runtime could not start.
     #[error(transparent)]
     Transport(#[from] TransportError),

@@ -6,7 +6,7 @@ use super::login::{put_login, redeem};
 use super::refresh::{self, Fresh, Round};
 use super::{Attempt, Claim, Context, Done, Error, LoginError, existing};
 use crate::credential::Name;
-use crate::keeper::{self, Outcome};
+use crate::keeper;
 use crate::lifecycle::Wanted;
 use crate::oauth::Grant;
 use crate::secret::{Secret, stored, stored_option};
@@ -64,16 +64,13 @@ pub(super) fn refresh(
         began,
     };
     let target = name.to_string();
-    match keeper::run(
+    Ok(keeper::run(
         claim.into_lock(),
         (REFRESH, &target),
         stores,
         task,
         PATIENCE,
-    )? {
-        Outcome::Done(fresh) => Ok(fresh),
-        Outcome::Failed(reported) => Err(reported.into()),
-    }
+    )?)
 }
 
 /// Refreshes a login in the keeper, under the lock of its caller.
@@ -114,16 +111,13 @@ pub struct Login {
 pub fn log_in(claim: Claim<'_>, login: Login) -> Result<Done, Error> {
     let stores = claim.context.stores.opened();
     let name = login.attempt.name.to_string();
-    match keeper::run(
+    Ok(keeper::run(
         claim.into_lock(),
         (LOGIN, &name),
         stores,
         login,
         LOGIN_PATIENCE,
-    )? {
-        Outcome::Done(done) => Ok(done),
-        Outcome::Failed(reported) => Err(reported.into()),
-    }
+    )?)
 }
 
 /// Finishes a login in the keeper, under the lock of its caller.

@@ -2,7 +2,7 @@
 
 use super::api::CallError;
 use crate::credential::{ErrorCode, Name, StoreKind};
-use crate::keeper::Reported;
+use crate::keeper::{self, Reported};
 use crate::lifecycle;
 use crate::provider::ProviderError;
 use crate::sealed;
@@ -146,9 +146,8 @@ impl Error {
     pub fn store(&self) -> Option<StoreKind> {
         match self {
             Self::Lifecycle(lifecycle::Error::Store(error)) => Some(error.store()),
-            Self::Lifecycle(lifecycle::Error::Reported(failure)) | Self::Reported(failure) => {
-                failure.store
-            }
+            Self::Lifecycle(lifecycle::Error::Keeper(keeper::Error::Failed(failure)))
+            | Self::Reported(failure) => failure.store,
             _ => None,
         }
     }

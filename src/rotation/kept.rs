@@ -5,7 +5,7 @@ use super::rotate::rotate_claimed;
 use super::setup::manager;
 use super::{Error, Options, Report};
 use crate::credential::{Kind, Name};
-use crate::keeper::{self, Outcome, Reported};
+use crate::keeper::{self, Reported};
 use crate::lifecycle::{self, Context, Wanted, token};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -57,6 +57,7 @@ impl Trouble {
             Error::NotAgreed { fields, .. } => Self::NotAgreed { fields },
             error => Self::Failed(Reported {
                 store: error.store(),
+                is_logged: true,
                 ..report(error)
             }),
         }
@@ -109,19 +110,10 @@ pub fn rotate(
     };
     let stores = context.stores.opened();
     let target = name.to_string();
-    match keeper::run(lock, (ROTATE, &target), stores, task, PATIENCE)
-        .map_err(lifecycle::Error::from)?
-    {
-        Outcome::Done(Rotated {
-            report,
-            warnings: more,
-        }) => {
-            warnings.extend(more);
-            report.map_err(|trouble| trouble.into_error(name))
-        }
-        // It did not even begin.
-        Outcome::Failed(failure) => Err(lifecycle::Error::from(failure).into()),
-    }
+    let rotated: Rotated = keeper::run(lock, (ROTATE, &target), stores, task, PATIENCE)
+        .map_err(lifecycle::Error::from)?;
+    warnings.extend(rotated.warnings);
+    rotated.report.map_err(|trouble| trouble.into_error(name))
 }
 
 /// Rotates a key in the keeper, under the lock of its caller.

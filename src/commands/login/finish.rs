@@ -5,7 +5,6 @@ use super::args::LoginArgs;
 use super::replaced::refuse_key;
 use crate::app::App;
 use crate::failure::{Code, Failure};
-use crate::keeper;
 use crate::lifecycle::{Attempt, Done, Error, Login, existing, log_in};
 use crate::oauth::{Callback, Flow};
 use crate::signals::on_exit;
@@ -49,14 +48,11 @@ pub(super) fn finish(
     let done = log_in(claim, login);
     on_exit(None);
     drop(spinner);
-    // The keeper has written the outcome to the audit log, if there was one.
-    let has_ended = matches!(
-        &done,
-        Err(Error::Keeper(
-            keeper::Error::Start(_) | keeper::Error::Ended
-        ))
-    );
-    app.is_logged.set(!has_ended);
+    app.is_logged.set(match &done {
+        Ok(_) => true,
+        Err(Error::Keeper(error)) => error.is_logged(),
+        Err(_) => false,
+    });
     done.map_err(interrupted)
 }
 

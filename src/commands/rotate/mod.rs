@@ -8,7 +8,6 @@ use crate::app::App;
 use crate::audit::Event;
 use crate::credential::{Entries, Entry, Name, StoreKind};
 use crate::failure::{Code, Failure};
-use crate::keeper;
 use crate::lifecycle;
 use crate::provider::Row;
 use crate::rotation::{Error, Options, Plan, Report, What, plan, rotate};
@@ -341,11 +340,9 @@ fn finishes_into_due(plan: &Plan) -> bool {
 fn is_logged(result: &Result<Report, Error>) -> bool {
     match result {
         Ok(report) => !report.refreshed,
-        Err(error) => matches!(
-            error,
-            Error::Reported(_)
-                | Error::Lifecycle(lifecycle::Error::Keeper(keeper::Error::Late { .. }))
-        ),
+        Err(Error::Reported(failure)) => failure.is_logged,
+        Err(Error::Lifecycle(lifecycle::Error::Keeper(error))) => error.is_logged(),
+        Err(_) => false,
     }
 }
 
