@@ -67,6 +67,14 @@ impl Sealed {
         dir.join(id.as_str())
     }
 
+    /// The ids of all sealed files.
+    pub fn ids(dir: &Path) -> Vec<Id> {
+        let files = std::fs::read_dir(dir).into_iter().flatten().flatten();
+        files
+            .filter_map(|file| Id::try_from(file.file_name().into_string().ok()?).ok())
+            .collect()
+    }
+
     /// Reads the sealed file of `id`; empty if there is none.
     ///
     /// # Errors

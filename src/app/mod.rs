@@ -2,7 +2,7 @@
 
 mod choose;
 
-use crate::config::{Config, Paths};
+use crate::config::{CacheTimes, Config, Paths};
 use crate::credential::{Index, StoreKind};
 use crate::disk;
 use crate::failure::{Code, Failure};
@@ -160,6 +160,7 @@ impl App {
             vault: paths.vault(),
             identity: variable("AUTHCTL_VAULT_IDENTITY").map(PathBuf::from),
             opened: identity,
+            cache: CacheTimes::of(&config),
             patience,
             on_wait: Box::new(move || {
                 if person {

@@ -3,8 +3,8 @@
 
 use super::help::{EXAMPLES, LONG, command_list};
 use super::{
-    Run, audit, client, curl, doctor, exec, header, key, list, login, logout, provider, refresh,
-    relocate, rename, rotate, schedule, shell, status, token, vault,
+    Run, audit, client, curl, doctor, exec, header, key, list, lock, login, logout, provider,
+    refresh, relocate, rename, rotate, schedule, shell, status, token, vault,
 };
 use crate::app::Global;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
@@ -45,6 +45,7 @@ pub(super) enum Command {
     Provider(provider::ProviderCommand),
     #[command(subcommand)]
     Vault(vault::VaultCommand),
+    Lock(lock::LockArgs),
     Doctor(doctor::DoctorArgs),
     Audit(audit::AuditArgs),
     Completions(shell::CompletionsArgs),
@@ -140,6 +141,7 @@ impl Command {
             Self::Client(command) => Box::new(command),
             Self::Provider(command) => Box::new(command),
             Self::Vault(command) => Box::new(command),
+            Self::Lock(args) => Box::new(args),
             Self::Doctor(args) => Box::new(args),
             Self::Audit(args) => Box::new(args),
             Self::Completions(args) => Box::new(args),

@@ -62,6 +62,7 @@ pub(super) const GROUPS: [(&str, &[&str]); 4] = [
         "Set up",
         &[
             "vault",
+            "lock",
             "client",
             "provider",
             "doctor",

@@ -17,6 +17,7 @@ mod help;
 mod keep;
 mod key;
 mod list;
+mod lock;
 mod login;
 mod logout;
 mod manual;

@@ -2,6 +2,7 @@ use super::words::length;
 use super::{Profile, Run, answer, args, documents};
 use crate::app::{App, new_passphrase};
 use crate::failure::{Code, Failure};
+use crate::lifecycle::forget_keys;
 use crate::store::Protection;
 use std::time::Duration;
 
@@ -106,6 +107,8 @@ pub(super) fn run(app: &App, command: &VaultCommand) -> Result<(), Failure> {
         VaultCommand::Lock => {
             refuse_unattended(app)?;
             vault.lock()?;
+            // A kept key would still open what was cached of its credentials.
+            forget_keys(&app.context());
             app.ui.say("locked the vault");
         }
         VaultCommand::Passwd(args) => {

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
+use std::time::Duration;
 
 /// What there is to say when nothing is stored.
 pub(super) const NO_CREDENTIALS: &str =
@@ -57,6 +58,20 @@ pub(super) fn length(seconds: u64) -> String {
     } else {
         format!("{count} {unit}s")
     }
+}
+
+/// What it means that `cache` is on for this number of logins.
+pub(super) fn cache(logins: usize, longest: Duration) -> String {
+    let logins = count(logins, "login");
+    if !cfg!(target_os = "linux") {
+        return format!(
+            "`cache` is on for {logins}, but has no effect: this system has no kernel keyring"
+        );
+    }
+    format!(
+        "`cache` is on for {logins}: for {} after a store was read, every program of this user can read their tokens without it",
+        length(longest.as_secs())
+    )
 }
 
 #[cfg(test)]

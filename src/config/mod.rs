@@ -1,12 +1,14 @@
 //! Folders, settings and OAuth clients.
 
+mod cache;
 mod client;
 mod paths;
 
+pub use cache::{CacheTime, CacheTimes};
 pub use client::{Client, ClientSecret};
 pub use paths::Paths;
 
-use crate::credential::StoreKind;
+use crate::credential::{Name, StoreKind};
 use crate::disk::{self, Privacy};
 use crate::time::{Interval, optional_duration};
 use serde::Deserialize;
@@ -20,9 +22,23 @@ use std::time::Duration;
 pub struct Config {
     /// The store for new credentials, unless a flag or `AUTHCTL_STORE` names another.
     pub store: Option<StoreKind>,
+    /// For how long cached tokens stay readable without the keychain (`15m`, or `never`).
+    #[serde(default)]
+    pub cache: CacheTime,
+    /// The settings of single credentials.
+    #[serde(default)]
+    pub credentials: BTreeMap<Name, CredentialConfig>,
     /// How keys are rotated.
     #[serde(default)]
     pub rotation: RotationConfig,
+}
+
+/// The settings of one credential.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CredentialConfig {
+    /// Like `cache` of all credentials.
+    pub cache: Option<CacheTime>,
 }
 
 /// The settings for rotations.
@@ -115,11 +131,21 @@ mod tests {
     #[test]
     fn the_settings_in_the_readme_are_valid() {
         let readme = include_str!("../../README.md").replace("\r\n", "\n");
-        let (_, example) = readme.split_once("```toml\n").unwrap();
-        let (example, _) = example.split_once("```").unwrap();
-        let rotation = toml::from_str::<Config>(example).unwrap().rotation;
+        let examples: Vec<Config> = readme
+            .split("```toml\n")
+            .skip(1)
+            .map(|text| toml::from_str(text.split("```").next().unwrap()).unwrap())
+            .collect();
+        let [rotation, cache] = examples.as_slice() else {
+            panic!("the readme has two examples");
+        };
+        let times = CacheTimes::of(cache);
+        assert!(times.time(&"github".parse().unwrap()).is_some());
+        assert!(times.time(&"github/work".parse().unwrap()).is_none());
+        let rotation = &rotation.rotation;
         assert_eq!(rotation.grace, Some(Duration::from_secs(24 * 60 * 60)));
-        assert!(rotation.every.is_some_and(|every| every.every().is_ok()));
+        let every = rotation.every.as_ref();
+        assert!(every.is_some_and(|every| every.every().is_ok()));
         let openai = rotation.providers.get("openai");
         assert!(openai.is_some_and(|every| every.every().is_ok()));
         assert_eq!(rotation.notify.len(), 2);

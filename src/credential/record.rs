@@ -130,6 +130,11 @@ impl Record {
         SealKey::from_text(&self.seal_key)
     }
 
+    /// The key of its sealed file, as text.
+    pub fn seal_key_text(&self) -> &Secret {
+        &self.seal_key
+    }
+
     /// Key or login; `None` for a stub.
     pub fn kind(&self) -> Option<Kind> {
         Some(match self.secret.as_ref()? {

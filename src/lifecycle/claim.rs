@@ -87,11 +87,17 @@ impl<'a> Context<'a> {
 
     fn claimed(self, name: &Name, lock: Result<Lock, LockError>) -> Result<Claim<'a>, Error> {
         match lock {
-            Ok(lock) => Ok(Claim {
-                context: self,
-                name: name.clone(),
-                lock,
-            }),
+            Ok(lock) => {
+                // The record may be changed now, so the next reader has to ask the store.
+                if let Ok(Some(entry)) = self.index.find(name) {
+                    self.stores.cache().forget(&entry.id);
+                }
+                Ok(Claim {
+                    context: self,
+                    name: name.clone(),
+                    lock,
+                })
+            }
             Err(LockError::Busy { waited }) => Err(Error::Busy {
                 name: name.clone(),
                 waited,

@@ -1,5 +1,6 @@
 //! From a name to an access token, or to the parts of a key.
 
+use super::cached::{keep_key, look_without_store};
 use super::decide::{self, Step, Wanted};
 use super::kept;
 use super::refresh::Fresh;
@@ -28,6 +29,14 @@ pub struct Handed {
 /// # Errors
 /// See [`Error`]; none of them loses anything that was stored.
 pub fn parts(context: &Context<'_>, name: &Name, wanted: &Wanted) -> Result<Handed, Error> {
+    if let Some(found) = look_without_store(context, name) {
+        check_scope(name, &found.record.bound, wanted)?;
+        let step = decide::first_step(&found.record, &found.sealed, wanted, Timestamp::now());
+        if let Step::Use(token) = step {
+            let warnings = found.warnings;
+            return Ok(hand_token(found.record.bound, Fresh { token, warnings }));
+        }
+    }
     let found = match look(context, name)? {
         Look::Nothing => return Err(Error::NotFound(name.clone())),
         // Left incomplete by an interrupted command, or an item that another process is replacing
@@ -40,7 +49,9 @@ pub fn parts(context: &Context<'_>, name: &Name, wanted: &Wanted) -> Result<Hand
         Some(SecretPart::Key(slots)) => hand_key(context, name, &found, &slots.active, wanted),
         _ => {
             let bound = found.record.bound.clone();
-            Ok(hand_token(bound, fresh(context, name, wanted, &found)?))
+            let fresh = fresh(context, name, wanted, &found)?;
+            keep_key(context, &found);
+            Ok(hand_token(bound, fresh))
         }
     }
 }

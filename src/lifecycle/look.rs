@@ -52,11 +52,14 @@ pub fn look(context: &Context<'_>, name: &Name) -> Result<Look, Error> {
         };
         return Ok(Look::Absent(Box::new(entry)));
     };
-    check_bound(&found.entry, &found.record)?;
-    if context.catalogue.is_own(name.provider()) {
-        binding::check_row(context, &found.entry, &found.record)?;
-    }
+    check_binding(context, &found.entry, &found.record)?;
     Ok(Look::Found(Box::new(found)))
+}
+
+/// Checks that an entry, its record and a row of the user's own fit together.
+pub(super) fn check(context: &Context<'_>, entry: &Entry, record: &Record) -> Result<(), Error> {
+    check_identity(entry, record)?;
+    check_binding(context, entry, record)
 }
 
 /// Checks that a record is the one that its entry names.
@@ -71,15 +74,19 @@ fn check_identity(entry: &Entry, record: &Record) -> Result<(), Error> {
     Ok(())
 }
 
-/// Checks that the entry is bound to what its record is bound to. The index is written last, so a
-/// record may be ahead. Any other difference was made by somebody who edited the file.
-fn check_bound(entry: &Entry, record: &Record) -> Result<(), Error> {
+/// Checks that the entry, and the row if it is the user's own, name what the record is bound to.
+/// The index is written last, so a record may be ahead. Any other difference was made by somebody
+/// who edited the file.
+fn check_binding(context: &Context<'_>, entry: &Entry, record: &Record) -> Result<(), Error> {
     if record.generation <= entry.generation && record.bound != entry.bound {
         return Err(Error::Refused {
             name: entry.name.clone(),
             kind: entry.kind,
             reason: "its index file was edited and no longer matches its record".into(),
         });
+    }
+    if context.catalogue.is_own(entry.name.provider()) {
+        binding::check_row(context, entry, record)?;
     }
     Ok(())
 }

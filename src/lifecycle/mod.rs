@@ -9,6 +9,7 @@
 
 mod add;
 mod binding;
+mod cached;
 mod claim;
 mod cleanup;
 mod client;
@@ -37,6 +38,7 @@ mod sending;
 pub mod testing;
 mod turn;
 
+pub use cached::forget_keys;
 pub use claim::Claim;
 pub use client::ClientError;
 pub use context::Context;

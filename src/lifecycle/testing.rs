@@ -2,6 +2,7 @@
 
 use super::put::{Put, put};
 use super::{Claim, Context, Found, Look, look};
+use crate::config::CacheTimes;
 use crate::config::Paths;
 use crate::credential::{
     AccessToken, Bound, Entry, Index, Name, Record, SecretPart, Slots, StoreKind,
@@ -81,12 +82,18 @@ pub struct Home {
 
 impl Home {
     pub fn new() -> Self {
+        Self::caching("")
+    }
+
+    /// A home with this `config.toml`, of which only `cache` counts.
+    pub fn caching(config: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let paths = Paths::in_one(folder.path());
         let stores = Stores::new(Settings {
             vault: paths.vault(),
             identity: None,
             opened: None,
+            cache: CacheTimes::of(&toml::from_str(config).unwrap()),
             patience: Duration::from_secs(1),
             on_wait: Box::new(|| {}),
             passphrase: Box::new(|| None),

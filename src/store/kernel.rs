@@ -1,5 +1,5 @@
-//! The kernel's user keyring (Linux), which keeps the identity of an unlocked vault for a limited
-//! time.
+//! The kernel's user keyring (Linux), which keeps the identity of an unlocked vault, and the keys of
+//! sealed files if that is asked for, for a limited time.
 
 use crate::secret::Secret;
 use std::time::Duration;
@@ -44,12 +44,11 @@ pub(super) fn get(description: &str) -> Option<Secret> {
     String::from_utf8(bytes).ok().map(Secret::new)
 }
 
-/// Deletes a text.
+/// Deletes a text; false if it was not there.
 #[cfg(target_os = "linux")]
-pub(super) fn forget(description: &str) {
-    if let Some(key) = ring().ok().and_then(|ring| ring.search(description).ok()) {
-        let _ = key.invalidate();
-    }
+pub(super) fn forget(description: &str) -> bool {
+    let key = ring().ok().and_then(|ring| ring.search(description).ok());
+    key.is_some_and(|key| key.invalidate().is_ok())
 }
 
 /// Whether the kernel keeps a text, found out by trying.
@@ -76,4 +75,6 @@ pub(super) fn get(_: &str) -> Option<Secret> {
 }
 
 #[cfg(not(target_os = "linux"))]
-pub(super) fn forget(_: &str) {}
+pub(super) fn forget(_: &str) -> bool {
+    false
+}

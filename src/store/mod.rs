@@ -1,6 +1,7 @@
 //! The credential stores. This file alone knows which store is used; each store saves text under a
 //! slot and knows nothing about records.
 
+mod cache;
 mod kernel;
 mod keychain;
 #[cfg(target_os = "linux")]
@@ -8,6 +9,7 @@ mod secret_service;
 mod transfer;
 mod vault;
 
+use crate::config::CacheTimes;
 use crate::credential::{Id, Name, StoreKind};
 use crate::disk;
 use crate::keeper::Opened;
@@ -15,6 +17,7 @@ use crate::secret::Secret;
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub use cache::Cache;
 pub use transfer::{decrypt_with, encrypt_for};
 pub use vault::{Protection, SHORTEST_PASSPHRASE, Vault};
 
@@ -133,6 +136,8 @@ pub struct Settings {
     pub identity: Option<PathBuf>,
     /// The identity of the vault, if the caller of this process has opened it already.
     pub opened: Option<Secret>,
+    /// For how long keys of sealed files are kept.
+    pub cache: CacheTimes,
     /// The time limit for all keychain calls together.
     pub patience: Duration,
     /// Called once if the keychain takes long, to tell the user what to do.
@@ -145,6 +150,7 @@ pub struct Settings {
 pub struct Stores {
     keychain: Keychain,
     vault: Vault,
+    cache: Cache,
 }
 
 impl Stores {
@@ -158,7 +164,13 @@ impl Stores {
                 settings.opened,
                 settings.passphrase,
             ),
+            cache: Cache::new(settings.cache),
         }
+    }
+
+    /// The keys of sealed files that are kept, so that cached tokens need no keychain.
+    pub fn cache(&self) -> &Cache {
+        &self.cache
     }
 
     /// The vault, for the commands that manage it.

@@ -9,6 +9,7 @@ import re
 import socket
 import subprocess
 import threading
+import time
 
 import pytest
 from conftest import AUTHCTL, BROWSER, PATH, Home, keychain_home, say, vault_home
@@ -391,3 +392,73 @@ def test_a_passphrase_vault_asks_for_it_and_never_in_a_script(folder, server):
     assert home.run("token", "acme", env={"AUTHCTL_VAULT_IDENTITY": str(key)}).done().out == "k\n"
     assert os.stat(home.path / "vault").st_mode & 0o777 == 0o700
     assert pathlib.Path(record).stat().st_mode & 0o777 == 0o600
+
+
+def test_the_cache_gives_tokens_without_the_keychain_until_it_ends(folder, keyring, server):
+    """A locked keychain shows what was read from the kernel keyring."""
+    home = keychain_home(folder, keyring)
+    home.login(server).done()
+    home.key("acme", "k", origin=server.url).done()
+    config = home.path / "config.toml"
+
+    def ends(*command, after=0.0):
+        """The token is there while the keychain is locked, and not any more after `command`."""
+        home.run("token", "op").done()
+        keyring.lock()
+        token = home.run("token", "op").done().out
+        assert home.run("header", "op", "--format", "raw").done().out.endswith(token)
+        if command:
+            home.run(*command)
+        time.sleep(after)
+        home.run("token", "op").failed(5, "the keychain is locked")
+        keyring.stop_daemon()
+        keyring.start_daemon("pw")
+
+    home.run("token", "op").done()
+    keyring.lock()
+    home.run("token", "op").failed(5, "the keychain is locked")
+    keyring.stop_daemon()
+    keyring.start_daemon("pw")
+
+    config.write_text('cache = "1m"\n')
+    assert "for 60 seconds after a store was read" in home.run("status").done().out
+    checks = json.loads(home.run("--json", "doctor").out)["checks"]
+    (check,) = [check for check in checks if check["name"] == "cache"]
+    if "has no effect" in check["detail"]:
+        # A sandbox without kernel keyrings: the keychain is read every time.
+        home.run("token", "op").done()
+        say(f"cache: the kernel refuses here, and `doctor` says so: {check['detail']}")
+        return
+    say("cache: the kernel keyring keeps the key of a sealed file until it is told to forget it")
+    ends("lock")
+    # A refresh needs the keychain; whoever asks for one ends the cache.
+    ends("rename", "op", "op/other")
+    # An API key is always read from the keychain.
+    home.run("token", "acme").done()
+    home.run("token", "op").done()
+    keyring.lock()
+    home.run("token", "op").done()
+    home.run("token", "acme").failed(5, "the keychain is locked")
+    home.run("token", "op", "--refresh").failed(5, "the keychain is locked")
+    keyring.stop_daemon()
+    keyring.start_daemon("pw")
+    config.write_text('cache = "2s"\n')
+    ends(after=2.5)
+    config.write_text('cache = "1m"\n[credentials.op]\ncache = "never"\n')
+    home.run("token", "op").done()
+    keyring.lock()
+    home.run("token", "op").failed(5, "the keychain is locked")
+    keyring.stop_daemon()
+    keyring.start_daemon("pw")
+    # Nothing of a login that is gone stays in the kernel.
+    config.write_text('cache = "1m"\n')
+    home.run("token", "op").done()
+    sealed = [path.name for path in (home.path / "sealed").iterdir()]
+    assert any(name in kept_keys() for name in sealed), kept_keys()
+    home.run("logout", "op")
+    assert not any(name in kept_keys() for name in sealed), kept_keys()
+
+
+def kept_keys():
+    """The descriptions of the keys in the kernel's user keyring."""
+    return pathlib.Path("/proc/keys").read_text()

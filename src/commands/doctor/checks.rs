@@ -1,11 +1,13 @@
 //! The checks of `doctor` that concern the folders and the stores.
 
 use super::super::documents::{Check, Status};
+use super::super::words;
 use super::result::{check, ok};
 use crate::app::App;
-use crate::credential::StoreKind;
+use crate::credential::{Entry, Kind, StoreKind};
 use crate::failure::Failure;
 use crate::store::{Error, Vault};
+use std::time::Duration;
 
 /// Whether the folders can be written.
 pub(super) fn home(app: &App) -> Check {
@@ -142,6 +144,25 @@ pub(super) fn vault(app: &App) -> Check {
             check("vault", Status::Problem, failure.message, Some(hint))
         }
     }
+}
+
+/// What `cache` in the settings means, and whether it works here; `None` if it is off.
+pub(super) fn cache(app: &App, entries: &[Entry]) -> Option<Check> {
+    let cache = app.stores.cache();
+    let logins = entries.iter().filter(|entry| entry.kind == Kind::Login);
+    let times: Vec<Duration> = logins.filter_map(|entry| cache.time(&entry.name)).collect();
+    let detail = words::cache(times.len(), *times.iter().max()?);
+    Some(match cache.works() {
+        Ok(()) => {
+            let hint = "run `authctl lock` to end that now, or remove `cache` from config.toml";
+            check("cache", Status::Note, detail, Some(hint.into()))
+        }
+        Err(reason) => {
+            let hint = "remove `cache` from config.toml; every token is read from its store";
+            let detail = format!("`cache` is on, but has no effect: {reason}");
+            check("cache", Status::Note, detail, Some(hint.into()))
+        }
+    })
 }
 
 /// Whether the kernel keyring can store the key of an unlocked vault.

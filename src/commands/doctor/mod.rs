@@ -110,6 +110,7 @@ fn examine(app: &App, args: &DoctorArgs) -> Doctor {
         });
     }
     found.extend(checks::kernel_keyring());
+    found.extend(checks::cache(app, &entries));
     if !args.in_cron {
         found.push(environment::browser());
     }

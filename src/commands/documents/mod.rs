@@ -71,6 +71,7 @@ mod tests {
         compare::<ProviderAdded>("provider-check");
         compare::<crate::provider::Row>("provider-show");
         compare::<Vault>("vault");
+        compare::<Locked>("lock");
         compare::<Rotated>("rotate");
         compare::<Planned>("rotate-dry-run");
         compare::<Schedule>("schedule");

@@ -39,4 +39,12 @@ documents! {
         /// Whether it is unattended: its key is in the same folder, without a passphrase.
         unattended: bool,
     }
+
+    /// `lock`.
+    Locked {
+        /// How many keys of sealed files were kept.
+        forgotten: u64,
+        /// Whether the vault was unlocked.
+        vault: bool,
+    }
 }

@@ -90,6 +90,7 @@ fn run(app: &App, args: &StatusArgs) -> Result<(), Failure> {
     }
     if args.name.is_none() {
         report.findings.extend(unattended(app, &found));
+        report.findings.extend(cache(app, &found));
     }
     print(app, args, &found, &report, now)?;
     let important = report.findings.iter().filter(|finding| !finding.advice);
@@ -171,6 +172,23 @@ fn unattended(app: &App, found: &[Entry]) -> Option<Finding> {
     Some(Finding {
         advice: true,
         ..finding("vault", "vault_unattended", message, Some(hint))
+    })
+}
+
+/// Logins whose keys are kept after their store was read.
+fn cache(app: &App, found: &[Entry]) -> Option<Finding> {
+    let cache = app.stores.cache();
+    let times: Vec<Duration> = found
+        .iter()
+        .filter(|entry| entry.kind == Kind::Login)
+        .filter_map(|entry| cache.time(&entry.name))
+        .collect();
+    let longest = times.iter().max()?;
+    let hint = "run `authctl lock` to end that now, or remove `cache` from config.toml";
+    let message = words::cache(times.len(), *longest);
+    Some(Finding {
+        advice: true,
+        ..finding("cache", "cache_on", message, Some(hint))
     })
 }
 

@@ -135,13 +135,12 @@ impl Vault {
         })
     }
 
-    /// Deletes the identity from the kernel's user keyring.
+    /// Deletes the identity from the kernel's user keyring; false if it was not there.
     ///
     /// # Errors
     /// There is no vault.
-    pub fn lock(&self) -> Result<(), Error> {
-        kernel::forget(&self.kernel_name()?);
-        Ok(())
+    pub fn lock(&self) -> Result<bool, Error> {
+        Ok(kernel::forget(&self.kernel_name()?))
     }
 
     /// Opens the vault for this process.
