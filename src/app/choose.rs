@@ -11,7 +11,7 @@ use crate::store::{Protection, SHORTEST_PASSPHRASE, Vault};
 /// silently: `-v` explains each step.
 ///
 /// # Errors
-/// The named store does not work, or there is none; the hint names both ways out.
+/// The named store does not work, or there is none; the hint gives both remedies.
 fn new_store(app: &App) -> Result<StoreKind, Failure> {
     if let Some(store) = app.new_store.get() {
         return Ok(*store);
@@ -82,10 +82,10 @@ pub fn store_for(app: &App, existing: Option<&Entry>) -> Result<StoreKind, Failu
     }
 }
 
-/// Asks for a new passphrase, twice. Says first if the passphrase will be needed for every command.
+/// Asks for a new passphrase, twice. If every command will need the passphrase, says so first.
 ///
 /// # Errors
-/// Nobody can be asked, or the passphrase is too short.
+/// There is no terminal to prompt in, or the passphrase is too short.
 pub fn new_passphrase(app: &App, replaces: bool) -> Result<Secret, Failure> {
     // The file contains the current passphrase, so it cannot be the new one.
     let from_file = if replaces {

@@ -117,8 +117,8 @@ impl App {
         Self::new(global, may_prompt, None)
     }
 
-    /// The parts that a keeper works with. It asks nothing, and stores nothing new of its own
-    /// choice.
+    /// The parts that a keeper works with. A keeper never prompts, and never chooses a store for a
+    /// new credential.
     ///
     /// # Errors
     /// As for [`App::load`].
@@ -186,7 +186,7 @@ impl App {
         })
     }
 
-    /// The parts that the lifecycle of a credential works with.
+    /// The parts that the lifecycle operations use.
     pub fn context(&self) -> Context<'_> {
         Context {
             paths: &self.paths,
@@ -226,8 +226,8 @@ fn variable(name: &str) -> Option<std::ffi::OsString> {
     std::env::var_os(name).filter(|value| !value.is_empty())
 }
 
-/// Whether a keychain can show a dialog, or a browser its page. On macOS and Windows that is
-/// assumed.
+/// Whether a keychain can show a dialog and a browser can show a page. This is assumed on macOS and
+/// Windows.
 pub fn has_display() -> bool {
     cfg!(any(windows, target_os = "macos"))
         || variable("DISPLAY").is_some()
@@ -246,7 +246,7 @@ fn passphrase(ui: Ui, may_prompt: bool) -> Option<Secret> {
     }
 }
 
-/// The passphrase in the file that the environment names.
+/// The passphrase in the file that the environment variable names.
 fn passphrase_file(ui: Ui) -> Option<Secret> {
     let path = PathBuf::from(variable(PASSPHRASE_FILE)?);
     let mut text = zeroize::Zeroizing::new(String::new());

@@ -24,11 +24,11 @@ pub(super) fn word(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
-/// A name, or nothing to remove what is set.
+/// A name, or an empty value that clears the setting.
 #[derive(Clone, Debug)]
 pub(super) struct OptionalName(pub Option<crate::credential::Name>);
 
-/// A name, or the empty text.
+/// A name, or the empty string.
 pub(super) fn optional_name(text: &str) -> Result<OptionalName, String> {
     if text.is_empty() {
         Ok(OptionalName(None))

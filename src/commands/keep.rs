@@ -40,7 +40,7 @@ pub fn keep(arguments: &[OsString]) -> ExitCode {
     }
 }
 
-/// Finishes a login, and writes that to the audit log, which the caller may not live to do.
+/// Finishes a login and records it in the audit log, because the caller may have ended by then.
 fn log_in(app: &App, lock: Option<i32>, task: &Login) -> Result<Done, Reported> {
     let done = log_in_here(&app.context(), lock, task).map_err(|error| {
         let is_unknown_client = matches!(
@@ -61,7 +61,7 @@ fn log_in(app: &App, lock: Option<i32>, task: &Login) -> Result<Done, Reported> 
     done
 }
 
-/// Rotates a key, and writes that to the audit log, which the caller may not live to do.
+/// Rotates a key and records it in the audit log, because the caller may have ended by then.
 fn rotate(app: &App, lock: Option<i32>, task: &Rotate) -> Rotated {
     let mut warnings = Vec::new();
     let report = rotate_in_keeper(&app.context(), lock, task, &mut warnings);
@@ -86,7 +86,7 @@ fn log(app: &App, event: &str, name: &Name, failure: Option<&Reported>) {
     Event::now(event, Some(name.to_string()), outcome, detail).append(&app.paths.audit());
 }
 
-/// Does one task, gives its outcome, and ends.
+/// Performs one task, reports its outcome, and exits.
 fn work<T: DeserializeOwned, R: Serialize>(
     call: &Call,
     task: impl FnOnce(&App, T) -> Result<R, Reported>,

@@ -7,7 +7,8 @@ use crate::lifecycle::{SecretMove, move_client_secret, recover, relocate};
 /// Move a credential to another store
 ///
 /// The credential is stored under a new id and read back before the old item is deleted, so it is
-/// never lost and never in two places. The client secret that a login needs moves with it.
+/// never lost. Only one of the two items is in use at any time. The client secret that a login
+/// needs moves with it.
 #[derive(clap::Args, Debug)]
 #[command(
     after_help = "Examples:\n  authctl move github --to vault\n  authctl move stripe --to keychain"

@@ -66,7 +66,7 @@ pub(super) fn report_usage(arguments: &[OsString], error: &clap::Error) -> ExitC
 }
 
 /// The exit code of a failure. A command that exits with the code of a program has only three codes
-/// of its own, so that the two can be told apart.
+/// of its own, so that its failures can be told apart from those of the program.
 fn exit_code(code: Code, runs_program: bool) -> u8 {
     match code {
         Code::NotExecutable | Code::ProgramNotFound | Code::Interrupted => code as u8,

@@ -5,7 +5,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use std::time::Duration;
 
-/// What there is to say when nothing is stored.
+/// The message when nothing is stored.
 pub(super) const NO_CREDENTIALS: &str =
     "no credentials are stored yet; run `authctl login NAME` or `authctl key add NAME`";
 

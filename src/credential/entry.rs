@@ -71,7 +71,7 @@ pub struct RotationState {
     pub recipe: Option<String>,
     /// Whether a person agreed to a recipe with unverified facts.
     pub agreed: bool,
-    /// What a rotation has not finished.
+    /// What a rotation has left unfinished.
     pub progress: Option<Progress>,
     /// Why the last rotation failed; cleared by the next one that succeeds.
     pub last_error: Option<LastError>,

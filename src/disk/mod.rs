@@ -29,10 +29,7 @@ pub enum Error {
         source: io::Error,
     },
     /// Other users can read it (or, for a configuration file, change it).
-    #[cfg_attr(
-        not(unix),
-        allow(dead_code, reason = "access lists decide on other systems")
-    )]
+    #[cfg_attr(not(unix), allow(dead_code, reason = "other systems use access lists"))]
     #[error("{} {} other users (mode {mode:04o})", path.display(), if *writable { "can be changed by" } else { "can be read by" })]
     Loose {
         /// The file or folder.

@@ -24,7 +24,7 @@ impl From<Error> for Failure {
             Error::Unreachable { retry_in, .. } => {
                 let when = match retry_in.map(|wait| wait.as_secs()) {
                     Some(seconds @ 1..) => {
-                        format!("in {seconds}s (authctl sends no request before that)")
+                        format!("in {seconds}s (authctl sends no request before then)")
                     }
                     _ => "later".into(),
                 };
@@ -124,7 +124,7 @@ impl From<LoginError> for Failure {
             LoginError::Unidentified(_) => Self::new(Code::Unreachable, message)
                 .hint("retry later; the previous login is still stored"),
             LoginError::OtherAccount { name, .. } => Self::new(Code::Refused, message).hint(format!(
-                "give the other account its own name, `authctl login {}/ACCOUNT`, or add `--replace`",
+                "give the other account its own name with `authctl login {}/ACCOUNT`, or add `--replace`",
                 name.provider()
             )),
             LoginError::Lifecycle(error) => error.into(),

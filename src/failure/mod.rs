@@ -109,7 +109,7 @@ impl From<IndexError> for Failure {
             IndexError::NotFound(_) => Self::new(Code::NotFound, message)
                 .hint("run `authctl list` to see the stored credentials"),
             IndexError::Damaged { .. } => Self::new(Code::Failed, message).hint(
-                "delete the file, then log in or add the key again; its old item stays in the store",
+                "delete the file, then log in or add the key again; the old item of the credential remains in the store",
             ),
         }
     }

@@ -39,7 +39,7 @@ pub enum Error {
     #[error("`--format curl` needs Linux")]
     Unsupported,
     /// A system call failed.
-    #[cfg_attr(not(unix), allow(dead_code, reason = "other systems pass nothing"))]
+    #[cfg_attr(not(unix), allow(dead_code, reason = "only Unix passes headers"))]
     #[error("cannot pass the header to curl: {0}")]
     System(String),
 }

@@ -42,7 +42,12 @@ pub fn run<T: Serialize, R: DeserializeOwned>(
     }
     // From here on, only the keeper holds it.
     drop(lock);
-    tracing::debug!(what, name, pid = keeper.id(), "started a process for it");
+    tracing::debug!(
+        what,
+        name,
+        pid = keeper.id(),
+        "started a background process for this task"
+    );
     if let Some(mut input) = keeper.stdin.take() {
         // A keeper that does not read it has ended, and gives no outcome.
         let _ = input.write_all(&text);

@@ -22,7 +22,7 @@ pub struct Endpoints<'a> {
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
     /// The stored secret belongs to another client or other endpoints.
-    #[error("the stored client secret was given for another client or other endpoints")]
+    #[error("the stored client secret belongs to another client or to other endpoints")]
     Mismatch {
         /// The provider.
         provider: String,

@@ -46,7 +46,7 @@ fn update_store(claim: &Claim<'_>, found: &mut Found) -> Result<(), Error> {
     match context.stores.write(entry.store, &slot, &text) {
         Ok(()) => found.store_is_behind = false,
         Err(error) => found.warnings.push(format!(
-            "`{}` is only in its sealed file until the {} can be written: {error}",
+            "`{}` is only in its sealed file until the {} can be written to: {error}",
             entry.name, entry.store
         )),
     }

@@ -57,7 +57,7 @@ pub fn save(
     match (in_file, in_store) {
         (Ok(()), Ok(())) => tracing::debug!(%name, generation = next.generation, "saved"),
         (Ok(()), Err(error)) => saved.warnings.push(format!(
-            "`{name}` is only in its sealed file until the {} can be written: {error}",
+            "`{name}` is only in its sealed file until the {} can be written to: {error}",
             entry.store
         )),
         (Err(error), Ok(())) => saved

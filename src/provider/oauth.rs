@@ -314,7 +314,7 @@ impl OAuthSpec {
             .try_for_each(|header| header.check(&["token"]))
             .map_err(|reason| format!("headers: {reason}"))?;
         if !self.headers.is_empty() && !self.headers.iter().any(|header| header.uses("token")) {
-            return Err("headers: none contains the token".into());
+            return Err("headers: no header contains the token".into());
         }
         self.env
             .iter()

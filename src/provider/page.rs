@@ -105,7 +105,7 @@ for the current key (JSON pointer, RFC 6901)
 the same, but null is a valid value (no limit)
 .TP
 .B ${expires:FORMAT}
-the expiry of the new key, which has the same lifetime as the current one:
+the expiry of the new key, which has the same lifetime as the current one. FORMAT is
 .B date
 (2027\-01\-31),
 .B datetime
@@ -160,15 +160,15 @@ and
 the response to verify,
 .I good
 (true or false); the response to revoke is an empty object.
-A response that contains
+If the response contains
 .I error
-(a sentence) instead means that the step failed and had no effect;
+(a sentence) instead, the step failed and had no effect;
 .I unsupported
 (true) means that the program does not support the action.
-If the exit code is not 0, the step may have had an effect, and authctl lists the keys.
+If the exit code is not 0, the step may have had an effect, so authctl lists the keys to find out.
 .PP
-The program is bound to the key, like its origins: if the row names another program later, it is not
-run (exit code 7).
+Like the origins, the program is bound to the key: if the row later names another program, that
+program is not run (exit code 7).
 .PP
 .nf
 [[rotation]]

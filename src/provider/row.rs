@@ -104,7 +104,7 @@ impl Row {
         let origins = self.bound_origins()?;
         if self.origins.is_empty() {
             return Err(
-                "`origins` needs at least one origin to which its credentials may be sent".into(),
+                "`origins` needs at least one origin to which the provider's credentials may be sent".into(),
             );
         }
         if let Some(oauth) = &self.oauth {

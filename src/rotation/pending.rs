@@ -47,7 +47,10 @@ pub(super) fn verify_pending(
                 switch(engine, slots, &pending, report)?;
                 return Ok(true);
             }
-            Verdict::Forbidden => (false, "it lacks permissions of the previous key".to_owned()),
+            Verdict::Forbidden => (
+                false,
+                "it lacks permissions that the previous key has".to_owned(),
+            ),
             Verdict::Bad => (true, "the provider does not recognize it".to_owned()),
             Verdict::Elsewhere => (
                 false,

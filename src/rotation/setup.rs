@@ -35,7 +35,7 @@ impl Setup {
         // A key with a header of its own is not the kind of key that the row describes.
         if !bound.headers.is_empty() {
             let hint = format!(
-                "replace it with `authctl key add {name} --replace`; if the provider is known, remove the key and add it without `--header`"
+                "to replace the key, run `authctl key add {name} --replace`; to be able to rotate it, if authctl has a definition of its provider, remove the key and add it again without `--header`"
             );
             return Err(Error::Refused {
                 name: name.clone(),

@@ -195,7 +195,7 @@ fn a_key_that_a_header_would_change_is_refused_on_input() {
     for key in [&b"   \n"[..], b" k\n", b"k \n"] {
         add("X: {key}", key).failed(2, "begins or ends with a space");
     }
-    add("X-Static: 1", b"k\n").failed(2, "none contains `{key}`");
+    add("X-Static: 1", b"k\n").failed(2, "no header contains `{key}`");
 }
 
 #[test]

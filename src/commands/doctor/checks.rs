@@ -95,7 +95,7 @@ pub(super) fn keychain(app: &App) -> Check {
         Err(error) => {
             let failure = Failure::from(error);
             let hint = failure.hint.unwrap_or_else(|| {
-                "to use the vault instead, run `authctl vault init` and add `--store vault`".into()
+                "to use the vault instead, run `authctl vault init`, then pass `--store vault` when you store a credential".into()
             });
             check("keychain", Status::Note, failure.message, Some(hint))
         }

@@ -8,8 +8,8 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 use url::Url;
 
-/// The PATH that cron sets (crontab(5)). Nothing else from this session is available there, such as
-/// the session bus.
+/// The PATH that cron sets (crontab(5)). Nothing else from this session, such as the session bus,
+/// is available there.
 const PATH: &str = "/usr/bin:/bin";
 
 /// How long to wait for the process, which may wait for a keychain and a server.

@@ -18,9 +18,9 @@ use url::Url;
 
 /// Check what works on this machine
 ///
-/// Writes, reads and deletes a test item in the keychain, and checks the vault, the kernel keyring,
-/// passing a header to curl, the HTTP client, and the clock against that of a server. One
-/// credential of each store is read. The exit code is 8 if there is a problem.
+/// Writes, reads and deletes a test item in the keychain. Checks the vault, the kernel keyring, the
+/// HTTP client and whether a header can be passed to curl, and compares the clock with that of a
+/// server. Reads one credential from each store. The exit code is 8 if there is a problem.
 ///
 /// `--as-cron` runs the checks in the environment that cron gives its jobs, to predict the outcome
 /// of a scheduled run.
@@ -105,7 +105,7 @@ fn examine(app: &App, args: &DoctorArgs) -> Doctor {
         found.push(Check {
             name: "stores".into(),
             status: Status::Problem,
-            detail: "no store can take a credential".into(),
+            detail: "no store can accept a credential".into(),
             hint: Some("unlock or start the keychain, or run `authctl vault init` (`--unattended` on a server)".into()),
         });
     }
@@ -129,7 +129,8 @@ fn examine(app: &App, args: &DoctorArgs) -> Doctor {
     }
 }
 
-/// What to expect of a command that needs a credential of this store: it would read one first.
+/// The expected outcome of a command that needs a credential from this store, determined by reading
+/// one of them.
 fn outlook(app: &App, store: StoreKind, entries: &[Entry]) -> Option<StoreOutlook> {
     let there: Vec<&Entry> = entries
         .iter()

@@ -26,7 +26,7 @@ documents! {
         name: String,
         /// The variables that contain its parts.
         variables: Vec<String>,
-        /// The places of the variables in the file.
+        /// The positions of the variables in the file.
         places: Vec<String>,
         /// Why it was not stored.
         problem: Option<String>,

@@ -30,7 +30,7 @@ documents! {
         expires: Option<String>,
         /// How often the key is rotated.
         rotate_every: Option<String>,
-        /// Whether `rotate --due` would do something for it now, or report it as left to do.
+        /// Whether `rotate --due` would act on it now, or report that the user must act.
         is_due: bool,
         /// The granted scopes.
         scopes: Vec<String>,

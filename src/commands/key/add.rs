@@ -15,9 +15,9 @@ use std::collections::BTreeMap;
 /// Store an API key
 ///
 /// The key is read from a hidden prompt, or from standard input if that is not a terminal; it is
-/// never an argument. Enter a key with two parts as two lines. Without a name, the provider is
-/// recognized by the prefix of the key. The key is verified with the provider before it is stored,
-/// if the provider has a request for that without side effects.
+/// never passed as an argument. Enter a key with two parts as two lines. Without a name, the
+/// provider is recognized by the prefix of the key. The key is verified with the provider before it
+/// is stored, if the provider has a request that can do so without side effects.
 #[derive(clap::Args, Debug)]
 #[command(
     after_help = "Examples:\n  authctl key add stripe\n  authctl key add openai < key.txt\n  authctl key add gitlab --set host=gitlab.example.com\n  authctl key add acme --header 'X-API-Key: {key}' --origin https://api.acme.example"
@@ -95,9 +95,9 @@ pub(super) fn run(app: &App, args: &AddArgs) -> Result<(), Failure> {
     for variable in &args.from_env {
         let places = from_env::places(variable);
         let places = if places.is_empty() {
-            "wherever it is set".to_owned()
+            "from wherever it is set".to_owned()
         } else {
-            format!("in {}", places.join(", "))
+            format!("from {}", places.join(", "))
         };
         app.ui.say(&format!(
             "now delete {variable} {places}, and run `unset {variable}` in open shells"
@@ -209,7 +209,8 @@ fn given(app: &App, args: &AddArgs, parts: &[Part]) -> Result<Parts, Failure> {
     }
 }
 
-/// How the key is sent and where: as the one that it replaces, unless the user says otherwise.
+/// How and where the key is sent: in the same way as the key that it replaces, unless the user says
+/// otherwise.
 fn binding(app: &App, name: &Name, args: &AddArgs) -> Result<(KeySpec, Bound), Failure> {
     let (before, error) = before(app, name, args);
     let is_custom = !(args.header.is_empty() && args.origin.is_empty());
@@ -252,8 +253,8 @@ fn before(app: &App, name: &Name, args: &AddArgs) -> (Option<Bound>, Option<Stri
     }
 }
 
-/// How a key is sent and where: as the provider definition says, or the flags for an unknown
-/// provider. `chosen` are the origins that the user chose.
+/// How and where a key is sent: as the provider definition says or, for an unknown provider, as the
+/// flags say. `chosen` are the origins that the user chose.
 fn shape(
     app: &App,
     name: &Name,
@@ -326,7 +327,7 @@ fn headers(args: &AddArgs) -> Result<Vec<Template>, Failure> {
     }
     if !given.is_empty() && !given.iter().any(|template| template.uses("key")) {
         return Err(Failure::usage(
-            "--header: none contains `{key}`, so the key would never be sent",
+            "--header: no header contains `{key}`, so the key would never be sent",
         ));
     }
     Ok(given)

@@ -23,7 +23,7 @@ use std::path::PathBuf;
 pub struct ImportArgs {
     /// The file
     file: PathBuf,
-    /// The file with the age identity that decrypts FILE (`AGE-SECRET-KEY-1…`)
+    /// The file with the age identity (`AGE-SECRET-KEY-1…`) that decrypts FILE
     #[arg(long, value_name = "FILE")]
     identity: Option<PathBuf>,
     /// Replace existing credentials that have the same names
@@ -134,7 +134,7 @@ fn plain(app: &App, args: &ImportArgs, bytes: &[u8]) -> Result<(), Failure> {
     }
 }
 
-/// Prints what was found, and what was stored of it.
+/// Prints what was found, and how much of it was stored.
 fn show(
     app: &App,
     args: &ImportArgs,

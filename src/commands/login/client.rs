@@ -73,7 +73,7 @@ fn ask_id(
             "the first login to {title} needs the client id of an app that you register there"
         ))
         .hint(format!(
-            "register one {explanation}; then run `authctl login {} --client-id ID{}`",
+            "register one {explanation}. Then run `authctl login {} --client-id ID{}`",
             args.target_words(),
             secret_flag(oauth, args)
         )));
@@ -93,7 +93,7 @@ fn ask_id(
     Ok(app.ui.ask("client id:")?)
 }
 
-/// The flag for the client secret, if there may be one.
+/// The flag for the client secret, if a secret is required or was given.
 fn secret_flag(oauth: &OAuthSpec, args: &LoginArgs) -> &'static str {
     if oauth.client_secret == SecretRule::Required || args.client_secret_stdin {
         " --client-secret-stdin < FILE"

@@ -63,7 +63,8 @@ fn interrupted(error: Error) -> Failure {
     }
 }
 
-/// What to do if the server does not know the client: the user has to correct it.
+/// What to do if the server does not know the client: the user has to correct the client id or
+/// secret.
 fn client_hint(args: &LoginArgs, attempt: &Attempt) -> String {
     let name = args
         .name

@@ -36,7 +36,7 @@ impl Answer {
     }
 }
 
-/// Checks that somebody can see the page: in a browser, or its URL in a terminal.
+/// Checks that somebody can see the page in a browser, or its URL in a terminal.
 pub(super) fn check_visible(args: &LoginArgs) -> Result<(), Failure> {
     let has_terminal = speaks_to_a_terminal() || std::io::stdin().is_terminal();
     let has_browser = std::env::var_os("BROWSER").is_some_and(|value| !value.is_empty())
@@ -86,8 +86,8 @@ pub(super) fn wait(
     })?
 }
 
-/// Opens the browser, or says which URL to open where. Returns whether a pasted answer is waited
-/// for as well.
+/// Opens the browser, or says which URL to open and where. Returns whether to wait for a pasted
+/// answer, too.
 fn show(app: &App, args: &LoginArgs, flow: &Flow, redirect_uri: &str) -> bool {
     let session = ssh_session();
     if !args.no_browser && session.is_none() {

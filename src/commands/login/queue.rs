@@ -9,7 +9,7 @@ use crate::signals::shield;
 use jiff::Timestamp;
 use std::time::{Duration, Instant};
 
-/// How long to wait between checks whether the other login has finished.
+/// How long to wait before checking again whether the other login has finished.
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// Waits until no other process is logging in to `name`, for at most `patience`.

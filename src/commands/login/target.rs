@@ -8,7 +8,7 @@ use crate::oauth::discover;
 use crate::provider::Row;
 use std::collections::BTreeMap;
 
-/// The variable that a URL stands for, at a provider with self-managed instances.
+/// The variable that is set from the URL, for a provider with self-managed instances.
 const HOST: &str = "host";
 
 /// What to log in to.

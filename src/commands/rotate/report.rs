@@ -142,12 +142,12 @@ pub(super) fn due(plan: &Plan, now: Timestamp) -> String {
 }
 
 /// Saves the outcome of a scheduled run for `schedule status` and the next command in a terminal,
-/// and runs the user's program if it failed.
+/// and runs the user's program if the run failed.
 pub(super) fn save(app: &App, failure: Option<&Failure>) {
     write(app.ui, &app.paths, &app.notify, failure);
 }
 
-/// What to do if a signal ends the run: its outcome is that it was interrupted.
+/// What to do if a signal ends the run: record that it was interrupted.
 pub(super) fn save_interrupted(app: &App) -> Box<dyn FnOnce() + Send> {
     let (ui, paths, notify) = (app.ui, app.paths.clone(), app.notify.clone());
     Box::new(move || write(ui, &paths, &notify, Some(&Failure::interrupted())))

@@ -192,8 +192,8 @@ fn cache(app: &App, found: &[Entry]) -> Option<Finding> {
     })
 }
 
-/// Verifies one credential: a login gets a token, a key is verified with the harmless request of
-/// its row, if there is one.
+/// Verifies one credential: a login gets a token, a key is verified with the request without side
+/// effects in its row, if there is one.
 fn check(app: &App, entry: &Entry) -> Result<Usable, Failure> {
     let handed = {
         let _spinner = app.ui.spinner(&format!("verifying {}", entry.name));

@@ -38,7 +38,7 @@ pub(super) fn findings(
     }
 }
 
-/// What a rotation has not finished.
+/// What a rotation has left unfinished.
 fn unfinished(
     entry: &Entry,
     row: Option<&Row>,
@@ -68,12 +68,12 @@ fn unfinished(
         let is_waiting = *until > now;
         match (is_waiting, is_revoked_manually(entry, row)) {
             (true, false) => {
-                let message = format!("the previous key is valid until it is revoked {when}");
+                let message = format!("the previous key is still valid; it will be revoked {when}");
                 found.advise("rotation_retiring", message, None);
             }
             (true, true) => found.advise(
                 "rotation_retiring",
-                format!("revoke the previous key yourself, {when} or later"),
+                format!("revoke the previous key yourself (its grace period ends {when})"),
                 Some(format!("revoke it{page}")),
             ),
             (false, false) => found.add(
