@@ -2,9 +2,10 @@
 //! not used.
 
 use crate::config::{Client, Paths};
-use crate::credential::Kind;
+use crate::credential::{Kind, Name};
 use crate::provider::{Catalogue, Row};
-use clap_complete::engine::{ArgValueCandidates, CompletionCandidate};
+use clap_complete::engine::{ArgValueCandidates, ArgValueCompleter, CompletionCandidate};
+use std::ffi::OsStr;
 
 /// The names of credentials.
 pub(super) fn credentials() -> ArgValueCandidates {
@@ -30,47 +31,51 @@ pub(super) fn providers() -> ArgValueCandidates {
 }
 
 /// The names of API keys.
-pub(super) fn keys() -> ArgValueCandidates {
-    of_kind(Kind::Key)
+pub(super) fn keys() -> ArgValueCompleter {
+    ArgValueCompleter::new(|typed: &OsStr| offer(names_of(Kind::Key, typed)))
 }
 
 /// The names of logins.
-pub(super) fn logins() -> ArgValueCandidates {
-    of_kind(Kind::Login)
-}
-
-fn of_kind(kind: Kind) -> ArgValueCandidates {
-    ArgValueCandidates::new(move || {
-        let entries = Paths::from_environment()
-            .map(|paths| paths.index().all().readable)
-            .unwrap_or_default();
-        let fits = entries.into_iter().filter(|entry| entry.kind == kind);
-        fits.map(|entry| CompletionCandidate::new(entry.name.to_string()))
-            .collect()
-    })
+pub(super) fn logins() -> ArgValueCompleter {
+    ArgValueCompleter::new(|typed: &OsStr| offer(names_of(Kind::Login, typed)))
 }
 
 /// The names of providers with logins, and of stored logins.
-pub(super) fn login_targets() -> ArgValueCandidates {
-    ArgValueCandidates::new(|| {
-        let Some(paths) = Paths::from_environment() else {
-            return Vec::new();
-        };
-        let rows = rows(&paths, |row| row.oauth.is_some());
-        let logins = paths
-            .index()
-            .all()
-            .readable
-            .into_iter()
-            .filter(|entry| entry.kind == Kind::Login);
-        let mut names: Vec<String> = logins
-            .map(|entry| entry.name.to_string())
-            .chain(rows)
-            .collect();
+pub(super) fn login_targets() -> ArgValueCompleter {
+    ArgValueCompleter::new(|typed: &OsStr| {
+        let mut names = names_of(Kind::Login, typed);
+        let rows = Paths::from_environment().map(|paths| rows(&paths, |row| row.oauth.is_some()));
+        let fits = |name: &String| name.starts_with(&*typed.to_string_lossy());
+        names.extend(rows.unwrap_or_default().into_iter().filter(fits));
         names.sort();
         names.dedup();
-        names.into_iter().map(CompletionCandidate::new).collect()
+        offer(names)
     })
+}
+
+/// The largest number of entries that are read to complete a name, which must not take longer than
+/// a person notices. If more match what was typed, the names of the other kind are offered as well.
+const MAX_READ: usize = 500;
+
+/// The names of this kind that begin with what was typed.
+fn names_of(kind: Kind, typed: &OsStr) -> Vec<String> {
+    let Some(paths) = Paths::from_environment() else {
+        return Vec::new();
+    };
+    let (index, typed) = (paths.index(), typed.to_string_lossy());
+    let fits = |name: &Name| name.to_string().starts_with(&*typed);
+    let mut names: Vec<Name> = index.names().into_iter().filter(fits).collect();
+    if names.len() <= MAX_READ {
+        names.retain(|name| match index.find(name) {
+            Ok(entry) => entry.is_some_and(|entry| entry.kind == kind),
+            Err(_) => false,
+        });
+    }
+    names.iter().map(Name::to_string).collect()
+}
+
+fn offer(names: Vec<String>) -> Vec<CompletionCandidate> {
+    names.into_iter().map(CompletionCandidate::new).collect()
 }
 
 /// Providers with logins.

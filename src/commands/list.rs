@@ -1,10 +1,10 @@
-use super::rotate::plans;
 use super::words::{self, relative};
-use super::{Profile, Run, answer, documents};
+use super::{Profile, Run, documents};
 use crate::app::App;
-use crate::credential::{Entries, Entry, State};
+use crate::credential::{Entry, State};
 use crate::failure::{Code, Failure};
-use crate::rotation::{Plan, What};
+use crate::provider::Rows;
+use crate::rotation::{Plan, What, plan};
 use jiff::Timestamp;
 
 /// List the stored credentials
@@ -26,44 +26,39 @@ impl Run for ListArgs {
 
 fn run(app: &App) -> Result<(), Failure> {
     let now = Timestamp::now();
-    let Entries {
-        readable: found,
-        damaged,
-    } = app.index.all();
+    let (rows, policy) = (Rows::new(&app.catalogue), &app.policy);
+    let plan = |entry: &Entry| {
+        let provider = rows.get(entry.name.provider());
+        plan(entry, provider.row(), policy, now)
+    };
+    let damaged = if app.output.is_json() {
+        let document = |entry: Entry| documents::Entry::of(&entry, plan(&entry).is_due);
+        let found = app.index.read_all(document);
+        app.output.json(&found.readable)?;
+        found.damaged
+    } else {
+        let found = app.index.read_all(|entry| row(&entry, &plan(&entry), now));
+        if found.readable.is_empty() && found.damaged.is_empty() {
+            app.ui.say(words::NO_CREDENTIALS);
+            return Ok(());
+        }
+        app.output.table(
+            &["NAME", "TYPE", "STORE", "EXPIRES", "ACCOUNT", "ORIGINS"],
+            found.readable,
+        )?;
+        found.damaged
+    };
+    if damaged.is_empty() {
+        return Ok(());
+    }
     for (_, error) in &damaged {
         app.ui.warn(&error.to_string());
     }
-    let plans = plans(app, &found, now);
-    let lines = || found.iter().zip(&plans);
-    answer(
-        app,
-        || {
-            lines()
-                .map(|(entry, plan)| documents::Entry::of(entry, plan.is_due))
-                .collect::<Vec<_>>()
-        },
-        |output| {
-            if found.is_empty() && damaged.is_empty() {
-                app.ui.say(words::NO_CREDENTIALS);
-                return Ok(());
-            }
-            output.table(
-                &["NAME", "TYPE", "STORE", "EXPIRES", "ACCOUNT", "ORIGINS"],
-                lines().map(|(entry, plan)| row(entry, plan, now)).collect(),
-            )
-        },
-    )?;
-    if damaged.is_empty() {
-        Ok(())
-    } else {
-        Err(Failure::new(
-            Code::Findings,
-            format!(
-                "{} cannot be read",
-                words::count(damaged.len(), "index file")
-            ),
-        ))
-    }
+    let files = words::count(damaged.len(), "index file");
+    Err(Failure::new(
+        Code::Findings,
+        format!("{files} cannot be read"),
+    ))
 }
 
 fn row(entry: &Entry, plan: &Plan, now: Timestamp) -> Vec<String> {

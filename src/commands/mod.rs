@@ -38,7 +38,7 @@ mod words;
 use crate::app::App;
 use crate::audit::Event;
 use crate::code::Outcome;
-use crate::credential::{Bound, Entries, Name};
+use crate::credential::{Bound, Entries, Entry, Name};
 use crate::failure::{Code, Failure};
 use crate::lifecycle::{Handed, sending};
 use crate::output::Output;
@@ -184,13 +184,17 @@ impl Profile {
     }
 }
 
-/// The entries of the named credentials, each once, or all entries.
-fn entries(app: &App, names: &[Name]) -> Result<Entries, Failure> {
+/// What `convert` makes of the entries of the named credentials, each once, or of all entries.
+fn entries<T: Send>(
+    app: &App,
+    names: &[Name],
+    convert: impl Fn(Entry) -> T + Sync,
+) -> Result<Entries<T>, Failure> {
     if names.is_empty() {
-        return Ok(app.index.all());
+        return Ok(app.index.read_all(convert));
     }
     let names: BTreeSet<&Name> = names.iter().collect();
-    let read = |name| Ok(app.index.entry(name)?);
+    let read = |name| Ok(convert(app.index.entry(name)?));
     Ok(Entries {
         readable: names
             .into_iter()

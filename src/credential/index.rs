@@ -31,11 +31,17 @@ pub enum IndexError {
     },
 }
 
-/// All entries, sorted by name.
-#[derive(Debug, Default)]
-pub struct Entries {
+/// The largest number of threads that read entries.
+const MAX_THREADS: usize = 4;
+
+/// The smallest number of entries for which a thread is worth its start.
+const WORTH_A_THREAD: usize = 64;
+
+/// All entries, or what was made of them, sorted by name.
+#[derive(Debug)]
+pub struct Entries<T = Entry> {
     /// Those that can be read.
-    pub readable: Vec<Entry>,
+    pub readable: Vec<T>,
     /// Those that cannot, and why. Only their names are known.
     pub damaged: Vec<(Name, IndexError)>,
 }
@@ -133,14 +139,49 @@ impl Index {
 
     /// All entries. A damaged one is reported and does not hide the others.
     pub fn all(&self) -> Entries {
-        let mut entries = Entries::default();
-        for name in self.names() {
-            match self.find(&name) {
-                Ok(entry) => entries.readable.extend(entry),
-                Err(error) => entries.damaged.push((name, error)),
+        self.read_all(|entry| entry)
+    }
+
+    /// What `convert` makes of each entry, which is not kept: there may be thousands. A damaged one
+    /// is reported and does not hide the others.
+    pub fn read_all<T: Send>(&self, convert: impl Fn(Entry) -> T + Sync) -> Entries<T> {
+        let names = self.names();
+        let read = &|names: &[Name]| {
+            let mut entries = Entries {
+                readable: Vec::with_capacity(names.len()),
+                damaged: Vec::new(),
+            };
+            for name in names {
+                match self.find(name) {
+                    Ok(entry) => entries.readable.extend(entry.map(&convert)),
+                    Err(error) => entries.damaged.push((name.clone(), error)),
+                }
             }
-        }
-        entries
+            entries
+        };
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        let share = names.len().div_ceil(threads.min(MAX_THREADS));
+        let mut chunks = names.chunks(share.max(WORTH_A_THREAD));
+        let own = chunks.next().unwrap_or_default();
+        std::thread::scope(|scope| {
+            let start = |chunk| {
+                let started = std::thread::Builder::new().spawn_scoped(scope, move || read(chunk));
+                (chunk, started)
+            };
+            let others: Vec<_> = chunks.map(start).collect();
+            let mut entries = read(own);
+            for (chunk, started) in others {
+                // A system that refuses another thread has this one.
+                let more = match started.map(std::thread::ScopedJoinHandle::join) {
+                    Ok(Ok(more)) => more,
+                    Ok(Err(panic)) => std::panic::resume_unwind(panic),
+                    Err(_) => read(chunk),
+                };
+                entries.readable.extend(more.readable);
+                entries.damaged.extend(more.damaged);
+            }
+            entries
+        })
     }
 }
 
@@ -153,107 +194,4 @@ fn file_names(folder: &Path) -> impl Iterator<Item = String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::credential::{Bound, Kind, Record, SecretPart, State, StoreKind};
-    use jiff::Timestamp;
-    use proptest::prelude::*;
-
-    fn example() -> Entry {
-        let bound = Bound {
-            origins: vec!["https://api.example.com".parse().unwrap()],
-            ..Bound::default()
-        };
-        let secret = SecretPart::Login {
-            refresh_token: None,
-            access: None,
-        };
-        let record = Record::new("example/me".parse().unwrap(), bound, secret).unwrap();
-        Entry::adding(
-            &record,
-            Kind::Login,
-            StoreKind::Vault,
-            Timestamp::UNIX_EPOCH,
-        )
-    }
-
-    fn index(home: &tempfile::TempDir) -> Index {
-        Index::new(home.path().to_owned())
-    }
-
-    #[test]
-    fn an_entry_survives_the_disk_and_is_listed() {
-        let home = tempfile::tempdir().unwrap();
-        let (index, entry) = (index(&home), example());
-        index.write(&entry).unwrap();
-        let read = index.entry(&entry.name).unwrap();
-        assert_eq!((&read.id, &read.bound), (&entry.id, &entry.bound));
-        assert!(matches!(read.state, State::Adding { .. }));
-        assert_eq!(index.all().readable.len(), 1);
-        index.delete(&entry.name).unwrap();
-        assert!(index.find(&entry.name).unwrap().is_none());
-        assert!(matches!(
-            index.entry(&entry.name),
-            Err(IndexError::NotFound(_))
-        ));
-    }
-
-    #[test]
-    fn an_entry_under_another_name_is_damaged() {
-        let home = tempfile::tempdir().unwrap();
-        let (index, entry) = (index(&home), example());
-        index.write(&entry).unwrap();
-        let other: Name = "example/you".parse().unwrap();
-        std::fs::rename(index.path(&entry.name), index.path(&other)).unwrap();
-        assert!(matches!(
-            index.find(&other),
-            Err(IndexError::Damaged { .. })
-        ));
-        index.write(&entry).unwrap();
-        let Entries { readable, damaged } = index.all();
-        assert_eq!(
-            (
-                readable.len(),
-                &readable[0].name,
-                damaged.len(),
-                &damaged[0].0
-            ),
-            (1, &entry.name, 1, &other)
-        );
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(64))]
-        #[test]
-        fn a_malformed_entry_is_an_error_and_never_a_panic(garbage: Vec<u8>, cut in 0usize..300) {
-            let home = tempfile::tempdir().unwrap();
-            let (index, entry) = (index(&home), example());
-            let path = index.path(&entry.name);
-            let text = toml::to_string(&EntryFile::from(&entry)).unwrap();
-            for bytes in [&garbage, &text.as_bytes()[..cut.min(text.len() / 2)]] {
-                disk::write(&path, bytes).unwrap();
-                prop_assert!(index.find(&entry.name).is_err());
-            }
-        }
-    }
-
-    /// The files in `tests/index` were written by the first version of the format: each is read, and
-    /// written again as it was.
-    #[test]
-    fn files_of_the_first_version_are_read_and_written_unchanged() {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/index");
-        let mut states = std::collections::BTreeSet::new();
-        for file in std::fs::read_dir(folder).unwrap() {
-            let path = file.unwrap().path();
-            let text = std::fs::read_to_string(&path)
-                .unwrap()
-                .replace("\r\n", "\n");
-            let entry: Entry = toml::from_str::<EntryFile>(&text).unwrap().into();
-            states.insert(entry.state.name());
-            let written = toml::to_string(&EntryFile::from(&entry)).unwrap();
-            assert_eq!(written, text, "{}", path.display());
-        }
-        let every = ["active", "adding", "forgetting", "removing", "renaming"];
-        assert_eq!(states, every.into());
-    }
-}
+mod tests;

@@ -14,6 +14,7 @@ mod render;
 mod resolve;
 mod rotation;
 mod row;
+mod rows;
 mod template;
 mod variable;
 
@@ -28,4 +29,5 @@ pub use page::page;
 pub use render::{Header, RenderError, Template, render};
 pub use rotation::{Caller, List, Recipe, RotationKind, Setting, Signing};
 pub use row::{ProviderError, Row};
+pub use rows::{ReadRow, Rows};
 pub use variable::check_variable;

@@ -6,14 +6,13 @@ mod report;
 use super::{Profile, Run, answer, args, complete, documents, entries, outcome, words};
 use crate::app::App;
 use crate::audit::Event;
-use crate::credential::{Entries, Entry, Name, StoreKind};
+use crate::credential::{Entries, Name, StoreKind};
 use crate::failure::{Code, Failure};
 use crate::lifecycle;
-use crate::provider::Row;
+use crate::provider::Rows;
 use crate::rotation::{Error, Options, Plan, Report, What, plan, rotate};
 use crate::signals::on_exit;
 use jiff::{SignedDuration, Timestamp};
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use report::{Line, summary};
@@ -109,27 +108,27 @@ fn options(app: &App, args: &RotateArgs) -> Options {
     }
 }
 
-/// What is due for each entry; a provider's row is read once.
-pub(super) fn plans(app: &App, entries: &[Entry], now: Timestamp) -> Vec<Plan> {
-    let mut rows: BTreeMap<&str, Option<Row>> = BTreeMap::new();
-    let mut plans = Vec::new();
-    for entry in entries {
-        let row = rows
-            .entry(entry.name.provider())
-            .or_insert_with_key(|name| app.catalogue.find(name).ok().flatten());
-        plans.push(plan(entry, row.as_ref(), &app.policy, now));
+/// What is due for the named credentials, or for all.
+fn plans(app: &App, args: &RotateArgs) -> Result<Entries<Plan>, Failure> {
+    let now = Timestamp::now();
+    let (rows, policy) = (Rows::new(&app.catalogue), &app.policy);
+    let mut plans = entries(app, &args.names, |entry| {
+        let provider = rows.get(entry.name.provider());
+        plan(&entry, provider.row(), policy, now)
+    })?;
+    if args.due {
+        plans.readable.retain(|plan| plan.is_due);
     }
-    plans
+    Ok(plans)
 }
 
 fn dry_run(app: &App, args: &RotateArgs) -> Result<(), Failure> {
-    let Entries { readable, damaged } = entries(app, &args.names)?;
+    let Entries {
+        readable: plans,
+        damaged,
+    } = plans(app, args)?;
     for (_, error) in &damaged {
         app.ui.warn(&error.to_string());
-    }
-    let mut plans = plans(app, &readable, Timestamp::now());
-    if args.due {
-        plans.retain(|plan| plan.is_due);
     }
     let now = Timestamp::now();
     let planned = |plan: &Plan| documents::PlannedRotation {
@@ -163,10 +162,12 @@ fn dry_run(app: &App, args: &RotateArgs) -> Result<(), Failure> {
 }
 
 fn all(app: &App, args: &RotateArgs) -> Result<(), Failure> {
-    let Entries { readable, damaged } = entries(app, &args.names)?;
-    let mut plans = plans(app, &readable, Timestamp::now());
+    let Entries {
+        readable: mut plans,
+        damaged,
+    } = plans(app, args)?;
     if args.due {
-        plans.retain(|plan| plan.is_due && plan.what != What::Nothing);
+        plans.retain(|plan| plan.what != What::Nothing);
     }
     if let ([plan], false) = (plans.as_slice(), args.due) {
         let line = one(app, &plan.name, args)?;
