@@ -175,6 +175,8 @@ fn only_granted_scopes_are_asked_for_and_only_of_a_login() {
     assert!(server.bodies()[0].contains("scope=read"));
     // The narrower token is not the one for everything.
     assert_eq!(get(&home, &Wanted::default()).unwrap(), "a2");
+    // Unless the row says so, a server is not told which scopes everything is.
+    assert!(!server.bodies()[1].contains("scope="));
     let key: Name = "acme/key".parse().unwrap();
     home.key(
         &key,

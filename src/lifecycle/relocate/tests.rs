@@ -19,7 +19,16 @@ fn a_copy_has_a_new_id_and_everything_that_is_known() {
             reason: String::new(),
         });
     });
-    let found = home.found(&name).unwrap();
+    let mut found = home.found(&name).unwrap();
+    found.sealed.access.push(crate::credential::AccessToken {
+        token: crate::secret::Secret::new("a"),
+        received_at: Timestamp::now(),
+        expires_at: None,
+        scope: Vec::new(),
+        resource: None,
+    });
+    found.entry.login.access_expires_at = Some(Timestamp::now());
+    assert_eq!(cached(&found).access.len(), 1);
     let mut with_pending = home.found(&name).unwrap();
     let slots = Slots {
         making: vec![crate::credential::Making {
@@ -40,6 +49,7 @@ fn a_copy_has_a_new_id_and_everything_that_is_known() {
     assert!(entry.changed_at > found.entry.changed_at);
     assert_eq!(entry.created_at, found.entry.created_at);
     assert!(entry.login.last_error.is_none() && entry.rotation.progress.is_none());
+    assert!(entry.login.access_expires_at.is_none());
     let (_, entry) = copy(&with_pending, &name, StoreKind::Keychain).unwrap();
     assert!(
         entry.rotation.progress.is_some(),

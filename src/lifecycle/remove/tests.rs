@@ -90,3 +90,17 @@ fn an_entry_that_names_another_credential_s_item_is_deleted_alone() {
     assert!(home.index.find(&name()).unwrap().is_none());
     assert!(home.has_item(&other.entry));
 }
+
+#[test]
+fn a_removal_goes_on_if_the_item_is_gone_but_not_the_sealed_file() {
+    let home = Home::new();
+    let found = home.key(&name(), Slots::of(parts("k")));
+    let sealed = home.paths.sealed().join(found.entry.id.to_string());
+    home.seal(&found.record, &Sealed::default());
+    let context = home.context();
+    let slot = Slot::record(&name(), &found.entry.id);
+    context.stores.delete(StoreKind::Vault, &slot).unwrap();
+    assert!(matches!(removed(&home, false), Ok(Revocation::Skipped)));
+    assert!(home.index.find(&name()).unwrap().is_none());
+    assert!(!sealed.exists());
+}
