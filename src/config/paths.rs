@@ -23,6 +23,11 @@ impl Paths {
                 data: home,
             });
         }
+        // Without HOME, the library would ask glibc, whose modules a static program cannot load.
+        let is_static = cfg!(all(target_env = "gnu", target_feature = "crt-static"));
+        if is_static && std::env::var_os("HOME").is_none_or(|home| home.is_empty()) {
+            return None;
+        }
         use etcetera::BaseStrategy;
         let base = etcetera::choose_base_strategy().ok()?;
         Some(Self {

@@ -2,6 +2,8 @@
 //! does not pay for it.
 
 mod exchange;
+#[cfg(target_os = "linux")]
+mod resolve;
 
 use std::cell::OnceCell;
 use std::future::Future;
@@ -73,6 +75,10 @@ impl Network {
             .https_only(!loopback)
             .connect_timeout(CONNECT)
             .user_agent(concat!("authctl/", env!("CARGO_PKG_VERSION")));
+        #[cfg(target_os = "linux")]
+        if resolve::IS_STATIC {
+            builder = builder.dns_resolver(std::sync::Arc::new(resolve::Getent));
+        }
         if loopback {
             // Without a proxy and CA certificates: plain http to this machine needs neither.
             builder = builder.no_proxy().tls_certs_only([]);

@@ -74,7 +74,7 @@ impl Output {
     pub fn table(self, head: &[&str], rows: Vec<Vec<String>>) -> io::Result<()> {
         let rows: Vec<Vec<String>> = rows
             .into_iter()
-            .map(|row| row.iter().map(|cell| harmless(cell)).collect())
+            .map(|row| row.into_iter().map(made_harmless).collect())
             .collect();
         let width = terminal_width();
         if width.is_some_and(|width| usize::from(width) < least_width(head, &rows)) {
@@ -142,6 +142,14 @@ fn harmless(text: &str) -> String {
     text.chars()
         .map(|c| if c.is_control() { '\u{fffd}' } else { c })
         .collect()
+}
+
+fn made_harmless(text: String) -> String {
+    if text.contains(char::is_control) {
+        harmless(&text)
+    } else {
+        text
+    }
 }
 
 fn put(pieces: &[&str]) -> io::Result<()> {
