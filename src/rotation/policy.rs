@@ -54,3 +54,16 @@ impl Policy {
             .map_or(Ok(Some(EVERY)), Interval::every)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_replaced_key_stays_valid_for_a_day_unless_something_else_is_set() {
+        assert_eq!(Policy::default().grace(), GRACE);
+        let text = "grace = \"2h\"";
+        let policy = Policy::new(toml::from_str(text).unwrap());
+        assert_eq!(policy.grace(), SignedDuration::from_hours(2));
+    }
+}

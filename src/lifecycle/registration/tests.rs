@@ -162,3 +162,36 @@ fn a_secret_is_given_only_for_what_it_was_stored_for() {
     let missing = stored_secret(&context, "acme", &missing, "mine", endpoints(&oauth()));
     assert!(matches!(missing, Err(ClientError::Missing { .. })));
 }
+
+#[test]
+fn a_secret_that_another_login_of_the_same_client_needs_stays_in_its_store() {
+    let home = Home::new();
+    let client = Client {
+        client_id: "mine".into(),
+        secret_id: Some(Id::random().unwrap()),
+        secret_store: Some(StoreKind::Keychain),
+        earlier: None,
+    };
+    client.write(&home.paths, "acme").unwrap();
+    login(&home, "acme", "mine");
+    let entry = home.index.entry(&name()).unwrap();
+    let moved = || move_client_secret(&home.context(), &entry, StoreKind::Vault);
+    for (other, client, is_shared) in [
+        ("acme/two", "mine", true),
+        ("acme/two", "other", false),
+        ("zed", "mine", false),
+    ] {
+        login(&home, other, client);
+        let other: Name = other.parse().unwrap();
+        home.leave(&other, |entry| entry.store = StoreKind::Keychain);
+        let shared = matches!(moved(), Ok(SecretMove::Shared { login, .. }) if login == other);
+        assert_eq!(shared, is_shared, "{other} of {client}");
+        home.index.delete(&other).unwrap();
+    }
+    let there = Client {
+        secret_store: Some(StoreKind::Vault),
+        ..client
+    };
+    there.write(&home.paths, "acme").unwrap();
+    assert!(matches!(moved(), Ok(SecretMove::Nothing)), "it is there");
+}

@@ -86,6 +86,19 @@ fn an_unfinished_rotation_is_due_and_a_grace_period_is_waited_for() {
         ..Progress::default()
     });
     assert_eq!(what(&pending, 0), What::Finish);
+    assert_eq!(plan(&pending, None, &policy, at(0)).how, "finish (unknown)");
+    for begun in [
+        Progress {
+            rolling: true,
+            ..Progress::default()
+        },
+        Progress {
+            making: 1,
+            ..Progress::default()
+        },
+    ] {
+        assert_eq!(what(&with(begun), 0), What::Finish);
+    }
     let retiring = with(Progress {
         retiring: vec![at(40)],
         ..Progress::default()
@@ -95,6 +108,8 @@ fn an_unfinished_rotation_is_due_and_a_grace_period_is_waited_for() {
         !waiting.is_due && waiting.due == Some(at(40)),
         "due by age, but waiting"
     );
+    assert_eq!(waiting.waits_until, Some(at(40)));
+    assert_eq!(plan(&retiring, None, &policy, at(40)).waits_until, None);
     assert_eq!(what(&retiring, 40), What::Finish);
 }
 
