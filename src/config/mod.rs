@@ -35,7 +35,7 @@ pub struct Config {
 
 /// The settings of one credential.
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a table of settings")]
 pub struct CredentialConfig {
     /// Like `cache` of all credentials.
     pub cache: Option<CacheTime>,

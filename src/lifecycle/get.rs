@@ -33,6 +33,7 @@ pub fn parts(context: &Context<'_>, name: &Name, wanted: &Wanted) -> Result<Hand
         check_scope(name, &found.record.bound, wanted)?;
         let step = decide::first_step(&found.record, &found.sealed, wanted, Timestamp::now());
         if let Step::Use(token) = step {
+            tracing::info!(%name, "the cached token is valid for long enough; its store was not read");
             let warnings = found.warnings;
             return Ok(hand_token(found.record.bound, Fresh { token, warnings }));
         }
