@@ -38,7 +38,7 @@ pub struct FailedAttempt {
     pub retry_after: Timestamp,
 }
 
-/// The two kinds of failure that are kept.
+/// The kinds of failure that are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FailureKind {
@@ -46,6 +46,8 @@ pub enum FailureKind {
     Unreachable,
     /// The login is not valid any more.
     LoginRequired,
+    /// The server refused for another reason.
+    Refused,
 }
 
 /// Why a sealed file cannot be used.

@@ -1,5 +1,6 @@
 //! One request, one bounded answer, and the difference between "not sent" and "answer lost".
 
+use super::decode::decode;
 use super::{MAX_BODY, Network};
 use crate::credential::is_loopback;
 use crate::provider::{Header, Method};
@@ -46,7 +47,11 @@ pub struct Reply {
     pub retry_after: Option<u64>,
     /// `Date`, if the server sends it (RFC 9110 section 6.6.1).
     pub date: Option<Timestamp>,
-    /// The body, at most [`MAX_BODY`] bytes.
+    /// `Location`, where a redirect leads.
+    pub location: Option<String>,
+    /// `Content-Type`, as it came.
+    pub content_type: Option<String>,
+    /// The body, decompressed, at most [`MAX_BODY`] bytes.
     pub body: Vec<u8>,
 }
 
@@ -56,9 +61,12 @@ pub enum TransportError {
     /// The request never reached the server.
     #[error("{0}")]
     NotSent(String),
-    /// The request may have taken effect.
+    /// The request may have taken effect, and the answer was lost on the way.
     #[error("{0}")]
     Lost(String),
+    /// The request was answered, and the answer cannot be read.
+    #[error("{0}")]
+    Unreadable(String),
 }
 
 impl Network {
@@ -113,13 +121,19 @@ impl Network {
             .get("Date")
             .and_then(|value| jiff::fmt::rfc2822::parse(value.to_str().ok()?).ok());
         let date = date.map(|date| date.timestamp());
+        let text = |name: &str| {
+            let value = response.headers().get(name)?.to_str().ok()?;
+            Some(value.to_owned())
+        };
+        let (content_type, location) = (text("Content-Type"), text("Location"));
+        let encoding = text("Content-Encoding").unwrap_or_default();
+        let too_large =
+            || TransportError::Unreadable(format!("the response is larger than {MAX_BODY} bytes"));
         let mut body = Vec::new();
         loop {
             match response.chunk().await {
                 Ok(Some(chunk)) if body.len() + chunk.len() > MAX_BODY => {
-                    return Err(TransportError::Lost(format!(
-                        "the response is larger than {MAX_BODY} bytes"
-                    )));
+                    return Err(too_large());
                 }
                 Ok(Some(chunk)) => body.extend_from_slice(&chunk),
                 Ok(None) => {
@@ -127,7 +141,9 @@ impl Network {
                         status,
                         retry_after,
                         date,
-                        body,
+                        location,
+                        content_type,
+                        body: decode(body, &encoding).ok_or_else(too_large)?,
                     });
                 }
                 Err(error) => return Err(TransportError::Lost(chain(&error.without_url()))),

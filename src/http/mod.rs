@@ -1,6 +1,7 @@
 //! The network, set up on first use: nothing here runs until a request is sent, so the cached path
 //! does not pay for it.
 
+mod decode;
 mod exchange;
 #[cfg(target_os = "linux")]
 mod resolve;
@@ -93,7 +94,7 @@ impl Network {
 fn explain_build(error: &reqwest::Error) -> String {
     let chain = exchange::chain(error);
     if chain.contains("No CA certificates") {
-        return "no CA certificates were found; install the package ca-certificates, or set \
+        return "no CA certificates were found; install the ca-certificates package, or set \
                 SSL_CERT_FILE"
             .into();
     }

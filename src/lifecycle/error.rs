@@ -185,6 +185,10 @@ impl Error {
                 name: name.clone(),
                 why: failure.reason,
             },
+            FailureKind::Refused => Self::Provider {
+                name: name.clone(),
+                reason: failure.reason,
+            },
             FailureKind::Unreachable => Self::Unreachable {
                 name: name.clone(),
                 reason: failure.reason,

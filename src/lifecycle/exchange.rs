@@ -21,11 +21,11 @@ const REPETITIONS: usize = 2;
 /// How long to wait for an answer after a signal: without the answer the login would be lost.
 const LAST_WAIT: Duration = Duration::from_secs(10);
 
-/// How long other processes repeat the failure of an overloaded server instead of the request.
+/// How long other processes repeat a refusal instead of the request.
 pub(super) const RETRY_BUSY: SignedDuration = SignedDuration::from_secs(10);
 
-/// The same for an unreachable network, which may come back at any moment.
-const RETRY_NETWORK: SignedDuration = SignedDuration::from_secs(3);
+/// The same for what may be over at any moment: an unreachable network, or a wrong setting.
+pub(super) const RETRY_SOON: SignedDuration = SignedDuration::from_secs(3);
 
 /// The longest wait that a server may ask for.
 const RETRY_LONGEST: SignedDuration = SignedDuration::from_mins(15);
@@ -39,6 +39,8 @@ pub(super) enum Refusal {
         reason: String,
         wait: SignedDuration,
     },
+    /// The provider refuses for another reason, whoever asks.
+    Refused(String),
     /// Anything else.
     Other(Error),
 }
@@ -102,11 +104,11 @@ pub(super) fn classify(name: &Name, error: TokenError, over_errors: &[String]) -
     match error {
         TokenError::NotSent(_) => Refusal::Later {
             reason,
-            wait: RETRY_NETWORK,
+            wait: RETRY_SOON,
         },
         TokenError::Lost(_) => Refusal::Later {
             reason: format!("the response was lost: {reason}"),
-            wait: RETRY_NETWORK,
+            wait: RETRY_SOON,
         },
         TokenError::Busy { retry_after, .. } => {
             let asked = retry_after
@@ -117,23 +119,33 @@ pub(super) fn classify(name: &Name, error: TokenError, over_errors: &[String]) -
                 wait: asked.unwrap_or(RETRY_BUSY).min(RETRY_LONGEST),
             }
         }
-        TokenError::Denied { ref code, .. }
-            if code == "invalid_grant" || over_errors.contains(code) =>
-        {
+        TokenError::Denied { ref code, .. } if oauth::is_over(code, over_errors) => {
             Refusal::Over(reason)
         }
-        TokenError::Denied { .. } | TokenError::Unusable { .. } => {
+        // What was asked for is refused; another process may ask for something else.
+        TokenError::Denied { ref code, .. }
+            if code == "invalid_scope" || code == "invalid_target" =>
+        {
             Refusal::Other(Error::Provider {
                 name: name.clone(),
                 reason,
             })
         }
+        // The record has changed, so there is another token to ask with.
+        TokenError::Unusable {
+            successor: Some(_), ..
+        } => Refusal::Other(Error::Provider {
+            name: name.clone(),
+            reason,
+        }),
+        TokenError::Denied { .. } | TokenError::Unusable { .. } => Refusal::Refused(reason),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::secret::Secret;
 
     fn classified(error: TokenError) -> &'static str {
         match classify(
@@ -143,6 +155,7 @@ mod tests {
         ) {
             Refusal::Over(_) => "over",
             Refusal::Later { .. } => "later",
+            Refusal::Refused(_) => "refused",
             Refusal::Other(_) => "other",
         }
     }
@@ -155,7 +168,14 @@ mod tests {
         };
         assert_eq!(classified(denied("invalid_grant")), "over");
         assert_eq!(classified(denied("bad_refresh_token")), "over");
-        assert_eq!(classified(denied("invalid_client")), "other");
+        assert_eq!(classified(denied("REFRESH_TOKEN_EXPIRED")), "over");
+        assert_eq!(classified(denied("invalid_client")), "refused");
+        assert_eq!(classified(denied("status 401")), "refused");
+        assert_eq!(classified(denied("invalid_scope")), "other");
+        for (successor, kind) in [(None, "refused"), (Some(Secret::new("r2")), "other")] {
+            let reason = String::new();
+            assert_eq!(classified(TokenError::Unusable { reason, successor }), kind);
+        }
         assert_eq!(classified(TokenError::NotSent(String::new())), "later");
         assert_eq!(classified(TokenError::Lost(String::new())), "later");
         assert_eq!(

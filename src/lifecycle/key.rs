@@ -18,7 +18,7 @@ pub struct NewKey {
     pub id: Option<Secret>,
     /// How often it is rotated.
     pub every: Every,
-    /// The day on which it expires.
+    /// The day on which the key expires.
     pub expires: Option<jiff::civil::Date>,
     /// The credential that manages it; `None` keeps the one that is set.
     pub manager: Option<Name>,
@@ -39,7 +39,7 @@ pub enum Every {
 pub struct KeyChange {
     /// How often the key is rotated.
     pub every: Option<Interval>,
-    /// The day on which it expires.
+    /// The day on which the key expires.
     pub expires: Option<jiff::civil::Date>,
     /// The credential that manages it, or none.
     pub manager: Option<Option<Name>>,

@@ -4,7 +4,7 @@
 
 use super::client::bound_url;
 use super::decide::{self, Step, Wanted, refresh_token};
-use super::exchange::{RETRY_BUSY, Refusal, classify, exchange};
+use super::exchange::{RETRY_BUSY, RETRY_SOON, Refusal, classify, exchange};
 use super::{Claim, Error, Found, Look, current, look, save};
 use crate::code::{Code, Outcome};
 use crate::credential::{AccessToken, Entry, ErrorCode, LastError, LoginState, Record, SecretPart};
@@ -110,6 +110,12 @@ fn failed(claim: &Claim<'_>, found: &Found, refusal: Refusal) -> Error {
                 retry_in: Some(wait),
             }
         }
+        Refusal::Refused(reason) => {
+            // A person may correct the reason, and should not wait long then.
+            let retry_after = Timestamp::now() + RETRY_SOON;
+            keep_failure(claim, found, FailureKind::Refused, &reason, retry_after);
+            Error::Provider { name, reason }
+        }
         Refusal::Other(error) => {
             if let Error::Provider { reason, .. } = &error {
                 let context = &claim.context;
@@ -170,7 +176,8 @@ fn refresh(claim: &Claim<'_>, found: &Found, wanted: &Wanted) -> Result<Fresh, R
     let received_at = Timestamp::now();
     let life = reply
         .expires_in
-        .or_else(|| oauth.and_then(|oauth| oauth.assumed_lifetime));
+        .or_else(|| oauth.and_then(|oauth| oauth.assumed_lifetime))
+        .or_else(|| last_lifetime(found, wanted));
     let token = AccessToken {
         token: reply.access_token.clone(),
         received_at,
@@ -186,6 +193,20 @@ fn refresh(claim: &Claim<'_>, found: &Found, wanted: &Wanted) -> Result<Fresh, R
     } else {
         Ok(Fresh { token, warnings })
     }
+}
+
+/// The lifetime of the token before, in seconds: a server that named it once need not name it in
+/// every answer.
+fn last_lifetime(found: &Found, wanted: &Wanted) -> Option<u32> {
+    let same = found
+        .sealed
+        .token(&wanted.scope, wanted.resource.as_deref());
+    let before = same.into_iter().chain(&found.sealed.access);
+    let lifetimes = before.filter_map(|token| {
+        let life = token.expires_at?.duration_since(token.received_at);
+        u32::try_from(life.as_secs()).ok().filter(|life| *life > 0)
+    });
+    { lifetimes }.next()
 }
 
 /// The parameters of the request (RFC 6749 section 6).
@@ -331,11 +352,12 @@ fn keep_failure(
         .map_err(Into::into)
         .and_then(|key| sealed.write(&context.paths.sealed(), &record.id, &key));
     if let Err(error) = written {
-        tracing::info!(%error, "the failure was not saved");
+        tracing::info!(%error, "cannot save the failed refresh");
     }
     let (code, outcome) = match kind {
         FailureKind::Unreachable => (ErrorCode::Unreachable, Code::Unreachable),
         FailureKind::LoginRequired => (ErrorCode::LoginRequired, Code::LoginRequired),
+        FailureKind::Refused => (ErrorCode::Refused, Code::Failed),
     };
     let mut entry = found.entry.clone();
     entry.login.last_error = Some(LastError {
@@ -344,7 +366,7 @@ fn keep_failure(
         reason: reason.to_owned(),
     });
     if let Err(error) = context.index.write(&entry) {
-        tracing::info!(%error, "the failure is not in the index");
+        tracing::info!(%error, "cannot record the failed refresh in the index");
     }
     let outcome = Outcome::Failed(outcome);
     context.log_event("refresh", claim.name(), outcome, Some(reason));

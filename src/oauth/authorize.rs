@@ -191,7 +191,8 @@ impl Flow {
         if let Some(error) = error {
             let description = callback
                 .get("error_description")?
-                .map(|text| plain(text.expose()));
+                .map(|text| plain(text.expose()))
+                .filter(|text| !text.is_empty());
             return Err(AuthorizeError::Denied {
                 code: plain(error.expose()),
                 description,
@@ -204,12 +205,23 @@ impl Flow {
     }
 }
 
-/// Untrusted text, safe to show: plain ASCII, limited in length.
+/// Untrusted text, safe to show: on one line, limited in length, without characters that control
+/// the terminal or the direction of the text.
 pub(super) fn plain(text: &str) -> String {
-    text.chars()
-        .filter(|c| c.is_ascii_graphic() || *c == ' ')
+    let words: Vec<&str> = text.split_whitespace().collect();
+    words
+        .join(" ")
+        .chars()
+        .filter(|c| !c.is_control() && !is_invisible(*c))
         .take(200)
         .collect()
+}
+
+/// Characters of no width of their own, among them those that change the direction of the text
+/// (Unicode category Cf, as far as it is in use).
+fn is_invisible(c: char) -> bool {
+    matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffd}' | '\u{e0000}'..='\u{e007f}')
 }
 
 #[cfg(test)]
@@ -340,9 +352,11 @@ mod tests {
     fn a_denial_is_shown_without_control_characters() {
         let spec = OAuthSpec::default();
         let error = flow(&spec, &[])
-            .accept(&Callback::from_query("error=a%1bb&error_description=c%0ad"))
+            .accept(&Callback::from_query(
+                "error=a%1bb&error_description=c%0d%0ad%e2%80%ae",
+            ))
             .unwrap_err();
-        assert_eq!(error.to_string(), "the provider refused: ab (cd)");
+        assert_eq!(error.to_string(), "the provider refused: ab (c d)");
     }
 
     proptest! {

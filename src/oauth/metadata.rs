@@ -82,7 +82,11 @@ pub async fn discover(network: &Network, issuer: &str) -> Result<OAuthSpec, Meta
                 };
             }
             Ok(Reply { status, .. }) => last = MetadataError::None(shown(&url), status),
-            Err(TransportError::NotSent(reason) | TransportError::Lost(reason)) => {
+            Err(
+                TransportError::NotSent(reason)
+                | TransportError::Lost(reason)
+                | TransportError::Unreadable(reason),
+            ) => {
                 return Err(MetadataError::Unreachable {
                     host: shown(&url),
                     reason,

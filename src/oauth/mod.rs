@@ -15,5 +15,5 @@ pub use id_token::{IdTokenError, subject_of};
 pub use listener::{Arrival, Listener, ListenerError};
 pub use metadata::{MetadataError, discover};
 pub use revoke::{RevokeError, revoke};
-pub use token::{Client, Dialect, Grant, TokenError, TokenReply, request};
+pub use token::{Client, Dialect, Grant, TokenError, TokenReply, is_over, request};
 pub use whoami::{Person, whoami};

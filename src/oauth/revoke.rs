@@ -69,8 +69,10 @@ pub async fn revoke(
             status: 200..300, ..
         }) => Ok(()),
         Ok(Reply { status, .. }) => Err(RevokeError::Refused(status)),
-        Err(TransportError::NotSent(reason) | TransportError::Lost(reason)) => {
-            Err(RevokeError::Unreachable(reason))
-        }
+        Err(
+            TransportError::NotSent(reason)
+            | TransportError::Lost(reason)
+            | TransportError::Unreadable(reason),
+        ) => Err(RevokeError::Unreachable(reason)),
     }
 }

@@ -140,7 +140,9 @@ impl Api<'_> {
         let sent = sent.and_then(|sent| sent);
         let reply = sent.map_err(|error| match error {
             TransportError::NotSent(reason) => CallError::NotSent(format!("{host}: {reason}")),
-            TransportError::Lost(reason) => CallError::Lost(format!("{host}: {reason}")),
+            TransportError::Lost(reason) | TransportError::Unreadable(reason) => {
+                CallError::Lost(format!("{host}: {reason}"))
+            }
         })?;
         tracing::debug!(host, status = reply.status, "the provider answered");
         read_reply(call, &reply, self.wants_document).map_err(|error| {

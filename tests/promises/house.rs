@@ -175,7 +175,9 @@ fn uses(code: &str) -> Vec<String> {
             let before = statement[..start].trim_end();
             let is_use = before.is_empty() || before.ends_with('}') || before.ends_with(']');
             let is_public = before.ends_with("pub") || before.ends_with("pub(super)");
-            (is_use || is_public).then(|| statement[start + 4..].to_owned())
+            // A message may contain `; use …` as well.
+            let tree = &statement[start + 4..];
+            ((is_use || is_public) && !tree.contains('"')).then(|| tree.to_owned())
         })
         .flat_map(|tree| expand(&tree))
         .collect()

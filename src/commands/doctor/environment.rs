@@ -68,7 +68,7 @@ pub(super) fn network(app: &App, server: Option<&Url>, entries: &[Entry]) -> Vec
             "network",
             Status::Problem,
             error.to_string(),
-            Some("install the package ca-certificates, or point SSL_CERT_FILE at a bundle".into()),
+            Some("install the ca-certificates package, or point SSL_CERT_FILE at a bundle".into()),
         )];
     }
     let mut found = vec![ok(
@@ -267,6 +267,8 @@ mod tests {
                 status: 404,
                 retry_after: None,
                 date: Some(at(0)),
+                location: None,
+                content_type: None,
                 body: Vec::new(),
             };
             clock("a.test", Ok(reply), at(seconds))

@@ -65,6 +65,9 @@ pub(super) fn findings(
     if let Some(error) = &entry.login.last_error {
         let hint = match error.code {
             ErrorCode::LoginRequired => format!("run `authctl login {name}`"),
+            ErrorCode::Refused => format!(
+                "run `authctl refresh {name}` to try again; if this persists, run `authctl login {name}`"
+            ),
             _ => format!("run `authctl refresh {name}` when the network is back"),
         };
         found.add(

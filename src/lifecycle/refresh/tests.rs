@@ -149,13 +149,82 @@ fn a_refusal_ends_the_login_unless_another_token_is_stored_by_now() {
 }
 
 #[test]
-fn other_refusals_are_reported_and_not_shared() {
-    let server = Server::answering(vec![refused("invalid_client"), answer("a1", None)]);
+fn c2_every_refusal_is_shared_for_a_moment_and_shown() {
+    for (code, kind) in [
+        ("invalid_client", ErrorCode::Refused),
+        ("unauthorized_client", ErrorCode::Refused),
+        ("something_else", ErrorCode::Refused),
+        ("refresh_token_expired", ErrorCode::LoginRequired),
+    ] {
+        let server = Server::answering(vec![refused(code), answer("a1", None)]);
+        let home = Home::new();
+        home.login(&name(), bound(&server), "r1");
+        for _ in 0..3 {
+            let error = get(&home, &Wanted::default()).unwrap_err();
+            assert!(error.to_string().contains(code), "{error}");
+        }
+        assert_eq!(server.bodies().len(), 1, "{code}");
+        let shown = home.found(&name()).unwrap().entry.login.last_error;
+        assert_eq!(shown.unwrap().code, kind, "{code}");
+        assert_eq!(stored_token(&home), "r1");
+    }
+    // What was asked for may be refused to one and granted to the next.
+    let server = Server::answering(vec![refused("invalid_scope"), answer("a1", None)]);
     let home = Home::new();
     home.login(&name(), bound(&server), "r1");
-    let error = get(&home, &Wanted::default()).unwrap_err();
-    assert!(matches!(error, Error::Provider { .. }), "{error}");
+    assert!(get(&home, &Wanted::default()).is_err());
     assert_eq!(get(&home, &Wanted::default()).unwrap(), "a1");
+}
+
+#[test]
+fn b1_an_answer_that_is_not_understood_is_not_asked_for_again() {
+    let html = json(200, "<html><title>Sign in</title></html>");
+    let more = "{\"access_token\":7,\"refresh_token\":\"r2\"}";
+    for (body, says, token) in [
+        (html, "\"Sign in\"", "r1"),
+        (json(200, ""), "it is empty", "r1"),
+        (json(204, ""), "it is empty", "r1"),
+        (json(200, "[1,2]"), "no access token", "r1"),
+        (json(200, more), "no access token", "r2"),
+    ] {
+        let server = Server::answering(vec![Some(body), answer("a1", None)]);
+        let home = Home::new();
+        home.login(&name(), bound(&server), "r1");
+        let error = get(&home, &Wanted::default()).unwrap_err();
+        assert!(matches!(error, Error::Provider { .. }), "{error}");
+        assert!(error.to_string().contains(says), "{error}");
+        assert_eq!(server.bodies().len(), 1, "{says}");
+        assert_eq!(stored_token(&home), token, "the login is still there");
+    }
+}
+
+#[test]
+fn d1_a_lifetime_that_was_named_once_still_counts() {
+    let named = |access: &str, more: &str| {
+        let body = format!("{{\"access_token\":\"{access}\",\"token_type\":\"Bearer\"{more}}}");
+        Some(json(200, &body))
+    };
+    for lifetime in [
+        ",\"expires_in\":0",
+        "",
+        ",\"expires_in\":null",
+        ",\"expires_in\":\"soon\"",
+    ] {
+        let answers = vec![named("a1", ",\"expires_in\":600"), named("a2", lifetime)];
+        let server = Server::answering(answers);
+        let home = Home::new();
+        home.login(&name(), bound(&server), "r1");
+        let forced = Wanted {
+            force: true,
+            ..Wanted::default()
+        };
+        assert_eq!(get(&home, &Wanted::default()).unwrap(), "a1");
+        assert_eq!(get(&home, &forced).unwrap(), "a2");
+        let found = home.found(&name()).unwrap();
+        let token = found.sealed.token(&[], None).unwrap();
+        let life = token.expires_at.unwrap().duration_since(token.received_at);
+        assert_eq!(life.as_secs(), 600, "{lifetime}");
+    }
 }
 
 #[test]

@@ -1,7 +1,12 @@
 //! The token endpoint (RFC 6749 section 3.2): one request and one parser of the response, for every
 //! grant.
 
+mod fields;
+mod lifetime;
+mod refusal;
 mod reply;
+
+pub use refusal::is_over;
 
 use crate::credential::ClientAuth;
 use crate::http::{Network, Request, TransportError};
@@ -117,6 +122,7 @@ pub struct Dialect {
     body: TokenBody,
     reply_at: Option<String>,
     token_types: Vec<String>,
+    over_errors: Vec<String>,
 }
 
 impl Dialect {
@@ -126,6 +132,7 @@ impl Dialect {
             body: spec.token_body,
             reply_at: spec.reply_at.clone(),
             token_types: spec.token_types.clone(),
+            over_errors: spec.refresh.over_errors.clone(),
         }
     }
 }
@@ -161,6 +168,10 @@ pub async fn request(
         Ok(reply) => reply::read(&reply, dialect).map_err(|error| scrub(error, client, grant)),
         Err(TransportError::NotSent(reason)) => Err(TokenError::NotSent(reason)),
         Err(TransportError::Lost(reason)) => Err(TokenError::Lost(reason)),
+        Err(TransportError::Unreadable(reason)) => Err(TokenError::Unusable {
+            reason,
+            successor: None,
+        }),
     }
 }
 
@@ -204,6 +215,10 @@ fn scrub(error: TokenError, client: &Client, grant: &Grant) -> TokenError {
             status,
             code: code.map(clean),
             retry_after,
+        },
+        TokenError::Unusable { reason, successor } => TokenError::Unusable {
+            reason: clean(reason),
+            successor,
         },
         other => other,
     }

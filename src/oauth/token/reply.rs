@@ -1,50 +1,34 @@
 //! Reads the response of a token endpoint.
+//!
+//! A response that arrived is never asked for again: the token that was sent may be spent. It is
+//! understood, or a refusal with the server's words, or something that cannot be understood and is
+//! described.
 
+use super::fields::Fields;
+use super::lifetime::lifetime;
+use super::refusal::{describe, first_words, is_over, words};
 use super::{Dialect, TokenError, TokenReply};
 use crate::credential::scope_words;
 use crate::http::Reply;
 use crate::oauth::authorize::plain;
 use crate::secret::{Alphabet, Secret};
+use jiff::Timestamp;
 use serde_json::Value;
 
 /// Reads a response by its fields first and its status second: some servers send `error` with
 /// status 200.
 pub(in crate::oauth) fn read(reply: &Reply, dialect: &Dialect) -> Result<TokenReply, TokenError> {
-    let fields = parse(&reply.body).map(|fields| inner(fields, dialect.reply_at.as_deref()));
-    let text = |name: &str| {
-        fields
-            .as_ref()
-            .and_then(|fields| fields.get(name))
-            .and_then(Value::as_str)
-    };
-    let error = text("error").map(plain).filter(|code| !code.is_empty());
-    let transient = matches!(
-        error.as_deref(),
-        Some("temporarily_unavailable" | "server_error" | "slow_down")
-    );
-    if transient || matches!(reply.status, 408 | 425 | 429 | 500..) {
-        return Err(TokenError::Busy {
-            status: reply.status,
-            code: error,
-            retry_after: reply.retry_after,
-        });
+    if is_torn(&reply.body) {
+        return Err(TokenError::Lost("the response ends in the middle".into()));
     }
-    if let Some(code) = error {
-        return Err(TokenError::Denied {
-            code,
-            description: text("error_description").map(plain),
-        });
-    }
-    if !(200..300).contains(&reply.status) {
-        return Err(TokenError::Denied {
-            code: format!("status {}", reply.status),
-            description: None,
-        });
+    let fields = Fields::read(&reply.body, dialect.reply_at.as_deref());
+    if let Some(refusal) = refusal(reply, &fields, dialect) {
+        return Err(refusal);
     }
     // The refresh token first: even if everything else is wrong, it may be the only valid one. Some
     // servers send an empty one for "none".
-    let refresh_token = text("refresh_token").filter(|token| !token.is_empty());
-    let refresh_token = refresh_token
+    let text = |name: &str| fields.text(name).filter(|text| !text.trim().is_empty());
+    let refresh_token = text("refresh_token")
         .map(|token| checked("refresh token", token))
         .transpose();
     let refresh_token = refresh_token.map_err(|reason| TokenError::Unusable {
@@ -56,34 +40,105 @@ pub(in crate::oauth) fn read(reply: &Reply, dialect: &Dialect) -> Result<TokenRe
         successor: refresh_token.clone(),
     };
     let Some(access_token) = text("access_token") else {
-        return Err(match refresh_token {
-            Some(_) => unusable("the response contains no access token".into()),
-            None => TokenError::Lost("the response contains no access token".into()),
-        });
+        let what = describe(&reply.body, reply.content_type.as_deref(), &fields);
+        return Err(unusable(format!(
+            "the response contains no access token ({what})"
+        )));
     };
     // RFC 6749 section 7.1: a token of a type that is not understood must not be used.
-    if let Some(kind) = text("token_type")
+    if let Some(kind) = text("token_type").map(str::trim)
         && !kind.eq_ignore_ascii_case("bearer")
         && !dialect.token_types.iter().any(|known| known == kind)
     {
         return Err(unusable(format!(
-            "the server sent a token of the type `{}`, which is not supported",
+            "the server sent a token of the type `{}`, which is not supported (the provider's row allows others in `token_types`)",
             plain(kind)
         )));
     }
+    let now = reply.date.unwrap_or_else(Timestamp::now);
     Ok(TokenReply {
         access_token: checked("access token", access_token).map_err(unusable)?,
         refresh_token: refresh_token.clone(),
-        expires_in: fields
-            .as_ref()
-            .and_then(|fields| fields.get("expires_in"))
-            .and_then(seconds),
-        scope: fields
-            .as_ref()
-            .and_then(|fields| fields.get("scope"))
-            .and_then(scope),
+        expires_in: lifetime(&fields, now),
+        scope: fields.get("scope").and_then(scope),
         id_token: text("id_token").map(Secret::new),
     })
+}
+
+/// Whether a body is the beginning of JSON: a server that closes the connection to end its response
+/// cannot say that it was cut off.
+fn is_torn(body: &[u8]) -> bool {
+    let is_json = body
+        .trim_ascii_start()
+        .first()
+        .is_some_and(|first| b"{[".contains(first));
+    is_json
+        && serde_json::from_slice::<serde::de::IgnoredAny>(body).is_err_and(|error| error.is_eof())
+}
+
+/// The refusal in a response, if it is one.
+fn refusal(reply: &Reply, fields: &Fields, dialect: &Dialect) -> Option<TokenError> {
+    let is_success = (200..300).contains(&reply.status);
+    let has_token = fields
+        .text("access_token")
+        .is_some_and(|text| !text.is_empty());
+    let words = words(fields, &dialect.over_errors);
+    let says = |code: &str| words.code.as_deref() == Some(code);
+    let is_over = words
+        .code
+        .as_ref()
+        .is_some_and(|code| is_over(code, &dialect.over_errors));
+    let is_error = fields
+        .text("error")
+        .is_some_and(|text| !plain(text).is_empty());
+    // Whatever the status is, except "too many requests": a server that is asked again says the same.
+    let is_throttled = matches!(reply.status, 408 | 425 | 429);
+    if is_over && !is_throttled && !(is_success && has_token && !is_error) {
+        return Some(TokenError::Denied {
+            code: words.code?,
+            description: words.description,
+        });
+    }
+    let transient = ["temporarily_unavailable", "server_error", "slow_down"];
+    if transient.into_iter().any(says) || matches!(reply.status, 408 | 425 | 429 | 500..) {
+        return Some(TokenError::Busy {
+            status: reply.status,
+            code: words.code,
+            retry_after: reply.retry_after,
+        });
+    }
+    if is_success && (has_token && !is_error || words.code.is_none()) {
+        return None;
+    }
+    let quoted = || {
+        Some(first_words(&reply.body)).filter(|text| fields.all().is_empty() && !text.is_empty())
+    };
+    let status = || match &reply.location {
+        // It is not followed: a secret would go there.
+        Some(place) if (300..400).contains(&reply.status) => format!(
+            "status {}; it redirects to {}, so the token endpoint may have to be corrected",
+            reply.status,
+            without_query(place)
+        ),
+        _ => format!("status {}", reply.status),
+    };
+    Some(TokenError::Denied {
+        code: words.code.unwrap_or_else(status),
+        description: words.description.or_else(quoted),
+    })
+}
+
+/// An address without what may be secret in it.
+fn without_query(place: &str) -> String {
+    let end = place.find(['?', '#']).unwrap_or(place.len());
+    let place = place.get(..end).unwrap_or_default();
+    match place.split_once("//") {
+        Some((scheme, rest)) => match rest.rsplit_once('@') {
+            Some((_, host)) => plain(&format!("{scheme}//{host}")),
+            None => plain(place),
+        },
+        None => plain(place),
+    }
 }
 
 /// A token, checked when it is received.
@@ -93,56 +148,6 @@ fn checked(field: &str, value: &str) -> Result<Secret, String> {
         Ok(()) => Ok(secret),
         Err(reason) => Err(format!("the server sent a malformed {field}: it {reason}")),
     }
-}
-
-/// The object that contains the token's fields: the one at the row's pointer if there is a token in
-/// it, otherwise the response itself.
-fn inner(
-    fields: serde_json::Map<String, Value>,
-    pointer: Option<&str>,
-) -> serde_json::Map<String, Value> {
-    let Some(pointer) = pointer else {
-        return fields;
-    };
-    let whole = Value::Object(fields);
-    match (whole.pointer(pointer), &whole) {
-        (Some(Value::Object(inside)), _) if inside.contains_key("access_token") => inside.clone(),
-        (_, Value::Object(fields)) => fields.clone(),
-        _ => serde_json::Map::new(),
-    }
-}
-
-/// JSON, or the form encoding that at least one provider uses.
-fn parse(body: &[u8]) -> Option<serde_json::Map<String, Value>> {
-    if let Ok(Value::Object(fields)) = serde_json::from_slice(body) {
-        return Some(fields);
-    }
-    let text = std::str::from_utf8(body)
-        .ok()
-        .filter(|text| text.starts_with("access_token=") || text.starts_with("error="))?;
-    Some(
-        url::form_urlencoded::parse(text.as_bytes())
-            .map(|(name, value)| (name.into_owned(), Value::String(value.into_owned())))
-            .collect(),
-    )
-}
-
-/// A lifetime as a number or text. Zero, negative and implausible values are ignored.
-fn seconds(value: &Value) -> Option<u32> {
-    let number = match value {
-        Value::Number(number) => number.as_f64()?,
-        Value::String(text) => text.trim().parse().ok()?,
-        _ => return None,
-    };
-    // Ten years: anything longer is the same as no limit.
-    #[allow(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "the range is checked"
-    )]
-    (1.0..=315_360_000.0)
-        .contains(&number)
-        .then_some(number as u32)
 }
 
 fn scope(value: &Value) -> Option<Vec<String>> {
@@ -170,6 +175,8 @@ mod tests {
                 status,
                 retry_after: None,
                 date: None,
+                location: None,
+                content_type: None,
                 body: body.as_bytes().to_vec(),
             },
             &Dialect::default(),
@@ -178,28 +185,6 @@ mod tests {
 
     fn ok(body: &str) -> TokenReply {
         answer(200, body).unwrap()
-    }
-
-    #[test]
-    fn lifetimes_are_numbers_or_text_and_nonsense_is_ignored() {
-        for (text, expected) in [
-            ("3600", Some(3600)),
-            ("\"3600\"", Some(3600)),
-            ("5.9", Some(5)),
-            ("-1", None),
-            ("0", None),
-            ("1e300", None),
-            ("\"soon\"", None),
-            ("null", None),
-            ("[1]", None),
-        ] {
-            assert_eq!(
-                ok(&format!("{{\"access_token\":\"a\",\"expires_in\":{text}}}")).expires_in,
-                expected,
-                "{text}"
-            );
-        }
-        assert_eq!(ok(r#"{"access_token":"a"}"#).expires_in, None);
     }
 
     #[test]
@@ -227,6 +212,8 @@ mod tests {
                     status: 200,
                     retry_after: None,
                     date: None,
+                    location: None,
+                    content_type: None,
                     body: body.as_bytes().to_vec(),
                 },
                 &dialect,
@@ -269,6 +256,7 @@ mod tests {
             (503, ""),
             (429, r#"{"error":"invalid_grant"}"#),
             (500, "<html>"),
+            (502, r#"{"error":"invalid_client"}"#),
             (400, r#"{"error":"temporarily_unavailable"}"#),
         ] {
             assert!(
@@ -276,23 +264,41 @@ mod tests {
                 "{status} {body}"
             );
         }
-        for body in [
-            "",
-            "<html></html>",
-            "{}",
-            "null",
-            r#"{"access_token":7}"#,
-            "{\"access_token\":",
-        ] {
+        // Only what was cut off may be asked for again.
+        for body in ["{\"access_token\":", "[{\"access_token\":\"a\"}", "{"] {
             assert!(
                 matches!(answer(200, body), Err(TokenError::Lost(_))),
                 "{body}"
             );
         }
+        for (body, says) in [
+            ("", "it is empty"),
+            ("<html>Sign in</html>", "\"Sign in\""),
+            ("{}", "no content type"),
+            ("null", "\"null\""),
+            (r#"{"access_token":7}"#, "with the fields access_token"),
+            (r#"{"token":"a","ok":true}"#, "with the fields ok, token"),
+            ("a1b2c3", "no content type"),
+        ] {
+            match answer(200, body) {
+                Err(TokenError::Unusable { reason, .. }) => {
+                    assert!(reason.contains(says), "{body}: {reason}");
+                }
+                _ => panic!("{body}"),
+            }
+        }
         assert!(
             matches!(answer(302, ""), Err(TokenError::Denied { .. })),
             "a redirect is not followed"
         );
+        for (place, shown) in [
+            ("https://b.test/token?code=s3cret#x", "https://b.test/token"),
+            ("/token/?s3cret", "/token/"),
+            ("https://me:s3cret@b.test/", "https://b.test/"),
+            ("//b.test", "//b.test"),
+        ] {
+            assert_eq!(without_query(place), shown);
+        }
         assert_eq!(
             ok("access_token=gho_x&scope=a%2Cb&token_type=bearer")
                 .scope
@@ -330,14 +336,14 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(700))]
         #[test]
         fn malformed_answers_never_panic_and_never_pass(status in 100u16..600, body: Vec<u8>) {
-            let answer = read(&Reply { status, retry_after: None, date: None, body }, &Dialect::default());
+            let answer = read(&Reply { status, retry_after: None, date: None, location: None, content_type: None, body }, &Dialect::default());
             prop_assert!(answer.is_err());
         }
 
         #[test]
         fn odd_fields_never_panic(token: String, kind: String, expires in -1e18f64..1e18, scope: Option<Vec<String>>) {
             let body = serde_json::json!({"access_token": token, "token_type": kind, "expires_in": expires, "scope": scope});
-            if let Ok(reply) = read(&Reply { status: 200, retry_after: None, date: None, body: body.to_string().into_bytes() }, &Dialect::default()) {
+            if let Ok(reply) = read(&Reply { status: 200, retry_after: None, date: None, location: None, content_type: None, body: body.to_string().into_bytes() }, &Dialect::default()) {
                 prop_assert!(reply.access_token.expose().bytes().all(|byte| byte.is_ascii_graphic()));
             }
         }

@@ -11,6 +11,8 @@ fn reply(call: Value, status: u16, body: &str) -> Result<Value, CallError> {
             status,
             retry_after: None,
             date: None,
+            location: None,
+            content_type: None,
             body: body.as_bytes().to_vec(),
         },
         true,
