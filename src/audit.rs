@@ -57,7 +57,7 @@ impl Event {
         };
         line.push(b'\n');
         if let Err(error) = disk::append(path, &line, LIMIT) {
-            tracing::info!(%error, "the audit log was not written");
+            tracing::info!(%error, "cannot write to the audit log");
         }
     }
 }

@@ -33,7 +33,7 @@ fn find_store(app: &App) -> Result<StoreKind, Failure> {
     let trouble = match app.stores.probe(StoreKind::Keychain) {
         Ok(()) => {
             tracing::info!(
-                "storing new credentials in the keychain: an item was written, read and deleted"
+                "storing new credentials in the keychain: a test item was written, read and deleted"
             );
             return Ok(StoreKind::Keychain);
         }

@@ -25,10 +25,10 @@ pub use choose::{new_passphrase, store_for};
 /// The time limit for all keychain calls of a command.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// The time limit if a person can enter the password of the keychain.
+/// The time limit if a person can enter the keychain password.
 const PATIENCE_WITH_PERSON: Duration = Duration::from_secs(90);
 
-/// The variable that names a file with the passphrase of the vault.
+/// The variable that names a file that contains the vault passphrase.
 const PASSPHRASE_FILE: &str = "AUTHCTL_VAULT_PASSPHRASE_FILE";
 
 /// The longest passphrase file that is read, in bytes.

@@ -5,7 +5,7 @@ pub(super) use crate::time::duration;
 /// A date such as `2027-01-31`.
 pub(super) fn date(text: &str) -> Result<jiff::civil::Date, String> {
     text.parse()
-        .map_err(|_| format!("`{text}` is not a date; write it like 2027-01-31"))
+        .map_err(|_| format!("`{text}` is not a date; use the form 2027-01-31"))
 }
 
 /// `NAME=VALUE` for a variable of the provider definition.

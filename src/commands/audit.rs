@@ -9,8 +9,8 @@ use jiff::Timestamp;
 /// Show the audit log
 ///
 /// The log contains every login, refresh, change and removal of a credential, including failed
-/// attempts. It contains no secrets, and no entry for a cached token that was printed. Only about
-/// the last 512 KiB are retained.
+/// attempts. It contains no secrets. Printing a cached token is not logged. Only about the last 512
+/// KiB are retained.
 #[derive(clap::Args, Debug)]
 #[command(
     after_help = "Examples:\n  authctl audit\n  authctl audit github --last 5\n  authctl audit --json | jq '.[] | select(.outcome != \"done\")'"

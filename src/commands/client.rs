@@ -49,7 +49,7 @@ pub struct AddArgs {
 /// Remove a client registration
 ///
 /// This fails while a login uses the client, since that login could not be refreshed without it.
-/// The client stays registered at the provider.
+/// The client stays registered with the provider.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "Examples:\n  authctl client remove github")]
 pub struct RemoveArgs {
@@ -85,7 +85,7 @@ fn add(app: &App, args: &AddArgs) -> Result<(), Failure> {
     let provider = row.name.as_str();
     if !Client::is_valid_id(&args.client_id) {
         return Err(Failure::usage(
-            "a client id is ASCII text of at most 512 characters",
+            "a client id must be ASCII text of at most 512 characters",
         ));
     }
     if oauth.client_secret == SecretRule::Required && !args.client_secret_stdin {

@@ -11,10 +11,10 @@ use std::time::Duration;
 /// Print a request header for curl
 ///
 /// `curl $(authctl header NAME) URL` works in bash, dash, zsh and fish. The output is `-K` and the
-/// path of a memory file with curl configuration, which exists for at most 30 seconds. The secret
-/// itself never appears in an argument list, in the environment or on the disk. If there is no
-/// header, the output makes curl stop with exit code 26, so that no request is sent without the
-/// credential.
+/// path of an in-memory file that contains curl configuration and exists for at most 30 seconds.
+/// The secret itself never appears in an argument list, in the environment or on the disk. If
+/// authctl cannot provide a header, its output makes curl stop with exit code 26, so that no
+/// request is sent without the credential.
 ///
 /// The raw format has no such protection: if authctl fails, `authctl header NAME --format raw |
 /// curl -H @- URL` sends a request without the header (`set -o pipefail` reports the failure only

@@ -43,7 +43,7 @@ Exit codes:
 Environment:
   AUTHCTL_HOME                    one folder for everything, instead of the XDG folders
   AUTHCTL_STORE                   the store for new credentials: keychain or vault
-  AUTHCTL_VAULT_PASSPHRASE_FILE   a file with the passphrase of the vault
+  AUTHCTL_VAULT_PASSPHRASE_FILE   a file that contains the vault passphrase
   AUTHCTL_VAULT_IDENTITY          the identity file of the vault, if it is outside the vault folder
   BROWSER, NO_COLOR, SSL_CERT_FILE and the proxy variables have their usual meaning.";
 

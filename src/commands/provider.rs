@@ -43,7 +43,7 @@ pub struct CheckArgs {
 /// Add a provider definition from a TOML file
 ///
 /// The file is checked first. Your definition replaces a built-in provider of the same name, for
-/// your user only.
+/// your user account only.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "Examples:\n  authctl provider add acme.toml")]
 pub struct AddArgs {

@@ -88,6 +88,6 @@ pub fn report_defect(arguments: &[OsString]) {
     ui.fail(
         Code::Failed.name(),
         "internal error",
-        Some("please report this; no stored credential is lost"),
+        Some("please report this; no stored credential was lost"),
     );
 }

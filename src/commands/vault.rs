@@ -116,9 +116,9 @@ pub(super) fn run(app: &App, command: &VaultCommand) -> Result<(), Failure> {
             vault.open_now()?;
             vault.protect(&protection(app, args.unattended, true)?)?;
             app.ui.say(if args.unattended {
-                "removed the passphrase of the vault"
+                "removed the vault passphrase"
             } else {
-                "changed the passphrase of the vault"
+                "changed the vault passphrase"
             });
         }
     }
@@ -147,7 +147,7 @@ fn protection(app: &App, unattended: bool, replaces: bool) -> Result<Protection,
         return Ok(Protection::Passphrase(new_passphrase(app, replaces)?));
     }
     app.ui.warn(
-        "the key of the vault is stored in the folder of the vault: anyone who can read the folder can read the credentials",
+        "the vault key is stored in the vault folder: anyone who can read the folder can read the credentials",
     );
     Ok(Protection::None)
 }

@@ -69,7 +69,7 @@ pub(super) fn cache(logins: usize, longest: Duration) -> String {
         );
     }
     format!(
-        "`cache` is on for {logins}: for {} after a store was read, every program of this user can read their tokens without it",
+        "`cache` is on for {logins}: for {} after their store is read, every program of this user can read their tokens without opening the store",
         length(longest.as_secs())
     )
 }

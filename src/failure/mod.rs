@@ -128,7 +128,7 @@ impl From<ProviderError> for Failure {
     fn from(error: ProviderError) -> Self {
         match error {
             ProviderError::Unknown(_) => Self::new(Code::NotFound, error.to_string()).hint(
-                "run `authctl provider list`; to log in to another provider, use `authctl login URL --as NAME`; to add a key, add `--header` and `--origin`",
+                "run `authctl provider list`; to log in to another provider, use `authctl login URL --as NAME`; to store a key of another provider, run `authctl key add NAME --header HEADER --origin ORIGIN`",
             ),
             ProviderError::File(error) => error.into(),
             ProviderError::Variable { .. } => Self::usage(error.to_string()),
@@ -185,11 +185,11 @@ impl From<keeper::Error> for Failure {
             keeper::Error::Start(_) => (Code::Failed, "nothing was sent; retry"),
             keeper::Error::Ended => (
                 Code::Unreachable,
-                "retry; any response that the provider had already sent is saved",
+                "retry; any response that the provider has already sent is saved",
             ),
             keeper::Error::Late { .. } => (
                 Code::Unreachable,
-                "retry later; the response is saved when it arrives",
+                "retry later; the response will be saved when it arrives",
             ),
             keeper::Error::Failed(reported) => return reported.into(),
         };

@@ -24,7 +24,7 @@ fn hint(error: &Error) -> Option<&'static str> {
         }
         Error::TimedOut {
             store: Keychain, ..
-        } => "look for a dialog that asks for the password of the keychain",
+        } => "look for a dialog that asks for the keychain password",
         Error::NoVault { .. } => "run `authctl vault init`",
         Error::Unavailable {
             store: Keychain, ..

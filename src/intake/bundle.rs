@@ -31,7 +31,7 @@ pub struct Bundled {
     /// How often it is rotated.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rotate_every: Option<Interval>,
-    /// The day on which it expires.
+    /// The day on which the key expires.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires: Option<jiff::civil::Date>,
     /// Its parts.

@@ -38,7 +38,7 @@ pub fn optional_key_parts(ui: Ui, parts: &[Part]) -> Result<Option<Parts>, Failu
             return Err(Failure::new(
                 Code::Usage,
                 format!(
-                    "the {} begins or ends with a space, which a header cannot contain",
+                    "the {} begins or ends with a space; a header value cannot",
                     part.label
                 ),
             ));

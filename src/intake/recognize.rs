@@ -245,7 +245,7 @@ fn name_apart(found: &mut [RecognizedKey]) {
     for key in found.iter_mut() {
         if !names.insert(key.name.clone()) && key.problem.is_none() {
             key.problem = Some(format!(
-                "the file contains another key `{}`; run `authctl key add {}/ACCOUNT`",
+                "the file contains another key named `{}`; run `authctl key add {}/ACCOUNT`",
                 key.name,
                 key.name.provider()
             ));

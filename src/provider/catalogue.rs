@@ -35,7 +35,7 @@ impl Catalogue {
         if let Some(row) = read_toml::<Row>(&self.path(name))? {
             if row.name != name {
                 let reason = format!(
-                    "the file {} contains the provider `{}`",
+                    "the file {} defines the provider `{}`; the file name must match `name`",
                     self.path(name).display(),
                     row.name
                 );

@@ -353,7 +353,7 @@ impl Recipe {
                     "list.value",
                     self.list.as_ref().is_some_and(|list| list.value.is_some()),
                 )?;
-                needs("slots: two names are", self.slots.len() == 2)?;
+                needs("slots, with exactly two names", self.slots.len() == 2)?;
             }
             RotationKind::DisableOnly => needs("revoke", self.revoke.is_some())?,
             RotationKind::Assisted => {}

@@ -95,7 +95,7 @@ fn identify(engine: &Engine<'_, '_>, slots: &Slots) -> Result<Option<Secret>, Er
             "find it on the provider's page, then run `authctl key set {} --id ID`",
             engine.run.name()
         );
-        let reason = "the provider's id of the current key is not known";
+        let reason = "the provider's id for the current key is not known";
         return Err(engine.refused(reason, Some(hint)));
     }
     let widens = recipe.widens.as_ref();

@@ -176,7 +176,7 @@ impl Error {
             }
             CallError::Fill(super::fill::FillError::NotRead(_)) => {
                 let hint = Some(
-                    "add `--force` if the new key may have more permissions or a longer lifetime than the previous one"
+                    "add `--force` to accept a new key that might have more permissions or a longer lifetime than the previous one"
                         .into(),
                 );
                 Self::Refused { name, reason, hint }

@@ -97,7 +97,7 @@ fn revoke_one(engine: &Engine<'_, '_>, old: &Retiring) -> Result<bool, Error> {
             // wrong place.
             Err(CallError::Gone) if verdict() != Verdict::Good => Ok(true),
             Err(CallError::Gone) => Err(engine.not_revoked(
-                "the provider reports that the key does not exist, but the key still works; check its settings",
+                "the provider reports that the key does not exist, but the key still works; check its settings (`authctl key set {name} --set NAME=VALUE` changes them)",
             )),
             Err(error) => Err(engine.not_revoked(error.to_string())),
         };

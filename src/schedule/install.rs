@@ -13,7 +13,7 @@ use std::time::Duration;
 pub enum How {
     /// A systemd user timer
     Systemd,
-    /// A marked region of the crontab
+    /// A marked section of the crontab
     Crontab,
     /// A launchd agent (macOS)
     Launchd,
@@ -122,7 +122,7 @@ pub fn install(how: How, job: &Job) -> Result<Installed, Error> {
         .find(|text| text.chars().any(char::is_control))
     {
         return Err(Error::Unsuitable(format!(
-            "a schedule cannot contain `{}`",
+            "a schedule cannot contain control characters, as in `{}`",
             control.escape_debug()
         )));
     }

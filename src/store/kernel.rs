@@ -21,7 +21,9 @@ fn ring() -> Result<linux_keyutils::KeyRing, String> {
 /// The kernel refuses, as it often does in sandboxes and containers.
 #[cfg(target_os = "linux")]
 pub(super) fn put(description: &str, text: &Secret, time: Duration) -> Result<(), String> {
-    let words = |error: linux_keyutils::KeyError| format!("the kernel keyring refused: {error:?}");
+    let words = |error: linux_keyutils::KeyError| {
+        format!("the kernel keyring refused the request: {error:?}")
+    };
     let key = ring()?
         .add_key(description, text.expose().as_bytes())
         .map_err(words)?;
@@ -60,7 +62,7 @@ pub(super) fn works() -> Result<(), String> {
     if found.is_some_and(|found| found.same_as("probe")) {
         Ok(())
     } else {
-        Err("the kernel keyring does not return what was stored".into())
+        Err("the kernel keyring did not return what was stored".into())
     }
 }
 

@@ -121,7 +121,7 @@ impl Keychain {
         self.delete(&user)?;
         match found? {
             Some(found) if found.same_as(random.expose()) => Ok(()),
-            _ => Err(odd("it does not return what was stored")),
+            _ => Err(odd("it did not return what was stored")),
         }
     }
 
@@ -133,7 +133,7 @@ impl Keychain {
             Outcome::Failed(error) => error,
             Outcome::Absent => Error::Refused {
                 store: StoreKind::Keychain,
-                reason: "the item does not exist any more".into(),
+                reason: "the item no longer exists".into(),
             },
         })
     }

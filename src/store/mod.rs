@@ -249,7 +249,7 @@ impl Stores {
         } else {
             Err(Error::Refused {
                 store,
-                reason: "it does not return what was stored".into(),
+                reason: "it did not return what was stored".into(),
             })
         }
     }

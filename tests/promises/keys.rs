@@ -211,7 +211,7 @@ fn a_check_in_a_row_verifies_keys() {
         ran.stderr.contains("this looks like a key for Mine")
             && ran
                 .stderr
-                .contains("not verified: the provider was guessed"),
+                .contains("not verified, because the provider was guessed"),
         "{ran:#?}"
     );
     assert!(

@@ -23,10 +23,10 @@ use allow::{Facts, check};
 /// The credential must be bound to the origin of the URL. curl options for the method, the data,
 /// the output, time limits and so on are allowed, in any order. Options that could send the request
 /// or its header elsewhere are refused, and so is a second URL. `.curlrc` is not read. `--location`
-/// is allowed if the credential is sent in the `Authorization` header, which curl removes when a
-/// redirect leaves the host. curl can read the request body from standard input (`-T -`, `-d @-`).
-/// It replaces authctl, so it receives the signals, and its exit code is that of the command; 125
-/// means that authctl failed before it started curl.
+/// is allowed if the credential is sent in the `Authorization` header, which curl removes when it
+/// is redirected to another host. curl can read the request body from standard input (`-T -`, `-d
+/// @-`). It replaces authctl, so it receives the signals, and its exit code is that of the command;
+/// 125 means that authctl failed before it started curl.
 #[derive(clap::Args, Debug)]
 #[command(
     after_help = "Examples:\n  authctl curl github https://api.github.com/user\n  authctl curl stripe -fsS https://api.stripe.com/v1/customers -d email=a@example.com\n  tar c . | authctl curl acme -T - https://api.acme.example/upload"

@@ -71,7 +71,7 @@ pub(super) fn bus() -> Option<Check> {
             Some(start.into()),
         ),
         Err(error) => {
-            let hint = format!("unset DBUS_SESSION_BUS_ADDRESS or start a new session; {start}");
+            let hint = format!("unset DBUS_SESSION_BUS_ADDRESS, start a new session, {start}");
             check(
                 "session bus",
                 Status::Note,
@@ -91,7 +91,7 @@ pub(super) fn bus() -> Option<Check> {
 /// Whether the keychain takes, returns and deletes an item.
 pub(super) fn keychain(app: &App) -> Check {
     match app.stores.probe(StoreKind::Keychain) {
-        Ok(()) => ok("keychain", "an item was written, read and deleted"),
+        Ok(()) => ok("keychain", "a test item was written, read and deleted"),
         Err(error) => {
             let failure = Failure::from(error);
             let hint = failure.hint.unwrap_or_else(|| {
@@ -158,7 +158,7 @@ pub(super) fn cache(app: &App, entries: &[Entry]) -> Option<Check> {
             check("cache", Status::Note, detail, Some(hint.into()))
         }
         Err(reason) => {
-            let hint = "remove `cache` from config.toml; every token is read from its store";
+            let hint = "remove `cache` from config.toml; every token is read from its store anyway";
             let detail = format!("`cache` is on, but has no effect: {reason}");
             check("cache", Status::Note, detail, Some(hint.into()))
         }

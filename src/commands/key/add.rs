@@ -26,22 +26,23 @@ pub struct AddArgs {
     /// PROVIDER or PROVIDER/ACCOUNT
     #[arg(add = complete::key_providers())]
     pub(super) name: Option<Name>,
-    /// The header to send it in, with `{key}` in place of the key; for unknown providers
+    /// The header to send the key in, with `{key}` in place of the key; for unknown providers
     #[arg(long, value_name = "HEADER")]
     header: Vec<String>,
-    /// An origin that it may be sent to, such as https://api.example.com; for unknown providers
+    /// An origin that the key may be sent to, such as https://api.example.com; for unknown
+    /// providers
     #[arg(long, value_name = "ORIGIN")]
     origin: Vec<Origin>,
     /// A value for the provider definition, such as host=gitlab.example.com
     #[arg(long, value_name = "NAME=VALUE", value_parser = args::assignment)]
     set: Vec<(String, String)>,
-    /// How often to rotate it, such as 30d, or `never`
+    /// How often to rotate the key, such as 30d, or `never`
     #[arg(long, value_name = "INTERVAL")]
     rotate_every: Option<Interval>,
-    /// The day on which it expires, such as 2027-01-31
+    /// The day on which the key expires, such as 2027-01-31
     #[arg(long, value_name = "DATE", value_parser = args::date)]
     expires: Option<jiff::civil::Date>,
-    /// The id of the key at the provider, if rotating it needs the id
+    /// The provider's id for the key, if rotation requires it
     #[arg(long, value_name = "ID", value_parser = args::word)]
     id: Option<String>,
     /// The credential that manages the key, if the key cannot manage keys itself
@@ -53,7 +54,7 @@ pub struct AddArgs {
     /// Do not verify the key with the provider
     #[arg(long)]
     no_verify: bool,
-    /// Replace the credential of this name
+    /// Replace the credential with this name
     #[arg(long)]
     replace: bool,
 }
@@ -127,7 +128,7 @@ fn check(app: &App, key: &Candidate, args: &AddArgs) -> Result<Option<String>, F
     };
     if !key.is_named {
         app.ui.say(&format!(
-            "not verified: the provider was guessed; `authctl key add {} --replace` verifies it",
+            "not verified, because the provider was guessed; to verify the key, run `authctl key add {} --replace`",
             key.name
         ));
         return Ok(None);

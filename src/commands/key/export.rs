@@ -59,7 +59,7 @@ pub(super) fn run(app: &App, args: &ExportArgs) -> Result<(), Failure> {
         if handed.kind != Kind::Key {
             return Err(Failure::new(
                 Code::Refused,
-                format!("`{name}` is not an API key any more"),
+                format!("`{name}` is no longer an API key"),
             ));
         }
         keys.push(Bundled {

@@ -19,10 +19,10 @@ pub struct SetArgs {
     /// The key: PROVIDER or PROVIDER/ACCOUNT
     #[arg(add = complete::keys())]
     pub(super) name: Name,
-    /// How often to rotate it, such as 30d, or `never`
+    /// How often to rotate the key, such as 30d, or `never`
     #[arg(long, value_name = "INTERVAL")]
     rotate_every: Option<Interval>,
-    /// The day on which it expires, such as 2027-01-31
+    /// The day on which the key expires, such as 2027-01-31
     #[arg(long, value_name = "DATE", value_parser = args::date)]
     expires: Option<jiff::civil::Date>,
     /// The credential that manages the key
@@ -84,7 +84,7 @@ fn settings(app: &App, args: &SetArgs, mut bound: Bound) -> Result<Bound, Failur
     })?;
     for (setting, value) in &args.set {
         if row.variables.contains_key(setting) {
-            let message = format!("`{setting}` decides where the key is sent");
+            let message = format!("`{setting}` determines where the key is sent");
             return Err(Failure::new(Code::Refused, message).hint(format!(
                 "enter the key again: `authctl key add {name} --replace --set {setting}={value}`"
             )));

@@ -7,7 +7,7 @@ use std::time::Duration;
 /// Log in through the browser
 ///
 /// Opens the provider's page and waits on a loopback address for the redirect (authorization code
-/// with PKCE). Logging in again under the same name adds scopes and replaces the first login;
+/// with PKCE). Logging in again under the same name adds scopes and replaces the existing login;
 /// logging in as another account is refused. The first login to a provider asks for a client id,
 /// since authctl has none built in.
 ///
@@ -27,8 +27,8 @@ pub struct LoginArgs {
     /// Request this scope in addition to those granted before
     #[arg(long, value_name = "SCOPE")]
     pub(super) scope: Vec<String>,
-    /// Request only the scopes given here (include `openid` if the provider needs it to identify
-    /// the account)
+    /// Request only the scopes given with `--scope` (include `openid` if the provider needs it to
+    /// identify the account)
     #[arg(long, requires = "scope")]
     pub(super) only_scope: bool,
     /// The client id of your registration at the provider
@@ -52,7 +52,7 @@ pub struct LoginArgs {
     /// Print the URL instead of opening a browser
     #[arg(long)]
     pub(super) no_browser: bool,
-    /// Replace an existing key that has this name, or a login with a different account
+    /// Replace an existing key that has this name, or a login that belongs to a different account
     #[arg(long)]
     pub(super) replace: bool,
 }

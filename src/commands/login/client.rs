@@ -43,7 +43,7 @@ pub(super) fn choose(
     };
     if !Client::is_valid_id(&id) {
         return Err(Failure::usage(
-            "a client id is ASCII text of at most 512 characters",
+            "a client id must be ASCII text of at most 512 characters",
         ));
     }
     if let Some(earlier) = &earlier {
@@ -107,7 +107,7 @@ fn explanation(target: &Target, oauth: &OAuthSpec, redirect_uri: &str) -> String
     // it.
     let registered = if oauth.redirect.ports.is_empty() {
         format!(
-            "http://{}{} (any port; if the provider requires one, choose it with `--port`)",
+            "http://{}{} (any port; if the provider requires a specific port, set it with `--port`)",
             oauth.redirect.host, oauth.redirect.path
         )
     } else {

@@ -43,7 +43,7 @@ pub(super) fn finish(
     };
     let ui = app.ui;
     on_exit(Some(Box::new(move || {
-        ui.must_say("interrupted; the login is completed in the background");
+        ui.must_say("interrupted; the login will be completed in the background");
     })));
     let done = log_in(claim, login);
     on_exit(None);

@@ -51,7 +51,7 @@ fn by_name(
 ) -> Result<Target, Failure> {
     let name: Name = args.what.parse()?;
     if args.name.is_some() {
-        return Err(Failure::usage("`--as` is only for a URL"));
+        return Err(Failure::usage("`--as` can only be used with a URL"));
     }
     if variables.is_empty()
         && let Some(entry) = app.index.find(&name).ok().flatten()

@@ -21,12 +21,13 @@ use report::{Line, summary};
 ///
 /// A new key is created at the provider, stored and verified, and then used instead of the previous
 /// one. The previous key stays valid for a grace period, so that programs that still use it are not
-/// interrupted; a later run revokes it. (Some providers replace the value of the same key. Such a
-/// `roll` invalidates the previous value at once.) If a rotation is interrupted, the next run
-/// finishes or undoes it. If a provider has no API to create keys, `authctl rotate NAME` in a
+/// interrupted; a later run revokes it. (Some providers instead give the existing key a new value.
+/// Such a `roll` invalidates the previous value at once.) If a rotation is interrupted, the next
+/// run finishes or undoes it. If a provider has no API to create keys, `authctl rotate NAME` in a
 /// terminal opens the provider's page, says what to do there and reads the new key from a hidden
-/// prompt; you can also pipe the new key into it. `--due` rotates only credentials that are due,
-/// and never prompts; scheduled runs use it. The exit code is 8 if something is left to do.
+/// prompt; you can also pipe the new key into the command. `--due` rotates only credentials that
+/// are due, and never prompts; scheduled runs use it. The exit code is 8 if something is left to
+/// do.
 #[derive(clap::Args, Debug)]
 #[command(
     after_help = "Examples:\n  authctl rotate sendgrid\n  authctl rotate openai --manager openai/admin\n  authctl rotate --due --dry-run\n  authctl rotate --due\n  authctl rotate stripe < new-key.txt"
@@ -49,7 +50,7 @@ pub struct RotateArgs {
     /// stored
     #[arg(long, value_name = "NAME", add = complete::credentials(), conflicts_with = "due")]
     manager: Option<Name>,
-    /// How long the previous key stays valid (at least one minute)
+    /// How long the previous key stays valid (values below 1m count as 1m)
     #[arg(long, value_name = "TIME", value_parser = args::duration)]
     grace: Option<Duration>,
     /// Do not ask before using a rotation recipe that has unverified fields
@@ -327,7 +328,7 @@ fn findings(lines: &[Line]) -> Result<(), Failure> {
             words::count(lines.len(), "credential")
         ),
     )
-    .hint("run `authctl status` for details, or `authctl rotate NAME` for one of them"))
+    .hint("run `authctl status` for details, or `authctl rotate NAME` to retry one of them"))
 }
 
 /// Whether the key is due once an interrupted rotation is finished.

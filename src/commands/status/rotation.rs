@@ -73,7 +73,9 @@ fn unfinished(
             }
             (true, true) => found.advise(
                 "rotation_retiring",
-                format!("revoke the previous key yourself (its grace period ends {when})"),
+                format!(
+                    "revoke the previous key yourself after its grace period, which ends {when}"
+                ),
                 Some(format!("revoke it{page}")),
             ),
             (false, false) => found.add(
