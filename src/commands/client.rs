@@ -118,7 +118,8 @@ fn add(app: &App, args: &AddArgs) -> Result<(), Failure> {
         "stored the client for {provider}; run `authctl login {provider}`"
     ));
     let stored = Client::read(&app.paths, provider)?;
-    let document = || stored.map(|client| document(app, provider, &client));
+    let entries = app.index.all()?.readable;
+    let document = || stored.map(|client| document(&entries, provider, &client));
     answer(app, document, |_| Ok(()))
 }
 
@@ -139,7 +140,7 @@ fn check_earlier(
             && entry.bound.client_id.as_ref() == Some(id)
             && entry.bound.token_endpoint.as_ref() != Some(&oauth.token_endpoint)
     };
-    if let Some(entry) = app.index.all().readable.iter().find(is_elsewhere) {
+    if let Some(entry) = app.index.all()?.readable.iter().find(is_elsewhere) {
         let message = format!("`{}` uses this client at another host", entry.name);
         return Err(Failure::new(Code::Refused, message).hint(format!(
             "pass the `--set` values of that login, or run `authctl logout {}` first",
@@ -155,10 +156,13 @@ fn check_earlier(
 }
 
 fn list(app: &App) -> Result<(), Failure> {
+    let entries = app.index.all()?.readable;
     let mut clients = Vec::new();
     for provider in Client::providers(&app.paths) {
         match Client::read(&app.paths, &provider) {
-            Ok(client) => clients.extend(client.map(|client| document(app, &provider, &client))),
+            Ok(client) => {
+                clients.extend(client.map(|client| document(&entries, &provider, &client)))
+            }
             Err(error) => app.ui.warn(&error.to_string()),
         }
     }
@@ -191,7 +195,7 @@ fn list(app: &App) -> Result<(), Failure> {
     )
 }
 
-fn document(app: &App, provider: &str, client: &Client) -> documents::Client {
+fn document(entries: &[Entry], provider: &str, client: &Client) -> documents::Client {
     let uses = |entry: &&Entry| {
         entry.name.provider() == provider
             && entry.bound.client_id.as_ref() == Some(&client.client_id)
@@ -200,10 +204,7 @@ fn document(app: &App, provider: &str, client: &Client) -> documents::Client {
         provider: provider.to_owned(),
         client_id: client.client_id.clone(),
         secret_store: client.secret_store,
-        used_by: app
-            .index
-            .all()
-            .readable
+        used_by: entries
             .iter()
             .filter(uses)
             .map(|entry| entry.name.to_string())
@@ -221,5 +222,6 @@ fn remove(app: &App, args: &RemoveArgs) -> Result<(), Failure> {
     app.ui.say(&format!(
         "removed the stored client; it is still registered at {provider}"
     ));
-    answer(app, || document(app, provider, &client), |_| Ok(()))
+    let entries = app.index.all()?.readable;
+    answer(app, || document(&entries, provider, &client), |_| Ok(()))
 }

@@ -11,7 +11,8 @@ use std::ffi::OsStr;
 pub(super) fn credentials() -> ArgValueCandidates {
     ArgValueCandidates::new(|| {
         let names = Paths::from_environment()
-            .map(|paths| paths.index().names())
+            .and_then(|paths| paths.index().names().ok())
+            .map(|names| names.readable)
             .unwrap_or_default();
         names
             .iter()
@@ -64,7 +65,8 @@ fn names_of(kind: Kind, typed: &OsStr) -> Vec<String> {
     };
     let (index, typed) = (paths.index(), typed.to_string_lossy());
     let fits = |name: &Name| name.to_string().starts_with(&*typed);
-    let mut names: Vec<Name> = index.names().into_iter().filter(fits).collect();
+    let names = index.names().map(|names| names.readable);
+    let mut names: Vec<Name> = names.unwrap_or_default().into_iter().filter(fits).collect();
     if names.len() <= MAX_READ {
         names.retain(|name| match index.find(name) {
             Ok(entry) => entry.is_some_and(|entry| entry.kind == kind),

@@ -33,11 +33,13 @@ fn run(app: &App) -> Result<(), Failure> {
     };
     let damaged = if app.output.is_json() {
         let document = |entry: Entry| documents::Entry::of(&entry, plan(&entry).is_due);
-        let found = app.index.read_all(document);
+        let found = app.index.read_all(document)?;
         app.output.json(&found.readable)?;
         found.damaged
     } else {
-        let found = app.index.read_all(|entry| row(&entry, &plan(&entry), now));
+        let found = app
+            .index
+            .read_all(|entry| row(&entry, &plan(&entry), now))?;
         if found.readable.is_empty() && found.damaged.is_empty() {
             app.ui.say(words::NO_CREDENTIALS);
             return Ok(());

@@ -191,7 +191,7 @@ fn entries<T: Send>(
     convert: impl Fn(Entry) -> T + Sync,
 ) -> Result<Entries<T>, Failure> {
     if names.is_empty() {
-        return Ok(app.index.read_all(convert));
+        return Ok(app.index.read_all(convert)?);
     }
     let names: BTreeSet<&Name> = names.iter().collect();
     let read = |name| Ok(convert(app.index.entry(name)?));

@@ -4,6 +4,7 @@
 use super::entry_file::{EntryFile, VERSION};
 use super::{Entry, Name};
 use crate::disk::{self, Privacy};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 /// The folder of the entries.
@@ -124,28 +125,58 @@ impl Index {
         Ok(disk::remove(&self.path(name))?)
     }
 
-    /// The names of all entries, sorted; the entries themselves are not read.
-    pub fn names(&self) -> Vec<Name> {
-        let mut names: Vec<Name> = Vec::new();
-        for provider in file_names(&self.folder) {
-            for account in file_names(&self.folder.join(&provider)) {
+    /// The names of all entries, sorted; the entries themselves are not read. Then the folders of
+    /// providers that cannot be read, each under the provider's name.
+    ///
+    /// # Errors
+    /// The folder of the index cannot be read. That it does not exist is no error.
+    pub fn names(&self) -> Result<Entries<Name>, IndexError> {
+        let (mut names, mut damaged) = (Vec::new(), Vec::new());
+        for provider in file_names(&self.folder)? {
+            let folder = self.folder.join(&provider);
+            let accounts = match file_names(&folder) {
+                Ok(accounts) => accounts,
+                // Not one of this program's.
+                Err(_) if folder.is_file() => continue,
+                Err(error) => {
+                    let name = provider.parse().ok();
+                    damaged.extend(name.map(|name| (name, error)));
+                    continue;
+                }
+            };
+            for account in accounts {
                 let stem = account.strip_suffix(".toml");
                 names.extend(stem.and_then(|account| Name::new(&provider, account).ok()));
             }
         }
         names.sort();
-        names
+        Ok(Entries {
+            readable: names,
+            damaged,
+        })
     }
 
     /// All entries. A damaged one is reported and does not hide the others.
-    pub fn all(&self) -> Entries {
+    ///
+    /// # Errors
+    /// The folder of the index cannot be read: nobody knows whether there are any.
+    pub fn all(&self) -> Result<Entries, IndexError> {
         self.read_all(|entry| entry)
     }
 
     /// What `convert` makes of each entry, which is not kept: there may be thousands. A damaged one
     /// is reported and does not hide the others.
-    pub fn read_all<T: Send>(&self, convert: impl Fn(Entry) -> T + Sync) -> Entries<T> {
-        let names = self.names();
+    ///
+    /// # Errors
+    /// As for [`Index::all`].
+    pub fn read_all<T: Send>(
+        &self,
+        convert: impl Fn(Entry) -> T + Sync,
+    ) -> Result<Entries<T>, IndexError> {
+        let Entries {
+            readable: names,
+            damaged: unreadable,
+        } = self.names()?;
         let read = &|names: &[Name]| {
             let mut entries = Entries {
                 readable: Vec::with_capacity(names.len()),
@@ -170,6 +201,7 @@ impl Index {
             };
             let others: Vec<_> = chunks.map(start).collect();
             let mut entries = read(own);
+            entries.damaged.extend(unreadable);
             for (chunk, started) in others {
                 // A system that refuses another thread has this one.
                 let more = match started.map(std::thread::ScopedJoinHandle::join) {
@@ -180,17 +212,24 @@ impl Index {
                 entries.readable.extend(more.readable);
                 entries.damaged.extend(more.damaged);
             }
-            entries
+            Ok(entries)
         })
     }
 }
 
-fn file_names(folder: &Path) -> impl Iterator<Item = String> {
-    std::fs::read_dir(folder)
-        .into_iter()
-        .flatten()
-        .flatten()
-        .filter_map(|entry| entry.file_name().into_string().ok())
+/// The names of the files in a folder; none if it does not exist.
+fn file_names(folder: &Path) -> Result<Vec<String>, IndexError> {
+    let failed = |error| IndexError::Disk(disk::Error::io("read", folder, error));
+    let files = match std::fs::read_dir(folder) {
+        Ok(files) => files,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(failed(error)),
+    };
+    let mut names = Vec::new();
+    for file in files {
+        names.extend(file.map_err(failed)?.file_name().into_string());
+    }
+    Ok(names)
 }
 
 #[cfg(test)]

@@ -100,6 +100,7 @@ impl From<ClientError> for Failure {
             ClientError::InUse { login, .. } => Self::new(Code::Refused, message)
                 .hint(format!("run `authctl logout {login}` first")),
             ClientError::Locked(_) | ClientError::Random(_) => Self::new(Code::Failed, message),
+            ClientError::Index(error) => error.into(),
             ClientError::Store(error) => error.into(),
             ClientError::Config(error) => error.into(),
             ClientError::Provider(error) => error.into(),

@@ -111,15 +111,13 @@ pub(super) fn discard_predecessor(context: &Context<'_>, entry: Entry) -> Result
     Ok(entry)
 }
 
-/// Whether an entry of another name has the same id: then one of the two files was edited.
+/// Whether an entry of another name has the same id: then one of the two files was edited. An index
+/// that cannot be read may have one.
 pub(super) fn shares_id(context: &Context<'_>, entry: &Entry) -> bool {
-    context
-        .index
-        .all()
-        .readable
-        .iter()
-        .flat_map(Entry::chain)
-        .any(|other| other.id == entry.id && other.name != entry.name)
+    context.index.all().map_or(true, |entries| {
+        let mut others = entries.readable.iter().flat_map(Entry::chain);
+        others.any(|other| other.id == entry.id && other.name != entry.name)
+    })
 }
 
 #[cfg(test)]

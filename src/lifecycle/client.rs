@@ -3,7 +3,7 @@
 
 use super::{Context, Error};
 use crate::config::{Client, ClientSecret};
-use crate::credential::{Bound, Kind, Name, StoreKind};
+use crate::credential::{Bound, IndexError, Kind, Name, StoreKind};
 use crate::oauth;
 use crate::secret::Secret;
 use crate::store::{self, Slot};
@@ -56,6 +56,9 @@ pub enum ClientError {
     /// The file of the client.
     #[error(transparent)]
     Config(#[from] crate::config::Error),
+    /// The index, which says which logins use the client.
+    #[error(transparent)]
+    Index(#[from] IndexError),
     /// The random generator.
     #[error(transparent)]
     Random(#[from] crate::secret::SealError),

@@ -58,7 +58,7 @@ impl Registration {
         earlier: &Client,
         id: &str,
     ) -> Result<(), ClientError> {
-        let entries = context.index.all().readable;
+        let entries = context.index.all()?.readable;
         let others = entries
             .iter()
             .filter(|entry| Some(&entry.name) != except && entry.name.provider() == provider);
@@ -157,7 +157,7 @@ impl Registration {
         else {
             return Ok(());
         };
-        let entries = context.index.all().readable;
+        let entries = context.index.all()?.readable;
         let is_used = |id: &String| {
             let entries = entries.iter().flat_map(Entry::chain);
             entries
@@ -200,7 +200,7 @@ pub fn remove_client(context: &Context<'_>, provider: &str) -> Result<Option<Cli
     let Some(client) = Client::read(context.paths, provider)? else {
         return Ok(None);
     };
-    let entries = context.index.all().readable;
+    let entries = context.index.all()?.readable;
     let mut logins = entries
         .iter()
         .flat_map(Entry::chain)
@@ -256,7 +256,7 @@ pub fn move_client_secret(
     else {
         return Ok(SecretMove::Nothing);
     };
-    let entries = context.index.all().readable;
+    let entries = context.index.all()?.readable;
     let shares = |other: &&Entry| {
         other.name != *name
             && other.name.provider() == name.provider()

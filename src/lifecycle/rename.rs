@@ -70,14 +70,12 @@ pub fn rename(context: Context<'_>, old: &Name, new: &Name) -> Result<Saved, Err
 /// an entry that could not be written.
 fn rename_manager(context: Context<'_>, old: &Name, new: &Name) -> Vec<String> {
     let is_managed = |entry: &Entry| entry.rotation.manager.as_ref() == Some(old);
+    let entries = match context.index.all() {
+        Ok(entries) => entries.readable,
+        Err(error) => return vec![error.to_string()],
+    };
     let mut warnings = Vec::new();
-    for entry in context
-        .index
-        .all()
-        .readable
-        .iter()
-        .filter(|e| is_managed(e))
-    {
+    for entry in entries.iter().filter(|entry| is_managed(entry)) {
         let Ok(_claim) = context.claim(&entry.name) else {
             continue;
         };

@@ -207,3 +207,60 @@ fn no_vault_is_not_an_empty_vault() {
     std::fs::rename(home.file("unmounted"), home.file("vault")).unwrap();
     home.run(&["token", "op"]).done();
 }
+
+/// An index that cannot be read is not an empty one: nobody knows what is due or has to be exported.
+#[cfg(unix)]
+#[test]
+fn m2_an_index_that_cannot_be_read_is_an_error_of_every_command() {
+    let issuer = Issuer::start();
+    let home = Home::logged_in(&issuer);
+    let commands = [
+        &["list"][..],
+        &["--json", "list"],
+        &["status"],
+        &["rotate", "--due"],
+        &["rotate", "--due", "--dry-run"],
+        &["rotate", "--due", "--scheduled"],
+        &[
+            "key",
+            "export",
+            "all.age",
+            "--to",
+            "age1qyqszqgpqyqszqgpqyqszqgpqyqszqgpqyqszqgpqyqszqgpqyqs3290gq",
+        ],
+        &["client", "list"],
+    ];
+    let index = home.file("credentials");
+    std::fs::rename(&index, home.file("away")).unwrap();
+    let kinds: [(&str, &dyn Fn()); 2] = [
+        ("a link to itself", &|| {
+            std::os::unix::fs::symlink("credentials", &index).unwrap();
+        }),
+        ("a file", &|| std::fs::write(&index, "").unwrap()),
+    ];
+    for (kind, make) in kinds {
+        make();
+        for arguments in commands {
+            let ran = home.run(arguments);
+            assert_ne!(ran.code, 0, "{kind}: {arguments:?} {ran:#?}");
+            assert!(!ran.stdout.contains("nothing is due"), "{kind}: {ran:#?}");
+        }
+        let ran = home.run(&["--json", "schedule", "status"]);
+        assert!(!ran.stdout.contains("\"done\""), "{kind}: {ran:#?}");
+        let ran = home.run(&["doctor"]);
+        assert!(
+            ran.code == 8 && ran.stdout.contains("credentials"),
+            "{ran:#?}"
+        );
+        std::fs::remove_file(&index).unwrap();
+    }
+    std::fs::rename(home.file("away"), &index).unwrap();
+    // One folder of several hides only what is in it.
+    std::os::unix::fs::symlink("acme", index.join("acme")).unwrap();
+    let ran = home.run(&["list"]);
+    assert!(ran.code == 8 && ran.stdout.contains("op "), "{ran:#?}");
+    let ran = home.run(&["rotate", "--due"]);
+    assert!(ran.code == 8 && ran.stdout.contains("acme"), "{ran:#?}");
+    std::fs::remove_file(index.join("acme")).unwrap();
+    home.run(&["list"]).done();
+}

@@ -4,7 +4,7 @@ use super::super::documents::{Check, Status};
 use super::super::words;
 use super::result::{check, ok};
 use crate::app::App;
-use crate::credential::{Entry, Kind, StoreKind};
+use crate::credential::{Entry, IndexError, Kind, StoreKind};
 use crate::failure::Failure;
 use crate::store::{Error, Vault};
 use std::time::Duration;
@@ -24,6 +24,12 @@ pub(super) fn home(app: &App) -> Check {
             check("folders", Status::Problem, loose.message, Some(hint))
         }
     }
+}
+
+/// An index that cannot be read.
+pub(super) fn index(error: IndexError) -> Check {
+    let failure = Failure::from(error);
+    check("index", Status::Problem, failure.message, failure.hint)
 }
 
 /// The session bus that the keychain is reached through.

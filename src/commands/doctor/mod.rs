@@ -93,8 +93,14 @@ pub(super) fn run(app: &App, args: &DoctorArgs) -> Result<(), Failure> {
 
 fn examine(app: &App, args: &DoctorArgs) -> Doctor {
     let spinner = app.ui.spinner("running the checks");
-    let entries = app.index.all().readable;
     let mut found = vec![checks::home(app)];
+    let entries = match app.index.all() {
+        Ok(entries) => entries.readable,
+        Err(error) => {
+            found.push(checks::index(error));
+            Vec::new()
+        }
+    };
     found.extend(checks::bus());
     let keychain = checks::keychain(app);
     let vault = checks::vault(app);

@@ -91,7 +91,7 @@ pub(super) fn run(app: &App, args: &ExportArgs) -> Result<(), Failure> {
 /// All keys. A damaged entry is an error: it may be a key, and an export without it would be
 /// mistaken for a complete one.
 fn all_keys(app: &App) -> Result<Vec<Name>, Failure> {
-    let entries = app.index.all();
+    let entries = app.index.all()?;
     if let Some((_, error)) = entries.damaged.into_iter().next() {
         return Err(error.into());
     }

@@ -71,7 +71,7 @@ fn run(app: &App, args: &StatusArgs) -> Result<(), Failure> {
     };
     let mut named = None;
     let lines = if args.name.is_none() && !args.check {
-        app.index.read_all(|entry| line(&entry, None))
+        app.index.read_all(|entry| line(&entry, None))?
     } else {
         let found = entries(app, args.name.as_slice(), |entry| entry)?;
         let mut readable = Vec::new();
@@ -115,11 +115,12 @@ fn report(app: &App, args: &StatusArgs, lines: Entries<Line>) -> StatusReport {
         report.credentials.push(credential);
         report.findings.extend(findings);
     }
-    for (name, error) in &lines.damaged {
-        let hint = "delete the file, then log in or add the key again";
+    for (name, error) in lines.damaged {
+        let failure = Failure::from(error);
+        let (message, hint) = (failure.message, failure.hint.as_deref());
         report
             .findings
-            .push(finding(name, "index_damaged", error, Some(hint)));
+            .push(finding(name, "index_damaged", message, hint));
     }
     if args.name.is_none() {
         let found = &report.credentials;

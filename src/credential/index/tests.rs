@@ -35,7 +35,7 @@ fn an_entry_survives_the_disk_and_is_listed() {
     let read = index.entry(&entry.name).unwrap();
     assert_eq!((&read.id, &read.bound), (&entry.id, &entry.bound));
     assert!(matches!(read.state, State::Adding { .. }));
-    assert_eq!(index.all().readable.len(), 1);
+    assert_eq!(index.all().unwrap().readable.len(), 1);
     index.delete(&entry.name).unwrap();
     assert!(index.find(&entry.name).unwrap().is_none());
     assert!(matches!(
@@ -56,7 +56,7 @@ fn an_entry_under_another_name_is_damaged() {
         Err(IndexError::Damaged { .. })
     ));
     index.write(&entry).unwrap();
-    let Entries { readable, damaged } = index.all();
+    let Entries { readable, damaged } = index.all().unwrap();
     assert_eq!(
         (
             readable.len(),
@@ -101,4 +101,37 @@ fn files_of_the_first_version_are_read_and_written_unchanged() {
     }
     let every = ["active", "adding", "forgetting", "removing", "renaming"];
     assert_eq!(states, every.into());
+}
+
+/// What cannot be read is not empty: nobody knows what is in it.
+#[cfg(unix)]
+#[test]
+fn m2_a_folder_that_cannot_be_read_is_not_an_empty_one() {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+    let home = tempfile::tempdir().unwrap();
+    let there = Index::new(home.path().join("credentials"));
+    assert_eq!(there.all().unwrap().readable.len(), 0, "there is none yet");
+    let entry = example();
+    there.write(&entry).unwrap();
+    // The folder of one provider: the others are listed.
+    symlink("loop", there.folder().join("loop")).unwrap();
+    std::fs::write(there.folder().join("stray"), "").unwrap();
+    let found = there.all().unwrap();
+    assert_eq!((found.readable.len(), found.damaged.len()), (1, 1));
+    assert_eq!(found.damaged[0].0.to_string(), "loop");
+    // The folder itself.
+    let file = home.path().join("file");
+    std::fs::write(&file, "").unwrap();
+    symlink("turn", home.path().join("turn")).unwrap();
+    for folder in [file.clone(), file.join("below"), home.path().join("turn")] {
+        let error = Index::new(folder).all().unwrap_err();
+        assert!(matches!(error, IndexError::Disk(_)), "{error}");
+    }
+    if !rustix::process::geteuid().is_root() {
+        let closed = std::fs::Permissions::from_mode(0o000);
+        std::fs::set_permissions(there.folder(), closed).unwrap();
+        assert!(there.all().is_err());
+        let open = std::fs::Permissions::from_mode(0o700);
+        std::fs::set_permissions(there.folder(), open).unwrap();
+    }
 }
