@@ -134,6 +134,7 @@ def test_every_json_document_fits_its_schema(folder, server):
     check("logout", "logout", "op")
     check("client-remove", "client", "remove", "op")
     check("client-add", "client", "add", "gitlab", "--client-id", "x")
+    check("lock", "lock")
     check("doctor", "doctor", "--server", server.url)
     check(
         "login",
