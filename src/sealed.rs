@@ -6,6 +6,7 @@ use crate::disk::{self, Privacy, Reserved};
 use crate::secret::{SealError, SealKey};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 /// The largest number of cached access tokens: each narrower scope and each resource has its own.
@@ -69,12 +70,23 @@ impl Sealed {
         dir.join(id.as_str())
     }
 
-    /// The ids of all sealed files.
-    pub fn ids(dir: &Path) -> Vec<Id> {
-        let files = std::fs::read_dir(dir).into_iter().flatten().flatten();
-        files
-            .filter_map(|file| Id::try_from(file.file_name().into_string().ok()?).ok())
-            .collect()
+    /// The ids of all sealed files; none if there is no folder yet.
+    ///
+    /// # Errors
+    /// The folder cannot be read: nobody knows what is in it.
+    pub fn ids(dir: &Path) -> Result<Vec<Id>, Error> {
+        let failed = |error| Error::Disk(disk::Error::io("read", dir, error));
+        let files = match std::fs::read_dir(dir) {
+            Ok(files) => files,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(failed(error)),
+        };
+        let mut ids = Vec::new();
+        for file in files {
+            let name = file.map_err(failed)?.file_name().into_string();
+            ids.extend(name.ok().and_then(|name| Id::try_from(name).ok()));
+        }
+        Ok(ids)
     }
 
     /// Reads the sealed file of `id`; empty if there is none.

@@ -22,7 +22,7 @@ impl Run for LockArgs {
 }
 
 fn run(app: &App) -> Result<(), Failure> {
-    let forgotten = forget_keys(&app.context());
+    let forgotten = forget_keys(&app.context())?;
     let vault = app.stores.vault();
     let locked = vault.exists() && !vault.is_unattended() && vault.lock()?;
     app.ui.say(&match (forgotten, locked) {

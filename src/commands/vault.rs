@@ -108,7 +108,7 @@ pub(super) fn run(app: &App, command: &VaultCommand) -> Result<(), Failure> {
             refuse_unattended(app)?;
             vault.lock()?;
             // A kept key would still open what was cached of its credentials.
-            forget_keys(&app.context());
+            forget_keys(&app.context())?;
             app.ui.say("locked the vault");
         }
         VaultCommand::Passwd(args) => {

@@ -3,7 +3,7 @@
 //! whatever this cannot answer is left to [`super::look`].
 
 use super::look::check;
-use super::{Context, Found};
+use super::{Context, Error, Found};
 use crate::credential::{Kind, Name};
 use crate::sealed::Sealed;
 use crate::secret::SealKey;
@@ -42,16 +42,19 @@ pub(super) fn keep_key(context: &Context<'_>, found: &Found) {
 }
 
 /// Forgets the keys of all credentials, and returns how many were kept.
-pub fn forget_keys(context: &Context<'_>) -> usize {
-    let ids = Sealed::ids(&context.paths.sealed());
+///
+/// # Errors
+/// The folder of the sealed files cannot be read, so a key may still be kept.
+pub fn forget_keys(context: &Context<'_>) -> Result<usize, Error> {
+    let ids = Sealed::ids(&context.paths.sealed())?;
     let cache = context.stores.cache();
-    ids.iter().filter(|id| cache.forget(id)).count()
+    Ok(ids.iter().filter(|id| cache.forget(id)).count())
 }
 
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
     use super::super::testing::Home;
-    use super::super::{Error, Wanted, parts};
+    use super::super::{Wanted, parts};
     use super::*;
     use crate::credential::{AccessToken, Bound};
     use crate::secret::Secret;
@@ -103,8 +106,8 @@ mod tests {
         assert!(token(&home, &name).is_err());
         home.mend_vault();
         assert_eq!(token(&home, &name).unwrap(), "a");
-        assert_eq!(forget_keys(&home.context()), 1);
-        assert_eq!(forget_keys(&home.context()), 0);
+        assert_eq!(forget_keys(&home.context()).unwrap(), 1);
+        assert_eq!(forget_keys(&home.context()).unwrap(), 0);
         home.break_vault();
         assert!(token(&home, &name).is_err());
     }
@@ -132,6 +135,31 @@ mod tests {
         assert!(kept());
         home.damage_seal(&found.record);
         assert!(!kept());
+    }
+
+    #[test]
+    fn m2_a_folder_that_cannot_be_read_does_not_mean_that_nothing_is_kept() {
+        let home = Home::caching("cache = \"1m\"");
+        assert_eq!(
+            forget_keys(&home.context()).unwrap(),
+            0,
+            "there is none yet"
+        );
+        let (name, _) = login(&home);
+        token(&home, &name).unwrap();
+        let (sealed, away) = (
+            home.paths.sealed(),
+            home.paths.sealed().with_extension("away"),
+        );
+        std::fs::rename(&sealed, &away).unwrap();
+        std::fs::write(&sealed, "").unwrap();
+        assert!(forget_keys(&home.context()).is_err());
+        std::fs::remove_file(&sealed).unwrap();
+        std::os::unix::fs::symlink("sealed", &sealed).unwrap();
+        assert!(forget_keys(&home.context()).is_err());
+        std::fs::remove_file(&sealed).unwrap();
+        std::fs::rename(&away, &sealed).unwrap();
+        assert_eq!(forget_keys(&home.context()).unwrap(), 1);
     }
 
     #[test]
