@@ -60,6 +60,10 @@ pub(super) fn length(seconds: u64) -> String {
     }
 }
 
+/// How to end that a key is kept.
+pub(super) const CACHE_HINT: &str =
+    "run `authctl lock` to end that now, or remove `cache` from config.toml";
+
 /// What it means that `cache` is on for this number of logins.
 pub(super) fn cache(logins: usize, longest: Duration) -> String {
     let logins = count(logins, "login");

@@ -48,7 +48,7 @@ fn addresses(name: &str) -> io::Result<Vec<SocketAddr>> {
         "getent"
     };
     let mut command = Command::new(getent);
-    command.args(["ahosts", name]).stderr(Stdio::null());
+    command.args(["ahosts", "--", name]).stderr(Stdio::null());
     let finished = run_within(&mut command, &[], PATIENCE)
         .map_err(|error| io::Error::new(error.kind(), format!("cannot run `getent`: {error}")))?
         .ok_or(io::ErrorKind::TimedOut)?;

@@ -202,11 +202,11 @@ fn last_lifetime(found: &Found, wanted: &Wanted) -> Option<u32> {
         .sealed
         .token(&wanted.scope, wanted.resource.as_deref());
     let before = same.into_iter().chain(&found.sealed.access);
-    let lifetimes = before.filter_map(|token| {
+    let mut lifetimes = before.filter_map(|token| {
         let life = token.expires_at?.duration_since(token.received_at);
         u32::try_from(life.as_secs()).ok().filter(|life| *life > 0)
     });
-    { lifetimes }.next()
+    lifetimes.next()
 }
 
 /// The parameters of the request (RFC 6749 section 6).

@@ -411,15 +411,19 @@ def test_the_cache_gives_tokens_without_the_keychain_until_it_ends(folder, keyri
             home.run(*command)
         time.sleep(after)
         home.run("token", "op").failed(5, "the keychain is locked")
+        reopen()
+
+    def reopen():
         keyring.stop_daemon()
         keyring.start_daemon("pw")
 
-    home.run("token", "op").done()
-    keyring.lock()
-    home.run("token", "op").failed(5, "the keychain is locked")
-    keyring.stop_daemon()
-    keyring.start_daemon("pw")
+    def keeps_nothing():
+        home.run("token", "op").done()
+        keyring.lock()
+        home.run("token", "op").failed(5, "the keychain is locked")
+        reopen()
 
+    keeps_nothing()
     config.write_text('cache = "1m"\n')
     assert "for 60 seconds after their store is read" in home.run("status").done().out
     checks = json.loads(home.run("--json", "doctor").out)["checks"]
@@ -440,16 +444,11 @@ def test_the_cache_gives_tokens_without_the_keychain_until_it_ends(folder, keyri
     home.run("token", "op").done()
     home.run("token", "acme").failed(5, "the keychain is locked")
     home.run("token", "op", "--refresh").failed(5, "the keychain is locked")
-    keyring.stop_daemon()
-    keyring.start_daemon("pw")
+    reopen()
     config.write_text('cache = "2s"\n')
     ends(after=2.5)
     config.write_text('cache = "1m"\n[credentials.op]\ncache = "never"\n')
-    home.run("token", "op").done()
-    keyring.lock()
-    home.run("token", "op").failed(5, "the keychain is locked")
-    keyring.stop_daemon()
-    keyring.start_daemon("pw")
+    keeps_nothing()
     # Nothing of a login that is gone stays in the kernel.
     config.write_text('cache = "1m"\n')
     home.run("token", "op").done()

@@ -159,10 +159,12 @@ pub(super) fn cache(app: &App, entries: &[Entry]) -> Option<Check> {
     let times: Vec<Duration> = logins.filter_map(|entry| cache.time(&entry.name)).collect();
     let detail = words::cache(times.len(), *times.iter().max()?);
     Some(match cache.works() {
-        Ok(()) => {
-            let hint = "run `authctl lock` to end that now, or remove `cache` from config.toml";
-            check("cache", Status::Note, detail, Some(hint.into()))
-        }
+        Ok(()) => check(
+            "cache",
+            Status::Note,
+            detail,
+            Some(words::CACHE_HINT.into()),
+        ),
         Err(reason) => {
             let hint = "remove `cache` from config.toml; every token is read from its store anyway";
             let detail = format!("`cache` is on, but has no effect: {reason}");

@@ -204,10 +204,9 @@ fn cache(app: &App, found: &[CredentialStatus]) -> Option<Finding> {
         .filter_map(|entry| cache.time(&entry.name.parse().ok()?))
         .collect();
     let longest = times.iter().max()?;
-    let hint = "run `authctl lock` to end that now, or remove `cache` from config.toml";
     let message = words::cache(times.len(), *longest);
     Some(Finding {
         advice: true,
-        ..finding("cache", "cache_on", message, Some(hint))
+        ..finding("cache", "cache_on", message, Some(words::CACHE_HINT))
     })
 }

@@ -97,6 +97,14 @@ fn fields_decide_before_the_status() {
             "{status} {body}"
         );
     }
+    // A login that is over is over whatever the status is.
+    let over = r#"{"error":{"code":"REFRESH_TOKEN_EXPIRED","message":"gone"}}"#;
+    for status in [200, 400, 401, 403, 500, 503] {
+        assert!(
+            matches!(answer(status, over), Err(TokenError::Denied { code, description: Some(text) }) if code == "REFRESH_TOKEN_EXPIRED" && text == "gone"),
+            "{status}"
+        );
+    }
     // Only what was cut off may be asked for again.
     for body in ["{\"access_token\":", "[{\"access_token\":\"a\"}", "{"] {
         assert!(
