@@ -45,7 +45,7 @@ pub struct FailedAttempt {
 pub enum FailureKind {
     /// Temporary.
     Unreachable,
-    /// The login is not valid any more.
+    /// The login is no longer valid.
     LoginRequired,
     /// The server refused for another reason.
     Refused,

@@ -234,7 +234,7 @@ pub fn has_display() -> bool {
         || variable("WAYLAND_DISPLAY").is_some()
 }
 
-/// The passphrase of the vault: from the named file, or from the user.
+/// The vault passphrase: from the named file, or from the user.
 fn passphrase(ui: Ui, may_prompt: bool) -> Option<Secret> {
     if variable(PASSPHRASE_FILE).is_some() {
         return passphrase_file(ui);

@@ -19,7 +19,7 @@ pub struct AuditArgs {
     /// Show only events that concern this credential
     #[arg(add = complete::credentials())]
     name: Option<Name>,
-    /// Show only this many events, the most recent ones
+    /// Show only the NUMBER most recent events
     #[arg(long, value_name = "NUMBER", default_value_t = 50)]
     last: usize,
 }

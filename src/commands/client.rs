@@ -220,7 +220,7 @@ fn remove(app: &App, args: &RemoveArgs) -> Result<(), Failure> {
         return Err(Failure::new(Code::NotFound, message).hint("run `authctl client list`"));
     };
     app.ui.say(&format!(
-        "removed the stored client; it is still registered at {provider}"
+        "removed the stored client; it is still registered with {provider}"
     ));
     let entries = app.index.all()?.readable;
     answer(app, || document(&entries, provider, &client), |_| Ok(()))

@@ -44,7 +44,7 @@ Environment:
   AUTHCTL_HOME                    one folder for everything, instead of the XDG folders
   AUTHCTL_STORE                   the store for new credentials: keychain or vault
   AUTHCTL_VAULT_PASSPHRASE_FILE   a file that contains the vault passphrase
-  AUTHCTL_VAULT_IDENTITY          the identity file of the vault, if it is outside the vault folder
+  AUTHCTL_VAULT_IDENTITY          the vault identity file, if it is outside the vault folder
   BROWSER, NO_COLOR, SSL_CERT_FILE and the proxy variables have their usual meaning.";
 
 /// The groups in which help, README and manual list the commands: by what a person wants to do.

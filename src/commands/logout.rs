@@ -8,8 +8,8 @@ use jiff::Timestamp;
 
 /// Revoke a login at the provider and delete it
 ///
-/// If the provider cannot be reached, the login is deleted anyway; authctl then reports how long it
-/// stays valid and where to revoke it, and exits with code 8.
+/// If the provider cannot be reached, the login is deleted anyway; authctl then reports how long its
+/// tokens stay valid and where to revoke them, and exits with code 8.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "Examples:\n  authctl logout github\n  authctl logout gitlab/work --local")]
 pub struct LogoutArgs {

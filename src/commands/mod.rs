@@ -159,7 +159,7 @@ impl Profile {
         }
     }
 
-    /// A command that people call and that asks nothing.
+    /// A command that people call and that never prompts.
     pub fn reading() -> Self {
         Self {
             reports_runs: true,

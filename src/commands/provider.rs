@@ -145,9 +145,8 @@ fn show(app: &App, args: &ShowArgs) -> Result<(), Failure> {
 fn read(file: &Path) -> Result<Row, Failure> {
     // Read once, when the user says so: later changes of the file have no effect.
     let bytes = disk::read(file, Privacy::Shared)?;
-    let bytes = bytes.ok_or_else(|| {
-        Failure::new(Code::Failed, format!("there is no file {}", file.display()))
-    })?;
+    let bytes = bytes
+        .ok_or_else(|| Failure::new(Code::Failed, format!("no such file: {}", file.display())))?;
     let row: Row = parse_toml(file, &bytes)?;
     row.example()?;
     Ok(row)

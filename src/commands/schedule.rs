@@ -99,14 +99,14 @@ fn run_install(app: &App, args: &InstallArgs) -> Result<(), Failure> {
         app.ui.warn("the Task Scheduler does not pass on the environment variables of this session; set those that authctl needs, such as AUTHCTL_HOME, for your account with `setx`");
     }
     app.ui.say(&format!(
-        "installed the schedule for {how}: it runs `authctl rotate --due` once a day"
+        "installed the schedule with {how}: it runs `authctl rotate --due` once a day"
     ));
     for file in &done.files {
         app.ui.say(&format!("  {}", file.display()));
     }
     if !done.is_started {
         app.ui.warn(&format!(
-            "cannot activate the schedule for {how}; {}",
+            "cannot activate the schedule with {how}; {}",
             by_hand(how)
         ));
     }

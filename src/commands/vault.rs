@@ -30,7 +30,7 @@ pub enum VaultCommand {
 #[derive(clap::Args, Debug)]
 #[command(after_help = "Examples:\n  authctl vault init\n  authctl vault init --unattended")]
 pub struct InitArgs {
-    /// Store the key in the folder of the vault instead of using a passphrase: meant for servers,
+    /// Store the vault key in the vault folder instead of using a passphrase: meant for servers,
     /// and no safer than a private file
     #[arg(long)]
     unattended: bool,
@@ -38,7 +38,7 @@ pub struct InitArgs {
 
 /// Unlock the vault for a limited time
 ///
-/// During this time, the key of the vault is in the kernel keyring of this user (Linux only).
+/// During this time, the vault key is in the kernel keyring of this user (Linux only).
 #[derive(clap::Args, Debug)]
 #[command(after_help = "Examples:\n  authctl vault unlock --for 8h")]
 pub struct UnlockArgs {
@@ -49,7 +49,7 @@ pub struct UnlockArgs {
 
 /// Change the passphrase
 ///
-/// Only the key of the vault is encrypted again; the credentials stay as they are. The new
+/// Only the vault key is encrypted again; the credentials stay as they are. The new
 /// passphrase is entered in a terminal.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "Examples:\n  authctl vault passwd\n  authctl vault passwd --unattended")]

@@ -99,7 +99,7 @@ impl State {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "String", into = "String")]
 pub enum ErrorCode {
-    /// A login is not valid any more.
+    /// A login is no longer valid.
     LoginRequired,
     /// The provider cannot be reached.
     Unreachable,

@@ -162,7 +162,7 @@ impl From<AuthorizeError> for Failure {
 impl From<ListenerError> for Failure {
     fn from(error: ListenerError) -> Self {
         Self::new(Code::Failed, error.to_string())
-            .hint("use `--port` to choose a free port that is registered at the provider")
+            .hint("use `--port` to choose a free port that is registered with the provider")
     }
 }
 

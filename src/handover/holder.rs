@@ -96,7 +96,7 @@ fn introduce(holder: &mut Child, path: &str, config: &Secret) -> Result<(), Erro
         Ok(())
     } else {
         Err(Error::System(
-            "the helper process cannot monitor the memory file".into(),
+            "the helper process cannot monitor the in-memory file".into(),
         ))
     }
 }

@@ -77,7 +77,7 @@ fn lines(count: usize, from: impl Read) -> Result<Vec<Secret>, Failure> {
     let usage = |message: String| Failure::new(Code::Usage, message);
     if bytes.len() > limit {
         return Err(usage(format!(
-            "a part of a key can have at most {MAX_BYTES} bytes"
+            "a part of a key can be at most {MAX_BYTES} bytes long"
         )));
     }
     let text = std::str::from_utf8(&bytes)

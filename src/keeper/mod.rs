@@ -8,7 +8,7 @@
 //! The caller holds the lock of the credential when it starts the keeper, which inherits the open
 //! lock file: the lock is held until the keeper has saved the result, whatever happens to the
 //! caller. The request is written to the keeper's standard input, and the outcome to its standard
-//! output. The keeper runs in a session of its own, asks nobody anything, and exits when it is
+//! output. The keeper runs in a session of its own, never prompts, and exits when it is
 //! done.
 
 #[cfg(unix)]
@@ -28,7 +28,7 @@ pub use start::run;
 /// The hidden command that runs this program as a keeper.
 pub const KEEP: &str = "__keep";
 
-/// What a keeper writes before it reads the request: nobody can inspect it any more.
+/// What a keeper writes before it reads the request: no other process can inspect it from now on.
 const READY: u8 = b'+';
 
 /// How long a keeper may take until then.
@@ -51,7 +51,7 @@ pub struct Request<T> {
 /// How a keeper opens the stores.
 #[derive(Serialize, Deserialize)]
 pub struct Opened {
-    /// The identity of the vault, if the caller has opened it: a keeper asks for no passphrase.
+    /// The vault identity, if the caller has opened it: a keeper asks for no passphrase.
     #[serde(serialize_with = "stored_option")]
     pub identity: Option<Secret>,
     /// The time limit for all keychain calls. It is longer if a person can enter its password.

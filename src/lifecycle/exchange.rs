@@ -32,7 +32,7 @@ const RETRY_LONGEST: SignedDuration = SignedDuration::from_mins(15);
 
 /// Why there is no new token.
 pub(super) enum Refusal {
-    /// The provider says that the login is not valid any more.
+    /// The provider says that the login is no longer valid.
     Over(String),
     /// Temporary.
     Later {

@@ -28,7 +28,7 @@ pub enum Error {
         /// The last answer.
         reason: String,
     },
-    /// A key that is not in use any more could not be revoked.
+    /// A key that is no longer in use could not be revoked.
     #[error("cannot revoke an unused key of `{name}`: {reason}")]
     NotRevoked {
         /// The credential.
@@ -70,7 +70,7 @@ pub enum Error {
         /// The reason.
         reason: String,
     },
-    /// The old value does not work any more, and the new one was never received.
+    /// The old value no longer works, and the new one was never received.
     #[error(
         "the key `{name}` was replaced at the provider, but the response with the new value was lost"
     )]

@@ -133,7 +133,7 @@ fn switch(
     Ok(())
 }
 
-/// Whether the provider does not list the pending key any more.
+/// Whether the provider no longer lists the pending key.
 fn is_gone(engine: &Engine<'_, '_>, pending: &Made) -> Result<bool, Error> {
     let Some(id) = &pending.id else {
         return Ok(false);

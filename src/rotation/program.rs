@@ -169,7 +169,10 @@ impl Backend for Program<'_> {
                 .check(Alphabet::Printable)
                 .map_err(|error| CallError::Lost(format!("the new key {error}")))?;
             if parts.insert(name.clone(), value).is_none() {
-                return Err(lost("key with the parts of the current one"));
+                return Err(CallError::Lost(
+                    "your program printed a `key` with a part that the current key does not have"
+                        .into(),
+                ));
             }
         }
         Ok(Made {

@@ -352,7 +352,7 @@ impl Backend for Remote<'_> {
             let (Some(create), Some(slot)) = (&self.recipe.create, &values.id) else {
                 return Ok(());
             };
-            // A slot that contains another key by now does not contain this one any more.
+            // A slot that contains another key by now no longer contains this one.
             return match self.slot_of(&values.parts, values)? {
                 Some(holding) if holding.same_as(slot.expose()) => self
                     .api()

@@ -84,7 +84,7 @@ fn request(engine: &mut Engine<'_, '_>, slots: Slots, report: &mut Report) -> Re
         parts: slots.active.clone(),
         ..engine.values.clone()
     };
-    // A key that does not work any more cannot read its own permissions.
+    // A key that no longer works cannot read its own permissions.
     if !was_rolling {
         let stored = engine.run.entry.rotation.key_since;
         engine
@@ -124,7 +124,7 @@ fn request(engine: &mut Engine<'_, '_>, slots: Slots, report: &mut Report) -> Re
             report.switched = true;
             Ok(())
         }
-        // The old value does not work any more: the intent stays until there is a new one.
+        // The old value no longer works: the intent stays until there is a new one.
         Err(error) if error.nothing_happened() && was_rolling => Err(engine.failed(error)),
         Err(error) if error.nothing_happened() => {
             let unchanged = Slots {

@@ -34,7 +34,7 @@ pub(super) fn rotate_claimed(
     let read = || context.index.entry(name).map_err(lifecycle::Error::from);
     warnings.extend(recover(claim)?);
     let entry = read()?;
-    // If another run was faster, the key is not due any more. The entry is compared, since it is
+    // If another run was faster, the key is no longer due. The entry is compared, since it is
     // what was found to be due.
     if options
         .planned

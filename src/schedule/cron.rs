@@ -1,4 +1,4 @@
-//! A marked region of the user's crontab (crontab(5)). The rest of the crontab is never touched.
+//! A marked section of the user's crontab (crontab(5)). The rest of the crontab is never touched.
 
 use super::{ARGUMENTS, Job};
 

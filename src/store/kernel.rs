@@ -39,7 +39,7 @@ pub(super) fn put(description: &str, text: &Secret, time: Duration) -> Result<()
     Ok(())
 }
 
-/// Reads a text; `None` if it is not there any more.
+/// Reads a text; `None` if it is no longer there.
 #[cfg(target_os = "linux")]
 pub(super) fn get(description: &str) -> Option<Secret> {
     let bytes = ring().ok()?.search(description).ok()?.read_to_vec().ok()?;

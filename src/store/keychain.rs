@@ -121,7 +121,9 @@ impl Keychain {
         self.delete(&user)?;
         match found? {
             Some(found) if found.same_as(random.expose()) => Ok(()),
-            _ => Err(odd("it did not return what was stored")),
+            _ => Err(Error::Unreliable {
+                store: StoreKind::Keychain,
+            }),
         }
     }
 
@@ -253,7 +255,7 @@ fn explain(error: &KeyringError) -> Outcome {
         // `BadEncoding` and similar errors contain the bytes, which must not be printed.
         KeyringError::TooLong(_, limit) => Error::Refused {
             store,
-            reason: format!("an item can have at most {limit} bytes"),
+            reason: format!("an item can be at most {limit} bytes long"),
         },
         KeyringError::BadEncoding(_) | KeyringError::BadDataFormat(..) => Error::Damaged {
             store,

@@ -90,6 +90,12 @@ pub enum Error {
         /// The reason.
         reason: String,
     },
+    /// The store accepted a text and did not return it.
+    #[error("the {store} is not reliable: it did not return what was stored")]
+    Unreliable {
+        /// The store.
+        store: StoreKind,
+    },
     /// The store is open, but its content cannot be read.
     #[error("cannot read from the {store}: {reason}")]
     Damaged {
@@ -116,6 +122,7 @@ impl Error {
             | Self::Unavailable { store, .. }
             | Self::TimedOut { store, .. }
             | Self::Refused { store, .. }
+            | Self::Unreliable { store }
             | Self::Damaged { store, .. }
             | Self::Tampered { store, .. } => *store,
             Self::NoVault { .. } => StoreKind::Vault,
@@ -130,11 +137,11 @@ impl Error {
 
 /// How the stores behave in this command.
 pub struct Settings {
-    /// The folder of the vault.
+    /// The vault folder.
     pub vault: PathBuf,
     /// An identity outside the vault (`AUTHCTL_VAULT_IDENTITY`).
     pub identity: Option<PathBuf>,
-    /// The identity of the vault, if the caller of this process has opened it already.
+    /// The vault identity, if the caller of this process has opened it already.
     pub opened: Option<Secret>,
     /// For how long keys of sealed files are kept.
     pub cache: CacheTimes,
@@ -142,7 +149,7 @@ pub struct Settings {
     pub patience: Duration,
     /// Called once if the keychain takes long, to tell the user what to do.
     pub on_wait: Box<dyn Fn()>,
-    /// Asks for the passphrase of the vault; `None` if nobody can be asked.
+    /// Asks for the vault passphrase; `None` if there is no terminal.
     pub passphrase: Box<dyn Fn() -> Option<Secret>>,
 }
 
@@ -237,7 +244,7 @@ impl Stores {
                 .keychain
                 .read(&slot.user)?
                 .is_some_and(|found| found.same_as(text.expose())),
-            // A locked vault can be written without its passphrase, but not read.
+            // A locked vault can be written to without its passphrase, but not read.
             StoreKind::Vault if !self.vault.opens_without_asking()? => return Ok(()),
             StoreKind::Vault => self
                 .vault
@@ -247,10 +254,7 @@ impl Stores {
         if same {
             Ok(())
         } else {
-            Err(Error::Refused {
-                store,
-                reason: "it did not return what was stored".into(),
-            })
+            Err(Error::Unreliable { store })
         }
     }
 

@@ -25,7 +25,7 @@ pub fn encrypt_for(recipient: &str, text: &Secret) -> Result<Vec<u8>, String> {
 pub fn decrypt_with(identity: &Path, sealed: &[u8]) -> Result<Secret, String> {
     let shown = identity.display();
     let bytes = disk::read(identity, Privacy::Private).map_err(|error| error.to_string())?;
-    let bytes = zeroize::Zeroizing::new(bytes.ok_or_else(|| format!("there is no file {shown}"))?);
+    let bytes = zeroize::Zeroizing::new(bytes.ok_or_else(|| format!("no such file: {shown}"))?);
     let key = super::vault::parse_identity(&bytes)
         .ok_or_else(|| format!("{shown} does not contain an age identity (`AGE-SECRET-KEY-1…`)"))?;
     let plain = age::decrypt(&key, sealed).map_err(|error| match error {
@@ -78,7 +78,7 @@ mod tests {
         assert!(
             decrypt_with(&home.path().join("none"), &sealed)
                 .unwrap_err()
-                .contains("no file")
+                .contains("no such file")
         );
         assert!(encrypt_for("age1nonsense", &Secret::new("x")).is_err());
     }

@@ -97,7 +97,7 @@ pub fn launcher() -> Option<String> {
             .find(|program| is_program(program));
     }
     if cfg!(windows) {
-        return Some("the system's default".into());
+        return Some("the default browser".into());
     }
     if is_wsl() && is_program("rundll32.exe") {
         return Some("rundll32.exe".into());

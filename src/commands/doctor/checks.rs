@@ -9,12 +9,12 @@ use crate::failure::Failure;
 use crate::store::{Error, Vault};
 use std::time::Duration;
 
-/// Whether the folders can be written.
+/// Whether the folders are writable.
 pub(super) fn home(app: &App) -> Check {
     match app.paths.try_writing() {
         Ok(()) => ok(
             "folders",
-            format!("{} can be written", app.index.folder().display()),
+            format!("{} is writable", app.index.folder().display()),
         ),
         Err(error) => {
             let loose = Failure::from(error);

@@ -128,7 +128,7 @@ fn clock(host: &str, answer: Result<Reply, TransportError>, now: Timestamp) -> C
                     check(
                         "clock",
                         Status::Problem,
-                        format!("{size} {direction} that of {host}"),
+                        format!("{size} {direction} the clock of {host}"),
                         Some(hint.into()),
                     )
                 }
@@ -191,7 +191,7 @@ fn memory_file() -> Check {
         // Read again, as curl does; then its holder exits.
         Ok(path) if std::fs::read(&path).is_ok() => ok(
             "curl header",
-            "passed in a memory file that can be read through /proc",
+            "passed in an in-memory file that can be read through /proc",
         ),
         Ok(path) => check(
             "curl header",
@@ -298,7 +298,7 @@ mod tests {
         assert!(
             seen(7200)
                 .detail
-                .contains("2 hours ahead of that of a.test")
+                .contains("2 hours ahead of the clock of a.test")
                 && seen(7200).status == Status::Problem
         );
         assert!(seen(-7200).detail.contains("2 hours behind"));

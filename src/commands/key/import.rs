@@ -38,7 +38,7 @@ pub(super) fn run(app: &App, args: &ImportArgs) -> Result<(), Failure> {
     let shown = args.file.display();
     // A file of secrets that others can read is a reason to import it, not to refuse it.
     let bytes = disk::read(&args.file, Privacy::Any)?
-        .ok_or_else(|| Failure::new(Code::Failed, format!("there is no file {shown}")))?;
+        .ok_or_else(|| Failure::new(Code::Failed, format!("no such file: {shown}")))?;
     let Some(identity) = &args.identity else {
         return plain(app, args, &bytes);
     };

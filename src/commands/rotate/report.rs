@@ -30,9 +30,12 @@ impl Line {
             0 => String::new(),
             revoked => format!("revoked {}", count(revoked, "previous key")),
         };
-        let waits = report
-            .waits_until
-            .map(|until| format!("the previous key can be revoked {}", relative(until, now)));
+        let waits = report.waits_until.map(|until| {
+            format!(
+                "the grace period of the previous key ends {}",
+                relative(until, now)
+            )
+        });
         let by_hand = "revoke the previous key on the provider's page; authctl cannot check whether that was done";
         let (step, detail) = match report {
             Report {

@@ -12,7 +12,7 @@ pub(super) struct Words {
     pub description: Option<String>,
 }
 
-/// Codes that say that the refresh token is of no use any more, so that only a new login helps.
+/// Codes that say that the refresh token is no longer valid, so that only a new login helps.
 const OVER: [&str; 20] = [
     "invalid_grant",
     "invalid_refresh_token",

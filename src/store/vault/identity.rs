@@ -1,4 +1,4 @@
-//! The identity of the vault: raw, or encrypted with a passphrase in an age file of its own.
+//! The vault identity: raw, or encrypted with a passphrase in an age file of its own.
 
 use super::{Error, STORE, refused};
 use crate::disk::{self, Privacy};
