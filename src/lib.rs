@@ -28,9 +28,9 @@
 //! - `oauth`: the exchanges with authorization servers, in two halves if a user acts between them.
 //!   It never prints.
 //! - `store`: keychain and vault behind one `match`. `sealed`: the encrypted file beside each item.
-//!   `handover`: headers for curl in a memory file. `keeper`: this program again, as the process
-//!   that talks to the provider and outlives its caller. `audit`: the audit log. `schedule`: the daily
-//!   run. `output`: standard output. `ui`: the terminal and the browser.
+//!   `handover`: headers for curl in an in-memory file. `keeper`: this program again, as the
+//!   process that talks to the provider and outlives its caller. `audit`: the audit log.
+//!   `schedule`: the daily run. `output`: standard output. `ui`: the terminal and the browser.
 //! - `http`: the network, set up on first use. `provider`: the catalogue, whose rows are data.
 //!   `config`: folders, settings and OAuth clients.
 //! - `credential`: names, ids, origins, records and the index. `disk`: atomic writes, locks and

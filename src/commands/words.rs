@@ -60,9 +60,8 @@ pub(super) fn length(seconds: u64) -> String {
     }
 }
 
-/// How to end that a key is kept.
-pub(super) const CACHE_HINT: &str =
-    "run `authctl lock` to end that now, or remove `cache` from config.toml";
+/// How to stop keeping a key.
+pub(super) const CACHE_HINT: &str = "run `authctl lock` to forget the kept keys now, or remove `cache` from config.toml to turn the cache off";
 
 /// What it means that `cache` is on for this number of logins.
 pub(super) fn cache(logins: usize, longest: Duration) -> String {

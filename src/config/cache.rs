@@ -32,7 +32,7 @@ impl TryFrom<String> for CacheTime {
         if (SHORTEST..=LONGEST).contains(&time) {
             Ok(Self(Some(time)))
         } else {
-            Err("must be between 1s and 24h, or `never`".to_owned())
+            Err("`cache` must be between 1s and 24h, or `never`".to_owned())
         }
     }
 }

@@ -1,10 +1,10 @@
-//! The holder (Linux): this program again, keeping a sealed memory file open until curl has read
+//! The holder (Linux): this program again, keeping a sealed in-memory file open until curl has read
 //! it.
 //!
 //! Two readers both get the whole text. If the holder is killed, the path is gone and curl stops
 //! with exit code 26. Other users get EACCES, and nothing touches a file system. The holder never
-//! reads the memory file, and it closes every descriptor of the caller: otherwise it would keep the
-//! `flock` of a script.
+//! reads the in-memory file, and it closes every descriptor of the caller: otherwise it would keep
+//! the `flock` of a script.
 
 use super::{Error, HOLD, high};
 use crate::process;
@@ -110,7 +110,9 @@ fn check(path: &str, config: &Secret) -> Result<(), Error> {
     if text.as_slice() == config.expose().as_bytes() {
         Ok(())
     } else {
-        Err(Error::System(format!("{path} does not return the config")))
+        Err(Error::System(format!(
+            "reading {path} does not return the curl configuration"
+        )))
     }
 }
 
@@ -120,7 +122,7 @@ pub fn hold(arguments: &[std::ffi::OsString]) -> ExitCode {
         return ExitCode::FAILURE;
     };
     let descriptor = descriptor.to_str().and_then(|text| text.parse().ok());
-    // If a system call fails, the memory file is gone with the process.
+    // If a system call fails, the in-memory file is gone with the process.
     match descriptor.map(hold_until_read) {
         Some(Ok(())) => ExitCode::SUCCESS,
         _ => ExitCode::FAILURE,
@@ -243,7 +245,7 @@ fn forget_readers(path: &str) {
     let _ = utimensat(CWD, path, &times, AtFlags::empty());
 }
 
-/// When the memory file was last read.
+/// When the in-memory file was last read.
 fn accessed(path: &str) -> Option<i64> {
     use std::os::unix::fs::MetadataExt;
     Some(std::fs::metadata(path).ok()?.atime())

@@ -53,7 +53,7 @@ pub fn refusal(reason: &str) -> String {
     format!("/dev/null/authctl-{reason}")
 }
 
-/// Other systems have no memory file that another process can open by its path.
+/// Other systems have no in-memory file that another process can open by its path.
 ///
 /// # Errors
 /// Always.

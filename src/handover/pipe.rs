@@ -1,7 +1,7 @@
 //! The config for a program that replaces this one: a pipe, written and closed before.
 //!
-//! A pipe is used instead of a memory file because it can be read only once: when curl has read its
-//! config, there is nothing left that an option such as `-d @/dev/fd/N` could send.
+//! A pipe is used instead of an in-memory file because it can be read only once: when curl has read
+//! its config, there is nothing left that an option such as `-d @/dev/fd/N` could send.
 
 use super::{Error, LOW_DESCRIPTOR};
 use crate::secret::Secret;

@@ -24,7 +24,7 @@ pub(super) fn look_without_store(context: &Context<'_>, name: &Name) -> Option<F
         return None;
     }
     check(context, &entry, &record).ok()?;
-    tracing::debug!(%name, "read its sealed file with the key that was kept");
+    tracing::debug!(%name, "read the sealed file with the key that was kept");
     Some(Found {
         entry,
         record,

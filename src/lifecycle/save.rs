@@ -60,9 +60,10 @@ pub fn save(
             "`{name}` is only in its sealed file until the {} can be written to: {error}",
             entry.store
         )),
-        (Err(error), Ok(())) => saved
-            .warnings
-            .push(format!("`{name}` is only in the {}: {error}", entry.store)),
+        (Err(error), Ok(())) => saved.warnings.push(format!(
+            "`{name}` was saved in the {}, but not in its sealed file: {error}",
+            entry.store
+        )),
         (Err(sealed), Err(store)) => {
             return Err(Error::NotSaved {
                 name,

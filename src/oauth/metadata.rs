@@ -18,7 +18,7 @@ pub enum MetadataError {
     #[error(transparent)]
     Url(#[from] OriginError),
     /// The server did not answer.
-    #[error("cannot reach {host}: {reason}")]
+    #[error("cannot read the metadata of {host}: {reason}")]
     Unreachable {
         /// The host.
         host: String,

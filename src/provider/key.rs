@@ -113,10 +113,12 @@ impl KeySpec {
             !name.is_empty() && name.chars().all(|c| c.is_ascii_lowercase() || c == '_')
         };
         if names.is_empty() || !names.iter().all(word) {
-            return Err("the names of parts may contain only lower-case letters and `_`".into());
+            return Err(
+                "parts: the name of a part may contain only lower-case letters and `_`".into(),
+            );
         }
         if self.headers.is_empty() && self.env.is_empty() {
-            return Err("`headers` needs at least one `Name: value`; for a key that is never sent, set `env` instead".into());
+            return Err("headers: at least one `Name: value` is required; for a key that is never sent, set `env` instead".into());
         }
         self.headers
             .iter()
@@ -126,7 +128,7 @@ impl KeySpec {
         if let Some(unused) = names.iter().find(|name| {
             !self.headers.is_empty() && !self.headers.iter().any(|header| header.uses(name))
         }) {
-            return Err(format!("no header contains the part `{unused}`"));
+            return Err(format!("headers: no header contains the part `{unused}`"));
         }
         self.env
             .iter()

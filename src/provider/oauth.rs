@@ -373,7 +373,9 @@ impl OAuthSpec {
         let is_own = |name: &str| OWN_PARAMETERS.contains(&name);
         let mut named = self.authorize_params.keys().chain(&self.scope_param);
         if let Some(name) = named.find(|name| is_own(name)) {
-            return Err(format!("the parameter `{name}` is set by authctl"));
+            return Err(format!(
+                "authorize_params or scope_param: the parameter `{name}` is set by authctl"
+            ));
         }
         let endpoint =
             trusted_url(&self.authorization_endpoint).map_err(|error| error.to_string())?;

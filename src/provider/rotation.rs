@@ -353,7 +353,9 @@ impl Recipe {
                     "list.value",
                     self.list.as_ref().is_some_and(|list| list.value.is_some()),
                 )?;
-                needs("slots, with exactly two names", self.slots.len() == 2)?;
+                if self.slots.len() != 2 {
+                    return Err("slots: this kind of rotation requires exactly two names".into());
+                }
             }
             RotationKind::DisableOnly => needs("revoke", self.revoke.is_some())?,
             RotationKind::Assisted => {}

@@ -178,7 +178,7 @@ impl Api<'_> {
             };
             let answer = self.call(&session.call, &asked, sender)?;
             let token = text_at(&answer, &session.token).ok_or_else(|| {
-                CallError::Refused("its response contains no session token".into())
+                CallError::Refused("the response contains no session token".into())
             })?;
             parts.insert("session".into(), Secret::new(token));
         }
@@ -232,14 +232,14 @@ fn read_reply(call: &Call, reply: &Reply, wants_document: bool) -> Result<Value,
 
 fn read(call: &Call, body: &[u8]) -> Result<Value, String> {
     let text =
-        std::str::from_utf8(body).map_err(|_| "its response is not UTF-8 text".to_owned())?;
+        std::str::from_utf8(body).map_err(|_| "the response is not UTF-8 text".to_owned())?;
     if text.trim().is_empty() {
         return Ok(Value::Null);
     }
     if call.xml {
         xml::read(text)
     } else {
-        serde_json::from_str(text).map_err(|_| "its response is not JSON".to_owned())
+        serde_json::from_str(text).map_err(|_| "the response is not JSON".to_owned())
     }
 }
 

@@ -125,7 +125,7 @@ fn known_ids(engine: &Engine<'_, '_>, values: &Values) -> Result<Vec<Secret>, Er
     if let Some(limit) = limit.filter(|limit| count >= *limit) {
         return Err(engine.refused(
             format!("the provider allows {limit} keys, and there are already {count}"),
-            Some("revoke one that is not in use on the provider's page".into()),
+            Some("on the provider's page, revoke a key that is not in use".into()),
         ));
     }
     Ok(listing.keys.into_iter().map(|key| key.id).collect())

@@ -25,7 +25,7 @@ pub(super) fn listing(
         Value::String(text) if text.is_empty() && list.call.xml => &[],
         _ => {
             return Err(CallError::Lost(
-                "its response contains no list of keys".into(),
+                "the response contains no list of keys".into(),
             ));
         }
     };

@@ -69,7 +69,7 @@ impl Remote<'_> {
 
     /// The key in an answer: its parts replace those of the active key, the others stay.
     fn made(&self, answer: &Value, values: &Values) -> Result<Made, CallError> {
-        let lost = |what: &str| CallError::Lost(format!("its response contains no {what}"));
+        let lost = |what: &str| CallError::Lost(format!("the response contains no {what}"));
         let Some(create) = &self.recipe.create else {
             return Err(lost("key"));
         };

@@ -51,8 +51,8 @@ impl Cache {
         let seconds = time.as_secs();
         let text = Secret::new(format!("{seconds} {}", key.expose()));
         match kernel::put(&description(id), &text, time) {
-            Ok(()) => tracing::info!(%name, seconds, "kept the key of its sealed file"),
-            Err(error) => tracing::info!(%name, %error, "cannot keep the key of its sealed file"),
+            Ok(()) => tracing::info!(%name, seconds, "kept the key of the sealed file"),
+            Err(error) => tracing::info!(%name, %error, "cannot keep the key of the sealed file"),
         }
     }
 

@@ -22,7 +22,7 @@ pub struct ExportArgs {
     /// The keys; all keys if none is named
     #[arg(add = complete::keys())]
     names: Vec<Name>,
-    /// The age recipient (`age1…`) who can open the file
+    /// The age recipient (`age1…`) to encrypt the file to
     #[arg(long, value_name = "RECIPIENT")]
     to_age: String,
     /// The file to write; it must not exist yet

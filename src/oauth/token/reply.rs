@@ -51,7 +51,7 @@ pub(in crate::oauth) fn read(reply: &Reply, dialect: &Dialect) -> Result<TokenRe
         && !dialect.token_types.iter().any(|known| known == kind)
     {
         return Err(unusable(format!(
-            "the server sent a token of the type `{}`, which is not supported (the provider's row allows others in `token_types`)",
+            "the server sent a token of the type `{}`, which is not supported (to accept other types, list them in `token_types` in the provider definition)",
             plain(kind)
         )));
     }
