@@ -6,6 +6,8 @@
 //! limit; when it is over, the thread is abandoned.
 
 use super::Error;
+#[cfg(target_os = "linux")]
+use super::secret_service;
 use crate::credential::StoreKind;
 use crate::secret::Secret;
 use keyring_core::api::CredentialStore;
@@ -57,7 +59,7 @@ impl Keychain {
 
     pub(super) fn read(&self, user: &str) -> Result<Option<Secret>, Error> {
         #[cfg(target_os = "linux")]
-        if let Some(secret) = self.quick(user) {
+        if let Some(secret) = self.quick(|until| secret_service::read(SERVICE, user, until)) {
             return Ok(Some(secret));
         }
         let user = user.to_owned();
@@ -73,18 +75,18 @@ impl Keychain {
         Ok(Some(Secret::new(text)))
     }
 
-    /// Reads from the Secret Service on this thread, for as long as the user need not be told that
-    /// it takes time.
+    /// Calls the Secret Service on this thread, for as long as the user need not be told that it
+    /// takes time.
     #[cfg(target_os = "linux")]
-    fn quick(&self, user: &str) -> Option<Secret> {
+    fn quick<T>(&self, call: impl FnOnce(Instant) -> Option<T>) -> Option<T> {
         let (began, before) = (Instant::now(), self.spent.get());
         let patience = NOTICE.min(self.patience.saturating_sub(before));
-        let found = super::secret_service::read(SERVICE, user, began + patience);
+        let done = call(began + patience);
         self.spent.set(before + began.elapsed());
-        if found.is_none() && began.elapsed() >= patience {
+        if done.is_none() && began.elapsed() >= patience {
             self.tell();
         }
-        found
+        done
     }
 
     /// Tells the user, once, that the keychain is being waited for.
@@ -95,6 +97,10 @@ impl Keychain {
     }
 
     pub(super) fn write(&self, user: &str, text: &Secret) -> Result<(), Error> {
+        #[cfg(target_os = "linux")]
+        if let Some(()) = self.quick(|until| secret_service::replace(SERVICE, user, text, until)) {
+            return Ok(());
+        }
         let (user, text) = (user.to_owned(), text.clone());
         self.done(move |store| entry(store, &user)?.set_secret(text.expose().as_bytes()))
     }

@@ -1,9 +1,12 @@
-//! A fast read from the Secret Service (Linux) over a plain session, whose data only crosses a
-//! socket of the same user, who may read the secret anyway. The session that `keyring` opens starts
-//! with a Diffie-Hellman key exchange, which takes several times as long as the read itself.
+//! Reading and replacing a text in the Secret Service (Linux) quickly, over a plain session, whose
+//! data only crosses a socket of the same user, who may read the secret anyway. The session that
+//! `keyring` opens starts with a Diffie-Hellman key exchange, which takes several times as long as
+//! the call itself.
 //!
 //! Only success is reported. In every other case (no such item, a locked item, no service, a
-//! service without plain sessions) `keyring` is asked, which can tell them apart.
+//! service without plain sessions) `keyring` is asked, which can tell them apart, and which creates
+//! items. A replacement that was not answered in time is then sent a second time: the bus delivers
+//! both in order, so the answer to the second covers the first.
 //!
 //! zbus reads and writes through a socket of ours, on the calling thread only, and
 //! [`Bus::wait_for`] sleeps until there is something to read. The reactor of the library would need
@@ -15,6 +18,7 @@ use crate::secret::Secret;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
+use serde::Serialize;
 use std::collections::HashMap;
 use std::io::{self, ErrorKind, Write};
 use std::os::unix::ffi::OsStrExt;
@@ -26,44 +30,96 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::time::Instant;
 use zbus::address::transport::{Transport, UnixSocket};
 use zbus::connection::Builder;
-use zbus::zvariant::{ObjectPath, OwnedObjectPath, OwnedValue, Value};
-use zbus::{Address, Connection};
+use zbus::zvariant::{DynamicType, ObjectPath, OwnedObjectPath, OwnedValue, Value};
+use zbus::{Address, Connection, Message};
 
 /// The id of the bus, which it sends while the first call is on its way.
 const UNKNOWN: &str = "00000000000000000000000000000000";
 
 const DESTINATION: &str = "org.freedesktop.secrets";
-const PATH: &str = "/org/freedesktop/secrets";
+const PATH: &ObjectPath<'_> = &ObjectPath::from_static_str_unchecked("/org/freedesktop/secrets");
 const SERVICE: &str = "org.freedesktop.Secret.Service";
 const ITEM: &str = "org.freedesktop.Secret.Item";
 
+/// The content type that `keyring` gives its items.
+const CONTENT_TYPE: &str = "application/octet-stream";
+
 /// The text of the one unlocked item with these attributes, if it arrives before the deadline.
 pub(super) fn read(service: &str, user: &str, deadline: Instant) -> Option<Secret> {
-    match find(service, user, deadline) {
-        Ok(found) => found,
-        Err(error) => {
-            tracing::debug!(%error, "cannot read directly from the Secret Service; using the keychain library instead");
-            None
-        }
-    }
+    on_bus(deadline, async |bus| {
+        let Some(item) = find(bus, service, user).await? else {
+            return Ok(None);
+        };
+        let session = open_session(bus).await?;
+        let secret = call(bus, &item, ITEM, "GetSecret", &(session,)).await?;
+        let body = secret.body();
+        // Borrowed: a list of bytes would be read one by one.
+        let ((_, _, value, _),): ((ObjectPath<'_>, &[u8], &[u8], &str),) = body.deserialize()?;
+        Ok(std::str::from_utf8(value).ok().map(Secret::new))
+    })
 }
 
-fn find(service: &str, user: &str, deadline: Instant) -> zbus::Result<Option<Secret>> {
-    let bus = Bus::session()?;
-    bus.wait_for(deadline, async {
-        let connection = Builder::authenticated_socket(bus.clone(), UNKNOWN)?
-            .internal_executor(false)
-            .build()
-            .await?;
-        let executor = connection.executor().clone();
-        tokio::select! {
-            found = ask(&connection, service, user) => found,
-            () = async { loop { executor.tick().await } } => Ok(None),
-        }
-    })?
+/// Replaces the text of the one unlocked item with these attributes; `None` if the service did not
+/// say before the deadline that it did.
+pub(super) fn replace(service: &str, user: &str, text: &Secret, deadline: Instant) -> Option<()> {
+    on_bus(deadline, async |bus| {
+        let Some(item) = find(bus, service, user).await? else {
+            return Ok(None);
+        };
+        let session = open_session(bus).await?;
+        let no_parameters: &[u8] = &[];
+        let secret = (
+            session,
+            no_parameters,
+            text.expose().as_bytes(),
+            CONTENT_TYPE,
+        );
+        call(bus, &item, ITEM, "SetSecret", &(secret,)).await?;
+        Ok(Some(()))
+    })
 }
 
-async fn ask(bus: &Connection, service: &str, user: &str) -> zbus::Result<Option<Secret>> {
+/// Does some work on a connection to the session bus.
+fn on_bus<T>(
+    deadline: Instant,
+    work: impl AsyncFnOnce(&Connection) -> zbus::Result<Option<T>>,
+) -> Option<T> {
+    let done = Bus::session().map_err(zbus::Error::from).and_then(|bus| {
+        bus.wait_for(deadline, async {
+            let connection = Builder::authenticated_socket(bus.clone(), UNKNOWN)?
+                .internal_executor(false)
+                .build()
+                .await?;
+            let executor = connection.executor().clone();
+            tokio::select! {
+                done = work(&connection) => done,
+                () = async { loop { executor.tick().await } } => Ok(None),
+            }
+        })?
+    });
+    done.unwrap_or_else(|error| {
+        tracing::debug!(%error, "cannot call the Secret Service directly; using the keychain library instead");
+        None
+    })
+}
+
+async fn call(
+    bus: &Connection,
+    path: &ObjectPath<'_>,
+    interface: &str,
+    method: &str,
+    body: &(impl Serialize + DynamicType),
+) -> zbus::Result<Message> {
+    bus.call_method(Some(DESTINATION), path, Some(interface), method, body)
+        .await
+}
+
+/// The one item with these attributes, if there is one and it is unlocked.
+async fn find(
+    bus: &Connection,
+    service: &str,
+    user: &str,
+) -> zbus::Result<Option<OwnedObjectPath>> {
     // The attributes are those that `keyring` gives its items. The search is sent and answered
     // before the session is opened, and not only because the session may turn out not to be needed:
     // gnome-keyring 42 may abort if opening a session is the first call, or comes while it is still
@@ -78,42 +134,21 @@ async fn ask(bus: &Connection, service: &str, user: &str) -> zbus::Result<Option
         &(),
     );
     let search = (attributes,);
-    let search = bus.call_method(
-        Some(DESTINATION),
-        PATH,
-        Some(SERVICE),
-        "SearchItems",
-        &search,
-    );
+    let search = call(bus, PATH, SERVICE, "SearchItems", &search);
     let (_, found) = tokio::try_join!(greeting, search)?;
     let (unlocked, locked): (Vec<OwnedObjectPath>, Vec<OwnedObjectPath>) =
         found.body().deserialize()?;
-    let ([item], []) = (unlocked.as_slice(), locked.as_slice()) else {
-        return Ok(None);
-    };
-    let opened = bus
-        .call_method(
-            Some(DESTINATION),
-            PATH,
-            Some(SERVICE),
-            "OpenSession",
-            &("plain", Value::from("")),
-        )
-        .await?;
+    Ok(match (unlocked.as_slice(), locked.as_slice()) {
+        ([item], []) => Some(item.clone()),
+        _ => None,
+    })
+}
+
+async fn open_session(bus: &Connection) -> zbus::Result<OwnedObjectPath> {
+    let algorithm = ("plain", Value::from(""));
+    let opened = call(bus, PATH, SERVICE, "OpenSession", &algorithm).await?;
     let (_, session): (OwnedValue, OwnedObjectPath) = opened.body().deserialize()?;
-    let secret = bus
-        .call_method(
-            Some(DESTINATION),
-            item,
-            Some(ITEM),
-            "GetSecret",
-            &(session,),
-        )
-        .await?;
-    let body = secret.body();
-    // Borrowed: a list of bytes would be read one by one.
-    let ((_, _, value, _),): ((ObjectPath<'_>, &[u8], &[u8], &str),) = body.deserialize()?;
-    Ok(std::str::from_utf8(value).ok().map(Secret::new))
+    Ok(session)
 }
 
 /// A connection that never blocks, except in [`Bus::wait_for`].
