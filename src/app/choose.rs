@@ -97,11 +97,16 @@ pub fn new_passphrase(app: &App, replaces: bool) -> Result<Secret, Failure> {
         return long_enough(passphrase);
     }
     if !app.ui.can_ask() {
-        return Err(
-            Failure::new(Code::Usage, "cannot ask for a passphrase without a terminal").hint(
-                "run the command in a terminal, set AUTHCTL_VAULT_PASSPHRASE_FILE, or add `--unattended`",
-            ),
-        );
+        let hint = if replaces {
+            "run the command in a terminal, or add `--unattended` to remove the passphrase"
+        } else {
+            "run the command in a terminal, set AUTHCTL_VAULT_PASSPHRASE_FILE, or add `--unattended`"
+        };
+        return Err(Failure::new(
+            Code::Usage,
+            "cannot ask for a passphrase without a terminal",
+        )
+        .hint(hint));
     }
     if let Err(reason) = Vault::can_stay_unlocked() {
         app.ui

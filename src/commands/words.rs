@@ -61,7 +61,7 @@ pub(super) fn length(seconds: u64) -> String {
 }
 
 /// How to stop keeping a key.
-pub(super) const CACHE_HINT: &str = "run `authctl lock` to forget the kept keys now, or remove `cache` from config.toml to turn the cache off";
+pub(super) const CACHE_HINT: &str = "run `authctl lock` to forget the keys that are kept in memory, or remove `cache` from config.toml to turn the cache off";
 
 /// What it means that `cache` is on for this number of logins.
 pub(super) fn cache(logins: usize, longest: Duration) -> String {
