@@ -10,6 +10,7 @@ use std::process::Command;
 #[cfg(unix)]
 pub(super) fn replace(mut command: Command) -> Result<Infallible, Failure> {
     use std::os::unix::process::CommandExt;
+    crate::keeper::reap();
     let error = command.exec();
     Err(not_started(&command, &error))
 }

@@ -23,13 +23,16 @@ use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 pub use serve::{Call, answer, receive};
-pub use start::run;
+pub use start::{reap, run};
 
 /// The hidden command that runs this program as a keeper.
 pub const KEEP: &str = "__keep";
 
 /// What a keeper writes before it reads the request: no other process can inspect it from now on.
 const READY: u8 = b'+';
+
+/// What ends an outcome, which is one line of JSON.
+const END: u8 = b'\n';
 
 /// How long a keeper may take until then.
 const START: Duration = Duration::from_secs(20);

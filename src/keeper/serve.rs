@@ -1,6 +1,6 @@
 //! The keeper's half: takes the request, and gives the outcome.
 
-use super::{MAX_MESSAGE, Outcome, READY};
+use super::{END, MAX_MESSAGE, Outcome, READY};
 use serde::Serialize;
 use std::ffi::OsString;
 use std::io::{Read, Write};
@@ -56,7 +56,8 @@ pub fn receive(arguments: &[OsString]) -> std::io::Result<Call> {
 /// Gives the outcome to the caller. A caller that is gone does not need it.
 pub fn answer<T: Serialize>(outcome: &Outcome<T>) {
     // The types of this program can be serialized.
-    let text = Zeroizing::new(serde_json::to_vec(outcome).unwrap_or_default());
+    let mut text = Zeroizing::new(serde_json::to_vec(outcome).unwrap_or_default());
+    text.push(END);
     let mut output = std::io::stdout();
     let _ = output.write_all(&text).and_then(|()| output.flush());
 }

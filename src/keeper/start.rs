@@ -1,6 +1,6 @@
 //! The caller's half: starts a keeper and waits for its outcome.
 
-use super::{Error, KEEP, MAX_MESSAGE, Opened, Outcome, READY, Request, START};
+use super::{END, Error, KEEP, MAX_MESSAGE, Opened, Outcome, READY, Request, START};
 use crate::disk::Lock;
 use crate::process;
 use serde::Serialize;
@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 use std::io::{Read, Write};
 use std::process::{Child, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use tracing::level_filters::LevelFilter;
 use zeroize::Zeroizing;
@@ -54,9 +55,7 @@ pub fn run<T: Serialize, R: DeserializeOwned>(
     }
     match output.recv_timeout(patience) {
         Ok(outcome) => {
-            // It has closed its output, so it is about to exit. A program that takes the place of
-            // this process must not inherit it as a child that nobody waits for.
-            let _ = keeper.wait();
+            leave(keeper);
             match serde_json::from_slice(&outcome) {
                 Ok(Outcome::Done(done)) => Ok(done),
                 Ok(Outcome::Failed(reported)) => Err(Error::Failed(reported)),
@@ -65,6 +64,25 @@ pub fn run<T: Serialize, R: DeserializeOwned>(
         }
         Err(RecvTimeoutError::Timeout) => Err(Error::Late { patience }),
         Err(RecvTimeoutError::Disconnected) => Err(Error::Ended),
+    }
+}
+
+/// Keepers that have given their outcome and are about to exit, which takes as long as the rest of
+/// a command.
+static ENDING: Mutex<Vec<Child>> = Mutex::new(Vec::new());
+
+fn leave(keeper: Child) {
+    let mut ending = ENDING.lock().unwrap_or_else(PoisonError::into_inner);
+    ending.retain_mut(|keeper| matches!(keeper.try_wait(), Ok(None)));
+    ending.push(keeper);
+}
+
+/// Waits until the keepers that have given their outcome have exited. A program that takes the
+/// place of this process must not inherit them as children that nobody waits for.
+pub fn reap() {
+    let mut ending = ENDING.lock().unwrap_or_else(PoisonError::into_inner);
+    for mut keeper in ending.drain(..) {
+        let _ = keeper.wait();
     }
 }
 
@@ -110,8 +128,7 @@ fn verbosity() -> u8 {
     }
 }
 
-/// Reads what the keeper writes, on a thread of its own: first one byte, then, when the keeper
-/// ends, its outcome.
+/// Reads what the keeper writes, on a thread of its own: first one byte, then a line, its outcome.
 fn read(keeper: &mut Child) -> Result<Receiver<Zeroizing<Vec<u8>>>, Error> {
     let output = keeper.stdout.take();
     let (sender, receiver) = channel();
@@ -123,9 +140,17 @@ fn read(keeper: &mut Child) -> Result<Receiver<Zeroizing<Vec<u8>>>, Error> {
         if output.read_exact(&mut ready).is_err() || sender.send(ready).is_err() {
             return;
         }
+        // Not through `BufReader`, whose buffer would keep the secrets.
+        let mut output = output.take(MAX_MESSAGE);
         let mut outcome = Zeroizing::new(Vec::new());
-        // A half-read outcome is none.
-        let _ = output.take(MAX_MESSAGE).read_to_end(&mut outcome);
+        let mut piece = Zeroizing::new([0; 16 * 1024]);
+        while outcome.last() != Some(&END) {
+            match output.read(&mut *piece) {
+                // A half-read outcome is none.
+                Ok(0) | Err(_) => break,
+                Ok(length) => outcome.extend_from_slice(piece.get(..length).unwrap_or_default()),
+            }
+        }
         let _ = sender.send(outcome);
     };
     std::thread::Builder::new()

@@ -99,8 +99,13 @@ fn fresh(
                 .sealed
                 .token(&wanted.scope, wanted.resource.as_deref())
                 .map(|token| token.token.clone());
-            let claim = context.claim(name)?;
-            kept::refresh(claim, wanted, seen.as_ref(), began)
+            let (claim, bound) = match context.try_claim(name) {
+                Ok(claim) => (claim, Some(&found.record.bound)),
+                // Whoever is faster may be getting the same token.
+                Err(Error::Busy { .. }) => (context.claim(name)?, None),
+                Err(error) => return Err(error),
+            };
+            kept::refresh(claim, wanted, seen.as_ref(), began, bound)
         }
     }
 }
@@ -123,7 +128,7 @@ fn recovered_parts(claim: Claim<'_>, wanted: &Wanted) -> Result<Handed, Error> {
             Some(SecretPart::Key(slots)) => hand_key(context, name, &found, &slots.active, wanted),
             _ => {
                 check_scope(name, &found.record.bound, wanted)?;
-                let fresh = kept::refresh(claim, wanted, None, Timestamp::now())?;
+                let fresh = kept::refresh(claim, wanted, None, Timestamp::now(), None)?;
                 Ok(hand_token(found.record.bound, fresh))
             }
         },

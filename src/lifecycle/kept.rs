@@ -5,7 +5,7 @@ use super::identify::identify;
 use super::login::{put_login, redeem};
 use super::refresh::{self, Fresh, Round};
 use super::{Attempt, Claim, Context, Done, Error, LoginError, existing};
-use crate::credential::Name;
+use crate::credential::{Bound, Name};
 use crate::keeper;
 use crate::lifecycle::Wanted;
 use crate::oauth::Grant;
@@ -40,21 +40,31 @@ pub struct Refresh {
 }
 
 /// Gets a fresh token for a claimed login: another process's, if that was faster, or a refreshed
-/// one.
+/// one. `bound` is given if the login was read a moment ago and its lock was free: then it is not
+/// read again here, but only by the keeper.
 pub(super) fn refresh(
     claim: Claim<'_>,
     wanted: &Wanted,
     seen: Option<&Secret>,
     began: Timestamp,
+    bound: Option<&Bound>,
 ) -> Result<Fresh, Error> {
     if claim.context.is_keeper {
         return refresh::under_lock(&claim, wanted, seen, began);
     }
-    match refresh::read_again(&claim, wanted, seen, began)? {
-        Round::Ready(fresh) => return Ok(fresh),
-        // The store of the client secret is opened here, where a person can be asked.
-        Round::Needed(found) => drop(claim.context.client(claim.name(), &found.record.bound)?),
-    }
+    let read;
+    let bound = match bound {
+        Some(bound) => bound,
+        None => match refresh::read_again(&claim, wanted, seen, began)? {
+            Round::Ready(fresh) => return Ok(fresh),
+            Round::Needed(found) => {
+                read = found;
+                &read.record.bound
+            }
+        },
+    };
+    // The store of the client secret is opened here, where a person can be asked.
+    drop(claim.context.client(claim.name(), bound)?);
     let stores = claim.context.stores.opened();
     let name = claim.name().clone();
     let task = Refresh {
