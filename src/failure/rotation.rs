@@ -53,7 +53,9 @@ impl From<Error> for Failure {
             ),
             Error::Manual { name } => with(
                 Code::Findings,
-                format!("run `authctl rotate {name}` in a terminal, or pipe the new key into it"),
+                format!(
+                    "run `authctl rotate {name}` in a terminal, or pipe the new key into the command"
+                ),
             ),
             Error::NoRecipe { name } => with(
                 Code::Refused,

@@ -40,8 +40,8 @@ pub struct Call {
     /// Whether the request is sent without the caller's credential.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub bare: bool,
-    /// The answer is XML, which is read as if it were JSON: an element becomes an object, repeated
-    /// elements an array.
+    /// Whether the response is XML. It is read as if it were JSON: an element becomes an object,
+    /// repeated elements an array.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub xml: bool,
 }

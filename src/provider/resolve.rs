@@ -110,7 +110,7 @@ fn check_variable(name: &str, value: &str) -> Result<(), String> {
         Ok(())
     } else {
         Err(format!(
-            "the value of `{name}` must be a host name or a plain word"
+            "the value of `{name}` must be a host name or one word of letters, digits, `.`, `-`, `_` and `:`"
         ))
     }
 }
