@@ -40,6 +40,7 @@ use crate::audit::Event;
 use crate::code::Outcome;
 use crate::credential::{Bound, Entries, Entry, Name};
 use crate::failure::{Code, Failure};
+use crate::intake::Misplaced;
 use crate::lifecycle::{Handed, sending};
 use crate::output::Output;
 use crate::provider::{Header, render};
@@ -64,7 +65,7 @@ pub fn run(arguments: &[OsString]) -> ExitCode {
     match Cli::read(arguments) {
         Ok(cli) => {
             let ui = cli.global.ui();
-            match run_command(cli) {
+            match run_command(cli, arguments) {
                 Ok(()) => ExitCode::SUCCESS,
                 Err(failure) => report(arguments, ui, failure),
             }
@@ -83,8 +84,9 @@ fn command_line() -> clap::Command {
     Cli::grouped()
 }
 
-/// Runs a command, and writes its outcome to the audit log.
-fn run_command(cli: Cli) -> Result<(), Failure> {
+/// Runs a command, and writes its outcome to the audit log. A secret that was typed as an argument
+/// is repeated neither there nor in the terminal.
+fn run_command(cli: Cli, arguments: &[OsString]) -> Result<(), Failure> {
     let command = cli.command.into_run();
     let Profile {
         prompts,
@@ -95,12 +97,31 @@ fn run_command(cli: Cli) -> Result<(), Failure> {
     if reports_runs && speaks_to_a_terminal() {
         schedule::report_failed_run(&app);
     }
-    let result = command.run(&app);
+    let result = command.run(&app).map_err(|failure| {
+        Misplaced::among(arguments, |text| is_known(&app, text)).conceal(failure)
+    });
     if let Some((event, name)) = event.filter(|_| !app.is_logged.get()) {
-        let (outcome, detail) = outcome(result.as_ref().err());
-        Event::now(&event, name, outcome, detail).append(&app.paths.audit());
+        let failure = result.as_ref().err();
+        let is_told = |name: &String| failure.is_none() || is_known(&app, name);
+        let (known, unknown) = match name {
+            Some(name) if !is_told(&name) => (None, Some(name)),
+            name => (name, None),
+        };
+        let (outcome, detail) = outcome(failure);
+        // A password may be short.
+        let detail = detail.map(|text| match &unknown {
+            Some(name) => text.replace(name.as_str(), "…"),
+            None => text.to_owned(),
+        });
+        Event::now(&event, known, outcome, detail.as_deref()).append(&app.paths.audit());
     }
     result
+}
+
+/// Whether a text is the name of a credential or a provider.
+fn is_known(app: &App, text: &str) -> bool {
+    let is_credential = |name: Name| app.index.find(&name).is_ok_and(|entry| entry.is_some());
+    text.parse().is_ok_and(is_credential) || app.catalogue.find(text).is_ok_and(|row| row.is_some())
 }
 
 /// The outcome of a command, as recorded in the audit log.

@@ -2,6 +2,7 @@ use super::{Profile, Run, answer, complete, documents};
 use crate::app::App;
 use crate::credential::Name;
 use crate::failure::{Code, Failure};
+use crate::intake::check_new_name;
 use crate::lifecycle::rename;
 
 /// Rename a credential
@@ -45,6 +46,7 @@ fn run(app: &App, args: &RenameArgs) -> Result<(), Failure> {
             )),
         );
     }
+    check_new_name(new)?;
     // Read before the lock, so that a mistyped name leaves no lock file behind.
     let entry = app.index.entry(old)?;
     if app.index.find(new)?.is_some() {

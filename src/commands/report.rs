@@ -4,6 +4,7 @@
 use super::cli::{Cli, command_word, is_for_curl, runs_program};
 use super::header;
 use crate::failure::{Code, Failure};
+use crate::intake::Misplaced;
 use crate::ui::Ui;
 use clap::error::ErrorKind;
 use std::ffi::OsString;
@@ -44,19 +45,17 @@ pub(super) fn report_usage(arguments: &[OsString], error: &clap::Error) -> ExitC
         header::begin();
         header::refuse("usage");
     }
-    if ui.json {
-        let message = error.to_string();
-        let lines: Vec<&str> = message
-            .lines()
-            .take_while(|line| !line.is_empty())
-            .map(str::trim)
-            .collect();
-        let message = lines.join(" ").trim_start_matches("error: ").to_owned();
-        return report(
-            arguments,
-            ui,
-            Failure::usage(message).hint("run `authctl --help`"),
-        );
+    let message = error.to_string();
+    let lines: Vec<&str> = message
+        .lines()
+        .take_while(|line| !line.is_empty())
+        .map(str::trim)
+        .collect();
+    let message = lines.join(" ").trim_start_matches("error: ").to_owned();
+    let failure = Failure::usage(message.as_str()).hint("run `authctl --help`");
+    let failure = Misplaced::among(arguments, |_| false).conceal(failure);
+    if ui.json || failure.message != message {
+        return report(arguments, ui, failure);
     }
     if is_for_curl(arguments) {
         header::refuse("usage");

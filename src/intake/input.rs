@@ -1,8 +1,9 @@
 //! Reading a key from a hidden prompt or from standard input, never from an argument.
 
+use super::paste::{Pasted, pasted};
 use crate::credential::Parts;
 use crate::failure::{Code, Failure};
-use crate::provider::Part;
+use crate::provider::{KeySpec, Part};
 use crate::secret::{Alphabet, MAX_BYTES, Secret};
 use crate::ui::Ui;
 use std::io::{IsTerminal, Read};
@@ -12,16 +13,17 @@ use std::io::{IsTerminal, Read};
 /// # Errors
 /// There is no key, nobody can be asked for one, or it contains characters that a header cannot
 /// have.
-pub fn key_parts(ui: Ui, parts: &[Part]) -> Result<Parts, Failure> {
+pub fn key_parts(ui: Ui, key: &KeySpec) -> Result<Parts, Failure> {
     let empty = || Failure::new(Code::Usage, "standard input is empty; expected the key");
-    optional_key_parts(ui, parts)?.ok_or_else(empty)
+    optional_key_parts(ui, key)?.ok_or_else(empty)
 }
 
 /// The same, but an empty pipe is no error.
 ///
 /// # Errors
 /// As for [`key_parts`].
-pub fn optional_key_parts(ui: Ui, parts: &[Part]) -> Result<Option<Parts>, Failure> {
+pub fn optional_key_parts(ui: Ui, key: &KeySpec) -> Result<Option<Parts>, Failure> {
+    let parts = &key.parts;
     let values = if std::io::stdin().is_terminal() {
         ask(ui, parts)?
     } else {
@@ -30,27 +32,30 @@ pub fn optional_key_parts(ui: Ui, parts: &[Part]) -> Result<Option<Parts>, Failu
     if values.is_empty() {
         return Ok(None);
     }
+    let mut found = Parts::new();
     for (part, value) in parts.iter().zip(&values) {
+        let value = unwrapped(ui, value, &part.label, !key.has_scheme(part));
         value
             .check(Alphabet::Printable)
             .map_err(|reason| Failure::new(Code::Usage, format!("the {} {reason}", part.label)))?;
-        if value.expose().starts_with(' ') || value.expose().ends_with(' ') {
-            return Err(Failure::new(
-                Code::Usage,
-                format!(
-                    "the {} begins or ends with a space; a header value cannot",
-                    part.label
-                ),
-            ));
-        }
+        found.insert(part.name.clone(), value);
     }
-    Ok(Some(
-        parts
-            .iter()
-            .map(|part| part.name.clone())
-            .zip(values)
-            .collect(),
-    ))
+    Ok(Some(found))
+}
+
+/// A pasted secret without what pages and files write around it; the user is told if that was more
+/// than white space. `scheme` is false where the word before a token belongs to the secret.
+pub fn unwrapped(ui: Ui, text: &Secret, label: &str, scheme: bool) -> Secret {
+    let Pasted {
+        value,
+        is_unwrapped,
+    } = pasted(text.expose(), scheme);
+    if is_unwrapped {
+        ui.say(&format!(
+            "note: removed the quotes, the variable name or the word around the {label}"
+        ));
+    }
+    Secret::new(value)
 }
 
 fn ask(ui: Ui, parts: &[Part]) -> Result<Vec<Secret>, Failure> {
@@ -82,13 +87,16 @@ fn lines(count: usize, from: impl Read) -> Result<Vec<Secret>, Failure> {
     }
     let text = std::str::from_utf8(&bytes)
         .map_err(|_| usage("the key on standard input is not ASCII text".into()))?;
-    let text = text.strip_suffix('\n').unwrap_or(text);
+    // A file may begin with a byte order mark and end with a blank line.
+    let text = text.trim_start_matches('\u{feff}');
     let values: Vec<Secret> = text
-        .split('\n')
-        .map(|line| Secret::new(line.strip_suffix('\r').unwrap_or(line)))
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
+        .map(Secret::new)
         .collect();
-    if text.is_empty() {
-        return Ok(Vec::new());
+    if values.is_empty() {
+        return Ok(values);
     }
     if values.len() != count {
         let expected = if count == 1 {
@@ -122,7 +130,9 @@ mod tests {
         assert_eq!(read(1, b"key\n").unwrap(), ["key"]);
         assert_eq!(read(1, b"key").unwrap(), ["key"]);
         assert_eq!(read(2, b"key\r\napp\r\n").unwrap(), ["key", "app"]);
-        assert_eq!(read(1, b" k e y ").unwrap(), [" k e y "]);
+        assert_eq!(read(1, b" k e y \n\n").unwrap(), ["k e y"]);
+        assert_eq!(read(1, b"\xef\xbb\xbf\nkey").unwrap(), ["key"]);
+        assert_eq!(read(2, b"key\n\napp").unwrap(), ["key", "app"]);
         assert!(read(1, b"key\nother\n").unwrap_err().contains("one line"));
         assert!(read(2, b"key\n").unwrap_err().contains("2 lines"));
         assert!(read(1, b"").unwrap().is_empty() && read(1, b"\n").unwrap().is_empty());

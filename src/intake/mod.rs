@@ -3,10 +3,15 @@
 
 mod bundle;
 mod dotenv;
+mod form;
 mod input;
+mod misplaced;
+mod paste;
 mod recognize;
 
 pub use bundle::{Bundle, Bundled};
 pub use dotenv::{Variable, variables};
-pub use input::{key_parts, optional_key_parts};
+pub use form::OddForm;
+pub use input::{key_parts, optional_key_parts, unwrapped};
+pub use misplaced::{Misplaced, check_new_name};
 pub use recognize::{RecognizedKey, recognize};

@@ -1,6 +1,7 @@
 //! The API-key half of a row: parts, headers, patterns, and the request that verifies a key.
 
 use super::{Template, check_variable};
+use crate::secret::Secret;
 use serde::{Deserialize, Serialize};
 
 /// The API keys of a provider.
@@ -89,6 +90,18 @@ impl KeySpec {
             check: None,
             page: None,
         }
+    }
+
+    /// Whether the value of a part is the whole value of `Authorization`, so that the word before a
+    /// token belongs to it.
+    pub fn has_scheme(&self, part: &Part) -> bool {
+        self.headers.iter().any(|header| header.is_bare(&part.name))
+    }
+
+    /// Whether a value begins as the keys of this provider do, or nobody knows how these begin.
+    pub fn is_expected(&self, value: &Secret) -> bool {
+        let begins = |prefix: &String| value.expose().starts_with(prefix.as_str());
+        self.prefixes.iter().any(begins) || self.parts.iter().any(|part| part.pattern.is_some())
     }
 
     /// The first part that does not match the pattern of its provider.

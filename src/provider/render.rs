@@ -58,6 +58,13 @@ impl Template {
         Ok((name, value.trim()))
     }
 
+    /// Whether it is `Authorization` with nothing but this part.
+    pub(super) fn is_bare(&self, part: &str) -> bool {
+        self.split().is_ok_and(|(name, value)| {
+            name.eq_ignore_ascii_case("Authorization") && value == format!("{{{part}}}")
+        })
+    }
+
     /// Checks that it is `Name: value`, uses only parts in `names`, and sets no header that changes
     /// the destination or the framing of a request.
     ///

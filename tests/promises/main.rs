@@ -23,3 +23,4 @@ mod support;
 // What is shown of paths, programs and errors of the system is that of Linux.
 #[cfg(target_os = "linux")]
 mod transcripts;
+mod typed;

@@ -1,16 +1,16 @@
 use super::super::{answer, args, complete, documents, words};
+use super::binding::{Flags, binding};
 use super::{check_manager, from_env};
 use crate::app::{App, store_for};
-use crate::credential::{Bound, Kind, Name, Origin, Parts, StoreKind};
+use crate::credential::{Bound, Name, Origin, Parts, StoreKind};
 use crate::failure::{Code, Failure};
-use crate::intake::key_parts;
-use crate::lifecycle::{Every, Look, NewKey, existing, look, put_key};
-use crate::provider::{KeySpec, Part, Template};
+use crate::intake::{OddForm, check_new_name, key_parts};
+use crate::lifecycle::{Every, NewKey, existing, put_key};
+use crate::provider::KeySpec;
 use crate::rotation::{Verdict, verify};
 use crate::secret::Secret;
 use crate::time::Interval;
 use jiff::Timestamp;
-use std::collections::BTreeMap;
 
 /// Store an API key
 ///
@@ -57,6 +57,17 @@ pub struct AddArgs {
     /// Replace the credential with this name
     #[arg(long)]
     replace: bool,
+}
+
+impl AddArgs {
+    fn flags(&self) -> Flags<'_> {
+        Flags {
+            header: &self.header,
+            origin: &self.origin,
+            set: &self.set,
+            replace: self.replace,
+        }
+    }
 }
 
 /// A key that is about to be stored.
@@ -110,17 +121,13 @@ pub(super) fn run(app: &App, args: &AddArgs) -> Result<(), Failure> {
 /// Verifies the key at its provider. Only an explicit rejection by the provider is an error.
 /// Returns the account of the key, if it is known.
 fn check(app: &App, key: &Candidate, args: &AddArgs) -> Result<Option<String>, Failure> {
-    let provider = key.name.provider();
-    if let Some(part) = key.spec.odd_part(&key.parts) {
-        let suffix = if args.no_verify {
-            ""
-        } else {
-            ", so it was not verified"
-        };
-        app.ui.warn(&format!(
-            "the {} does not look like a key for {provider}{suffix}",
-            part.label
-        ));
+    if let Some(odd) = odd_form(app, key) {
+        // A key of another provider, or a password, must not be sent to this one.
+        if args.no_verify {
+            app.ui.warn(&odd.to_string());
+        } else if !agrees(app, &odd)? {
+            return Err(odd.failure("add `--no-verify` to store it anyway"));
+        }
         return Ok(None);
     }
     let Some(check) = key.spec.check.as_ref().filter(|_| !args.no_verify) else {
@@ -159,11 +166,31 @@ fn check(app: &App, key: &Candidate, args: &AddArgs) -> Result<Option<String>, F
     Ok(None)
 }
 
+/// What is odd about a key, unless the user says how it is sent.
+fn odd_form(app: &App, key: &Candidate) -> Option<OddForm> {
+    if !key.bound.headers.is_empty() {
+        return None;
+    }
+    OddForm::of(&app.catalogue, &key.name, &key.spec, &key.parts)
+}
+
+/// Whether a person wants to store a key of an unknown form.
+fn agrees(app: &App, odd: &OddForm) -> Result<bool, Failure> {
+    if matches!(odd, OddForm::Foreign { .. }) || !app.ui.can_ask() {
+        return Ok(false);
+    }
+    let answer = app.ui.ask(&format!("{odd}. Store it anyway? [y/N]"))?;
+    Ok(answer.eq_ignore_ascii_case("y") || answer.eq_ignore_ascii_case("yes"))
+}
+
 fn named(app: &App, name: &Name, args: &AddArgs) -> Result<Candidate, Failure> {
-    let (spec, bound) = binding(app, name, args)?;
+    if app.index.find(name)?.is_none() {
+        check_new_name(name)?;
+    }
+    let (spec, bound) = binding(app, name, args.flags())?;
     // The store is tried before the key is asked for.
     let store = place(app, name, args.replace)?;
-    let parts = given(app, args, &spec.parts)?;
+    let parts = given(app, args, &spec)?;
     Ok(Candidate {
         name: name.clone(),
         spec,
@@ -176,7 +203,7 @@ fn named(app: &App, name: &Name, args: &AddArgs) -> Result<Candidate, Failure> {
 
 fn recognized(app: &App, args: &AddArgs) -> Result<Candidate, Failure> {
     let single = KeySpec::from_headers(Vec::new());
-    let parts = given(app, args, &single.parts)?;
+    let parts = given(app, args, &single)?;
     let key = parts.get("key").map(Secret::expose).unwrap_or_default();
     let row = app.catalogue.recognize(key).ok_or_else(|| {
         Failure::new(Code::NotFound, "cannot recognize the provider of this key")
@@ -185,7 +212,7 @@ fn recognized(app: &App, args: &AddArgs) -> Result<Candidate, Failure> {
     let name: Name = row.name.parse()?;
     app.ui
         .say(&format!("this looks like a key for {}", row.title));
-    let (spec, bound) = binding(app, &name, args)?;
+    let (spec, bound) = binding(app, &name, args.flags())?;
     if spec.parts.len() != 1 {
         let message = format!("a key for {} has several parts", row.title);
         return Err(Failure::usage(message).hint(format!("run `authctl key add {name}`")));
@@ -202,136 +229,12 @@ fn recognized(app: &App, args: &AddArgs) -> Result<Candidate, Failure> {
 }
 
 /// The parts of the key: from the named variables, or typed, or piped.
-fn given(app: &App, args: &AddArgs, parts: &[Part]) -> Result<Parts, Failure> {
+fn given(app: &App, args: &AddArgs, key: &KeySpec) -> Result<Parts, Failure> {
     if args.from_env.is_empty() {
-        key_parts(app.ui, parts)
+        key_parts(app.ui, key)
     } else {
-        from_env::parts(&args.from_env, parts)
+        from_env::parts(app.ui, &args.from_env, key)
     }
-}
-
-/// How and where the key is sent: in the same way as the key that it replaces, unless the user says
-/// otherwise.
-fn binding(app: &App, name: &Name, args: &AddArgs) -> Result<(KeySpec, Bound), Failure> {
-    let (before, error) = before(app, name, args);
-    let is_custom = !(args.header.is_empty() && args.origin.is_empty());
-    if let Some(bound) = before
-        .as_ref()
-        .filter(|bound| !bound.headers.is_empty() && !is_custom)
-    {
-        // A key with a header of its own is replaced by one that is sent in the same way.
-        let headers = bound.headers.iter().map(Template::new).collect();
-        return Ok((KeySpec::from_headers(headers), bound.clone()));
-    }
-    let mut values = before
-        .as_ref()
-        .map(|bound| bound.variables.clone())
-        .unwrap_or_default();
-    values.extend(args.set.iter().cloned());
-    let chosen = match before.filter(|bound| bound.chosen_origins && args.origin.is_empty()) {
-        Some(bound) => bound.origins,
-        None => args.origin.clone(),
-    };
-    shape(app, name, args, chosen, values).map_err(|failure| match error {
-        // A record that cannot be used does not say what it is bound to.
-        Some(error) => Failure {
-            message: format!("{}; {error}", failure.message),
-            ..failure
-        },
-        None => failure,
-    })
-}
-
-/// What the key that is replaced is bound to, or why that is not known.
-fn before(app: &App, name: &Name, args: &AddArgs) -> (Option<Bound>, Option<String>) {
-    if !args.replace {
-        return (None, None);
-    }
-    match look(&app.context(), name) {
-        Ok(Look::Found(found)) if found.entry.kind == Kind::Key => (Some(found.record.bound), None),
-        Ok(_) => (None, None),
-        Err(error) => (None, Some(error.to_string())),
-    }
-}
-
-/// How and where a key is sent: as the provider definition says or, for an unknown provider, as the
-/// flags say. `chosen` are the origins that the user chose.
-fn shape(
-    app: &App,
-    name: &Name,
-    args: &AddArgs,
-    chosen: Vec<Origin>,
-    variables: BTreeMap<String, String>,
-) -> Result<(KeySpec, Bound), Failure> {
-    let row = app
-        .catalogue
-        .find(name.provider())?
-        .map(|row| row.resolve(&variables))
-        .transpose()?;
-    let given = headers(args)?;
-    if let Some(row) = row.as_ref().filter(|row| row.key.is_some())
-        && !(args.header.is_empty() && args.origin.is_empty())
-    {
-        app.ui.warn(&format!(
-            "using your --header or --origin for `{name}` instead of the definition of {}",
-            row.title
-        ));
-    }
-    let chosen_origins = !chosen.is_empty();
-    let origins = match (&row, chosen_origins) {
-        (_, true) => chosen,
-        (Some(row), false) => row.bound_origins().map_err(Failure::usage)?,
-        (None, false) => Vec::new(),
-    };
-    let shape = row
-        .as_ref()
-        .filter(|_| given.is_empty())
-        .map(|row| row.shape(Kind::Key));
-    let known = row.and_then(|row| row.key);
-    let (spec, headers) = match (known, given.is_empty()) {
-        (Some(spec), true) => (spec, Vec::new()),
-        (_, false) => (KeySpec::from_headers(given), args.header.clone()),
-        (None, true) => {
-            let message = format!(
-                "the format of API keys is not known for the provider `{}`",
-                name.provider()
-            );
-            return Err(Failure::new(Code::NotFound, message).hint(format!(
-                "specify the header and the origin: `authctl key add {name} --header 'Authorization: Bearer {{key}}' --origin https://HOST`"
-            )));
-        }
-    };
-    if origins.is_empty() {
-        return Err(
-            Failure::usage(format!("no origin was given for the key `{name}`"))
-                .hint("add `--origin https://HOST` (can be repeated)"),
-        );
-    }
-    let bound = Bound {
-        origins,
-        chosen_origins,
-        headers,
-        shape,
-        variables,
-        ..Bound::default()
-    };
-    Ok((spec, bound))
-}
-
-/// The headers of the command line, checked.
-fn headers(args: &AddArgs) -> Result<Vec<Template>, Failure> {
-    let given: Vec<Template> = args.header.iter().map(Template::new).collect();
-    for template in &given {
-        template
-            .check(&["key"])
-            .map_err(|reason| Failure::usage(format!("--header: {reason}")))?;
-    }
-    if !given.is_empty() && !given.iter().any(|template| template.uses("key")) {
-        return Err(Failure::usage(
-            "--header: no header contains `{key}`, so the key would never be sent",
-        ));
-    }
-    Ok(given)
 }
 
 /// The store for the key; determined before anybody types a key.

@@ -3,8 +3,10 @@
 use crate::app::App;
 use crate::credential::Name;
 use crate::failure::Failure;
-use crate::provider::Part;
+use crate::intake::unwrapped;
+use crate::provider::{KeySpec, Part};
 use crate::secret::{Alphabet, Secret};
+use crate::ui::Ui;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -22,9 +24,11 @@ const STARTUP: [&str; 8] = [
 
 /// The parts of a key, one variable for each.
 pub(super) fn parts(
+    ui: Ui,
     variables: &[String],
-    parts: &[Part],
+    key: &KeySpec,
 ) -> Result<BTreeMap<String, Secret>, Failure> {
+    let parts = &key.parts;
     if variables.len() != parts.len() {
         let names: Vec<&str> = parts.iter().map(|part| part.label.as_str()).collect();
         return Err(Failure::usage(format!(
@@ -34,7 +38,9 @@ pub(super) fn parts(
         )));
     }
     let read = |(part, variable): (&Part, &String)| {
+        // Some programs set variables with the quotes of their files.
         let value = Secret::new(value(variable)?);
+        let value = unwrapped(ui, &value, &part.label, !key.has_scheme(part));
         value
             .check(Alphabet::Printable)
             .map_err(|reason| Failure::usage(format!("the value of {variable} {reason}")))?;

@@ -1,6 +1,7 @@
 //! `authctl key`: API keys.
 
 mod add;
+mod binding;
 mod export;
 mod from_env;
 mod import;

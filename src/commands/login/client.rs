@@ -150,10 +150,9 @@ fn new_secret(
                     args.target_words()
                 )));
             }
-            SecretRule::Required => Some(app.ui.ask_hidden("client secret (hidden):")?),
+            SecretRule::Required => Some(client_secret::ask(app, "client secret (hidden):")?),
             SecretRule::Optional if args.client_id.is_none() && app.ui.can_ask() => Some(
-                app.ui
-                    .ask_hidden("client secret (hidden; empty if there is none):")?,
+                client_secret::ask(app, "client secret (hidden; empty if there is none):")?,
             )
             .filter(|secret| secret.len() > 0),
             SecretRule::Optional => None,

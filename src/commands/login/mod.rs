@@ -12,6 +12,7 @@ use super::{Profile, Run, answer, documents};
 use crate::app::{App, store_for};
 use crate::credential::{Name, StoreKind, scope_words, trusted_url};
 use crate::failure::{Code, Failure};
+use crate::intake::check_new_name;
 use crate::lifecycle::{Attempt, Done, Turn};
 use crate::oauth::{Listener, begin};
 use crate::provider::OAuthSpec;
@@ -43,6 +44,9 @@ fn run(app: &App, args: &LoginArgs) -> Result<(), Failure> {
         ))
         .hint(format!("run `authctl key add {}`", target.name))
     })?;
+    if app.index.find(&target.name)?.is_none() {
+        check_new_name(&target.name)?;
+    }
     page::check_visible(args)?;
     // One browser for many processes: the others wait for this login.
     let turn = queue::wait(app, &target.name, args.timeout)?;

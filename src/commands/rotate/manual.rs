@@ -2,8 +2,8 @@
 
 use crate::app::{App, has_display};
 use crate::credential::Name;
-use crate::failure::{Code, Failure};
-use crate::intake::optional_key_parts;
+use crate::failure::Failure;
+use crate::intake::{OddForm, optional_key_parts};
 use crate::rotation::{Error, Options, Report, accept};
 use crate::ui::open_browser;
 use std::io::IsTerminal;
@@ -53,21 +53,12 @@ pub(super) fn take(
             app.ui.must_say(&format!("  {}. {step}", number + 1));
         }
     }
-    let Some(parts) = optional_key_parts(app.ui, &key.parts)? else {
+    let Some(parts) = optional_key_parts(app.ui, &key)? else {
         return Err(Error::Manual { name: name.clone() }.into());
     };
-    if let Some(part) = key.odd_part(&parts) {
-        return Err(Failure::new(
-            Code::Refused,
-            format!(
-                "the {} does not look like a key for {}, so it was not verified",
-                part.label,
-                name.provider()
-            ),
-        )
-        .hint(format!(
-            "if it is one, run `authctl key add {name} --replace`"
-        )));
+    if let Some(odd) = OddForm::of(&app.catalogue, name, &key, &parts) {
+        let anyway = format!("run `authctl key add {name} --replace --no-verify`");
+        return Err(odd.failure(&anyway));
     }
     let spinner = app.ui.spinner("verifying the new key");
     let mut warnings = Vec::new();
