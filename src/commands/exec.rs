@@ -84,6 +84,7 @@ impl Run for ExecArgs {
 
 pub(super) fn run(app: &App, args: &ExecArgs) -> Result<Infallible, Failure> {
     let mut environment: BTreeMap<String, (Name, Secret)> = BTreeMap::new();
+    let mut disturbing: Vec<String> = Vec::new();
     for asked in &args.credentials {
         let wanted = Wanted {
             min_ttl: args.min_ttl,
@@ -92,6 +93,10 @@ pub(super) fn run(app: &App, args: &ExecArgs) -> Result<Infallible, Failure> {
         let handed = parts(&app.context(), &asked.name, &wanted)?;
         app.ui.warn_all(&handed.warnings);
         let sending = sending(&app.context(), &asked.name, &handed)?;
+        // Where the user names the variables, a program may read any others.
+        if asked.variables.is_none() {
+            disturbing.extend(sending.disturbing.iter().cloned());
+        }
         for (variable, value) in assign(asked, &handed, &sending)? {
             // The names of variables are case-insensitive on Windows.
             let same = |known: &&String| {
@@ -124,6 +129,15 @@ pub(super) fn run(app: &App, args: &ExecArgs) -> Result<Infallible, Failure> {
         .next()
         .ok_or_else(|| Failure::usage("no program was given"))?;
     let mut command = Command::new(program);
+    // A variable of another credential would be used with this one, or instead of it.
+    for variable in disturbing {
+        if std::env::var_os(&variable).is_some() && !environment.contains_key(&variable) {
+            app.ui.say(&format!(
+                "note: {variable} is not passed to the program, which would use it instead of, or together with, this credential"
+            ));
+            command.env_remove(variable);
+        }
+    }
     // This is the one place where secrets may enter an environment.
     command.args(words).env_remove(super::shell::COMPLETE).envs(
         environment

@@ -49,6 +49,14 @@ impl State {
         }
     }
 
+    /// What was being done, for a sentence.
+    pub fn doing(&self) -> &'static str {
+        match self {
+            Self::Forgetting { .. } => "removing",
+            state => state.name(),
+        }
+    }
+
     /// Whether the credential is stored and usable.
     pub fn is_active(&self) -> bool {
         matches!(self, Self::Active)

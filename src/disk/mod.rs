@@ -111,6 +111,36 @@ pub fn read(path: &Path, privacy: Privacy) -> Result<Option<Vec<u8>>, Error> {
     Ok(Some(bytes))
 }
 
+/// Reads a file of the user's, or a pipe to its end; `None` if there is none.
+///
+/// # Errors
+/// It cannot be read, or is larger than [`MAX_FILE`].
+pub fn read_once(path: &Path) -> Result<Option<Vec<u8>>, Error> {
+    let is_pipe = fs::metadata(path).is_ok_and(|found| !found.is_file() && !found.is_dir());
+    if !is_pipe {
+        return read(path, Privacy::Any);
+    }
+    let file = File::open(path).map_err(|error| Error::io("read", path, error))?;
+    to_end(file, path).map(Some)
+}
+
+/// Reads to the end.
+///
+/// # Errors
+/// It cannot be read, or is larger than [`MAX_FILE`]. `path` is only named in errors.
+pub fn to_end(from: impl Read, path: &Path) -> Result<Vec<u8>, Error> {
+    let mut bytes = Vec::new();
+    from.take(MAX_FILE + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|error| Error::io("read", path, error))?;
+    if bytes.len() as u64 > MAX_FILE {
+        return Err(Error::TooLarge {
+            path: path.to_owned(),
+        });
+    }
+    Ok(bytes)
+}
+
 /// Creates a folder and its missing parents with mode 0700, and checks that the folder is private.
 ///
 /// # Errors

@@ -1,6 +1,6 @@
 //! The document inside an exported file.
 
-use super::RecognizedKey;
+use super::found::RecognizedKey;
 use crate::credential::{Bound, Name};
 use crate::provider::Template;
 use crate::secret::{Alphabet, Secret, stored_map};

@@ -1,7 +1,8 @@
-//! Reading variables from a file: the `NAME=VALUE` lines of a `.env` file, or a JSON document.
+//! Reading variables from a file: the lines of a `.env` file, or a JSON document.
 
 use crate::secret::Secret;
 use serde_json::Value;
+use std::collections::BTreeMap;
 
 /// A variable in a file.
 #[derive(Clone, Debug)]
@@ -18,13 +19,37 @@ pub struct Variable {
     pub problem: Option<&'static str>,
 }
 
-/// Everything in a file that could be a variable.
-///
-/// # Errors
-/// The file begins like JSON, but is not.
-pub fn variables(text: &str) -> Result<Vec<Variable>, String> {
-    let text = text.trim_start_matches('\u{feff}');
-    if text.trim_start().starts_with(['{', '[']) {
+/// What a file contains.
+#[derive(Debug, Default)]
+pub struct Contents {
+    /// The variables.
+    pub variables: Vec<Variable>,
+    /// The other lines, such as comments, the rest of a value of several lines, and values that a
+    /// later line replaces. A key in them is not stored.
+    pub others: Vec<Other>,
+    /// The variables whose quotes are never closed, with their places.
+    pub open: Vec<(String, String)>,
+}
+
+/// A line without a variable.
+#[derive(Debug)]
+pub struct Other {
+    /// Its text.
+    pub text: Secret,
+    /// `line 3`.
+    pub place: String,
+}
+
+impl Contents {
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// The file begins like JSON, but is not.
+    pub fn of(text: &str) -> Result<Self, String> {
+        let text = text.trim_start_matches('\u{feff}');
+        if !text.trim_start().starts_with(['{', '[']) {
+            return Ok(lines(text));
+        }
         let document: Value = serde_json::from_str(text).map_err(|error| {
             format!(
                 "line {}, column {}: invalid JSON",
@@ -32,11 +57,10 @@ pub fn variables(text: &str) -> Result<Vec<Variable>, String> {
                 error.column()
             )
         })?;
-        let mut found = Vec::new();
-        walk(&document, "", "", &mut found);
-        return Ok(found);
+        let mut found = Self::default();
+        walk(&document, "", "", &mut found.variables);
+        Ok(found)
     }
-    Ok(lines(text))
 }
 
 fn walk(value: &Value, name: &str, path: &str, found: &mut Vec<Variable>) {
@@ -65,45 +89,102 @@ fn walk(value: &Value, name: &str, path: &str, found: &mut Vec<Variable>) {
     }
 }
 
-fn lines(text: &str) -> Vec<Variable> {
-    let mut found: Vec<Variable> = Vec::new();
-    let mut rest = text.lines().enumerate();
-    while let Some((number, line)) = rest.next() {
-        let Some((name, value)) = assignment(line) else {
+fn lines(text: &str) -> Contents {
+    let lines: Vec<&str> = text.lines().collect();
+    let mut contents = Contents::default();
+    // The last assignment counts, as in a shell.
+    let mut last: BTreeMap<&str, Variable> = BTreeMap::new();
+    let other = |number: usize, text: &str| Other {
+        text: Secret::new(text),
+        place: place(number),
+    };
+    let mut number = 0;
+    while let Some(line) = lines.get(number) {
+        let here = number;
+        number += 1;
+        let Some((name, text)) = assignment(line) else {
+            if !line.trim().is_empty() {
+                contents.others.push(other(here, line));
+            }
             continue;
         };
-        let (value, problem, open) = value_of(value);
-        if let Some(quote) = open {
+        let (value, mut problem, open) = value_of(text);
+        match open.map(|quote| (quote, closing(&lines, number, quote))) {
+            None => {}
             // The value continues on the next lines, which contain no variables.
-            rest.by_ref().find(|(_, line)| line.contains(quote));
+            Some((_, Some(end))) => {
+                for (number, line) in lines.iter().enumerate().take(end + 1).skip(number) {
+                    contents.others.push(other(number, line));
+                }
+                number = end + 1;
+            }
+            Some((_, None)) => {
+                problem = Some("its quotes are never closed");
+                contents.open.push((name.to_owned(), place(here)));
+            }
         }
-        // The last assignment counts, as in a shell.
-        found.retain(|earlier| earlier.name != name);
-        if !value.is_empty() {
-            let place = format!("line {}", number + 1);
-            found.push(Variable {
-                name: name.to_owned(),
-                value: Secret::new(value),
-                place,
-                inside: String::new(),
-                problem,
+        let variable = Variable {
+            name: name.to_owned(),
+            value: Secret::new(value),
+            place: place(here),
+            inside: String::new(),
+            problem,
+        };
+        if let Some(earlier) = last.insert(name, variable) {
+            contents.others.push(Other {
+                text: earlier.value,
+                place: earlier.place,
             });
         }
     }
-    found
+    contents.variables = last
+        .into_values()
+        .filter(|variable| variable.value.len() > 0)
+        .collect();
+    contents
+        .variables
+        .sort_by_key(|variable| line_of(&variable.place));
+    contents
 }
 
-/// `export NAME=…`, where `export` is optional.
+fn place(number: usize) -> String {
+    format!("line {}", number + 1)
+}
+
+fn line_of(place: &str) -> Option<usize> {
+    place.strip_prefix("line ")?.parse().ok()
+}
+
+/// The line on which a quote is closed that is still open at the end of the line before `from`. A
+/// quote that opens the value of a later variable closes none.
+fn closing(lines: &[&str], from: usize, quote: char) -> Option<usize> {
+    let end = lines
+        .iter()
+        .enumerate()
+        .skip(from)
+        .find(|(_, line)| line.contains(quote))?;
+    let opens_another =
+        assignment(end.1).is_some_and(|(_, value)| value.trim_start().starts_with(quote));
+    (!opens_another).then_some(end.0)
+}
+
+/// `export NAME=…`, where `export` is optional, or `NAME: …`.
 fn assignment(line: &str) -> Option<(&str, &str)> {
     let line = line.trim();
+    let line = line.strip_prefix("- ").unwrap_or(line);
     let line = line
         .strip_prefix("export")
         .filter(|rest| rest.starts_with([' ', '\t']))
         .unwrap_or(line);
-    let (name, value) = line.split_once('=')?;
-    let name = name.trim();
-    let is_name = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-    is_name.then_some((name, value))
+    let is_name = |name: &str| {
+        !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+    };
+    let split = |separator: &str| {
+        let (name, value) = line.split_once(separator)?;
+        let name = name.trim();
+        is_name(name).then_some((name, value))
+    };
+    split("=").or_else(|| split(": "))
 }
 
 /// The value, what is odd about it, and the quote that is still open at the end of the line.
@@ -146,8 +227,9 @@ mod tests {
     use proptest::prelude::*;
 
     fn shown(text: &str) -> Vec<(String, String, String)> {
-        variables(text)
+        Contents::of(text)
             .unwrap()
+            .variables
             .into_iter()
             .map(|found| (found.name, found.value.expose().to_owned(), found.place))
             .collect()
@@ -171,8 +253,9 @@ mod tests {
             expected
         );
         assert!(
-            variables(text)
+            Contents::of(text)
                 .unwrap()
+                .variables
                 .iter()
                 .all(|found| found.problem.is_none())
         );
@@ -192,14 +275,17 @@ mod tests {
             "K=\"a$b\"",
         ] {
             assert!(
-                variables(odd)
+                Contents::of(odd)
                     .unwrap()
+                    .variables
                     .iter()
                     .all(|found| found.problem.is_some()),
                 "{odd}"
             );
         }
-        let inside = variables("HELP=\"\nK=example\n\"\nREAL=1\n").unwrap();
+        let inside = Contents::of("HELP=\"\nK=example\n\"\nREAL=1\n")
+            .unwrap()
+            .variables;
         assert_eq!(
             inside
                 .iter()
@@ -221,13 +307,62 @@ mod tests {
             "o".into(),
             "/ci/env/0/OPENAI_API_KEY".into()
         )));
-        assert!(variables("{ broken").unwrap_err().contains("line 1"));
+        assert!(Contents::of("{ broken").unwrap_err().contains("line 1"));
+    }
+
+    #[test]
+    fn an_open_quote_hides_no_line_below() {
+        let read = |text: &str| {
+            let contents = Contents::of(text).unwrap();
+            let names: Vec<String> = contents
+                .variables
+                .into_iter()
+                .map(|found| found.name)
+                .collect();
+            (names.join(" "), contents.open)
+        };
+        let open = |name: &str, place: &str| vec![(name.to_owned(), place.to_owned())];
+        assert_eq!(
+            read("A=1\nM=\"hi\nB=2\n"),
+            ("A M B".into(), open("M", "line 2"))
+        );
+        assert_eq!(read("A='x\nB='y'\n"), ("A B".into(), open("A", "line 1")));
+        assert_eq!(read("A='x\n\nC=3\nB='y'\n").0, "A C B");
+        assert_eq!(
+            read("A=\"x\nB=\"y"),
+            (
+                "A B".into(),
+                vec![("A".into(), "line 1".into()), ("B".into(), "line 2".into())]
+            )
+        );
+        let pem = Contents::of("P=\"-----BEGIN\nabc\n-----END\"\nB=2").unwrap();
+        assert_eq!(
+            (pem.variables.len(), pem.others.len(), pem.open.len()),
+            (2, 2, 0)
+        );
+    }
+
+    #[test]
+    fn every_other_line_is_kept() {
+        let contents = Contents::of("# K=1\nnot a line\n\nA=1\nA=2\n- B: 3\n").unwrap();
+        let others: Vec<&str> = contents
+            .others
+            .iter()
+            .map(|other| other.place.as_str())
+            .collect();
+        assert_eq!(others, ["line 1", "line 2", "line 4"]);
+        let variables: Vec<(&str, &str)> = contents
+            .variables
+            .iter()
+            .map(|found| (found.name.as_str(), found.value.expose()))
+            .collect();
+        assert_eq!(variables, [("A", "2"), ("B", "3")]);
     }
 
     proptest! {
         #[test]
         fn no_text_panics(text: String) {
-            let _ = variables(&text);
+            let _ = Contents::of(&text);
         }
     }
 }

@@ -18,6 +18,9 @@ pub enum OddForm {
         /// The provider that was named.
         wanted: String,
     },
+    /// It looks like a key, and is of no use.
+    #[error("{0}")]
+    Rejected(String),
     /// It has another form than the keys of this provider.
     #[error("the {label} does not look like a key for {wanted}")]
     Unknown {
@@ -32,6 +35,9 @@ impl OddForm {
     /// What is odd about the parts of a key of a provider in the catalogue.
     pub fn of(catalogue: &Catalogue, name: &Name, key: &KeySpec, parts: &Parts) -> Option<Self> {
         let wanted = name.provider().to_owned();
+        if let Some(reason) = key.rejection(parts) {
+            return Some(Self::Rejected(reason));
+        }
         let odd = key.odd_part(parts);
         let value = match odd {
             Some(part) => parts.get(&part.name),
@@ -61,6 +67,7 @@ impl OddForm {
             Self::Foreign { provider, .. } => {
                 format!("nothing was stored; run `authctl key add {provider}`, or {anyway}")
             }
+            Self::Rejected(_) => "nothing was stored; store a permanent key".into(),
             Self::Unknown { .. } => format!("nothing was stored; if it is one, {anyway}"),
         };
         Failure::new(Code::Refused, self.to_string()).hint(hint)

@@ -52,7 +52,7 @@ pub fn unwrapped(ui: Ui, text: &Secret, label: &str, scheme: bool) -> Secret {
     } = pasted(text.expose(), scheme);
     if is_unwrapped {
         ui.say(&format!(
-            "note: removed the quotes, the variable name or the word around the {label}"
+            "note: removed text around the {label} (quotes, a variable name, or a word such as `Bearer`)"
         ));
     }
     Secret::new(value)

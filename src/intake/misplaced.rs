@@ -17,7 +17,7 @@ const RUN: usize = 20;
 
 /// Whether a word may be a secret: it has a long run of letters and digits that nobody would choose
 /// as a name, or is a UUID, as some keys are.
-fn may_be_secret(word: &str) -> bool {
+pub(super) fn may_be_secret(word: &str) -> bool {
     let is_random = |run: &str| {
         run.len() >= RUN
             && (run.bytes().any(|byte| byte.is_ascii_digit())

@@ -1,80 +1,72 @@
 //! Recognizing keys among variables: by the names of the variables first, then by how a value
 //! begins.
 
-use super::Variable;
-use crate::credential::{Bound, Kind, Name, Parts};
+use super::apart::name_apart;
+use super::describe::{bare, describe, names, owner};
+use super::dotenv::{Contents, Other, Variable};
+use super::found::{Leftover, Recognized, RecognizedKey};
+use super::leftover::suspicion;
 use crate::failure::Failure;
 use crate::provider::{Catalogue, KeySpec, Row};
-use crate::secret::Alphabet;
 use std::collections::{BTreeMap, BTreeSet};
-
-/// A key that was recognized.
-pub struct RecognizedKey {
-    /// The name it would be stored under.
-    pub name: Name,
-    /// Its parts.
-    pub parts: Parts,
-    /// What it is bound to.
-    pub bound: Bound,
-    /// The variables that contain it, and where they are in the file.
-    pub places: Vec<(String, String)>,
-    /// Why it cannot be stored, if it cannot.
-    pub problem: Option<String>,
-}
 
 /// The variables, and which of them are taken by a key already.
 struct Search<'a> {
     variables: &'a [Variable],
+    /// The positions of the variables of each name.
+    by_name: BTreeMap<&'a str, Vec<usize>>,
     taken: BTreeSet<usize>,
     /// The keys, with the position of the first variable of each.
     found: Vec<(usize, RecognizedKey)>,
 }
 
-/// The keys among variables, in the order of the variables.
+/// The keys in a file, and what else in it may be a secret.
 ///
 /// # Errors
 /// A row of the catalogue has an invalid name.
-pub fn recognize(
-    catalogue: &Catalogue,
-    variables: &[Variable],
-) -> Result<Vec<RecognizedKey>, Failure> {
-    let mut search = Search {
-        variables,
-        taken: BTreeSet::new(),
-        found: Vec::new(),
-    };
-    let names = catalogue.names();
-    let rows = names
-        .iter()
-        .filter_map(|name| catalogue.find(name).ok().flatten());
-    for row in rows {
+pub fn recognize(catalogue: &Catalogue, contents: &Contents) -> Result<Recognized, Failure> {
+    let rows: Vec<Row> = catalogue.rows().collect();
+    let mut search = Search::of(&contents.variables);
+    for row in &rows {
         let Some(key) = &row.key else { continue };
-        for group in groups(key) {
-            search.by_names(&row, key, &group)?;
-            search.incomplete(&row, key, &group)?;
+        for (number, group) in key.variable_groups().into_iter().enumerate() {
+            search.by_names(row, key, group, number == 0)?;
+            search.incomplete(row, key, group)?;
         }
     }
-    search.by_form(catalogue)?;
+    search.by_form(&rows)?;
+    let left = search.left(&rows, contents);
     let Search { mut found, .. } = search;
     found.sort_by_key(|(position, _)| *position);
-    let mut found: Vec<RecognizedKey> = found.into_iter().map(|(_, key)| key).collect();
-    name_apart(&mut found);
-    Ok(found)
+    let mut keys: Vec<RecognizedKey> = found.into_iter().map(|(_, key)| key).collect();
+    name_apart(&mut keys);
+    Ok(Recognized { keys, left })
 }
 
-/// The variables that contain one key: one for each part, in their order. For a key with a single
-/// part, each variable is an alternative.
-fn groups(key: &KeySpec) -> Vec<Vec<&String>> {
-    if key.parts.len() == 1 {
-        key.env.iter().map(|name| vec![name]).collect()
-    } else {
-        vec![key.env.iter().take(key.parts.len()).collect()]
+impl<'a> Search<'a> {
+    fn of(variables: &'a [Variable]) -> Self {
+        let mut by_name: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+        for (position, variable) in variables.iter().enumerate() {
+            by_name.entry(&variable.name).or_default().push(position);
+        }
+        Self {
+            variables,
+            by_name,
+            taken: BTreeSet::new(),
+            found: Vec::new(),
+        }
     }
-}
 
-impl Search<'_> {
     fn is_free(&self, position: usize) -> bool {
         !self.taken.contains(&position)
+    }
+
+    /// The positions of the variables of a name.
+    fn called(&self, name: &str) -> &[usize] {
+        self.by_name
+            .get(name)
+            .map(Vec::as_slice)
+            .unwrap_or_default()
     }
 
     fn take(&mut self, row: &Row, key: &KeySpec, at: &[usize]) -> Result<RecognizedKey, Failure> {
@@ -83,34 +75,65 @@ impl Search<'_> {
             .iter()
             .filter_map(|position| self.variables.get(*position))
             .collect();
-        describe(row, key, &held)
+        let mut found = describe(row, key, &held)?;
+        // A key that is valid only together with something else is of no use alone.
+        let inside = held.first().map(|variable| variable.inside.as_str());
+        let companion = key.companions.iter().find_map(|name| {
+            self.called(name).iter().copied().find(|position| {
+                self.variables
+                    .get(*position)
+                    .map(|found| found.inside.as_str())
+                    == inside
+            })
+        });
+        if let Some(variable) = companion.and_then(|position| self.variables.get(position)) {
+            self.taken.extend(companion);
+            found
+                .places
+                .push((variable.name.clone(), variable.place.clone()));
+            found.problem = Some(format!(
+                "not stored: it is temporary, and only valid together with {}",
+                variable.name
+            ));
+        }
+        Ok(found)
     }
 
     /// Takes every complete group: the parts of a key are in the same object of the file.
-    fn by_names(&mut self, row: &Row, key: &KeySpec, group: &[&String]) -> Result<(), Failure> {
+    fn by_names(
+        &mut self,
+        row: &Row,
+        key: &KeySpec,
+        group: &[String],
+        is_usual: bool,
+    ) -> Result<(), Failure> {
         let Some((first_name, others)) = group.split_first() else {
             return Ok(());
         };
         let beside = |name: &String, inside: &str| {
-            self.variables
-                .iter()
-                .position(|variable| variable.name == *name && variable.inside == inside)
+            self.called(name).iter().copied().find(|position| {
+                self.variables
+                    .get(*position)
+                    .is_some_and(|variable| variable.inside == inside)
+            })
         };
         let complete: Vec<Vec<usize>> = self
-            .variables
+            .called(first_name)
             .iter()
-            .enumerate()
-            .filter(|(_, variable)| variable.name == **first_name)
-            .filter_map(|(position, first)| {
+            .filter_map(|position| {
+                let first = self.variables.get(*position)?;
                 let others = others.iter().map(|name| beside(name, &first.inside));
-                std::iter::once(Some(position)).chain(others).collect()
+                std::iter::once(Some(*position)).chain(others).collect()
             })
             .collect();
         for at in complete {
             if let Some(first) = at.first().copied()
                 && at.iter().all(|position| self.is_free(*position))
             {
-                let key = self.take(row, key, &at)?;
+                let key = RecognizedKey {
+                    is_usual,
+                    ..self.take(row, key, &at)?
+                };
                 self.found.push((first, key));
             }
         }
@@ -119,26 +142,19 @@ impl Search<'_> {
 
     /// Reports a group of which a variable is missing: a part of a key is of no use, but its owner
     /// may believe that it was stored.
-    fn incomplete(&mut self, row: &Row, key: &KeySpec, group: &[&String]) -> Result<(), Failure> {
-        let is_there = |name: &&&String| {
-            self.variables
-                .iter()
-                .any(|variable| variable.name == ***name)
-        };
-        let Some(missing) = group.iter().find(|name| !is_there(name)) else {
+    fn incomplete(&mut self, row: &Row, key: &KeySpec, group: &[String]) -> Result<(), Failure> {
+        let Some(missing) = group.iter().find(|name| self.called(name).is_empty()) else {
             return Ok(());
         };
-        let at: Vec<usize> = self
-            .variables
+        let mut at: Vec<usize> = group
             .iter()
-            .enumerate()
-            .filter(|(position, variable)| {
-                self.is_free(*position) && group.contains(&&variable.name)
-            })
-            .map(|(position, _)| position)
+            .flat_map(|name| self.called(name))
+            .copied()
+            .filter(|position| self.is_free(*position))
             .collect();
+        at.sort_unstable();
         if let Some(first) = at.first().copied() {
-            let problem = format!("its other part, {missing}, is not in the file");
+            let problem = format!("not stored: its other part, {missing}, is not in the file");
             let key = RecognizedKey {
                 problem: Some(problem),
                 ..self.take(row, key, &at)?
@@ -148,181 +164,84 @@ impl Search<'_> {
         Ok(())
     }
 
-    /// Takes the remaining variables whose value begins like a key.
-    fn by_form(&mut self, catalogue: &Catalogue) -> Result<(), Failure> {
+    /// Takes the remaining variables whose value begins like a key. The name of the variable has to
+    /// name the provider as well: a form may be shared by several.
+    fn by_form(&mut self, rows: &[Row]) -> Result<(), Failure> {
         for (position, variable) in self.variables.iter().enumerate() {
             if !self.is_free(position) {
                 continue;
             }
-            let Some(row) = catalogue.recognize(variable.value.expose()) else {
+            let Some(row) = owner(rows, bare(variable.value.expose())) else {
                 continue;
             };
-            if let Some(key) = row.key.as_ref().filter(|key| key.parts.len() == 1) {
-                let key = self.take(&row, key, &[position])?;
-                self.found.push((position, key));
+            let Some(key) = row.key.as_ref().filter(|key| key.parts.len() == 1) else {
+                continue;
+            };
+            let mut found = self.take(row, key, &[position])?;
+            if !names(variable, row) {
+                found.problem = Some(format!(
+                    "not stored: it looks like a key for {}; if it is one, run `authctl key add {}`",
+                    row.title, row.name
+                ));
             }
+            self.found.push((position, found));
         }
         Ok(())
     }
+
+    /// What no key has taken and may be a secret.
+    fn left(&self, rows: &[Row], contents: &Contents) -> Vec<Leftover> {
+        let open = contents.open.iter().map(|(name, place)| Leftover {
+            variable: Some(name.clone()),
+            place: place.clone(),
+            problem: "its quotes are never closed".into(),
+        });
+        let is_open = |variable: &Variable| {
+            let mut open = contents.open.iter();
+            open.any(|(_, place)| *place == variable.place)
+        };
+        let variables = self
+            .variables
+            .iter()
+            .enumerate()
+            .filter(|(position, variable)| self.is_free(*position) && !is_open(variable))
+            .filter_map(|(_, variable)| {
+                Some(Leftover {
+                    variable: Some(variable.name.clone()),
+                    place: variable.place.clone(),
+                    problem: suspicion(Some(&variable.name), variable.value.expose())?,
+                })
+            });
+        let others = contents.others.iter().filter_map(|other| {
+            Some(Leftover {
+                variable: None,
+                place: other.place.clone(),
+                problem: in_other(rows, other)?,
+            })
+        });
+        let mut left: Vec<Leftover> = open.chain(variables).chain(others).collect();
+        left.sort_by_key(|left| {
+            let number = left.place.strip_prefix("line ");
+            number.and_then(|number| number.parse::<usize>().ok())
+        });
+        left
+    }
 }
 
-fn describe(row: &Row, key: &KeySpec, held: &[&Variable]) -> Result<RecognizedKey, Failure> {
-    let name: Name = row.name.parse()?;
-    let parts: Parts = key
-        .parts
-        .iter()
-        .zip(held)
-        .map(|(part, variable)| (part.name.clone(), variable.value.clone()))
-        .collect();
-    let wrong = key.parts.iter().find(|part| {
-        parts.get(&part.name).is_some_and(|value| {
-            value.check(Alphabet::Printable).is_err() || key.looks_wrong(&part.name, value.expose())
+/// What a line without a variable may contain.
+fn in_other(rows: &[Row], other: &Other) -> Option<String> {
+    let text = other.text.expose();
+    let mut words = text.split(|c: char| c.is_whitespace() || "\"'`=,;:()[]{}<>".contains(c));
+    words
+        .find_map(|word| {
+            let row = owner(rows, word)?;
+            let key = row.key.as_ref()?;
+            let part = key.parts.first()?;
+            let fits = part.pattern.is_some() && !key.looks_wrong(&part.name, word);
+            fits.then(|| format!("looks like a key for {}", row.title))
         })
-    });
-    let resolved = row.resolve(&BTreeMap::new());
-    let odd = held.iter().find_map(|variable| variable.problem);
-    let problem = match (&resolved, wrong) {
-        _ if odd.is_some() => {
-            odd.map(|odd| format!("not stored: {odd}; run `authctl key add {name}`"))
-        }
-        (Err(_), _) => Some(format!(
-            "not stored: its host is needed; run `authctl key add {name} --set host=HOST`"
-        )),
-        (_, Some(part)) => Some(format!(
-            "the {} does not look like a key for {}; if it is one, run `authctl key add {name}`",
-            part.label, row.title
-        )),
-        (Ok(_), None) => None,
-    };
-    let origins = resolved
-        .ok()
-        .and_then(|row| row.bound_origins().ok())
-        .unwrap_or_default();
-    let bound = Bound {
-        origins,
-        shape: Some(row.shape(Kind::Key)),
-        ..Bound::default()
-    };
-    let places = held
-        .iter()
-        .map(|variable| (variable.name.clone(), variable.place.clone()))
-        .collect();
-    Ok(RecognizedKey {
-        name,
-        parts,
-        bound,
-        places,
-        problem,
-    })
-}
-
-/// Gives several keys of one provider accounts, named after their place in the file; none replaces
-/// another.
-fn name_apart(found: &mut [RecognizedKey]) {
-    let mut counted: BTreeMap<Name, usize> = BTreeMap::new();
-    for key in found.iter() {
-        *counted.entry(key.name.clone()).or_default() += 1;
-    }
-    let is_shared = |name: &Name| counted.get(name).is_some_and(|count| *count > 1);
-    for key in found.iter_mut().filter(|key| is_shared(&key.name)) {
-        let Some((variable, place)) = key.places.first() else {
-            continue;
-        };
-        let words = if place.starts_with('/') {
-            place.as_str()
-        } else {
-            variable.as_str()
-        };
-        let account = words
-            .trim_matches('/')
-            .to_ascii_lowercase()
-            .replace(['_', '/', ' '], "-");
-        if let Ok(name) = Name::new(key.name.provider(), &account) {
-            key.name = name;
-        }
-    }
-    let mut names: BTreeSet<Name> = BTreeSet::new();
-    for key in found.iter_mut() {
-        if !names.insert(key.name.clone()) && key.problem.is_none() {
-            key.problem = Some(format!(
-                "the file contains another key named `{}`; run `authctl key add {}/ACCOUNT`",
-                key.name,
-                key.name.provider()
-            ));
-        }
-    }
+        .or_else(|| suspicion(None, text))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::dotenv;
-    use super::*;
-    use crate::config::Paths;
-
-    #[test]
-    fn keys_are_found_by_name_then_by_form() {
-        let home = tempfile::tempdir().unwrap();
-        let catalogue = Catalogue::new(&Paths::in_one(home.path()));
-        let text = format!(
-            "STRIPE_API_KEY=sk_test_{a}\nPAY=sk_live_{a}\nDATABASE_URL=postgres://u:p@h/d\nDD_API_KEY={hex}\nDD_APP_KEY={hex}01234567\nGRAFANA_TOKEN=glsa_x\nOPENAI_API_KEY=nonsense\n",
-            a = "0123456789abcdefABCD",
-            hex = "0123456789abcdef0123456789abcdef"
-        );
-        let found = recognize(&catalogue, &dotenv::variables(&text).unwrap()).unwrap();
-        let shown: Vec<(String, usize, bool)> = found
-            .iter()
-            .map(|key| (key.name.to_string(), key.parts.len(), key.problem.is_none()))
-            .collect();
-        let half = recognize(
-            &catalogue,
-            &dotenv::variables("DD_API_KEY=x\nOTHER=y\n").unwrap(),
-        )
-        .unwrap();
-        assert_eq!(
-            half[0].problem.as_deref(),
-            Some("its other part, DD_APP_KEY, is not in the file")
-        );
-        let expected = [
-            ("stripe/stripe-api-key", 1, true),
-            ("stripe/pay", 1, true),
-            ("datadog", 2, true),
-            ("grafana", 1, false),
-            ("openai", 1, false),
-        ];
-        assert_eq!(
-            shown
-                .iter()
-                .map(|(name, parts, fine)| (name.as_str(), *parts, *fine))
-                .collect::<Vec<_>>(),
-            expected
-        );
-    }
-
-    #[test]
-    fn the_parts_of_one_key_stand_beside_each_other() {
-        let home = tempfile::tempdir().unwrap();
-        let catalogue = Catalogue::new(&Paths::in_one(home.path()));
-        let (id, secret) = ("AKIAIOSFODNN7EXAMPL2", "s".repeat(40));
-        let text = format!(
-            "{{\"a\":{{\"AWS_ACCESS_KEY_ID\":\"{id}\"}},\"b\":{{\"AWS_ACCESS_KEY_ID\":\"{id}\",\"AWS_SECRET_ACCESS_KEY\":\"{secret}\"}},
-              \"dev\":{{\"STRIPE_API_KEY\":\"sk_test_0123456789\"}},\"prod\":{{\"STRIPE_API_KEY\":\"sk_live_0123456789\"}}}}"
-        );
-        let found = recognize(&catalogue, &dotenv::variables(&text).unwrap()).unwrap();
-        let shown: Vec<(String, &str)> = found
-            .iter()
-            .map(|key| (key.name.to_string(), key.places[0].1.as_str()))
-            .collect();
-        let expected = [
-            ("aws", "/b/AWS_ACCESS_KEY_ID"),
-            ("stripe/dev-stripe-api-key", "/dev/STRIPE_API_KEY"),
-            ("stripe/prod-stripe-api-key", "/prod/STRIPE_API_KEY"),
-        ];
-        assert_eq!(
-            shown
-                .iter()
-                .map(|(name, place)| (name.as_str(), *place))
-                .collect::<Vec<_>>(),
-            expected
-        );
-    }
-}
+mod tests;

@@ -23,7 +23,9 @@ use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 pub use serve::{Call, answer, receive};
-pub use start::{reap, run};
+#[cfg(unix)]
+pub use start::reap;
+pub use start::run;
 
 /// The hidden command that runs this program as a keeper.
 pub const KEEP: &str = "__keep";

@@ -79,6 +79,7 @@ fn leave(keeper: Child) {
 
 /// Waits until the keepers that have given their outcome have exited. A program that takes the
 /// place of this process must not inherit them as children that nobody waits for.
+#[cfg(unix)]
 pub fn reap() {
     let mut ending = ENDING.lock().unwrap_or_else(PoisonError::into_inner);
     for mut keeper in ending.drain(..) {

@@ -13,6 +13,8 @@ pub struct Sending {
     pub part_order: Vec<String>,
     /// The environment variables that usually hold the parts, in the same order; empty if unknown.
     pub env: Vec<String>,
+    /// The variables with which a program would not use this credential as it is.
+    pub disturbing: Vec<String>,
 }
 
 /// How a credential is sent: as it was given with the key, otherwise as the provider's row says.
@@ -24,6 +26,7 @@ pub fn sending(context: &Context<'_>, name: &Name, handed: &Handed) -> Result<Se
         headers: handed.bound.headers.iter().map(Template::new).collect(),
         part_order: handed.parts.keys().cloned().collect(),
         env: Vec::new(),
+        disturbing: Vec::new(),
     };
     if !sending.headers.is_empty() {
         return Ok(sending);
@@ -33,11 +36,15 @@ pub fn sending(context: &Context<'_>, name: &Name, handed: &Handed) -> Result<Se
         (Kind::Login, None) => sending.headers = vec![Template::bearer()],
         (Kind::Login, Some(row)) => {
             sending.headers = row.login_headers();
-            sending.env = row.oauth.map(|oauth| oauth.env).unwrap_or_default();
+            if let Some(oauth) = row.oauth {
+                sending.env = oauth.env;
+                sending.disturbing = oauth.overrides;
+            }
         }
         (Kind::Key, row) => {
             if let Some(key) = row.and_then(|row| row.key) {
-                sending.env = key.env;
+                sending.env = key.variables_for(&handed.parts).to_vec();
+                sending.disturbing = [key.companions, key.overrides].concat();
                 sending.part_order = key.parts.into_iter().map(|part| part.name).collect();
                 sending.headers = key.headers;
             }

@@ -111,13 +111,16 @@ impl Catalogue {
         Ok(())
     }
 
-    /// The provider whose keys start with the longest prefix of `key`. Damaged rows of the user are
-    /// skipped: they are reported when they are used.
-    pub fn recognize(&self, key: &str) -> Option<Row> {
-        let rows = self
-            .names()
+    /// All rows. Damaged rows of the user are skipped: they are reported when they are used.
+    pub fn rows(&self) -> impl Iterator<Item = Row> {
+        self.names()
             .into_iter()
-            .filter_map(|name| self.find(&name).ok().flatten());
+            .filter_map(|name| self.find(&name).ok().flatten())
+    }
+
+    /// The provider whose keys start with the longest prefix of `key`.
+    pub fn recognize(&self, key: &str) -> Option<Row> {
+        let rows = self.rows();
         let fits = |row: &Row| {
             let prefixes = row.key.iter().flat_map(|spec| &spec.prefixes);
             prefixes

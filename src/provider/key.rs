@@ -22,12 +22,50 @@ pub struct KeySpec {
     /// The environment variables that conventionally contain the parts, in the same order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub env: Vec<String>,
+    /// Further names of these variables, which other programs use.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub aliases: Vec<Alias>,
+    /// Variables that belong to a temporary key, which is not stored. `exec` removes them, since a
+    /// program would use them with the stored key.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub companions: Vec<String>,
+    /// Variables that programs read before those of `env`. `exec` removes them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub overrides: Vec<String>,
+    /// Values that look like keys and are of no use.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rejects: Vec<Reject>,
     /// The request that verifies a key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub check: Option<Check>,
     /// The page on which keys are created.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub page: Option<String>,
+}
+
+/// Further names of the variables that contain a key.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Alias {
+    /// One variable for each part.
+    pub env: Vec<String>,
+    /// If the first part begins like this, `exec` sets these variables instead.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prefix: Option<String>,
+}
+
+/// A value that looks like a part of a key and is of no use.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Reject {
+    /// The name of the part.
+    pub part: String,
+    /// How it begins.
+    pub prefix: String,
+    /// Why it is of no use: the end of a sentence that begins with the label of the part.
+    pub reason: String,
 }
 
 /// One part of a key.
@@ -39,8 +77,8 @@ pub struct Part {
     pub name: String,
     /// The prompt for it.
     pub label: String,
-    /// A regular expression that it usually matches; a mismatch is a warning, never an error, since
-    /// formats change.
+    /// A regular expression that it usually matches. Since formats change, a value that does not
+    /// match can be stored after a question, or with `--no-verify`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pattern: Option<String>,
 }
@@ -50,7 +88,7 @@ pub struct Part {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Check {
-    /// A GET with the headers of the key: 2xx means valid, 401 means invalid, and any other status
+    /// The URL; it is requested with GET and the headers of the key: 2xx means valid, 401 means invalid, and any other status
     /// is inconclusive.
     pub url: String,
     /// If set, a POST with this JSON body is sent instead of the GET.
@@ -87,6 +125,10 @@ impl KeySpec {
             headers,
             prefixes: Vec::new(),
             env: Vec::new(),
+            aliases: Vec::new(),
+            companions: Vec::new(),
+            overrides: Vec::new(),
+            rejects: Vec::new(),
             check: None,
             page: None,
         }
@@ -96,6 +138,40 @@ impl KeySpec {
     /// token belongs to it.
     pub fn has_scheme(&self, part: &Part) -> bool {
         self.headers.iter().any(|header| header.is_bare(&part.name))
+    }
+
+    /// The variables that may contain a key, the usual ones first: one for each part, in their
+    /// order. For a key with a single part, each variable is an alternative.
+    pub fn variable_groups(&self) -> Vec<&[String]> {
+        let usual: Vec<&[String]> = if self.parts.len() == 1 {
+            self.env.chunks(1).collect()
+        } else {
+            self.env.chunks(self.parts.len()).take(1).collect()
+        };
+        let others = self.aliases.iter().map(|alias| alias.env.as_slice());
+        usual.into_iter().chain(others).collect()
+    }
+
+    /// The variables that `exec` sets for a key with these parts.
+    pub fn variables_for(&self, parts: &crate::credential::Parts) -> &[String] {
+        let first = self.parts.first().and_then(|part| parts.get(&part.name));
+        let fits = |alias: &&Alias| {
+            let prefix = alias.prefix.as_deref();
+            prefix
+                .is_some_and(|prefix| first.is_some_and(|first| first.expose().starts_with(prefix)))
+        };
+        let alias = self.aliases.iter().find(fits);
+        alias.map_or(self.env.as_slice(), |alias| alias.env.as_slice())
+    }
+
+    /// Why a key is of no use, although it looks like one.
+    pub fn rejection(&self, parts: &crate::credential::Parts) -> Option<String> {
+        self.rejects.iter().find_map(|reject| {
+            let value = parts.get(&reject.part)?;
+            let part = self.parts.iter().find(|part| part.name == reject.part)?;
+            let begins = value.expose().starts_with(&reject.prefix);
+            begins.then(|| format!("the {} {}", part.label, reject.reason))
+        })
     }
 
     /// Whether a value begins as the keys of this provider do, or nobody knows how these begin.
@@ -147,6 +223,16 @@ impl KeySpec {
             .iter()
             .try_for_each(|name| check_variable(name))
             .map_err(|reason| format!("env: {reason}"))?;
+        let names = self.aliases.iter().flat_map(|alias| &alias.env);
+        let names = names.chain(&self.companions).chain(&self.overrides);
+        for name in names {
+            check_variable(name)
+                .map_err(|error| format!("aliases, companions or overrides: {error}"))?;
+        }
+        let is_whole = |alias: &Alias| alias.env.len() == self.parts.len();
+        if !self.aliases.iter().all(is_whole) {
+            return Err("aliases: one variable is required for each part".into());
+        }
         for part in &self.parts {
             if let Some(pattern) = &part.pattern {
                 regex_lite::Regex::new(pattern)

@@ -62,6 +62,9 @@ pub struct OAuthSpec {
     /// The environment variable that conventionally contains an access token.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub env: Vec<String>,
+    /// Variables that programs read before those of `env`. `exec` removes them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub overrides: Vec<String>,
     /// The assumed lifetime of an access token in seconds, if the server does not report one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub assumed_lifetime: Option<u32>,
@@ -272,6 +275,7 @@ impl OAuthSpec {
             authorize_params: BTreeMap::new(),
             headers: Vec::new(),
             env: Vec::new(),
+            overrides: Vec::new(),
             assumed_lifetime: None,
             refresh: RefreshSpec::default(),
             redirect: Redirect::default(),

@@ -51,7 +51,7 @@ pub enum CallError {
     #[error("the provider refused: {0}")]
     Refused(String),
     /// Too many requests; nothing happened.
-    #[error("the provider is rate limiting requests")]
+    #[error("the provider is rate-limiting requests")]
     Busy {
         /// The seconds to wait that it asks for.
         retry_after: Option<u64>,

@@ -96,9 +96,12 @@ fn revoke_one(engine: &Engine<'_, '_>, old: &Retiring) -> Result<bool, Error> {
             // A key that is gone is revoked, unless it still works: then it was looked for in the
             // wrong place.
             Err(CallError::Gone) if verdict() != Verdict::Good => Ok(true),
-            Err(CallError::Gone) => Err(engine.not_revoked(
-                "the provider reports that the key does not exist, but the key still works; check its settings (`authctl key set {name} --set NAME=VALUE` changes them)",
-            )),
+            Err(CallError::Gone) => {
+                let name = engine.run.name();
+                Err(engine.not_revoked(format!(
+                    "the provider reports that the key does not exist, but the key still works; check the settings of `{name}` (to change them, run `authctl key set {name} --set NAME=VALUE`)"
+                )))
+            }
             Err(error) => Err(engine.not_revoked(error.to_string())),
         };
     }

@@ -35,7 +35,7 @@ impl Setup {
         // A key with a header of its own is not the kind of key that the row describes.
         if !bound.headers.is_empty() {
             let hint = format!(
-                "to replace the key, run `authctl key add {name} --replace`; if authctl has a definition of its provider, you can make the key rotatable: remove it and add it again without `--header`"
+                "to replace the key, run `authctl key add {name} --replace`; if authctl has a definition of the key's provider, you can make the key rotatable: remove it and add it again without `--header`"
             );
             return Err(Error::Refused {
                 name: name.clone(),

@@ -15,6 +15,7 @@ mod daily;
 mod disk;
 mod hostile;
 mod house;
+mod import;
 mod keys;
 mod listener;
 mod login;

@@ -27,6 +27,13 @@ impl Home {
         home
     }
 
+    /// An empty home.
+    pub fn without_vault() -> Self {
+        Self {
+            folder: tempfile::tempdir().unwrap(),
+        }
+    }
+
     /// A copy of this home, as on another machine.
     pub fn copy(&self) -> Self {
         let copy = Self {

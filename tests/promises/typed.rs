@@ -137,7 +137,7 @@ fn i1_what_is_pasted_around_a_key_is_removed() {
     ] {
         let add = ["key", "add", "stripe/q", "--replace", "--no-verify"];
         let ran = home.run_with_input(&add, pasted.as_bytes()).done();
-        assert!(ran.stderr.contains("note: removed the quotes"), "{ran:#?}");
+        assert!(ran.stderr.contains("note: removed text around"), "{ran:#?}");
         assert_eq!(
             sent(&home, "stripe/q"),
             format!("Authorization: Bearer {KEY}\n")

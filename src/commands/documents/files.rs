@@ -18,6 +18,18 @@ documents! {
         /// The keys that were recognized in a file that is not an export; with `--dry-run` none is
         /// stored.
         found: Vec<FoundKey>,
+        /// What else in the file may be a secret; it was not stored.
+        left: Vec<LeftSecret>,
+    }
+
+    /// Something that may be a secret.
+    LeftSecret {
+        /// The variable that contains it; `null` if it is not in a variable.
+        variable: Option<String>,
+        /// Its position in the file.
+        place: String,
+        /// What it may be.
+        problem: String,
     }
 
     /// A recognized key.

@@ -176,7 +176,7 @@ fn odd_form(app: &App, key: &Candidate) -> Option<OddForm> {
 
 /// Whether a person wants to store a key of an unknown form.
 fn agrees(app: &App, odd: &OddForm) -> Result<bool, Failure> {
-    if matches!(odd, OddForm::Foreign { .. }) || !app.ui.can_ask() {
+    if !matches!(odd, OddForm::Unknown { .. }) || !app.ui.can_ask() {
         return Ok(false);
     }
     let answer = app.ui.ask(&format!("{odd}. Store it anyway? [y/N]"))?;
@@ -201,7 +201,15 @@ fn named(app: &App, name: &Name, args: &AddArgs) -> Result<Candidate, Failure> {
     })
 }
 
+/// A key without a name. A variable that does not name the provider may belong to another one,
+/// whose keys begin alike.
 fn recognized(app: &App, args: &AddArgs) -> Result<Candidate, Failure> {
+    if let Some(variable) = args.from_env.first() {
+        let message = format!("the variable {variable} does not name its provider");
+        return Err(Failure::new(Code::NotFound, message).hint(format!(
+            "name the provider: `authctl key add NAME --from-env {variable}`"
+        )));
+    }
     let single = KeySpec::from_headers(Vec::new());
     let parts = given(app, args, &single)?;
     let key = parts.get("key").map(Secret::expose).unwrap_or_default();

@@ -12,7 +12,7 @@ use std::path::PathBuf;
 /// Write keys to a file that only one age identity can open
 ///
 /// The file is encrypted to an age recipient, so that it can be copied to another machine or kept
-/// as a backup. Logins are not exported: at most providers, a refresh token can be used only once,
+/// as a backup. Logins are not exported: with most providers, a refresh token can be used only once,
 /// so two machines cannot share it. Log in on the other machine instead.
 #[derive(clap::Args, Debug)]
 #[command(

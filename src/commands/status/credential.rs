@@ -42,7 +42,7 @@ pub(super) fn findings(
     if !entry.state.is_active() {
         found.add(
             "interrupted",
-            format!("a command was interrupted while {} it", entry.state.name()),
+            format!("a command was interrupted while {} it", entry.state.doing()),
             Some(format!(
                 "run `authctl token {name} --check` to finish or undo the interrupted command"
             )),

@@ -19,7 +19,7 @@ use serde_json::Value;
 /// status 200.
 pub(in crate::oauth) fn read(reply: &Reply, dialect: &Dialect) -> Result<TokenReply, TokenError> {
     if is_torn(&reply.body) {
-        return Err(TokenError::Lost("the response ends in the middle".into()));
+        return Err(TokenError::Lost("the response is truncated".into()));
     }
     let fields = Fields::read(&reply.body, dialect.reply_at.as_deref());
     if let Some(refusal) = refusal(reply, &fields, dialect) {

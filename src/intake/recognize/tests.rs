@@ -1,0 +1,73 @@
+//! Which keys are found in a file.
+
+use super::*;
+use crate::config::Paths;
+
+fn found(catalogue: &Catalogue, text: &str) -> Vec<RecognizedKey> {
+    recognize(catalogue, &Contents::of(text).unwrap())
+        .unwrap()
+        .keys
+}
+
+#[test]
+fn keys_are_found_by_name_then_by_form() {
+    let home = tempfile::tempdir().unwrap();
+    let catalogue = Catalogue::new(&Paths::in_one(home.path()));
+    let text = format!(
+        "STRIPE_API_KEY=sk_test_{a}\nPAY=sk_live_{a}\nDATABASE_URL=postgres://u:p@h/d\nDD_API_KEY={hex}\nDD_APP_KEY={hex}01234567\nGRAFANA_TOKEN=glsa_x\nOPENAI_API_KEY=nonsense\n",
+        a = "0123456789abcdefABCD",
+        hex = "0123456789abcdef0123456789abcdef"
+    );
+    let keys = found(&catalogue, &text);
+    let shown: Vec<(String, usize, bool)> = keys
+        .iter()
+        .map(|key| (key.name.to_string(), key.parts.len(), key.problem.is_none()))
+        .collect();
+    let half = found(&catalogue, "DD_API_KEY=x\nOTHER=y\n");
+    assert_eq!(
+        half[0].problem.as_deref(),
+        Some("not stored: its other part, DD_APP_KEY, is not in the file")
+    );
+    let expected = [
+        ("stripe", 1, true),
+        ("stripe", 1, false),
+        ("datadog", 2, true),
+        ("grafana", 1, false),
+        ("openai", 1, false),
+    ];
+    assert_eq!(
+        shown
+            .iter()
+            .map(|(name, parts, fine)| (name.as_str(), *parts, *fine))
+            .collect::<Vec<_>>(),
+        expected
+    );
+}
+
+#[test]
+fn the_parts_of_one_key_stand_beside_each_other() {
+    let home = tempfile::tempdir().unwrap();
+    let catalogue = Catalogue::new(&Paths::in_one(home.path()));
+    let (id, secret) = ("AKIAIOSFODNN7EXAMPL2", "s".repeat(40));
+    let text = format!(
+        "{{\"a\":{{\"AWS_ACCESS_KEY_ID\":\"{id}\"}},\"b\":{{\"AWS_ACCESS_KEY_ID\":\"{id}\",\"AWS_SECRET_ACCESS_KEY\":\"{secret}\"}},
+          \"dev\":{{\"STRIPE_API_KEY\":\"sk_test_0123456789\"}},\"prod\":{{\"STRIPE_API_KEY\":\"sk_live_0123456789\"}}}}"
+    );
+    let keys = found(&catalogue, &text);
+    let shown: Vec<(String, &str)> = keys
+        .iter()
+        .map(|key| (key.name.to_string(), key.places[0].1.as_str()))
+        .collect();
+    let expected = [
+        ("aws", "/b/AWS_ACCESS_KEY_ID"),
+        ("stripe/dev-stripe-api-key", "/dev/STRIPE_API_KEY"),
+        ("stripe/prod-stripe-api-key", "/prod/STRIPE_API_KEY"),
+    ];
+    assert_eq!(
+        shown
+            .iter()
+            .map(|(name, place)| (name.as_str(), *place))
+            .collect::<Vec<_>>(),
+        expected
+    );
+}
