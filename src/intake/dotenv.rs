@@ -130,7 +130,8 @@ fn lines(text: &str) -> Contents {
             inside: String::new(),
             problem,
         };
-        if let Some(earlier) = last.insert(name, variable) {
+        let is_same = |earlier: &Variable| earlier.value.same_as(value);
+        if let Some(earlier) = last.insert(name, variable).filter(|found| !is_same(found)) {
             contents.others.push(Other {
                 text: earlier.value,
                 place: earlier.place,

@@ -1,11 +1,11 @@
 use super::super::words::count;
 use super::super::{answer, documents};
-use crate::app::{App, store_for};
-use crate::credential::{Kind, Name, SecretPart};
+use super::several::{check_all, store_all};
+use crate::app::App;
+use crate::credential::Name;
 use crate::disk;
 use crate::failure::{Code, Failure};
 use crate::intake::{Bundle, Bundled, Contents, Recognized, recognize};
-use crate::lifecycle::{Every, Look, NewKey, existing, look, put_key};
 use crate::secret::Secret;
 use crate::store::decrypt_with;
 use std::collections::BTreeSet;
@@ -36,8 +36,11 @@ pub struct ImportArgs {
     dry_run: bool,
 }
 
+/// The file name that stands for standard input.
+const STANDARD_INPUT: &str = "-";
+
 pub(super) fn run(app: &App, args: &ImportArgs) -> Result<(), Failure> {
-    let shown = args.file.display();
+    let shown = shown(&args.file);
     let bytes = zeroize::Zeroizing::new(bytes(&args.file)?);
     let Some(identity) = &args.identity else {
         return plain(app, args, &bytes);
@@ -61,100 +64,39 @@ pub(super) fn run(app: &App, args: &ImportArgs) -> Result<(), Failure> {
     answer(app, document, |_| Ok(()))
 }
 
+/// The file as messages name it.
+fn shown(file: &Path) -> String {
+    if file == Path::new(STANDARD_INPUT) {
+        "standard input".into()
+    } else {
+        file.display().to_string()
+    }
+}
+
 /// The content of the file, or of a pipe. A file of secrets that others can read is a reason to
 /// import it, not to refuse it.
 fn bytes(file: &Path) -> Result<Vec<u8>, Failure> {
-    if file == Path::new("-") {
+    if file == Path::new(STANDARD_INPUT) {
         return Ok(disk::to_end(
             std::io::stdin().lock(),
-            Path::new("standard input"),
+            Path::new(&shown(file)),
         )?);
     }
     disk::read_once(file)?
         .ok_or_else(|| Failure::new(Code::Failed, format!("no such file: {}", file.display())))
 }
 
-/// Checks everything that can be known before anything is stored. Returns the names that contain
-/// the same keys already.
-fn check_all(
-    app: &App,
-    keys: &[Bundled],
-    replace: bool,
-    is_trial: bool,
-) -> Result<BTreeSet<Name>, Failure> {
-    let mut there = BTreeSet::new();
-    let mut is_unattended = false;
-    for key in keys {
-        let existing = app.index.find(&key.name)?;
-        if let Some(entry) = existing.as_ref().filter(|_| !replace) {
-            if key.is_bare && is_stored(app, key)? {
-                there.insert(key.name.clone());
-                continue;
-            }
-            let hint = if key.is_bare {
-                "it has another value; add `--replace` to replace it; nothing was stored"
-            } else {
-                "add `--replace` to replace it; nothing was stored"
-            };
-            return Err(Failure::exists(entry).hint(hint));
-        }
-        let store = store_for(app, existing.as_ref())?;
-        app.stores.open_now(store)?;
-        is_unattended |= app.stores.is_unattended(store);
-    }
-    if is_unattended && !is_trial {
-        app.ui
-            .warn("the vault is unattended: anyone who can read its folder can read these keys");
-    }
-    Ok(there)
-}
-
-/// Whether this key is stored under its name.
-fn is_stored(app: &App, key: &Bundled) -> Result<bool, Failure> {
-    let Look::Found(found) = look(&app.context(), &key.name)? else {
-        return Ok(false);
-    };
-    Ok(match &found.record.secret {
-        Some(SecretPart::Key(slots)) => {
-            slots.active.len() == key.parts.len()
-                && key.parts.iter().all(|(part, value)| {
-                    let stored = slots.active.get(part);
-                    stored.is_some_and(|stored| stored.same_as(value.expose()))
-                })
-        }
-        _ => false,
-    })
-}
-
-/// Stores every key that is not stored yet.
-fn store_all(
-    app: &App,
-    keys: &[Bundled],
-    there: &BTreeSet<Name>,
-    replace: bool,
-) -> Result<Vec<String>, Failure> {
-    let mut names: Vec<String> = Vec::new();
-    for key in keys.iter().filter(|key| !there.contains(&key.name)) {
-        store(app, key, replace).map_err(|failure| match names.as_slice() {
-            [] => failure,
-            stored => failure.hint(format!("already stored: {}", stored.join(", "))),
-        })?;
-        names.push(key.name.to_string());
-    }
-    Ok(names)
-}
-
 /// Imports a `.env` file or a JSON document.
 fn plain(app: &App, args: &ImportArgs, bytes: &[u8]) -> Result<(), Failure> {
-    let shown = args.file.display();
+    let shown = shown(&args.file);
     let wrong = |reason: String| Failure::new(Code::Failed, format!("{shown}: {reason}"));
     if bytes.starts_with(b"age-encryption.org/") {
         return Err(wrong("the file is encrypted".into()).hint("add `--identity FILE` to open it"));
     }
     let text = text(bytes).ok_or_else(|| {
-        wrong("the file is not UTF-8 text".into()).hint(format!(
-            "convert it: `iconv -t UTF-8 {shown} | authctl key import -`"
-        ))
+        wrong("the file is not UTF-8 text".into()).hint(
+            "if it is text in another encoding, convert it: `iconv -f ENCODING FILE | authctl key import -`",
+        )
     })?;
     let contents = Contents::of(text.expose()).map_err(wrong)?;
     let found = recognize(&app.catalogue, &contents)?;
@@ -216,7 +158,7 @@ fn say_what_to_delete(app: &App, file: &Path, found: &Recognized) {
     let stored = found.keys.iter().filter(|key| key.problem.is_none());
     let places: Vec<&(String, String)> = stored.flat_map(|key| &key.places).collect();
     for (name, place) in &places {
-        let shown = file.display();
+        let shown = shown(file);
         app.ui
             .say(&format!("now delete {name} from {shown} ({place})"));
     }
@@ -280,43 +222,4 @@ fn show(
         }
         output.table(&["VARIABLE", "PLACE", "CREDENTIAL", "RESULT"], rows)
     })
-}
-
-fn store(app: &App, key: &Bundled, replace: bool) -> Result<(), Failure> {
-    let name: &Name = &key.name;
-    let claim = app.context().claim(name)?;
-    // A credential that cannot be used stays: the names in a file may be guesses.
-    let existing = existing(&claim, false)?;
-    app.ui.warn_all(&existing.warnings);
-    let before = existing.found;
-    if let Some(found) = &before {
-        if !replace {
-            return Err(Failure::exists(&found.entry));
-        }
-        if key.is_bare && found.entry.kind == Kind::Login {
-            return Err(Failure::new(Code::Refused, format!("`{name}` is a login"))
-                .hint("choose another account: `authctl key add PROVIDER/ACCOUNT`"));
-        }
-    }
-    // A file that has nothing but the key does not change what the key is bound to, or how it is
-    // rotated.
-    let (bound, every) = match before.as_ref().filter(|_| key.is_bare) {
-        Some(found) => (found.record.bound.clone(), Every::Keep),
-        None => (key.bound.clone(), Every::Set(key.rotate_every.clone())),
-    };
-    let store = match &before {
-        Some(found) => found.entry.store,
-        None => store_for(app, None)?,
-    };
-    let new = NewKey {
-        parts: key.parts.clone(),
-        id: None,
-        every,
-        expires: key.expires,
-        manager: None,
-        grace: app.policy.grace(),
-    };
-    let saved = put_key(&claim, before.as_deref(), bound, new, store)?;
-    app.ui.warn_all(&saved.warnings);
-    Ok(())
 }

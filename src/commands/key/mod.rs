@@ -7,6 +7,7 @@ mod from_env;
 mod import;
 mod remove;
 mod set;
+mod several;
 
 use super::{Profile, Run};
 use crate::app::App;
