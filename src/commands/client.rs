@@ -158,7 +158,7 @@ fn check_earlier(
 fn list(app: &App) -> Result<(), Failure> {
     let entries = app.index.all()?.readable;
     let mut clients = Vec::new();
-    for provider in Client::providers(&app.paths) {
+    for provider in Client::providers(&app.paths)? {
         match Client::read(&app.paths, &provider) {
             Ok(client) => {
                 clients.extend(client.map(|client| document(&entries, &provider, &client)))

@@ -25,7 +25,7 @@ pub(super) fn credentials() -> ArgValueCandidates {
 pub(super) fn providers() -> ArgValueCandidates {
     ArgValueCandidates::new(|| {
         let names = Paths::from_environment()
-            .map(|paths| Catalogue::new(&paths).names())
+            .and_then(|paths| Catalogue::new(&paths).names().ok())
             .unwrap_or_default();
         names.into_iter().map(CompletionCandidate::new).collect()
     })
@@ -93,7 +93,7 @@ pub(super) fn key_providers() -> ArgValueCandidates {
 pub(super) fn clients() -> ArgValueCandidates {
     ArgValueCandidates::new(|| {
         let names = Paths::from_environment()
-            .map(|paths| Client::providers(&paths))
+            .and_then(|paths| Client::providers(&paths).ok())
             .unwrap_or_default();
         names.into_iter().map(CompletionCandidate::new).collect()
     })
@@ -108,9 +108,6 @@ fn candidates(fits: impl Fn(&Row) -> bool) -> Vec<CompletionCandidate> {
 
 fn rows(paths: &Paths, fits: impl Fn(&Row) -> bool) -> Vec<String> {
     let catalogue = Catalogue::new(paths);
-    let rows = catalogue
-        .names()
-        .into_iter()
-        .filter_map(|name| catalogue.find(&name).ok().flatten());
+    let rows = catalogue.rows().unwrap_or_default().into_iter();
     rows.filter(|row| fits(row)).map(|row| row.name).collect()
 }

@@ -75,7 +75,7 @@ pub(super) fn run(app: &App, command: &ProviderCommand) -> Result<(), Failure> {
 
 fn list(app: &App) -> Result<(), Failure> {
     let mut rows = Vec::new();
-    for name in app.catalogue.names() {
+    for name in app.catalogue.names()? {
         match app.catalogue.get(&name) {
             Ok(row) => rows.push(row),
             Err(error) => app.ui.warn(&error.to_string()),

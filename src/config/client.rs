@@ -1,7 +1,7 @@
 //! OAuth clients: registrations of the user's, one for each provider. authctl has no client ids of
 //! its own.
 
-use super::{Error, Paths, read_toml};
+use super::{Error, Paths, provider_files, read_toml};
 use crate::credential::{Id, StoreKind};
 use crate::disk;
 use crate::secret::{Secret, stored};
@@ -62,23 +62,11 @@ impl Client {
     }
 
     /// The providers with a stored client, sorted.
-    pub fn providers(paths: &Paths) -> Vec<String> {
-        let files = std::fs::read_dir(paths.clients())
-            .into_iter()
-            .flatten()
-            .flatten();
-        let names = files.filter_map(|entry| {
-            entry
-                .file_name()
-                .to_str()?
-                .strip_suffix(".toml")
-                .map(str::to_owned)
-        });
-        let mut names: Vec<String> = names
-            .filter(|name| crate::credential::check_part(name, "").is_ok())
-            .collect();
-        names.sort();
-        names
+    ///
+    /// # Errors
+    /// The folder of the clients cannot be read.
+    pub fn providers(paths: &Paths) -> Result<Vec<String>, Error> {
+        provider_files(&paths.clients())
     }
 
     /// The user's client for a provider.

@@ -87,6 +87,23 @@ pub fn read_toml<T: serde::de::DeserializeOwned>(
     parse_toml(path, &bytes).map(Some)
 }
 
+/// The names of the providers that have a file in a folder, sorted.
+///
+/// # Errors
+/// The folder cannot be read.
+pub fn provider_files(folder: &std::path::Path) -> Result<Vec<String>, Error> {
+    let files = disk::names_in(folder)?;
+    let names = files.iter().filter_map(|file| file.strip_suffix(".toml"));
+    // A file whose name is not a valid provider name is ignored: a shell would offer it as a
+    // completion.
+    let mut names: Vec<String> = names
+        .filter(|name| crate::credential::check_part(name, "").is_ok())
+        .map(str::to_owned)
+        .collect();
+    names.sort();
+    Ok(names)
+}
+
 /// Parses TOML from the file `path`.
 ///
 /// # Errors

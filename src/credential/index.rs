@@ -4,7 +4,6 @@
 use super::entry_file::{EntryFile, VERSION};
 use super::{Entry, Name};
 use crate::disk::{self, Privacy};
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 /// The folder of the entries.
@@ -132,15 +131,15 @@ impl Index {
     /// The folder of the index cannot be read. That it does not exist is no error.
     pub fn names(&self) -> Result<Entries<Name>, IndexError> {
         let (mut names, mut damaged) = (Vec::new(), Vec::new());
-        for provider in file_names(&self.folder)? {
+        for provider in disk::names_in(&self.folder)? {
             let folder = self.folder.join(&provider);
-            let accounts = match file_names(&folder) {
+            let accounts = match disk::names_in(&folder) {
                 Ok(accounts) => accounts,
                 // Not one of this program's.
                 Err(_) if folder.is_file() => continue,
                 Err(error) => {
                     let name = provider.parse().ok();
-                    damaged.extend(name.map(|name| (name, error)));
+                    damaged.extend(name.map(|name| (name, error.into())));
                     continue;
                 }
             };
@@ -215,21 +214,6 @@ impl Index {
             Ok(entries)
         })
     }
-}
-
-/// The names of the files in a folder; none if it does not exist.
-fn file_names(folder: &Path) -> Result<Vec<String>, IndexError> {
-    let failed = |error| IndexError::Disk(disk::Error::io("read", folder, error));
-    let files = match std::fs::read_dir(folder) {
-        Ok(files) => files,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(failed(error)),
-    };
-    let mut names = Vec::new();
-    for file in files {
-        names.extend(file.map_err(failed)?.file_name().into_string());
-    }
-    Ok(names)
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Files that survive a crash and that nobody else can read: atomic writes, locks, file modes.
 
 mod lock;
+mod owner;
 mod write;
 
 use std::fs::{self, File};
@@ -10,6 +11,7 @@ use std::path::{Path, PathBuf};
 #[cfg(unix)]
 pub use lock::DESCRIPTORS;
 pub use lock::{Lock, LockError};
+pub use owner::{is_refused, other_owner};
 pub use write::{Reserved, append, create_new, older, remove, write};
 
 /// The largest file that is read, in bytes. Everything that this program writes is far smaller.
@@ -38,6 +40,15 @@ pub enum Error {
         mode: u32,
         /// Whether other users may read it, but must not be able to change it.
         writable: bool,
+    },
+    /// Root must not change files of another user, who could not read the new ones.
+    #[cfg_attr(not(unix), allow(dead_code, reason = "other systems use access lists"))]
+    #[error("{} belongs to the user with the id {owner}, and root must not write to it", path.display())]
+    Foreign {
+        /// The file or folder.
+        path: PathBuf,
+        /// The id of its owner.
+        owner: u32,
     },
     /// Larger than [`MAX_FILE`].
     #[error("{} is larger than {MAX_FILE} bytes", path.display())]
@@ -111,6 +122,25 @@ pub fn read(path: &Path, privacy: Privacy) -> Result<Option<Vec<u8>>, Error> {
     Ok(Some(bytes))
 }
 
+/// The names of the files in a folder, in no order; none if there is no such folder. A name that is
+/// not Unicode is none of this program's.
+///
+/// # Errors
+/// The folder cannot be read: nobody knows what is in it.
+pub fn names_in(folder: &Path) -> Result<Vec<String>, Error> {
+    let failed = |error| Error::io("read", folder, error);
+    let files = match fs::read_dir(folder) {
+        Ok(files) => files,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(failed(error)),
+    };
+    let mut names = Vec::new();
+    for file in files {
+        names.extend(file.map_err(failed)?.file_name().into_string());
+    }
+    Ok(names)
+}
+
 /// Reads a file of the user's, or a pipe to its end; `None` if there is none.
 ///
 /// # Errors
@@ -146,6 +176,7 @@ pub fn to_end(from: impl Read, path: &Path) -> Result<Vec<u8>, Error> {
 /// # Errors
 /// It cannot be created, or other users have permissions on it.
 pub fn private_dir(path: &Path) -> Result<(), Error> {
+    owner::check_owner(path)?;
     match fs::metadata(path) {
         Ok(metadata) => check_mode(path, &metadata, Privacy::Private),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {

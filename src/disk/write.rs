@@ -1,5 +1,6 @@
 //! The atomic write: a temporary file beside the target, fsync, rename, fsync of the folder.
 
+use super::owner::{behind_link, check_owner};
 use super::{Error, Lock, private_dir, sync_dir};
 use std::fs;
 use std::io::{self, Seek, Write};
@@ -36,8 +37,10 @@ impl Reserved {
     /// # Errors
     /// The folder is missing, not private, read-only or full.
     pub fn beside(target: &Path, bytes: usize) -> Result<Self, Error> {
+        private_dir(target.parent().unwrap_or(Path::new(".")))?;
+        let target = &behind_link(target)?;
         let dir = target.parent().unwrap_or(Path::new("."));
-        private_dir(dir)?;
+        check_owner(dir)?;
         let failed = |error| Error::io("write", target, error);
         let mut builder = tempfile::Builder::new();
         let prefix = prefix_of(target);
@@ -108,6 +111,7 @@ fn persist(mut file: NamedTempFile, target: &Path) -> io::Result<()> {
 /// # Errors
 /// There is a file already, or the disk refused; then the new file is deleted.
 pub fn create_new(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    check_owner(path.parent().unwrap_or(Path::new(".")))?;
     let failed = |error| Error::io("write", path, error);
     let mut options = fs::File::options();
     options.write(true).create_new(true);
@@ -129,6 +133,7 @@ pub fn create_new(path: &Path, bytes: &[u8]) -> Result<(), Error> {
 /// The disk refused.
 pub fn append(path: &Path, line: &[u8], limit: u64) -> Result<(), Error> {
     let dir = path.parent().unwrap_or(Path::new("."));
+    check_owner(dir)?;
     // The user may have chosen a folder that others can read; the log itself is private.
     if !dir.exists() {
         private_dir(dir)?;
@@ -178,6 +183,7 @@ fn prefix_of(target: &Path) -> String {
 /// # Errors
 /// The file exists and cannot be deleted.
 pub fn remove(path: &Path) -> Result<(), Error> {
+    check_owner(path.parent().unwrap_or(Path::new(".")))?;
     let begun = prefix_of(path);
     let entries = path.parent().and_then(|folder| fs::read_dir(folder).ok());
     for entry in entries.into_iter().flatten().flatten() {

@@ -2,6 +2,7 @@
 
 use super::{Code, Failure, login_hint};
 use crate::credential::{Kind, Name};
+use crate::disk::LockError;
 use crate::lifecycle::{ClientError, Error, LoginError};
 use crate::oauth::TokenError;
 
@@ -99,6 +100,7 @@ impl From<ClientError> for Failure {
                 .hint(format!("run {}", add(&provider, &client_id))),
             ClientError::InUse { login, .. } => Self::new(Code::Refused, message)
                 .hint(format!("run `authctl logout {login}` first")),
+            ClientError::Locked(LockError::Disk(error)) => error.into(),
             ClientError::Locked(_) | ClientError::Random(_) => Self::new(Code::Failed, message),
             ClientError::Index(error) => error.into(),
             ClientError::Store(error) => error.into(),

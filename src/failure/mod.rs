@@ -15,6 +15,7 @@ use crate::oauth::{AuthorizeError, ListenerError, MetadataError};
 use crate::provider::{ProviderError, RenderError};
 use crate::secret::SealError;
 use crate::ui::PromptError;
+use std::path::Path;
 
 /// A failed command.
 #[derive(Clone, Debug)]
@@ -87,9 +88,29 @@ impl From<disk::Error> for Failure {
                     "run `chmod {mode} '{path}'` if nobody else should be able to {what} it"
                 ))
             }
+            disk::Error::Foreign { owner, .. } => Self::new(Code::Refused, message).hint(format!(
+                "run the command as that user (`sudo -u '#{owner}' authctl …`), or with the home directory of root (`sudo -H`)"
+            )),
+            disk::Error::Io { path, source, .. } => Self {
+                hint: owner_hint(&path, &source),
+                ..Self::new(Code::Failed, message)
+            },
             _ => Self::new(Code::Failed, message),
         }
     }
+}
+
+/// What to do about a file that belongs to another user.
+fn owner_hint(path: &Path, error: &std::io::Error) -> Option<String> {
+    let owner = disk::other_owner(path).filter(|_| disk::is_refused(error))?;
+    let owner = match owner {
+        0 => "root".to_owned(),
+        owner => format!("the user with the id {owner}"),
+    };
+    Some(format!(
+        "it belongs to {owner}; to make it yours, run `sudo chown \"$(id -un)\" '{}'`",
+        path.display()
+    ))
 }
 
 impl From<crate::sealed::Error> for Failure {

@@ -25,6 +25,9 @@ fn hint(error: &Error) -> Option<&'static str> {
         Error::TimedOut {
             store: Keychain, ..
         } => "look for a dialog that asks for the keychain password",
+        Error::Foreign { .. } => {
+            "run the command as that user (`sudo -u USER authctl …`), or with the home directory of root (`sudo -H`)"
+        }
         Error::NoVault { .. } => "run `authctl vault init`",
         Error::Unavailable {
             store: Keychain, ..
@@ -38,7 +41,7 @@ fn hint(error: &Error) -> Option<&'static str> {
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         let code = match error {
-            Error::Tampered { .. } => Code::Refused,
+            Error::Tampered { .. } | Error::Foreign { .. } => Code::Refused,
             Error::Damaged { .. } => Code::Failed,
             _ => Code::StoreUnavailable,
         };

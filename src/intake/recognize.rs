@@ -25,7 +25,7 @@ struct Search<'a> {
 /// # Errors
 /// A row of the catalogue has an invalid name.
 pub fn recognize(catalogue: &Catalogue, contents: &Contents) -> Result<Recognized, Failure> {
-    let rows: Vec<Row> = catalogue.rows().collect();
+    let rows: Vec<Row> = catalogue.rows()?;
     let mut search = Search::of(&contents.variables);
     for row in &rows {
         let Some(key) = &row.key else { continue };

@@ -4,7 +4,6 @@
 use super::builtin::BUILTIN;
 use super::{ProviderError, Row};
 use crate::config::{Paths, read_toml};
-use crate::credential::check_part;
 use crate::disk;
 use std::path::PathBuf;
 
@@ -73,21 +72,11 @@ impl Catalogue {
     }
 
     /// Every name, sorted.
-    pub fn names(&self) -> Vec<String> {
-        let own = std::fs::read_dir(&self.folder)
-            .into_iter()
-            .flatten()
-            .flatten();
-        let own = own.filter_map(|entry| {
-            entry
-                .file_name()
-                .to_str()?
-                .strip_suffix(".toml")
-                .map(str::to_owned)
-        });
-        // A file whose name is not a valid provider name is ignored: a shell would offer it as a
-        // completion.
-        let own = own.filter(|name| check_part(name, "").is_ok());
+    ///
+    /// # Errors
+    /// The folder with the user's rows cannot be read.
+    pub fn names(&self) -> Result<Vec<String>, ProviderError> {
+        let own = crate::config::provider_files(&self.folder)?;
         let mut names: Vec<String> = BUILTIN
             .iter()
             .map(|(name, _)| (*name).to_owned())
@@ -95,7 +84,7 @@ impl Catalogue {
             .collect();
         names.sort();
         names.dedup();
-        names
+        Ok(names)
     }
 
     /// Stores a row of the user.
@@ -112,15 +101,22 @@ impl Catalogue {
     }
 
     /// All rows. Damaged rows of the user are skipped: they are reported when they are used.
-    pub fn rows(&self) -> impl Iterator<Item = Row> {
-        self.names()
-            .into_iter()
+    ///
+    /// # Errors
+    /// As for [`Catalogue::names`].
+    pub fn rows(&self) -> Result<Vec<Row>, ProviderError> {
+        let names = self.names()?.into_iter();
+        Ok(names
             .filter_map(|name| self.find(&name).ok().flatten())
+            .collect())
     }
 
     /// The provider whose keys start with the longest prefix of `key`.
-    pub fn recognize(&self, key: &str) -> Option<Row> {
-        let rows = self.rows();
+    ///
+    /// # Errors
+    /// As for [`Catalogue::names`].
+    pub fn recognize(&self, key: &str) -> Result<Option<Row>, ProviderError> {
+        let rows = self.rows()?.into_iter();
         let fits = |row: &Row| {
             let prefixes = row.key.iter().flat_map(|spec| &spec.prefixes);
             prefixes
@@ -128,9 +124,10 @@ impl Catalogue {
                 .map(String::len)
                 .max()
         };
-        rows.filter_map(|row| fits(&row).map(|length| (length, row)))
+        Ok(rows
+            .filter_map(|row| fits(&row).map(|length| (length, row)))
             .max_by_key(|(length, _)| *length)
-            .map(|(_, row)| row)
+            .map(|(_, row)| row))
     }
 }
 
@@ -171,7 +168,7 @@ mod tests {
     #[test]
     fn keys_are_recognized_by_their_longest_prefix() {
         let (_home, catalogue) = catalogue();
-        let name = |key: &str| catalogue.recognize(key).map(|row| row.name);
+        let name = |key: &str| catalogue.recognize(key).unwrap().map(|row| row.name);
         assert_eq!(name("sk-ant-api03-x").as_deref(), Some("anthropic"));
         assert_eq!(name("sk-proj-x").as_deref(), Some("openai"));
         assert_eq!(name("rk_live_x").as_deref(), Some("stripe"));

@@ -191,7 +191,7 @@ fn a_key_matches_its_pattern_and_is_put_into_its_header() {
                     row.name
                 );
                 if key.prefixes.iter().any(|prefix| sample.starts_with(prefix)) {
-                    let found = catalogue.recognize(&sample).unwrap();
+                    let found = catalogue.recognize(&sample).unwrap().unwrap();
                     assert_eq!(
                         found.name, row.name,
                         "{sample} is recognized as a key of another provider"

@@ -90,6 +90,14 @@ pub enum Error {
         /// The reason.
         reason: String,
     },
+    /// The files of the store belong to another user.
+    #[error("cannot write to the {store}: {reason}")]
+    Foreign {
+        /// The store.
+        store: StoreKind,
+        /// Whose they are.
+        reason: String,
+    },
     /// The store accepted a text and did not return it.
     #[error("the {store} is not reliable: it did not return what was stored")]
     Unreliable {
@@ -122,6 +130,7 @@ impl Error {
             | Self::Unavailable { store, .. }
             | Self::TimedOut { store, .. }
             | Self::Refused { store, .. }
+            | Self::Foreign { store, .. }
             | Self::Unreliable { store }
             | Self::Damaged { store, .. }
             | Self::Tampered { store, .. } => *store,
@@ -292,6 +301,12 @@ impl Stores {
 }
 
 fn refused(store: StoreKind, error: &disk::Error) -> Error {
+    if matches!(error, disk::Error::Foreign { .. }) {
+        return Error::Foreign {
+            store,
+            reason: error.to_string(),
+        };
+    }
     Error::Refused {
         store,
         reason: error.to_string(),

@@ -213,7 +213,7 @@ fn recognized(app: &App, args: &AddArgs) -> Result<Candidate, Failure> {
     let single = KeySpec::from_headers(Vec::new());
     let parts = given(app, args, &single)?;
     let key = parts.get("key").map(Secret::expose).unwrap_or_default();
-    let row = app.catalogue.recognize(key).ok_or_else(|| {
+    let row = app.catalogue.recognize(key)?.ok_or_else(|| {
         Failure::new(Code::NotFound, "cannot recognize the provider of this key")
             .hint("name the provider: `authctl key add NAME`")
     })?;

@@ -52,15 +52,13 @@ pub(super) fn parts(
 /// The provider whose keys are usually in this variable.
 pub(super) fn name_of(app: &App, variable: &str) -> Result<Option<Name>, Failure> {
     value(variable)?;
-    let rows = app
-        .catalogue
-        .names()
-        .into_iter()
-        .filter_map(|name| app.catalogue.find(&name).ok().flatten());
-    let mut fits = rows.filter(|row| {
-        row.key
-            .as_ref()
-            .is_some_and(|key| key.env.iter().any(|name| name == variable))
+    let mut fits = app.catalogue.rows()?.into_iter().filter(|row| {
+        row.key.as_ref().is_some_and(|key| {
+            key.variable_groups()
+                .concat()
+                .iter()
+                .any(|name| name == variable)
+        })
     });
     let found = fits.next().filter(|_| fits.next().is_none());
     Ok(found.map(|row| row.name.parse()).transpose()?)

@@ -102,9 +102,12 @@ impl Vault {
     /// There is one already, or the disk refused.
     pub fn init(&self, protection: &Protection) -> Result<(), Error> {
         let lock = disk::Lock::acquire(&self.folder.join("lock"), Duration::from_secs(10));
-        let _lock = lock.map_err(|error| Error::Refused {
-            store: STORE,
-            reason: error.to_string(),
+        let _lock = lock.map_err(|error| match error {
+            disk::LockError::Disk(error) => refused(STORE, &error),
+            busy @ disk::LockError::Busy { .. } => Error::Refused {
+                store: STORE,
+                reason: busy.to_string(),
+            },
         })?;
         if self.exists() {
             return Err(Error::Refused {
