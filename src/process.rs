@@ -1,6 +1,7 @@
 //! Running another program with a time limit, and this one again.
 
 use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
@@ -44,6 +45,26 @@ pub fn this_program() -> io::Result<Command> {
     }
     #[cfg(not(target_os = "linux"))]
     std::env::current_exe().map(Command::new)
+}
+
+/// This program, by a path that an upgrade keeps: as PATH or the caller names it, if that leads to
+/// the same file; otherwise the file itself.
+///
+/// # Errors
+/// The system does not say where it is.
+pub fn lasting_path() -> io::Result<PathBuf> {
+    let file = std::env::current_exe()?;
+    let own = std::fs::canonicalize(&file)?;
+    let called = std::env::args_os().next().map(PathBuf::from);
+    let name = called.as_deref().and_then(Path::file_name);
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let folders = std::env::split_paths(&path);
+    let in_path = folders.filter_map(|folder| name.map(|name| folder.join(name)));
+    let same = in_path
+        .chain(called.clone())
+        .filter(|path| std::fs::canonicalize(path).is_ok_and(|found| found == own))
+        .find_map(|path| std::path::absolute(path).ok());
+    Ok(same.unwrap_or(file))
 }
 
 /// Runs a program with `input` on its standard input. `None` if it does not finish in time; then it

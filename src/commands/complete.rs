@@ -54,7 +54,9 @@ pub(super) fn login_targets() -> ArgValueCompleter {
     })
 }
 
-/// The largest number of entries that are read to complete a name, which must be too fast for a person to notice a delay. If more match what was typed, the names of the other kind are offered as well.
+/// The largest number of entries that are read to complete a name, which must be too fast for a
+/// person to notice a delay. If more match what was typed, the names of the other kind are offered
+/// as well.
 const MAX_READ: usize = 500;
 
 /// The names of this kind that begin with what was typed.

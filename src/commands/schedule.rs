@@ -4,7 +4,8 @@ use super::words::relative;
 use super::{Profile, Run, answer, documents};
 use crate::app::App;
 use crate::failure::{Code, Failure};
-use crate::schedule::{CARRIED, How, Installed, Job, LastRun, install, installed, remove};
+use crate::process::lasting_path;
+use crate::schedule::{CARRIED, How, Installed, Job, LastRun, install, installed, problem, remove};
 use jiff::Timestamp;
 
 /// Rotate due credentials automatically, once a day
@@ -21,12 +22,13 @@ pub enum ScheduleCommand {
 /// Run `authctl rotate --due` once a day
 ///
 /// Installs a systemd user timer, a launchd agent, a Task Scheduler task or a marked section of the
-/// crontab, depending on the system. The scheduled job runs authctl by its absolute path. Run
-/// `authctl doctor --as-cron` to predict the outcome of such a run: the keychain is often locked
-/// when a scheduled job runs, but an unlocked or unattended vault can be read. Under systemd, a
-/// program of your own (the program of a recipe, or the `notify` program) runs with the
-/// restrictions of the unit: no new privileges, no namespaces, no memory that is both writable and
-/// executable.
+/// crontab, depending on the system. The scheduled job runs authctl by the path under which PATH
+/// finds it, so that it outlives an upgrade; `schedule status`, `status` and `doctor` report when
+/// that program is missing. Run `authctl doctor --as-cron` to predict the outcome of such a run: the
+/// keychain is often locked when a scheduled job runs, but an unlocked or unattended vault can be
+/// read. Under systemd, a program of your own (the program of a recipe, or the `notify` program)
+/// runs with the restrictions of the unit: no new privileges, no namespaces, no memory that is both
+/// writable and executable.
 #[derive(clap::Args, Debug)]
 #[command(
     after_help = "Examples:\n  authctl schedule install\n  authctl schedule install --with crontab"
@@ -84,7 +86,7 @@ fn run_install(app: &App, args: &InstallArgs) -> Result<(), Failure> {
         !is_secret
     });
     let job = Job {
-        program: std::env::current_exe()?,
+        program: lasting_path()?,
         variables,
     };
     let done = install(how, &job)?;
@@ -171,6 +173,9 @@ fn run_status(app: &App) -> Result<(), Failure> {
                     "not active"
                 };
                 output.line(&format!("{}: {state}", one.how))?;
+                if let Some(problem) = one.program.as_deref().and_then(problem) {
+                    output.text(&format!("{problem}; run `authctl schedule install`"))?;
+                }
             }
             match &last {
                 None => output.line("no runs yet"),
@@ -196,6 +201,14 @@ fn document(found: &[Installed], last: Option<&LastRun>) -> documents::Schedule 
     documents::Schedule {
         installed: found.iter().map(|one| one.how.to_string()).collect(),
         started: found.iter().any(|one| one.is_started),
+        program: found
+            .iter()
+            .find_map(|one| one.program.as_ref())
+            .map(|path| path.display().to_string()),
+        problem: found
+            .iter()
+            .find_map(|one| one.program.as_deref().and_then(problem))
+            .map(|problem| problem.to_string()),
         last_run: last.map(|last| last.at.to_string()),
         last_code: last.map(|last| last.code),
         last_reason: last.and_then(|last| last.reason.clone()),

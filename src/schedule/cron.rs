@@ -1,6 +1,7 @@
 //! A marked section of the user's crontab (crontab(5)). The rest of the crontab is never touched.
 
 use super::{ARGUMENTS, Job};
+use std::path::PathBuf;
 
 const BEGIN: &str = "# authctl: begin (written by `authctl schedule install`)";
 const END: &str = "# authctl: end";
@@ -62,6 +63,42 @@ pub fn has_region(crontab: &str) -> bool {
     without_region(crontab) != crontab
 }
 
+/// The program that the region runs.
+pub fn program(crontab: &str) -> Option<PathBuf> {
+    let mut lines = crontab.lines().skip_while(|line| *line != BEGIN).skip(1);
+    let line = lines.find(|line| !line.starts_with('#'))?;
+    let words = words(&line.replace("\\%", "%"));
+    let end = words.len().checked_sub(ARGUMENTS.len())?;
+    let (before, arguments) = words.split_at(end);
+    let program = before.last().filter(|_| *arguments == ARGUMENTS)?;
+    Some(PathBuf::from(program))
+}
+
+/// The words of a command that [`quoted`] made.
+fn words(line: &str) -> Vec<String> {
+    let mut words = vec![String::new()];
+    let mut is_quoted = false;
+    let mut characters = line.chars();
+    while let Some(character) = characters.next() {
+        let word = match (character, is_quoted) {
+            ('\'', _) => {
+                is_quoted = !is_quoted;
+                continue;
+            }
+            (' ', false) => {
+                words.push(String::new());
+                continue;
+            }
+            ('\\', false) => characters.next(),
+            (character, _) => Some(character),
+        };
+        if let Some(last) = words.last_mut() {
+            last.extend(word);
+        }
+    }
+    words
+}
+
 /// Quotes a word for the shell, with `%` replaced, which is special in a crontab.
 fn quoted(text: &str) -> Result<String, String> {
     if text.contains(['\n', '\r', '\0']) {
@@ -83,6 +120,21 @@ mod tests {
             program: "/usr/bin/authctl".into(),
             variables: vec![("AUTHCTL_HOME".into(), "/a b/50%".into())],
         }
+    }
+
+    #[test]
+    fn the_program_is_read_back() {
+        for path in ["/usr/bin/authctl", "/a b/50%/it's/authctl", "/x\\y/authctl"] {
+            let job = Job {
+                program: path.into(),
+                ..job()
+            };
+            let region = region(&job, 3).unwrap();
+            let table = with_region("1 2 * * * other\n", &region).unwrap();
+            assert_eq!(program(&table), Some(path.into()));
+        }
+        assert_eq!(program("1 2 * * * other\n"), None);
+        assert_eq!(program(&format!("{BEGIN}\n{END}\n")), None);
     }
 
     #[test]

@@ -39,6 +39,8 @@ pub struct Installed {
     pub how: How,
     /// Its files, if it has any.
     pub files: Vec<PathBuf>,
+    /// The program that it runs, if that is known.
+    pub program: Option<PathBuf>,
     /// Whether it is active; otherwise the user has to activate it.
     pub is_started: bool,
 }
@@ -143,6 +145,7 @@ pub fn install(how: How, job: &Job) -> Result<Installed, Error> {
             return Ok(Installed {
                 how,
                 files,
+                program: Some(job.program.clone()),
                 is_started: true,
             });
         }
@@ -184,6 +187,7 @@ pub fn install(how: How, job: &Job) -> Result<Installed, Error> {
     Ok(Installed {
         how,
         files,
+        program: Some(job.program.clone()),
         is_started,
     })
 }
@@ -208,28 +212,59 @@ pub fn installed() -> Vec<Installed> {
                 .is_ok(),
                 _ => quietly("launchctl", &["list", launchd::LABEL], "").is_ok(),
             };
+            let text = files
+                .first()
+                .and_then(|file| std::fs::read_to_string(file).ok());
+            let program = match how {
+                How::Systemd => text.as_deref().and_then(systemd::program),
+                _ => text.as_deref().and_then(launchd::program),
+            };
             found.push(Installed {
                 how,
                 files,
+                program,
                 is_started,
             });
         }
     }
-    if !cfg!(windows) && crontab().is_ok_and(|text| cron::has_region(&text)) {
+    let table = (!cfg!(windows)).then(crontab).and_then(Result::ok);
+    if let Some(table) = table.filter(|table| cron::has_region(table)) {
         found.push(Installed {
             how: How::Crontab,
             files: Vec::new(),
+            program: cron::program(&table),
             is_started: true,
         });
     }
-    if cfg!(windows) && quietly("schtasks", &["/Query", "/TN", NAME], "").is_ok() {
+    let query = ["/Query", "/XML", "/TN", NAME];
+    let task = cfg!(windows).then(|| run("schtasks", &query, ""));
+    if let Some(Ok(task)) =
+        task.filter(|task| task.as_ref().is_ok_and(|task| task.status.success()))
+    {
         found.push(Installed {
             how: How::TaskScheduler,
             files: Vec::new(),
+            program: task::program(&String::from_utf8_lossy(&task.stdout)),
             is_started: true,
         });
     }
     found
+}
+
+/// The programs of all installed schedules, without asking whether these are active.
+pub fn programs() -> Vec<PathBuf> {
+    let in_file = |how: How, read: fn(&str) -> Option<PathBuf>| {
+        let files = how.files().unwrap_or_default();
+        let file = files.first().filter(|path| is_ours(path))?;
+        read(&std::fs::read_to_string(file).ok()?)
+    };
+    let table = (!cfg!(windows)).then(crontab).and_then(Result::ok);
+    let found = [
+        in_file(How::Systemd, systemd::program),
+        in_file(How::Launchd, launchd::program),
+        table.as_deref().and_then(cron::program),
+    ];
+    found.into_iter().flatten().collect()
 }
 
 /// Removes a schedule: its files, its region, its task, and nothing else.

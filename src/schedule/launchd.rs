@@ -1,10 +1,17 @@
 //! A launchd agent (launchd.plist(5)).
 
-use super::task::escaped;
+use super::task::{element, escaped};
 use super::{ARGUMENTS, Job, MARK};
+use std::path::PathBuf;
 
 /// The label of the agent.
 pub const LABEL: &str = "com.github.authctl.rotate";
+
+/// The program that an agent runs.
+pub fn program(plist: &str) -> Option<PathBuf> {
+    let (_, rest) = plist.split_once("<key>ProgramArguments</key>")?;
+    element(rest, "string").map(PathBuf::from)
+}
 
 /// The property list: once a day; a run that was missed during sleep is made up for.
 pub fn plist(job: &Job) -> String {

@@ -6,11 +6,13 @@ mod cron;
 mod install;
 mod last;
 mod launchd;
+mod program;
 mod systemd;
 mod task;
 
-pub use install::{Error, How, Installed, install, installed, remove};
+pub use install::{Error, How, Installed, install, installed, programs, remove};
 pub use last::{LastRun, notify};
+pub use program::{ProgramProblem, missing, problem};
 
 use std::path::PathBuf;
 

@@ -1,6 +1,7 @@
 //! A systemd user timer (systemd.timer(5), systemd.exec(5)).
 
 use super::{ARGUMENTS, Job, MARK};
+use std::path::PathBuf;
 
 /// The timer: once a day, made up for if the machine was off, and not at the same minute
 /// everywhere.
@@ -58,6 +59,22 @@ pub fn service(job: &Job) -> String {
     )
 }
 
+/// The program that a service runs.
+pub fn program(service: &str) -> Option<PathBuf> {
+    let mut lines = service.lines();
+    let line = lines.find_map(|line| line.strip_prefix("ExecStart=\""))?;
+    let (mut path, mut characters) = (String::new(), line.chars());
+    loop {
+        match characters.next()? {
+            '"' => break,
+            '\\' => path.push(characters.next()?),
+            '%' => path.extend(characters.next().filter(|next| *next == '%')),
+            character => path.push(character),
+        }
+    }
+    Some(path.into())
+}
+
 /// Quotes a word of a unit file, with `%` escaped (systemd.syntax(7)). `$` is not special in the
 /// path of a program and in `Environment` (systemd.exec(5)), and our arguments contain none.
 fn quoted(text: &str) -> String {
@@ -80,6 +97,8 @@ mod tests {
         };
         let text = service(&job);
         assert!(text.contains("ExecStart=\"/home/a b/50%%/\\\"x\\\"/authctl\" --quiet --no-input rotate --due --scheduled\n"), "{text}");
+        assert_eq!(program(&text), Some(job.program));
+        assert_eq!(program("[Service]\nExecStart=/usr/bin/x"), None);
         assert!(
             text.contains("Environment=\"AUTHCTL_HOME=/a b\"\n"),
             "{text}"

@@ -2,6 +2,7 @@
 //! (<https://learn.microsoft.com/windows/win32/taskschd/task-scheduler-schema>).
 
 use super::{ARGUMENTS, Job, MARK};
+use std::path::PathBuf;
 
 /// The task: once a day, made up for if the machine was off, only while its user is logged on, so
 /// that the Credential Manager is open.
@@ -23,6 +24,18 @@ pub fn xml(job: &Job) -> String {
         escaped(&job.program.to_string_lossy()),
         escaped(&ARGUMENTS.join(" "))
     )
+}
+
+/// The program that a task runs.
+pub fn program(xml: &str) -> Option<PathBuf> {
+    element(xml, "Command").map(PathBuf::from)
+}
+
+/// The text of the first element of a name.
+pub(super) fn element(xml: &str, name: &str) -> Option<String> {
+    let (_, rest) = xml.split_once(&format!("<{name}>"))?;
+    let (text, _) = rest.split_once(&format!("</{name}>"))?;
+    quick_xml::escape::unescape(text).ok().map(Into::into)
 }
 
 /// Escapes text for an XML element.

@@ -1,7 +1,9 @@
 """The daily run: units, a crontab and files that the real programs accept, and the runs themselves."""
 
 import json
+import pathlib
 import plistlib
+import shutil
 import subprocess
 import xml.etree.ElementTree as ElementTree
 
@@ -117,6 +119,91 @@ def test_a_region_of_a_real_crontab(folder, before):
         subprocess.run(["crontab", "-r"], capture_output=True)
         if kept.returncode == 0:
             subprocess.run(["crontab", "-"], input=kept.stdout, text=True)
+
+
+def test_l1_a_schedule_outlives_an_upgrade_or_says_that_it_does_not(folder):
+    home, _ = person(folder)
+    place = pathlib.Path(folder) / "cellar"
+    real = place / "c/0.1/authctl"
+    real.parent.mkdir(parents=True)
+    shutil.copy(AUTHCTL, real)
+    link = place / "bin/authctl"
+    link.parent.mkdir()
+    link.symlink_to("../c/0.1/authctl")
+    path = {"PATH": f"{link.parent}:/usr/bin:/bin"}
+    kept = subprocess.run(["crontab", "-l"], capture_output=True, text=True)
+
+    def run(program, *arguments, cwd=None, **env):
+        return subprocess.run(
+            [program, *arguments],
+            env=home.env | env,
+            cwd=cwd,
+            capture_output=True,
+            text=True,
+            executable=str(link) if program == "authctl" else None,
+        )
+
+    def named():
+        done = run(link, "--json", "schedule", "status", **path)
+        return json.loads(done.stdout)["program"]
+
+    try:
+        subprocess.run(["crontab", "-r"], capture_output=True)
+        ways = [
+            ("authctl", None, path),
+            (str(link), None, {}),
+            ("../bin/authctl", link.parent, {}),
+            (str(real), None, path),
+        ]
+        for program, cwd, env in ways:
+            done = run(program, "schedule", "install", "--with", "crontab", cwd=cwd, **env)
+            assert done.returncode == 0, (program, done)
+            found = pathlib.Path(named())
+            assert found.is_absolute() and "0.1" not in str(found), (program, found)
+            assert found.samefile(link), (program, found)
+        # Without another name, it is the file itself.
+        done = run(str(real), "schedule", "install", "--with", "crontab", PATH="/usr/bin:/bin")
+        assert done.returncode == 0 and named() == str(real), (done, named())
+
+        # An upgrade removes the file that the schedule names.
+        newer = place / "c/0.2/authctl"
+        newer.parent.mkdir()
+        real.rename(newer)
+        link.unlink()
+        link.symlink_to("../c/0.2/authctl")
+        status = run(link, "schedule", "status", **path)
+        assert f"the schedule runs {real}, which does not exist" in status.stdout, status
+        whole = run(link, "status", **path)
+        assert whole.returncode == 8 and "which does not exist" in whole.stdout, whole
+        doctor = json.loads(run(link, "--json", "doctor", **path).stdout)
+        check = next(check for check in doctor["checks"] if check["name"] == "schedule")
+        assert check["status"] == "problem" and "schedule install" in check["hint"], check
+        run(link, "schedule", "install", "--with", "crontab", **path)
+        assert named() == str(link)
+        assert run(link, "status", **path).returncode == 0
+
+        # Another version in its place.
+        link.unlink()
+        link.write_text("#!/bin/sh\necho authctl 0.0.9\n")
+        link.chmod(0o755)
+        status = run(str(newer), "schedule", "status", **path)
+        assert "which is authctl 0.0.9, not authctl" in status.stdout, status
+        doctor = json.loads(run(str(newer), "--json", "doctor", **path).stdout)
+        check = next(check for check in doctor["checks"] if check["name"] == "schedule")
+        assert check["status"] == "note" and "0.0.9" in check["detail"], check
+    finally:
+        subprocess.run(["crontab", "-r"], capture_output=True)
+        if kept.returncode == 0:
+            subprocess.run(["crontab", "-"], input=kept.stdout, text=True)
+    # A unit of systemd.
+    env = path | {"XDG_CONFIG_HOME": str(place / "config")}
+    run(str(newer), "schedule", "install", "--with", "systemd", **env)
+    status = run(str(newer), "--json", "schedule", "status", **env)
+    assert json.loads(status.stdout)["program"] == str(newer), status
+    newer.rename(real.parent.parent / "authctl")
+    moved = real.parent.parent / "authctl"
+    status = run(str(moved), "schedule", "status", **env)
+    assert f"runs {newer}, which does not exist" in status.stdout, status
 
 
 def test_an_agent_and_a_task_that_parsers_accept(folder):

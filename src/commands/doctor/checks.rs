@@ -6,6 +6,7 @@ use super::result::{check, ok};
 use crate::app::App;
 use crate::credential::{Entry, IndexError, Kind, StoreKind};
 use crate::failure::Failure;
+use crate::schedule::{ProgramProblem, problem, programs};
 use crate::store::{Error, Vault};
 use std::time::Duration;
 
@@ -170,6 +171,24 @@ pub(super) fn cache(app: &App, entries: &[Entry]) -> Option<Check> {
             let detail = format!("`cache` is on, but has no effect: {reason}");
             check("cache", Status::Note, detail, Some(hint.into()))
         }
+    })
+}
+
+/// Whether the program of an installed schedule is there, and is this version.
+pub(super) fn schedule() -> Option<Check> {
+    let programs = programs();
+    let first = programs.first()?;
+    let problem = programs.iter().find_map(|program| problem(program));
+    Some(match problem {
+        Some(found) => {
+            let status = match found {
+                ProgramProblem::Missing(_) => Status::Problem,
+                ProgramProblem::OtherVersion(..) => Status::Note,
+            };
+            let hint = "run `authctl schedule install`";
+            check("schedule", status, found.to_string(), Some(hint.into()))
+        }
+        None => ok("schedule", format!("runs {}", first.display())),
     })
 }
 

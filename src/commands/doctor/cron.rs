@@ -2,7 +2,7 @@
 
 use super::super::documents::{Check, Doctor, Status};
 use crate::failure::{Code, Failure};
-use crate::process::run_within;
+use crate::process::{lasting_path, run_within};
 use crate::schedule::{CARRIED, installed};
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -16,7 +16,13 @@ const PATH: &str = "/usr/bin:/bin";
 const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(super) fn examine(server: Option<&Url>) -> Result<Doctor, Failure> {
-    let program = std::env::current_exe()?;
+    // The program of the schedule is not always this one.
+    let schedules = installed();
+    let scheduled = schedules.iter().find_map(|one| one.program.clone());
+    let program = match scheduled.filter(|path| path.is_file()) {
+        Some(program) => program,
+        None => lasting_path()?,
+    };
     let mut command = Command::new(program);
     command
         .args(["--json", "--no-input", "doctor", "--in-cron"])
@@ -29,7 +35,7 @@ pub(super) fn examine(server: Option<&Url>) -> Result<Doctor, Failure> {
     }
     // `schedule install` records the variables that are set; a crontab line of the user's own lacks
     // them.
-    let is_installed = !installed().is_empty();
+    let is_installed = !schedules.is_empty();
     for variable in CARRIED.into_iter().filter(|_| is_installed) {
         command.envs(given(variable).map(|value| (variable, value)));
     }

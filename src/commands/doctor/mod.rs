@@ -119,6 +119,7 @@ fn examine(app: &App, args: &DoctorArgs) -> Doctor {
     found.extend(checks::cache(app, &entries));
     if !args.in_cron {
         found.push(environment::browser());
+        found.extend(checks::schedule());
     }
     found.extend(environment::network(app, args.server.as_ref(), &entries));
     found.extend(environment::hand_over());

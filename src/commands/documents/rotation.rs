@@ -11,6 +11,10 @@ documents! {
         installed: Vec<String>,
         /// Whether it is active.
         started: bool,
+        /// The program that it runs.
+        program: Option<String>,
+        /// What is wrong with that program, such as that it does not exist.
+        problem: Option<String>,
         /// When it last ran (RFC 3339).
         last_run: Option<String>,
         /// The exit code of that run.

@@ -14,6 +14,7 @@ use crate::credential::{Entries, Entry, Kind, Name, StoreKind};
 use crate::failure::{Code, Failure};
 use crate::provider::{ReadRow, Rows};
 use crate::rotation::Policy;
+use crate::schedule::{missing, programs};
 use jiff::{SignedDuration, Timestamp};
 use std::time::Duration;
 
@@ -124,7 +125,7 @@ fn report(app: &App, args: &StatusArgs, lines: Entries<Line>) -> StatusReport {
     }
     if args.name.is_none() {
         let found = &report.credentials;
-        let homewide = [unattended(app, found), cache(app, found)];
+        let homewide = [unattended(app, found), cache(app, found), schedule()];
         report.findings.extend(homewide.into_iter().flatten());
     }
     report
@@ -193,6 +194,18 @@ fn unattended(app: &App, found: &[CredentialStatus]) -> Option<Finding> {
         advice: true,
         ..finding("vault", "vault_unattended", message, Some(hint))
     })
+}
+
+/// A schedule whose program is gone, so that nothing is rotated.
+fn schedule() -> Option<Finding> {
+    let problem = programs().iter().find_map(|program| missing(program))?;
+    let hint = Some("run `authctl schedule install`");
+    Some(finding(
+        "schedule",
+        "schedule_broken",
+        problem.to_string(),
+        hint,
+    ))
 }
 
 /// Logins whose keys are kept after their store was read.
