@@ -42,6 +42,6 @@ pub use accept::accept;
 pub use error::Error;
 pub use kept::{ROTATE, Rotate, Rotated, Trouble, rotate, rotate_in_keeper};
 pub use options::{Options, Report};
-pub use plan::{Plan, What, is_revoked_manually, plan};
+pub use plan::{Plan, What, is_revoked_manually, plan, since};
 pub use policy::{Policy, READER_LIFE};
 pub use verify::{Verdict, verify};

@@ -3,6 +3,7 @@
 use super::policy::Policy;
 use crate::credential::{Entry, Kind, Name};
 use crate::provider::{Caller, Recipe, RotationKind, Row};
+use crate::time::is_from_future;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
@@ -72,6 +73,11 @@ fn login(entry: &Entry, row: Option<&Row>, now: Timestamp) -> Option<Plan> {
         .idle_days
         .filter(|_| entry.login.refreshable)?;
     let used = entry.login.refreshed_at.unwrap_or(entry.changed_at);
+    let used = if is_from_future(used, now) {
+        Timestamp::MIN
+    } else {
+        used
+    };
     // Half of the limit: one missed run does not let it expire.
     let due = used
         .checked_add(DAY * i32::try_from(days).unwrap_or(i32::MAX / 2) / 2)
@@ -111,7 +117,7 @@ fn key(entry: &Entry, row: Option<&Row>, policy: &Policy, now: Timestamp) -> Pla
     let mut plan = Plan {
         name: entry.name.clone(),
         what,
-        due: due(entry, policy),
+        due: due(entry, policy, now),
         is_due: false,
         how,
         generation: entry.generation,
@@ -127,7 +133,10 @@ fn key(entry: &Entry, row: Option<&Row>, policy: &Policy, now: Timestamp) -> Pla
         .max()
         .copied()
         .filter(|until| *until > now);
-    let unfinished = progress.pending
+    // A grace period that began in the future is cut.
+    let is_wrong = is_from_future(since(entry), now) && !progress.retiring.is_empty();
+    let unfinished = is_wrong
+        || progress.pending
         || progress.rolling
         || progress.making > 0
         || progress.retiring.iter().any(|until| *until <= now);
@@ -168,13 +177,21 @@ pub fn is_revoked_manually(entry: &Entry, row: Option<&Row>) -> bool {
     recipe(entry, row).is_none_or(|recipe| recipe.kind.wants_a_person() && recipe.revoke.is_none())
 }
 
+/// Since when the key is in use.
+pub fn since(entry: &Entry) -> Timestamp {
+    entry.rotation.key_since.unwrap_or(entry.created_at)
+}
+
 /// The time at which a key is due: after its interval, less an amount that differs from key to key,
-/// or before its expiry.
-fn due(entry: &Entry, policy: &Policy) -> Option<Timestamp> {
-    let since = entry.rotation.key_since.unwrap_or(entry.created_at);
+/// or before its expiry. A key from the future is due.
+fn due(entry: &Entry, policy: &Policy, now: Timestamp) -> Option<Timestamp> {
+    let since = since(entry);
     // An invalid value in an edited entry must not let a key live for ever; `status` reports it.
     let every = policy.every(entry).unwrap_or(Some(DAY));
-    let by_age = every.and_then(|every| since.checked_add(every - jitter(entry, every)).ok());
+    let by_age = every.and_then(|every| match is_from_future(since, now) {
+        true => Some(now),
+        false => since.checked_add(every - jitter(entry, every)).ok(),
+    });
     let by_end = entry.rotation.expires.and_then(|day| {
         let start = TimeZone::UTC
             .to_timestamp(day.to_datetime(jiff::civil::Time::midnight()))

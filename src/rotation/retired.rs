@@ -6,6 +6,7 @@ use super::fill::Values;
 use super::options::{Options, Report};
 use super::{Error, READER_LIFE, Verdict};
 use crate::credential::{Retiring, Slots, same_parts};
+use crate::time::is_from_future;
 use jiff::Timestamp;
 
 /// Revokes the previous keys whose grace period is over, but never before the store has the key
@@ -17,6 +18,7 @@ pub(super) fn revoke_retired(
     engine: &mut Engine<'_, '_>,
     report: &mut Report,
 ) -> Result<(), Error> {
+    cut_future(engine)?;
     loop {
         let slots = engine.run.slots()?.clone();
         let now = Timestamp::now();
@@ -52,6 +54,32 @@ pub(super) fn revoke_retired(
         };
         engine.run.save(remaining, None)?;
     }
+}
+
+/// Lets every grace period that began in the future begin now: the clock was wrong then, or is now.
+fn cut_future(engine: &mut Engine<'_, '_>) -> Result<(), Error> {
+    let now = Timestamp::now();
+    let mut slots = engine.run.slots()?.clone();
+    let wrong = slots.retiring.iter_mut();
+    let wrong: Vec<&mut Retiring> = wrong.filter(|old| is_from_future(old.since, now)).collect();
+    if wrong.is_empty() {
+        return Ok(());
+    }
+    let until = now
+        .saturating_add(engine.options.grace.max(READER_LIFE))
+        .unwrap_or(Timestamp::MAX);
+    for old in wrong {
+        old.since = now;
+        old.until = old.until.min(until);
+    }
+    let rotation = &mut engine.run.entry.rotation;
+    if rotation
+        .key_since
+        .is_some_and(|since| is_from_future(since, now))
+    {
+        rotation.key_since = Some(now);
+    }
+    engine.run.save(slots, None)
 }
 
 /// When a previous key may be revoked.

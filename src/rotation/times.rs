@@ -1,5 +1,6 @@
 //! Times in the requests and answers of providers.
 
+use crate::time::is_from_future;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
@@ -61,6 +62,7 @@ pub(super) fn new_end(
     days: Option<u16>,
     now: Timestamp,
 ) -> Option<Timestamp> {
+    let created = created.filter(|created| !is_from_future(*created, now));
     let life = match expires {
         Some(expires) => expires.duration_since(created.unwrap_or(now)),
         None => SignedDuration::from_hours(24 * i64::from(days?)),

@@ -4,6 +4,7 @@ use super::super::documents::Finding;
 use super::super::words::length;
 use crate::credential::{Entry, Name};
 use crate::provider::Row;
+use crate::rotation::since;
 use jiff::Timestamp;
 
 /// The findings about one credential.
@@ -58,8 +59,8 @@ pub(super) fn finding(
 
 /// The age of a key.
 pub(super) fn age(entry: &Entry, now: Timestamp) -> String {
-    let since = entry.rotation.key_since.unwrap_or(entry.created_at);
-    length(now.duration_since(since).as_secs().unsigned_abs())
+    let age = now.duration_since(since(entry)).as_secs();
+    length(u64::try_from(age).unwrap_or_default())
 }
 
 /// How to replace a key.

@@ -4,7 +4,8 @@ use super::super::words::{length, relative};
 use super::finding::{Findings, age, renew};
 use crate::credential::{Entry, Progress, RotationState};
 use crate::provider::Row;
-use crate::rotation::{Policy, What, is_revoked_manually, plan};
+use crate::rotation::{Policy, What, is_revoked_manually, plan, since};
+use crate::time::is_from_future;
 use jiff::{SignedDuration, Timestamp};
 
 /// The longest interval that `status` does not warn about.
@@ -104,6 +105,19 @@ fn due(
     (soon, now): (Timestamp, Timestamp),
     found: &mut Findings<'_>,
 ) {
+    let since = since(entry);
+    if is_from_future(since, now) {
+        let message = format!(
+            "the key is dated {}: the clock of this machine was wrong when the key was stored, or is wrong now",
+            relative(since, now)
+        );
+        let hint = format!(
+            "check the clock with `date`; if it is right, run `authctl rotate {}`",
+            entry.name
+        );
+        found.add("clock", message, Some(hint));
+        return;
+    }
     // The expiry date has findings of its own.
     let without_expiry = Entry {
         rotation: RotationState {
@@ -170,6 +184,15 @@ mod tests {
             .into_iter()
             .map(|finding| finding.code)
             .collect()
+    }
+
+    #[test]
+    fn n1_a_key_from_the_future_says_that_a_clock_was_wrong() {
+        for day in [-1, -365, -3000] {
+            assert_eq!(codes(&entry(), day), ["clock"]);
+        }
+        let replaced = entry().with(|entry| entry.rotation.key_since = Some(at(1000)));
+        assert_eq!(codes(&replaced, 10), ["clock"]);
     }
 
     #[test]

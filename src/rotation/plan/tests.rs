@@ -114,9 +114,42 @@ fn an_unfinished_rotation_is_due_and_a_grace_period_is_waited_for() {
 }
 
 #[test]
+fn n1_what_was_stored_in_the_future_is_due_and_holds_nothing_back() {
+    let policy = Policy::default();
+    let soon = |entry: &Entry| plan(entry, None, &policy, at(-1)).is_due;
+    assert!(soon(&entry()), "stored tomorrow");
+    let switched = entry().with(|entry| entry.rotation.key_since = Some(at(1000)));
+    assert!(due_at(&switched, RotationConfig::default(), 10));
+    let seconds = |entry: &mut Entry| {
+        entry.rotation.key_since = Some(at(10) + SignedDuration::from_secs(30));
+    };
+    assert!(!due_at(
+        &entry().with(seconds),
+        RotationConfig::default(),
+        10
+    ));
+    let never = entry().with(|entry| entry.rotation.every = Some("never".parse().unwrap()));
+    assert!(!soon(&never));
+    // The grace period of a key that was replaced in the future is cut by the next run.
+    let retiring = switched.with(|entry| {
+        entry.rotation.progress = Some(Progress {
+            retiring: vec![at(1001)],
+            ..Progress::default()
+        });
+    });
+    let plan = plan(&retiring, None, &policy, at(10));
+    assert!(plan.is_due && plan.what == What::Finish);
+}
+
+#[test]
 fn keys_that_were_stored_on_one_day_fall_due_on_several() {
     let days: std::collections::BTreeSet<i64> = (0..50)
-        .map(|_| due(&entry(), &Policy::default()).unwrap().as_second() / 86_400)
+        .map(|_| {
+            due(&entry(), &Policy::default(), at(0))
+                .unwrap()
+                .as_second()
+                / 86_400
+        })
         .collect();
     assert!(days.len() > 1, "{days:?}");
 }
@@ -144,6 +177,8 @@ fn a_login_is_refreshed_after_half_of_its_idle_limit() {
     assert!(!at(&entry, 14).is_due);
     let due = at(&entry, 15);
     assert!(due.is_due && due.what == What::Refresh);
+    entry.login.refreshed_at = Some(start + SignedDuration::from_hours(24 * 900));
+    assert!(at(&entry, 1).is_due, "n1: refreshed in the future");
     entry.login.refreshable = false;
     assert_eq!(at(&entry, 15).what, What::Nothing);
 }

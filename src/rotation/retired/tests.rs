@@ -51,6 +51,28 @@ fn a_shorter_grace_period_counts_but_never_less_than_a_reader_needs() {
 }
 
 #[test]
+fn n1_a_grace_period_that_began_in_the_future_begins_now() {
+    let year = 365 * 24 * 60;
+    let keys = vec![
+        retired("future", Some("id-future"), -year, -year - 60),
+        retired("old", Some("id-old"), 120, 5),
+        retired("ahead", Some("id-ahead"), -year, -year + 1),
+    ];
+    let (after, report) = revoke(with(keys), Provider::default(), &options());
+    assert!(after.result.is_ok());
+    assert_eq!(after.revoked, ["id-old"], "none is ended at once");
+    let latest = Timestamp::now() + options().grace + SignedDuration::from_mins(1);
+    assert!(report.waits_until.is_some_and(|until| until < latest));
+    for old in &after.slots.retiring {
+        assert!(
+            old.since <= Timestamp::now() && old.until < latest,
+            "{}",
+            old.until
+        );
+    }
+}
+
+#[test]
 fn the_key_in_use_is_never_revoked() {
     let same_value = retired("active", Some("id-x"), 120, 5);
     let same_id = retired("old", Some("id-active"), 120, 5);
