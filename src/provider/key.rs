@@ -97,6 +97,9 @@ pub struct Check {
     /// JSON pointer to the name of the owner or of the key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
+    /// JSON pointer to the time at which the key expires.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires: Option<String>,
 }
 
 impl Check {

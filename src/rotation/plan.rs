@@ -183,7 +183,7 @@ pub fn since(entry: &Entry) -> Timestamp {
 }
 
 /// The time at which a key is due: after its interval, less an amount that differs from key to key,
-/// or before its expiry. A key from the future is due.
+/// or after two thirds of its lifetime. A key from the future is due.
 fn due(entry: &Entry, policy: &Policy, now: Timestamp) -> Option<Timestamp> {
     let since = since(entry);
     // An invalid value in an edited entry must not let a key live for ever; `status` reports it.
@@ -196,7 +196,10 @@ fn due(entry: &Entry, policy: &Policy, now: Timestamp) -> Option<Timestamp> {
         let start = TimeZone::UTC
             .to_timestamp(day.to_datetime(jiff::civil::Time::midnight()))
             .ok()?;
-        start.checked_sub(DAY * BEFORE_THE_END as i32).ok()
+        // An expired key cannot rotate itself, and a run may be missed.
+        let third = start.duration_since(since).max(SignedDuration::ZERO) / 3;
+        let before = third.max(DAY * BEFORE_THE_END as i32);
+        start.checked_sub(before).ok()
     });
     match (by_age, by_end) {
         (Some(one), Some(other)) => Some(one.min(other)),

@@ -2,11 +2,14 @@
 //! rotations.
 
 use super::api::{Api, CallError, Sender};
+use super::engine::last_day;
 use super::fill::Values;
+use super::times::time_at;
 use crate::credential::{Bound, Parts};
 use crate::lifecycle::Context;
 use crate::provider::{Call, KeySpec, Recipe};
 use jiff::Timestamp;
+use jiff::civil::Date;
 use serde_json::Value;
 use std::time::Duration;
 
@@ -39,6 +42,8 @@ pub struct Answer {
     pub verdict: Verdict,
     /// The account of the key, if the answer contains it.
     pub account: Option<String>,
+    /// The day on which the key expires, if the answer contains it.
+    pub expires: Option<Date>,
 }
 
 /// A key and how it is verified.
@@ -72,13 +77,14 @@ impl Question<'_> {
         let only = |verdict| Answer {
             verdict,
             account: None,
+            expires: None,
         };
         let check = self.key.check.as_ref();
         let plain = check.map(|check| Call::plain(&check.url, check.post.as_deref()));
         let own = self.recipe.and_then(|recipe| recipe.verify.clone());
-        let label = check
-            .filter(|_| own.is_none())
-            .and_then(|check| check.label.as_ref());
+        let fields = check.filter(|_| own.is_none());
+        let label = fields.and_then(|check| check.label.as_ref());
+        let expires = fields.and_then(|check| check.expires.as_ref());
         let Some(call) = own.or(plain) else {
             return only(Verdict::Unknowable);
         };
@@ -103,6 +109,9 @@ impl Question<'_> {
             Ok(document) => Answer {
                 verdict: Verdict::Good,
                 account: label.and_then(|pointer| account(&document, pointer)),
+                expires: expires
+                    .and_then(|pointer| time_at(&document, pointer))
+                    .map(last_day),
             },
             // Without a recipe, the request is not about this key: 404 says nothing about it.
             Err(CallError::Gone) if self.recipe.is_none() => {

@@ -99,6 +99,7 @@ struct Books {
     refresh_scopes: Vec<Option<String>>,
     revocations: usize,
     api_requests: Vec<String>,
+    api_answer: String,
     counter: usize,
     stopped: bool,
 }
@@ -187,6 +188,11 @@ impl Issuer {
     /// The heads of all requests to the API.
     pub fn api_requests(&self) -> Vec<String> {
         self.books().api_requests.clone()
+    }
+
+    /// Sets the answer of `/api/ends`.
+    pub fn answer_api(&self, text: &str) {
+        self.books().api_answer = text.to_owned();
     }
 
     /// Ends the life of every access token.

@@ -282,6 +282,15 @@ impl Issuer {
     fn api(&self, stream: TcpStream, request: &Request) {
         let mut books = self.books();
         books.api_requests.push(request.head.clone());
+        if request.path == "/api/ends" {
+            let answer = books.api_answer.clone();
+            drop(books);
+            return reply(
+                stream,
+                200,
+                &serde_json::from_str(&answer).unwrap_or_default(),
+            );
+        }
         if request.path == "/api/key" {
             drop(books);
             let status = if request

@@ -49,6 +49,70 @@ fn a_key_is_read_from_standard_input_and_printed_as_a_header() {
         .failed(3, "no credential");
 }
 
+/// A key that has expired cannot rotate itself, so its end is stored where the provider tells it.
+#[test]
+fn d3_the_end_of_a_key_is_stored_with_it() {
+    let issuer = Issuer::start();
+    let today = jiff::tz::TimeZone::UTC
+        .to_datetime(jiff::Timestamp::now())
+        .date();
+    let day = today.checked_add(jiff::Span::new().days(10)).unwrap();
+    let midnight = day.to_datetime(jiff::civil::Time::midnight());
+    let seconds = jiff::tz::TimeZone::UTC
+        .to_timestamp(midnight)
+        .unwrap()
+        .as_second();
+    for (answer, stored) in [
+        (format!("\"{day}\""), Some(day.to_string())),
+        (format!("\"{day}T00:00:00Z\""), Some(day.to_string())),
+        (format!("{seconds}"), Some(day.to_string())),
+        (format!("{seconds}000"), Some(day.to_string())),
+        ("null".into(), None),
+        ("\"soon\"".into(), None),
+        ("[]".into(), None),
+    ] {
+        let home = Home::new();
+        let row = format!(
+            "name = \"mine\"\ntitle = \"Mine\"\norigins = [\"{0}\"]\n[key]\nheaders = [\"X-API-Key: {{key}}\"]\n\
+             check = {{ url = \"{0}/api/ends\", expires = \"/expires_at\" }}\n",
+            issuer.url
+        );
+        std::fs::write(home.file("mine.toml"), row).unwrap();
+        home.run(&["provider", "add", home.file("mine.toml").to_str().unwrap()])
+            .done();
+        issuer.answer_api(&format!("{{\"expires_at\": {answer}}}"));
+        let ran = home
+            .run_with_input(&["key", "add", "mine"], b"good-key\n")
+            .done();
+        let list: serde_json::Value =
+            serde_json::from_str(&home.run(&["list", "--json"]).done().stdout).unwrap();
+        assert_eq!(
+            list[0]["expires"].as_str(),
+            stored.as_deref(),
+            "{answer}: {ran:#?}"
+        );
+        assert_eq!(
+            ran.stderr.contains("it expires on"),
+            stored.is_some(),
+            "{ran:#?}"
+        );
+        let status = home.run(&["status", "--within", "30d"]);
+        assert_eq!(status.code == 8, stored.is_some(), "{status:#?}");
+        // What the user says counts.
+        home.run_with_input(
+            &["key", "add", "mine", "--replace", "--expires", "2099-01-01"],
+            b"good-key\n",
+        )
+        .done();
+        assert!(
+            home.run(&["list", "--json"])
+                .done()
+                .stdout
+                .contains("2099-01-01")
+        );
+    }
+}
+
 #[test]
 fn a_name_that_is_taken_is_refused_unless_replaced() {
     let issuer = Issuer::start();

@@ -97,13 +97,18 @@ pub(super) fn run(app: &App, args: &AddArgs) -> Result<(), Failure> {
         Some(name) => named(app, name, args)?,
         None => recognized(app, args)?,
     };
-    let account = match check(app, &key, args)? {
-        Some(account) => format!(" of {account}"),
-        None => String::new(),
-    };
-    store(app, &key, args)?;
+    let told = check(app, &key, args)?;
+    let account = told
+        .account
+        .map(|account| format!(" of {account}"))
+        .unwrap_or_default();
+    let expires = args.expires.or(told.expires);
+    store(app, &key, args, expires)?;
+    let end = expires
+        .map(|day| format!("; it expires on {day}"))
+        .unwrap_or_default();
     app.ui
-        .say(&format!("stored the key{account} as {}", key.name));
+        .say(&format!("stored the key{account} as {}{end}", key.name));
     for variable in &args.from_env {
         let places = from_env::places(variable);
         let places = if places.is_empty() {
@@ -118,9 +123,15 @@ pub(super) fn run(app: &App, args: &AddArgs) -> Result<(), Failure> {
     answer(app, || documents::Added::key(&key.name), |_| Ok(()))
 }
 
+/// What the provider says about a key.
+#[derive(Default)]
+struct Told {
+    account: Option<String>,
+    expires: Option<jiff::civil::Date>,
+}
+
 /// Verifies the key at its provider. Only an explicit rejection by the provider is an error.
-/// Returns the account of the key, if it is known.
-fn check(app: &App, key: &Candidate, args: &AddArgs) -> Result<Option<String>, Failure> {
+fn check(app: &App, key: &Candidate, args: &AddArgs) -> Result<Told, Failure> {
     if let Some(odd) = odd_form(app, key) {
         // A key of another provider, or a password, must not be sent to this one.
         if args.no_verify {
@@ -128,17 +139,17 @@ fn check(app: &App, key: &Candidate, args: &AddArgs) -> Result<Option<String>, F
         } else if !agrees(app, &odd)? {
             return Err(odd.failure("add `--no-verify` to store it anyway"));
         }
-        return Ok(None);
+        return Ok(Told::default());
     }
     let Some(check) = key.spec.check.as_ref().filter(|_| !args.no_verify) else {
-        return Ok(None);
+        return Ok(Told::default());
     };
     if !key.is_named {
         app.ui.say(&format!(
             "not verified, because the provider was guessed; to verify the key, run `authctl key add {} --replace`",
             key.name
         ));
-        return Ok(None);
+        return Ok(Told::default());
     }
     let answer = {
         let _spinner = app
@@ -147,7 +158,12 @@ fn check(app: &App, key: &Candidate, args: &AddArgs) -> Result<Option<String>, F
         verify(&app.context(), &key.spec, &key.bound, &key.parts)
     };
     match answer.verdict {
-        Verdict::Good => return Ok(answer.account),
+        Verdict::Good => {
+            return Ok(Told {
+                account: answer.account,
+                expires: answer.expires,
+            });
+        }
         Verdict::Bad => {
             return Err(
                 Failure::new(Code::Refused, "the provider does not accept this key")
@@ -163,7 +179,7 @@ fn check(app: &App, key: &Candidate, args: &AddArgs) -> Result<Option<String>, F
             .say("not verified: the origins of the key differ from those of its provider"),
         Verdict::Unknowable => {}
     }
-    Ok(None)
+    Ok(Told::default())
 }
 
 /// What is odd about a key, unless the user says how it is sent.
@@ -258,7 +274,12 @@ fn place(app: &App, name: &Name, replace: bool) -> Result<StoreKind, Failure> {
     }
 }
 
-fn store(app: &App, key: &Candidate, args: &AddArgs) -> Result<(), Failure> {
+fn store(
+    app: &App,
+    key: &Candidate,
+    args: &AddArgs,
+    expires: Option<jiff::civil::Date>,
+) -> Result<(), Failure> {
     let claim = app.context().claim(&key.name)?;
     let existing = existing(&claim, args.replace)?;
     app.ui.warn_all(&existing.warnings);
@@ -277,7 +298,7 @@ fn store(app: &App, key: &Candidate, args: &AddArgs) -> Result<(), Failure> {
             .rotate_every
             .clone()
             .map_or(Every::Keep, |every| Every::Set(Some(every))),
-        expires: args.expires,
+        expires,
         manager: args.manager.clone(),
         grace: app.policy.grace(),
     };

@@ -73,7 +73,11 @@ fn a_key_is_due_before_the_day_on_which_it_expires() {
         entry.rotation.every = Some("never".parse().unwrap());
     });
     let none = RotationConfig::default;
-    assert!(!due_at(&expiring, none(), 16) && due_at(&expiring, none(), 17));
+    assert!(!due_at(&expiring, none(), 12) && due_at(&expiring, none(), 14));
+    let short = expiring.with(|entry| {
+        entry.rotation.expires = Some(TimeZone::UTC.to_datetime(at(5)).date());
+    });
+    assert!(!due_at(&short, none(), 1) && due_at(&short, none(), 2));
 }
 
 #[test]
