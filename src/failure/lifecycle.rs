@@ -115,13 +115,16 @@ impl From<LoginError> for Failure {
         let message = error.to_string();
         match error {
             LoginError::Token(error) => {
-                let code = match error {
+                match error {
                     TokenError::NotSent(_) | TokenError::Lost(_) | TokenError::Busy { .. } => {
-                        Code::Unreachable
+                        Self::new(Code::Unreachable, message).hint(
+                            "run the same command again later: an authorization code can be used only once",
+                        )
                     }
-                    TokenError::Denied { .. } | TokenError::Unusable { .. } => Code::Failed,
-                };
-                Self::new(code, message)
+                    TokenError::Denied { .. } | TokenError::Unusable { .. } => {
+                        Self::new(Code::Failed, message)
+                    }
+                }
             }
             LoginError::IdToken(_) => Self::new(Code::Refused, message),
             LoginError::Unidentified(_) => Self::new(Code::Unreachable, message)

@@ -446,3 +446,22 @@ fn errors_are_one_json_document_with_json() {
     let error: serde_json::Value = serde_json::from_str(&stderr).unwrap();
     assert_eq!(error["error"]["code"], "usage");
 }
+
+/// A code can be redeemed once, so a retry of the exchange is no way out.
+#[test]
+fn b6_a_login_that_the_server_put_off_says_to_log_in_again() {
+    for misbehaviours in [
+        vec![Misbehaviour::Busy],
+        vec![Misbehaviour::Answer(429, "application/json", "{}")],
+        vec![Misbehaviour::Answer(503, "text/html", "<p>later</p>")],
+        vec![Misbehaviour::Reset],
+    ] {
+        let issuer = Issuer::start();
+        let home = Home::new();
+        issuer.misbehave(misbehaviours);
+        let ran = home.login(&issuer, &[]);
+        let says = "run the same command again later";
+        ran.failed(6, says);
+        home.login(&issuer, &[]).done();
+    }
+}
