@@ -22,13 +22,13 @@ pub enum ScheduleCommand {
 /// Run `authctl rotate --due` once a day
 ///
 /// Installs a systemd user timer, a launchd agent, a Task Scheduler task or a marked section of the
-/// crontab, depending on the system. The scheduled job runs authctl by the path under which PATH
-/// finds it, so that it outlives an upgrade; `schedule status`, `status` and `doctor` report when
-/// that program is missing. Run `authctl doctor --as-cron` to predict the outcome of such a run: the
-/// keychain is often locked when a scheduled job runs, but an unlocked or unattended vault can be
-/// read. Under systemd, a program of your own (the program of a recipe, or the `notify` program)
-/// runs with the restrictions of the unit: no new privileges, no namespaces, no memory that is both
-/// writable and executable.
+/// crontab, depending on the system. The scheduled job runs authctl from the folder in PATH that
+/// contains it, so that the job still works after an upgrade; `schedule status`, `status` and
+/// `doctor` report when that program is missing. Run `authctl doctor --as-cron` to predict the
+/// outcome of such a run: the keychain is often locked when a scheduled job runs, but an unlocked or
+/// unattended vault can be read. Under systemd, a program of your own (the program of a recipe, or
+/// the `notify` program) runs with the restrictions of the unit: no new privileges, no namespaces,
+/// no memory that is both writable and executable.
 #[derive(clap::Args, Debug)]
 #[command(
     after_help = "Examples:\n  authctl schedule install\n  authctl schedule install --with crontab"

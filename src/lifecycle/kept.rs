@@ -151,7 +151,8 @@ pub fn log_in_here(
     }
     let verifier = login.verifier.as_ref();
     let grant = Grant::code(&login.code, &attempt.redirect_uri, verifier);
-    let reply = redeem(context, attempt, &grant)?;
+    let (reply, attempt) = redeem(context, attempt, &grant)?;
+    let attempt = &attempt;
     let received_at = Timestamp::now();
     // Even an entry that cannot be used otherwise says whose login it is.
     let known = before

@@ -20,7 +20,7 @@ use std::time::Duration;
 const EXCHANGE: Duration = Duration::from_secs(45);
 
 /// A login that is under way.
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 pub struct Attempt {
     /// The name of the login.
     pub name: Name,
@@ -107,6 +107,18 @@ impl From<crate::http::TransportError> for LoginError {
 }
 
 impl Attempt {
+    /// The same attempt with the other way of authenticating the client, if there is one.
+    fn with_fallback(&self) -> Option<Self> {
+        let mut other = self.clone();
+        self.client.secret.as_ref()?;
+        other.oauth.client_auth = other.oauth.client_auth_fallback.take()?;
+        if let Some(oauth) = other.row.oauth.as_mut().filter(|_| self.is_new_provider) {
+            oauth.client_auth = other.oauth.client_auth;
+            oauth.client_auth_fallback = None;
+        }
+        Some(other)
+    }
+
     fn client_auth(&self) -> ClientAuth {
         if self.client.secret.is_some() {
             self.oauth.client_auth
@@ -117,10 +129,39 @@ impl Attempt {
 }
 
 /// Exchanges a grant for tokens, such as a code (RFC 6749 section 4.1.3), which can be redeemed once.
+/// If the server does not accept the client, the code is still good, and the other way of
+/// authenticating follows at once. Returns the attempt that worked as well.
 ///
 /// # Errors
 /// The token endpoint gave no token, or Ctrl-C came first.
 pub fn redeem(
+    context: &Context<'_>,
+    attempt: &Attempt,
+    grant: &Grant,
+) -> Result<(TokenReply, Attempt), LoginError> {
+    let refused = match exchange(context, attempt, grant) {
+        Ok(reply) => return Ok((reply, attempt.clone())),
+        Err(refused) => refused,
+    };
+    // RFC 6749 section 5.2; some servers say nothing but 401.
+    let of_client = ["invalid_client", "unauthorized_client", "status 401"];
+    let is_client = matches!(
+        &refused,
+        LoginError::Token(TokenError::Denied { code, .. }) if of_client.contains(&code.as_str())
+    );
+    let Some(other) = attempt.with_fallback().filter(|_| is_client) else {
+        return Err(refused);
+    };
+    tracing::info!("the server did not accept the client; trying the other way to authenticate");
+    match exchange(context, &other, grant) {
+        Ok(reply) => Ok((reply, other)),
+        // It says more than a refusal of the other way, which the server may not know.
+        Err(LoginError::Token(TokenError::Denied { .. })) => Err(refused),
+        Err(error) => Err(error),
+    }
+}
+
+fn exchange(
     context: &Context<'_>,
     attempt: &Attempt,
     grant: &Grant,

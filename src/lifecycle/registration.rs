@@ -16,7 +16,7 @@ use std::time::Duration;
 const LOCK_PATIENCE: Duration = Duration::from_secs(30);
 
 /// A client to log in with.
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 pub struct Registration {
     /// The client id.
     pub id: String,

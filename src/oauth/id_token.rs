@@ -14,7 +14,7 @@ pub enum IdTokenError {
     #[error("the ID token is malformed")]
     Malformed,
     /// A claim does not match this login.
-    #[error("the ID token's {0} does not belong to this login")]
+    #[error("the {0} of the ID token is not valid for this login")]
     Claim(&'static str),
 }
 

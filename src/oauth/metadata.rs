@@ -171,6 +171,9 @@ fn read(asked: &str, url: &Url, body: &[u8]) -> Result<OAuthSpec, MetadataError>
     } else {
         ClientAuth::Post
     };
+    // A server may announce both and accept only the one with which the client was registered.
+    spec.client_auth_fallback =
+        (has("client_secret_basic") && has("client_secret_post")).then_some(ClientAuth::Post);
     let offers = |scope: &str| {
         document
             .scopes_supported
@@ -249,6 +252,16 @@ mod tests {
         })
         .unwrap();
         assert_eq!(spec.client_auth, ClientAuth::Post);
+        assert_eq!(spec.client_auth_fallback, None);
+        let both = document(|value| {
+            value["token_endpoint_auth_methods_supported"] =
+                serde_json::json!(["none", "client_secret_post", "client_secret_basic"])
+        });
+        let spec = both.unwrap();
+        assert_eq!(
+            (spec.client_auth, spec.client_auth_fallback),
+            (ClientAuth::Basic, Some(ClientAuth::Post))
+        );
     }
 
     #[test]

@@ -22,7 +22,7 @@ pub struct KeySpec {
     /// The environment variables that conventionally contain the parts, in the same order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub env: Vec<String>,
-    /// Further names of these variables, which other programs use.
+    /// Other names for the variables in `env`, which other programs use.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub aliases: Vec<Alias>,
     /// Variables that belong to a temporary key, which is not stored. `exec` removes them, since a
@@ -32,7 +32,7 @@ pub struct KeySpec {
     /// Variables that programs read before those of `env`. `exec` removes them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub overrides: Vec<String>,
-    /// Values that look like keys and are of no use.
+    /// Values that look like keys but are of no use.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rejects: Vec<Reject>,
     /// The request that verifies a key.
@@ -78,7 +78,7 @@ pub struct Part {
     /// The prompt for it.
     pub label: String,
     /// A regular expression that it usually matches. Since formats change, a value that does not
-    /// match can be stored after a question, or with `--no-verify`.
+    /// match can be stored after confirmation, or with `--no-verify`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pattern: Option<String>,
 }

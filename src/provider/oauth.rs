@@ -30,6 +30,10 @@ pub struct OAuthSpec {
     pub pkce: Pkce,
     /// How a client with a secret authenticates.
     pub client_auth: ClientAuth,
+    /// How it authenticates if the server does not accept the client that way. A login keeps the way
+    /// that worked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client_auth_fallback: Option<ClientAuth>,
     /// Whether the client of a user has a secret.
     pub client_secret: SecretRule,
     /// How the parameters of a token request are encoded; RFC 6749 section 4.1.3 requires a form.
@@ -264,6 +268,7 @@ impl OAuthSpec {
             revocation_endpoint: None,
             pkce: Pkce::default(),
             client_auth: ClientAuth::Basic,
+            client_auth_fallback: None,
             client_secret: SecretRule::default(),
             token_body: TokenBody::default(),
             reply_at: None,

@@ -100,7 +100,7 @@ pub enum RotationKind {
     DisableOnly,
     /// The user creates the new key, and revokes the previous one unless there is a request for it.
     Assisted,
-    /// A program of the user creates and revokes keys.
+    /// The user's own program creates and revokes keys.
     Command,
 }
 

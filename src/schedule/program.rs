@@ -54,7 +54,7 @@ pub fn problem(path: &Path) -> Option<ProgramProblem> {
         // A program that does not say it is another one.
         let version = version
             .filter(|text| !text.is_empty())
-            .unwrap_or_else(|| "of an unknown version".into());
+            .unwrap_or_else(|| "an unknown program".into());
         (version != own_version()).then(|| {
             let line = version.lines().next().unwrap_or_default();
             let version = line.chars().take(40).collect();
@@ -76,7 +76,7 @@ mod tests {
         #[cfg(unix)]
         for (script, version) in [
             ("echo authctl 0.0.9", Some("authctl 0.0.9")),
-            ("exit 1", Some("of an unknown version")),
+            ("exit 1", Some("an unknown program")),
             (&format!("echo {}", own_version()), None),
         ] {
             use std::os::unix::fs::PermissionsExt;

@@ -383,7 +383,7 @@ fn account_names_cannot_control_the_terminal() {
     issuer.set(|settings| settings.subject = "e\u{1b}[31mvil\nx".into());
     let home = Home::new();
     home.login(&issuer, &[])
-        .failed(7, "the ID token's subject does not belong");
+        .failed(7, "the subject of the ID token is not valid");
     let row = "name = \"mine\"\ntitle = \"a\\u001b[31m\"\norigins = [\"https://a.test\"]\n[key]\nheaders = [\"X: {key}\"]\n";
     std::fs::write(home.file("mine.toml"), row).unwrap();
     let ran = home

@@ -25,7 +25,7 @@ use allow::{Facts, check};
 /// or its header elsewhere are refused, and so is a second URL. `.curlrc` is not read. `--location`
 /// is allowed if the credential is sent in the `Authorization` header, which curl removes when it
 /// is redirected to another host. curl can read the request body from standard input (`-T -`, `-d
-/// @-`). It replaces authctl, so it receives the signals, and its exit code is that of the command;
+/// @-`). It replaces authctl, so it receives the signals and determines the exit code;
 /// 125 means that authctl failed before it started curl.
 #[derive(clap::Args, Debug)]
 #[command(

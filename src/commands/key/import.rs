@@ -164,7 +164,7 @@ fn say_what_to_delete(app: &App, file: &Path, found: &Recognized) {
     }
     if !places.is_empty() {
         app.ui
-            .say("also delete them from every copy and backup of that file");
+            .say("do the same in every copy and backup of that file");
     }
 }
 

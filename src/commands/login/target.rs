@@ -82,7 +82,7 @@ fn on_own_host(
             row.title
         );
         return Err(Failure::usage(message)
-            .hint("use `https://HOST`, or choose another name with `--as` to log in with the metadata that the URL publishes"));
+            .hint("use `https://HOST`, or choose another name with `--as` to log in with the metadata published at the URL"));
     }
     variables.insert(HOST.into(), authority(issuer));
     let row = row.resolve(&variables)?;

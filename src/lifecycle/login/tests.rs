@@ -150,9 +150,71 @@ fn a_code_is_redeemed_at_the_token_endpoint() {
     let server = Server::answering(vec![Some(json(200, body))]);
     let (home, attempt) = (Home::new(), attempt(&server.url));
     let grant = Grant::code(&Secret::new("c1"), &attempt.redirect_uri, None);
-    let reply = redeem(&home.context(), &attempt, &grant).unwrap();
+    let (reply, _) = redeem(&home.context(), &attempt, &grant).unwrap();
     assert_eq!(reply.access_token.expose(), "a");
     assert!(server.bodies()[0].contains("code=c1"));
     let denied = redeem(&home.context(), &attempt, &grant);
     assert!(denied.is_err(), "a code works once");
+}
+
+/// A code whose client was refused is still good.
+#[test]
+fn b8_the_other_way_to_authenticate_a_client_follows_at_once() {
+    let good = r#"{"access_token":"a","token_type":"Bearer"}"#;
+    let refusal = |code: &str| json(401, &format!("{{\"error\":\"{code}\"}}"));
+    let home = Home::new();
+    let redeem_at = |answers: Vec<String>, prepare: fn(&mut Attempt)| {
+        let server = Server::answering(answers.into_iter().map(Some).collect());
+        let mut attempt = attempt(&server.url);
+        attempt.client.secret = Some(Secret::new("s3cret"));
+        attempt.oauth.client_auth = ClientAuth::Basic;
+        attempt.oauth.client_auth_fallback = Some(ClientAuth::Post);
+        attempt.is_new_provider = true;
+        prepare(&mut attempt);
+        let grant = Grant::code(&Secret::new("c1"), &attempt.redirect_uri, None);
+        let done = redeem(&home.context(), &attempt, &grant);
+        (done, server.bodies())
+    };
+    for answer in [
+        refusal("invalid_client"),
+        refusal("unauthorized_client"),
+        json(
+            400,
+            r#"{"error":"invalid_client","error_description":"use post"}"#,
+        ),
+        json(401, "no"),
+    ] {
+        let (done, bodies) = redeem_at(vec![answer, json(200, good)], |_| {});
+        let (reply, attempt) = done.unwrap();
+        assert_eq!(reply.access_token.expose(), "a");
+        assert_eq!(attempt.client_auth(), ClientAuth::Post);
+        let row = attempt.row.oauth.as_ref().unwrap();
+        assert_eq!(
+            (row.client_auth, row.client_auth_fallback),
+            (ClientAuth::Post, None)
+        );
+        let sent = |body: &String| body.contains("client_secret=s3cret");
+        assert!(!sent(&bodies[0]) && sent(&bodies[1]), "{bodies:?}");
+    }
+    // One request, where nothing else can help.
+    let other = |answer: String, prepare: fn(&mut Attempt)| {
+        let (done, bodies) = redeem_at(vec![answer, json(200, good)], prepare);
+        assert!(done.is_err());
+        assert_eq!(bodies.len(), 1);
+    };
+    other(refusal("invalid_grant"), |_| {});
+    other(refusal("invalid_client"), |attempt| {
+        attempt.client.secret = None
+    });
+    other(refusal("invalid_client"), |attempt| {
+        attempt.oauth.client_auth_fallback = None
+    });
+    other(json(503, "{}"), |_| {});
+    // Both refused: what the first refusal says counts.
+    let first = json(
+        401,
+        r#"{"error":"invalid_client","error_description":"first"}"#,
+    );
+    let (done, bodies) = redeem_at(vec![first, refusal("invalid_client")], |_| {});
+    assert!(done.err().unwrap().to_string().contains("first") && bodies.len() == 2);
 }
