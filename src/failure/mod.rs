@@ -89,7 +89,7 @@ impl From<disk::Error> for Failure {
                 ))
             }
             disk::Error::Foreign { owner, .. } => Self::new(Code::Refused, message).hint(format!(
-                "run the command as that user (`sudo -u '#{owner}' authctl …`), or with the home directory of root (`sudo -H`)"
+                "run the command as that user (`sudo -u '#{owner}' authctl …`), with the home directory of root (`sudo -H`), or with AUTHCTL_HOME set to a folder of root"
             )),
             disk::Error::Io { path, source, .. } => Self {
                 hint: owner_hint(&path, &source),

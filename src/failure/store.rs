@@ -26,13 +26,13 @@ fn hint(error: &Error) -> Option<&'static str> {
             store: Keychain, ..
         } => "look for a dialog that asks for the keychain password",
         Error::Foreign { .. } => {
-            "run the command as that user (`sudo -u USER authctl …`), or with the home directory of root (`sudo -H`)"
+            "run the command as that user (`sudo -u USER authctl …`), with the home directory of root (`sudo -H`), or with AUTHCTL_HOME set to a folder of root"
         }
         Error::NoVault { .. } => "run `authctl vault init`",
         Error::Unavailable {
             store: Keychain, ..
         } => {
-            "this session has no keychain; check that DBUS_SESSION_BUS_ADDRESS is set and a Secret Service is running"
+            "check that DBUS_SESSION_BUS_ADDRESS is set, and that a Secret Service is running and has a keyring (create one in the window of your keychain application)"
         }
         _ => return None,
     })

@@ -9,6 +9,9 @@ use url::Url;
 /// What to do about it.
 const HINT: &str = "an argument looks like a secret, and is in the history of your shell now: revoke it, and pipe a new one into `authctl key add PROVIDER`";
 
+/// Options whose values are public, although they look random.
+const PUBLIC: [&str; 2] = ["--client-id", "--id"];
+
 /// How much of such a word is shown, in characters.
 const SHOWN: usize = 4;
 
@@ -70,13 +73,19 @@ impl Misplaced {
     /// repeated.
     pub fn among(arguments: &[OsString], is_known: impl Fn(&str) -> bool) -> Self {
         let mut texts = Vec::new();
+        // Whether the next argument is the value of an option that is public.
+        let mut is_public = false;
         for argument in arguments.iter().skip(1) {
             let argument = argument.to_string_lossy();
-            let value = match argument.strip_prefix("--") {
-                Some(flag) => flag.split_once('=').map_or("", |(_, value)| value),
-                None => &argument,
+            let (option, value) = match argument.split_once('=') {
+                Some((option, value)) if option.starts_with("--") => (option, value),
+                None if argument.starts_with("--") => {
+                    is_public = PUBLIC.contains(&&*argument);
+                    continue;
+                }
+                _ => ("", &*argument),
             };
-            if is_known(value) {
+            if std::mem::take(&mut is_public) || PUBLIC.contains(&option) || is_known(value) {
                 continue;
             }
             match Url::parse(value).ok().filter(Url::has_host) {
@@ -235,6 +244,22 @@ mod tests {
             (plain.message.as_str(), plain.hint.as_deref()),
             ("unknown `github`", Some("own hint"))
         );
+        for words in [
+            &["authctl", "login", "x", "--client-id", key][..],
+            &[
+                "authctl",
+                "client",
+                "add",
+                "x",
+                "--client-id=sk_test_000000000000000000000007",
+            ],
+            &["authctl", "key", "set", "x", "--id", key],
+        ] {
+            let failure = told(words, key);
+            assert_eq!(failure.message, key, "{words:?}");
+        }
+        let behind = ["authctl", "login", "--client-id", "x", key];
+        assert_eq!(told(&behind, key).message, "sk_t…");
         let known = "known9999999999999999999";
         assert_eq!(told(&["authctl", "token", known], known).message, known);
     }

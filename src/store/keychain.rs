@@ -65,7 +65,7 @@ impl Keychain {
         let user = user.to_owned();
         let bytes = match self.call(move |store| entry(store, &user)?.get_secret()) {
             Ok(bytes) => bytes,
-            Err(Outcome::Absent) => return Ok(None),
+            Err(Outcome::Absent) => return self.check_open().map(|()| None),
             Err(Outcome::Failed(error)) => return Err(error),
         };
         let text = String::from_utf8(bytes).map_err(|_| Error::Damaged {
@@ -107,12 +107,45 @@ impl Keychain {
 
     pub(super) fn delete(&self, user: &str) -> Result<(), Error> {
         let user = user.to_owned();
-        self.done(
-            move |store| match entry(store, &user)?.delete_credential() {
-                Err(KeyringError::NoEntry) => Ok(()),
-                other => other,
-            },
-        )
+        match self.call(move |store| entry(store, &user)?.delete_credential()) {
+            Ok(()) => Ok(()),
+            Err(Outcome::Absent) => self.check_open(),
+            Err(Outcome::Failed(error)) => Err(error),
+        }
+    }
+
+    /// Whether an item that was not found is really absent. A keychain that is locked, or that has no
+    /// keyring yet, may not be the one that took the item.
+    ///
+    /// # Errors
+    /// Nobody knows.
+    #[cfg(target_os = "linux")]
+    fn check_open(&self) -> Result<(), Error> {
+        use secret_service::Collection;
+        let store = StoreKind::Keychain;
+        match self.quick(secret_service::default_collection) {
+            Some(Collection::Locked) => Err(Error::Locked {
+                store,
+                reason: None,
+            }),
+            Some(Collection::Missing) => Err(Error::Unavailable {
+                store,
+                reason: "it has no keyring yet".into(),
+            }),
+            // A service without aliases knows no other collection either.
+            Some(Collection::Open) | None => Ok(()),
+        }
+    }
+
+    /// The keychains of other systems tell a locked one from an item that is absent.
+    #[cfg(not(target_os = "linux"))]
+    #[allow(
+        clippy::unnecessary_wraps,
+        clippy::unused_self,
+        reason = "the same signature on every system"
+    )]
+    fn check_open(&self) -> Result<(), Error> {
+        Ok(())
     }
 
     pub(super) fn probe(&self) -> Result<(), Error> {

@@ -6,6 +6,7 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import socket
 import subprocess
 import threading
@@ -462,3 +463,58 @@ def kept_keys():
     """The keys in the kernel's user keyring. An invalidated one (`i`) stays listed until it is collected."""
     lines = pathlib.Path("/proc/keys").read_text().splitlines()
     return "\n".join(line for line in lines if "i" not in line.split()[1])
+
+
+def test_o6_what_may_be_in_another_keyring_is_not_gone(folder, keyring, server):
+    """A service without a keyring, or with a locked one, may not be the one that took the item."""
+    home = keychain_home(folder, keyring)
+    home.run(
+        "key", "add", "acme", "--header", "X: {key}", "--origin", "https://a.test", input="k1"
+    ).done()
+    home.login(server).done()
+    real = keyring.data / "keyrings"
+    aside = keyring.data / "aside"
+    files = {file.name: file.read_bytes() for file in real.iterdir()}
+    index = {file: file.read_bytes() for file in (home.path / "credentials").rglob("*.toml")}
+    commands = [
+        ("token", "acme"),
+        ("header", "acme", "--format", "raw"),
+        ("key", "set", "acme", "--rotate-every", "10d"),
+        ("rename", "acme", "acme/new"),
+        ("move", "acme", "--to", "vault"),
+        ("key", "remove", "acme"),
+        ("token", "op", "--refresh"),
+        ("refresh", "op"),
+        ("logout", "op", "--local"),
+        ("status", "acme", "--check"),
+    ]
+    for state in ["no keyring", "locked"]:
+        keyring.stop_daemon()
+        if state == "no keyring":
+            real.rename(aside)
+            real.mkdir(mode=0o700)
+        keyring.start_daemon(None)
+        for arguments in commands:
+            ran = home.run(*arguments, "--no-input")
+            assert ran.code in (5, 8) and "no longer" not in ran.err, (state, arguments, ran)
+            assert "--replace" not in ran.err, (state, arguments, ran)
+            assert ran.out == "" or arguments[0] in ("status", "logout"), (
+                state,
+                arguments,
+                ran,
+            )
+        if state == "no keyring":
+            ran = home.run("token", "acme").failed(5, "it has no keyring yet")
+            assert "create" in ran.err, ran
+            shutil.rmtree(real)
+            aside.rename(real)
+    found = {file: file.read_bytes() for file in (home.path / "credentials").rglob("*.toml")}
+    assert found.keys() == index.keys()
+    assert {file.name for file in real.iterdir()} == files.keys()
+    keyring.stop_daemon()
+    keyring.start_daemon("pw")
+    assert home.run("token", "acme").done().out == "k1\n"
+    home.run("refresh", "op").done()
+    # What is really gone is still said to be.
+    home.run("key", "remove", "acme").done()
+    home.run("token", "acme").failed(3)

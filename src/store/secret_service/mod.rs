@@ -79,6 +79,37 @@ pub(super) fn replace(service: &str, user: &str, text: &Secret, deadline: Instan
     })
 }
 
+/// What the collection is like in which new items are stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Collection {
+    /// There is none: the service has been started for the first time, or another service is meant.
+    Missing,
+    /// It is locked.
+    Locked,
+    /// It is open.
+    Open,
+}
+
+/// The default collection; `None` if the service does not say before the deadline.
+pub(super) fn default_collection(deadline: Instant) -> Option<Collection> {
+    on_bus(deadline, async |bus| {
+        greet(bus).await?;
+        let alias = call(bus, PATH, SERVICE, "ReadAlias", &("default",)).await?;
+        let (collection,): (OwnedObjectPath,) = alias.body().deserialize()?;
+        if collection.as_str() == "/" {
+            return Ok(Some(Collection::Missing));
+        }
+        let property = ("org.freedesktop.Secret.Collection", "Locked");
+        let properties = "org.freedesktop.DBus.Properties";
+        let locked = call(bus, &collection, properties, "Get", &property).await?;
+        let (locked,): (OwnedValue,) = locked.body().deserialize()?;
+        Ok(Some(match bool::try_from(locked)? {
+            true => Collection::Locked,
+            false => Collection::Open,
+        }))
+    })
+}
+
 /// Does some work on a connection to the session bus.
 fn on_bus<T>(
     deadline: Instant,
@@ -126,13 +157,7 @@ async fn find(
     // working on the first call.
     let attributes = HashMap::from([("service", service), ("username", user)]);
     // The bus has to be greeted first, but need not have answered.
-    let greeting = bus.call_method(
-        Some("org.freedesktop.DBus"),
-        "/org/freedesktop/DBus",
-        Some("org.freedesktop.DBus"),
-        "Hello",
-        &(),
-    );
+    let greeting = greet(bus);
     let search = (attributes,);
     let search = call(bus, PATH, SERVICE, "SearchItems", &search);
     let (_, found) = tokio::try_join!(greeting, search)?;
@@ -142,6 +167,17 @@ async fn find(
         ([item], []) => Some(item.clone()),
         _ => None,
     })
+}
+
+async fn greet(bus: &Connection) -> zbus::Result<Message> {
+    bus.call_method(
+        Some("org.freedesktop.DBus"),
+        "/org/freedesktop/DBus",
+        Some("org.freedesktop.DBus"),
+        "Hello",
+        &(),
+    )
+    .await
 }
 
 async fn open_session(bus: &Connection) -> zbus::Result<OwnedObjectPath> {
