@@ -247,6 +247,8 @@ def test_as_cron_predicts_the_result_of_a_real_cron_job(folder, keyring, clock, 
             [*prefix, program, *arguments], env=env, input=input, capture_output=True, timeout=60
         )
 
+    # root writes to no other user's home.
+    os.chown(place, 0, 0)
     add = ["--header", "X-API-Key: {key}", "--origin", "https://api.example.com"]
     for arguments, there, key in [
         (["vault", "init", "--unattended"], env, None),
