@@ -29,6 +29,8 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
 pub struct Reserved {
     file: NamedTempFile,
     target: PathBuf,
+    /// Whether a link led to the target, into a folder with files of others.
+    is_linked: bool,
 }
 
 impl Reserved {
@@ -38,7 +40,7 @@ impl Reserved {
     /// The folder is missing, not private, read-only or full.
     pub fn beside(target: &Path, bytes: usize) -> Result<Self, Error> {
         private_dir(target.parent().unwrap_or(Path::new(".")))?;
-        let target = &behind_link(target)?;
+        let (link, target) = (target, &behind_link(target)?);
         let dir = target.parent().unwrap_or(Path::new("."));
         check_owner(dir)?;
         let failed = |error| Error::io("write", target, error);
@@ -58,6 +60,7 @@ impl Reserved {
         Ok(Self {
             file,
             target: target.to_owned(),
+            is_linked: link != target,
         })
     }
 
@@ -79,7 +82,13 @@ impl Reserved {
         sync_dir(dir)?;
         // By the clock of the file system: that of this process may differ, or have jumped.
         if let Ok(now) = fs::metadata(&target).and_then(|metadata| metadata.modified()) {
-            sweep(dir, now);
+            let prefix = prefix_of(&target);
+            let prefix = if self.is_linked {
+                prefix.as_str()
+            } else {
+                PREFIX
+            };
+            sweep(dir, prefix, now);
         }
         Ok(())
     }
@@ -203,7 +212,7 @@ pub fn remove(path: &Path) -> Result<(), Error> {
 }
 
 /// Deletes what killed processes left. A failure is ignored: the next write tries again.
-fn sweep(dir: &Path, now: SystemTime) {
+fn sweep(dir: &Path, prefix: &str, now: SystemTime) {
     let Ok(entries) = fs::read_dir(dir) else {
         return;
     };
@@ -211,7 +220,7 @@ fn sweep(dir: &Path, now: SystemTime) {
         let ours = entry
             .file_name()
             .to_str()
-            .is_some_and(|name| name.starts_with(PREFIX));
+            .is_some_and(|name| name.starts_with(prefix));
         let old = |modified: SystemTime| {
             now.duration_since(modified)
                 .is_ok_and(|age| age > ABANDONED)
@@ -230,6 +239,30 @@ fn sweep(dir: &Path, now: SystemTime) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(unix)]
+    #[test]
+    fn a_write_through_a_link_leaves_the_files_beside_the_target_alone() {
+        let home = tempfile::tempdir().unwrap();
+        let (ours, theirs) = (home.path().join("ours"), home.path().join("theirs"));
+        private_dir(&ours).unwrap();
+        private_dir(&theirs).unwrap();
+        let hours_ago = SystemTime::now() - Duration::from_secs(36_000);
+        let left = |name: &str| {
+            let file = fs::File::create(theirs.join(name)).unwrap();
+            file.set_modified(hours_ago).unwrap();
+        };
+        left(".new-notes");
+        left(".new-a.toml-abcdef");
+        write(&theirs.join("a.toml"), b"1").unwrap();
+        left(".new-notes");
+        left(".new-a.toml-abcdef");
+        std::os::unix::fs::symlink(theirs.join("a.toml"), ours.join("a.toml")).unwrap();
+        write(&ours.join("a.toml"), b"2").unwrap();
+        assert_eq!(fs::read(theirs.join("a.toml")).unwrap(), b"2");
+        assert!(theirs.join(".new-notes").exists());
+        assert!(!theirs.join(".new-a.toml-abcdef").exists());
+    }
 
     #[test]
     fn a_reservation_leaves_exactly_the_content() {
