@@ -38,7 +38,11 @@ fn run(app: &App, args: &RenameArgs) -> Result<(), Failure> {
             "the credential is already named `{new}`"
         )));
     }
-    if old.provider() != new.provider() {
+    // Read before the lock, so that a mistyped name leaves no lock file behind.
+    let entry = app.index.entry(old)?;
+    // The first word of a key with a header of its own is the user's choice.
+    let is_own = !entry.bound.headers.is_empty() && !app.catalogue.has(new.provider());
+    if old.provider() != new.provider() && !is_own {
         return Err(
             Failure::usage("the provider of a credential cannot be changed").hint(format!(
                 "choose another account: `authctl rename {old} {}/ACCOUNT`",
@@ -46,9 +50,7 @@ fn run(app: &App, args: &RenameArgs) -> Result<(), Failure> {
             )),
         );
     }
-    check_new_name(new)?;
-    // Read before the lock, so that a mistyped name leaves no lock file behind.
-    let entry = app.index.entry(old)?;
+    check_new_name(&app.index, new)?;
     if app.index.find(new)?.is_some() {
         return Err(Failure::new(
             Code::Refused,

@@ -45,6 +45,13 @@ pub(super) fn report_usage(arguments: &[OsString], error: &clap::Error) -> ExitC
         header::begin();
         header::refuse("usage");
     }
+    let words = || arguments.iter().map(|argument| argument.to_string_lossy());
+    let is_exec = command_word(arguments).is_some_and(|word| word == "exec");
+    if is_exec && error.kind() == ErrorKind::ValueValidation && !words().any(|word| word == "--") {
+        let failure = Failure::usage("the program has no `--` before it")
+            .hint("run `authctl exec NAME -- PROGRAM`");
+        return report(arguments, ui, failure);
+    }
     let message = error.to_string();
     let lines: Vec<&str> = message
         .lines()

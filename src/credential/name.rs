@@ -24,7 +24,7 @@ pub struct Name {
 pub enum NameError {
     /// A part breaks a rule.
     #[error(
-        "`{0}` is not a valid name: use up to 64 lower-case letters, digits, `.`, `_` and `-`, begin with a letter or digit, and do not end with `.`"
+        "`{0}` is not a valid name: use up to 64 lower-case letters, digits, `.`, `_` and `-` (an account also `@` and `+`), begin with a letter or digit, and do not end with `.`"
     )]
     Shape(String),
     /// Windows would open a device instead of a file.

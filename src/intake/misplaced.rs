@@ -1,7 +1,7 @@
 //! Secrets that were typed where something else belongs: as a name, in a URL. The history of the
 //! shell has them by then; nothing of this program may carry them further.
 
-use crate::credential::Name;
+use crate::credential::{Index, Name};
 use crate::failure::Failure;
 use std::ffi::OsString;
 use url::Url;
@@ -42,12 +42,14 @@ fn is_uuid(word: &str) -> bool {
             .all(|group| group.bytes().all(|byte| byte.is_ascii_hexdigit()))
 }
 
-/// Checks the name of a credential that is about to be stored.
+/// Checks the name of a credential that is about to be stored, unless there is one of that name,
+/// even a damaged one, which may be replaced.
 ///
 /// # Errors
 /// It looks like a secret.
-pub fn check_new_name(name: &Name) -> Result<(), Failure> {
-    if may_be_secret(name.provider()) || may_be_secret(name.account()) {
+pub fn check_new_name(index: &Index, name: &Name) -> Result<(), Failure> {
+    let is_suspicious = may_be_secret(name.provider()) || may_be_secret(name.account());
+    if is_suspicious && matches!(index.find(name), Ok(None)) {
         let message =
             format!("`{name}` looks like a secret and cannot be the name of a credential");
         return Err(Failure::usage(message).hint("choose a short name"));

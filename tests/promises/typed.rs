@@ -118,6 +118,61 @@ fn a1_the_audit_log_names_only_what_exists() {
     }
 }
 
+#[test]
+fn k2_a_program_without_dashes_before_it_is_told_so() {
+    let home = Home::new();
+    for words in [
+        &["exec", "stripe", "printenv", "X"][..],
+        &["exec", "stripe", "openai", "./job"],
+        &["exec", "stripe", "Makefile"],
+        &["exec", "stripe", "printenv", "HOME", "PATH"],
+    ] {
+        let ran = home.run(words);
+        assert_eq!(ran.code, 125, "{ran:#?}");
+        assert!(ran.stderr.contains("has no `--` before it"), "{ran:#?}");
+        assert!(
+            ran.stderr.contains("run `authctl exec NAME -- PROGRAM`"),
+            "{ran:#?}"
+        );
+    }
+}
+
+#[test]
+fn p1_a_name_of_the_user_s_own_may_change() {
+    let home = Home::new();
+    let add = [
+        "key",
+        "add",
+        "acme",
+        "--header",
+        "X: {key}",
+        "--origin",
+        "https://a.test",
+    ];
+    home.run_with_input(&add, b"k1\n").done();
+    home.run(&["rename", "nosuch", "x"])
+        .failed(3, "no credential named `nosuch`");
+    for (old, new) in [
+        ("acme", "acme2"),
+        ("acme2", "other/one"),
+        ("other/one", "acme/two"),
+    ] {
+        home.run(&["rename", old, new]).done();
+        assert_eq!(home.run(&["token", new]).done().stdout, "k1\n");
+        home.run(&["token", old]).failed(3, "no credential named");
+    }
+    // The name of a provider in the catalogue says how a key is sent.
+    home.run(&["rename", "acme/two", "stripe"])
+        .failed(2, "the provider of a credential cannot be changed");
+    home.run_with_input(
+        &["key", "add", "stripe", "--no-verify"],
+        format!("{KEY}\n").as_bytes(),
+    )
+    .done();
+    home.run(&["rename", "stripe", "acme3"])
+        .failed(2, "the provider of a credential cannot be changed");
+}
+
 /// What is stored for `name`, as `header` sends it.
 fn sent(home: &Home, name: &str) -> String {
     home.run(&["header", name, "--format", "raw"]).done().stdout

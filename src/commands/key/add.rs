@@ -200,9 +200,7 @@ fn agrees(app: &App, odd: &OddForm) -> Result<bool, Failure> {
 }
 
 fn named(app: &App, name: &Name, args: &AddArgs) -> Result<Candidate, Failure> {
-    if app.index.find(name)?.is_none() {
-        check_new_name(name)?;
-    }
+    check_new_name(&app.index, name)?;
     let (spec, bound) = binding(app, name, args.flags())?;
     // The store is tried before the key is asked for.
     let store = place(app, name, args.replace)?;

@@ -1,3 +1,4 @@
+use super::super::words::day;
 use super::super::{answer, args, complete, documents};
 use super::check_manager;
 use crate::app::App;
@@ -6,6 +7,7 @@ use crate::failure::{Code, Failure};
 use crate::lifecycle::{KeyChange, recover, set_key};
 use crate::secret::Secret;
 use crate::time::Interval;
+use jiff::Timestamp;
 
 /// Change the rotation settings of a key without entering it again
 ///
@@ -54,6 +56,9 @@ pub(super) fn run(app: &App, args: &SetArgs) -> Result<(), Failure> {
     }
     if let Some(args::OptionalName(Some(manager))) = &args.manager {
         check_manager(app, name, manager)?;
+    }
+    if let Some(day) = args.expires.filter(|end| *end < day(Timestamp::now())) {
+        app.ui.warn(&format!("{day} is in the past"));
     }
     let claim = app.context().claim(name)?;
     app.ui.warn_all(&recover(&claim)?);

@@ -44,9 +44,7 @@ fn run(app: &App, args: &LoginArgs) -> Result<(), Failure> {
         ))
         .hint(format!("run `authctl key add {}`", target.name))
     })?;
-    if app.index.find(&target.name)?.is_none() {
-        check_new_name(&target.name)?;
-    }
+    check_new_name(&app.index, &target.name)?;
     page::check_visible(args)?;
     // One browser for many processes: the others wait for this login.
     let turn = queue::wait(app, &target.name, args.timeout)?;
