@@ -72,7 +72,7 @@ pub(super) fn cache(logins: usize, longest: Duration) -> String {
         );
     }
     format!(
-        "`cache` is on for {logins}: for {} after their store is read, every program of this user can read their tokens without opening the store",
+        "`cache` is on for {logins}: for {} after the store is read, any program running as this user can read the cached tokens without opening the store",
         length(longest.as_secs())
     )
 }

@@ -89,7 +89,7 @@ impl From<disk::Error> for Failure {
                 ))
             }
             disk::Error::Foreign { owner, .. } => Self::new(Code::Refused, message).hint(format!(
-                "run the command as that user (`sudo -u '#{owner}' authctl …`), with the home directory of root (`sudo -H`), or with AUTHCTL_HOME set to a folder of root"
+                "run the command as that user (`sudo -u '#{owner}' authctl …`), or run it as root, either with root's home directory (`sudo -H authctl …`) or with AUTHCTL_HOME set to a folder owned by root"
             )),
             disk::Error::Io { path, source, .. } => Self {
                 hint: owner_hint(&path, &source),

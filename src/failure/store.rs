@@ -26,13 +26,13 @@ fn hint(error: &Error) -> Option<&'static str> {
             store: Keychain, ..
         } => "look for a dialog that asks for the keychain password",
         Error::Foreign { .. } => {
-            "run the command as that user (`sudo -u USER authctl …`), with the home directory of root (`sudo -H`), or with AUTHCTL_HOME set to a folder of root"
+            "run the command as that user (`sudo -u USER authctl …`), or run it as root, either with root's home directory (`sudo -H authctl …`) or with AUTHCTL_HOME set to a folder owned by root"
         }
         Error::NoVault { .. } => "run `authctl vault init`",
         Error::Unavailable {
             store: Keychain, ..
         } => {
-            "check that DBUS_SESSION_BUS_ADDRESS is set, and that a Secret Service is running and has a keyring (create one in the window of your keychain application)"
+            "check that DBUS_SESSION_BUS_ADDRESS is set, and that a Secret Service is running and has a keyring (create one in your keychain application)"
         }
         _ => return None,
     })

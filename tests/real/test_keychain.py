@@ -426,7 +426,7 @@ def test_the_cache_gives_tokens_without_the_keychain_until_it_ends(folder, keyri
 
     keeps_nothing()
     config.write_text('cache = "1m"\n')
-    assert "for 60 seconds after their store is read" in home.run("status").done().out
+    assert "for 60 seconds after the store is read" in home.run("status").done().out
     checks = json.loads(home.run("--json", "doctor").out)["checks"]
     (check,) = [check for check in checks if check["name"] == "cache"]
     if "has no effect" in check["detail"]:
