@@ -2,10 +2,18 @@
 
 pub(super) use crate::time::duration;
 
-/// A date such as `2027-01-31`.
-pub(super) fn date(text: &str) -> Result<jiff::civil::Date, String> {
+/// When a key expires: on a day, or never.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Expiry(pub Option<jiff::civil::Date>);
+
+/// A date such as `2027-01-31`, or `never`.
+pub(super) fn expiry(text: &str) -> Result<Expiry, String> {
+    if text == "never" {
+        return Ok(Expiry(None));
+    }
     text.parse()
-        .map_err(|_| format!("`{text}` is not a date; use the form 2027-01-31"))
+        .map(|day| Expiry(Some(day)))
+        .map_err(|_| format!("`{text}` is not a date; use the form 2027-01-31, or `never`"))
 }
 
 /// `NAME=VALUE` for a variable of the provider definition.

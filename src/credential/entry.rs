@@ -51,6 +51,8 @@ pub struct LoginState {
     pub refreshable: bool,
     /// When the newest access token expires.
     pub access_expires_at: Option<Timestamp>,
+    /// When the refresh token expires, if the server reports it.
+    pub refresh_token_expires_at: Option<Timestamp>,
     /// Why the last refresh failed; cleared by the next one that succeeds.
     pub last_error: Option<LastError>,
 }
@@ -97,6 +99,7 @@ impl Entry {
                 refreshed_at: None,
                 refreshable: record.is_refreshable(),
                 access_expires_at: None,
+                refresh_token_expires_at: None,
                 last_error: None,
             },
             rotation: RotationState {
@@ -119,6 +122,7 @@ impl Entry {
         } else {
             let login = LoginState {
                 refreshed_at: None,
+                refresh_token_expires_at: None,
                 ..self.login.clone()
             };
             (login, RotationState::default())

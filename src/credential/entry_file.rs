@@ -37,6 +37,8 @@ pub(super) struct EntryFile {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     access_expires_at: Option<Timestamp>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    refresh_token_expires_at: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     rotate_every: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     manager: Option<Name>,
@@ -100,6 +102,7 @@ impl From<&Entry> for EntryFile {
                     refreshed_at,
                     refreshable,
                     access_expires_at,
+                    refresh_token_expires_at,
                     last_error,
                 },
             rotation:
@@ -143,6 +146,7 @@ impl From<&Entry> for EntryFile {
             last_error,
             refreshable,
             access_expires_at,
+            refresh_token_expires_at,
             rotate_every: every.map(|every| every.to_string()),
             manager,
             recipe,
@@ -193,6 +197,7 @@ impl From<EntryFile> for Entry {
                 refreshed_at: file.refreshed_at,
                 refreshable: file.refreshable,
                 access_expires_at: file.access_expires_at,
+                refresh_token_expires_at: file.refresh_token_expires_at,
                 last_error: file.last_error,
             },
             rotation: RotationState {

@@ -7,6 +7,7 @@ mod index;
 mod name;
 mod origin;
 mod record;
+mod scope;
 mod slots;
 mod state;
 
@@ -15,7 +16,8 @@ pub use entry::{Entry, LoginState, RotationState};
 pub use index::{Entries, Index, IndexError};
 pub use name::{Id, Name, NameError, check_part};
 pub use origin::{Origin, OriginError, is_loopback, plain_url, trusted_url};
-pub use record::{AccessToken, Record, RecordError, SecretPart, scope_words};
+pub use record::{AccessToken, Record, RecordError, SecretPart};
+pub use scope::{is_granted, scope_words};
 pub use slots::{Made, Making, Parts, Progress, Retiring, Slots, same_parts};
 pub use state::{ErrorCode, LastError, Leftover, Other, State};
 

@@ -203,11 +203,11 @@ impl Record {
                 refresh_token,
                 access,
             }) => {
-                for token in refresh_token
-                    .iter()
-                    .chain(access.iter().map(|access| &access.token))
-                {
-                    token.check(Alphabet::Visible)?;
+                if let Some(token) = refresh_token {
+                    token.check_refresh_token()?;
+                }
+                if let Some(access) = access {
+                    access.token.check(Alphabet::Visible)?;
                 }
             }
             None => {}
@@ -219,18 +219,6 @@ impl Record {
     pub fn room(&self) -> usize {
         self.to_text().len() + 2 * MAX_BYTES
     }
-}
-
-/// Splits a scope value: servers send words separated by spaces or commas.
-pub fn scope_words(text: &str) -> Vec<String> {
-    let mut words: Vec<String> = text
-        .split([' ', ','])
-        .filter(|word| !word.is_empty())
-        .map(str::to_owned)
-        .collect();
-    words.sort();
-    words.dedup();
-    words
 }
 
 #[cfg(test)]
@@ -284,12 +272,6 @@ mod tests {
             Record::from_text(&text),
             Err(RecordError::Secret(_))
         ));
-    }
-
-    #[test]
-    fn scopes_come_with_spaces_or_commas() {
-        assert_eq!(scope_words("b a,c,, b"), ["a", "b", "c"]);
-        assert!(scope_words("").is_empty());
     }
 
     proptest! {

@@ -4,7 +4,7 @@ use super::{Code, Failure, login_hint};
 use crate::credential::{Kind, Name};
 use crate::disk::LockError;
 use crate::lifecycle::{ClientError, Error, LoginError};
-use crate::oauth::TokenError;
+use crate::oauth::{IdTokenError, TokenError};
 
 /// What to type to replace a credential.
 fn replace_hint(name: &Name, kind: Kind) -> String {
@@ -126,6 +126,11 @@ impl From<LoginError> for Failure {
                     }
                 }
             }
+            LoginError::IdToken(IdTokenError::Other {
+                claim: "audience", ..
+            }) => Self::new(Code::Refused, message).hint(
+                "a login without an ID token does not need it: name the scopes with `--scope`, without `openid`, and add `--only-scope`",
+            ),
             LoginError::IdToken(_) => Self::new(Code::Refused, message),
             LoginError::Unidentified(_) => Self::new(Code::Unreachable, message)
                 .hint("retry later; the previous login is still stored"),

@@ -163,20 +163,36 @@ impl From<MetadataError> for Failure {
         let code = match &error {
             MetadataError::Url(_) => Code::Usage,
             MetadataError::Unreachable { .. } => Code::Unreachable,
-            MetadataError::None(..) => Code::NotFound,
+            MetadataError::None { .. } => Code::NotFound,
             MetadataError::Unusable(..) => Code::Refused,
         };
-        Self::new(code, error.to_string())
+        let message = error.to_string();
+        let hint = match error {
+            MetadataError::None { asked, .. } => Some(format!(
+                "asked {}; check the URL, or describe the provider in a file (`authctl man providers`)",
+                asked.join(", ")
+            )),
+            _ => None,
+        };
+        Self {
+            hint,
+            ..Self::new(code, message)
+        }
     }
 }
 
 impl From<AuthorizeError> for Failure {
     fn from(error: AuthorizeError) -> Self {
-        let code = match &error {
-            AuthorizeError::Denied { .. } | AuthorizeError::Empty => Code::Failed,
-            _ => Code::Refused,
-        };
-        Self::new(code, error.to_string())
+        let failure = |code| Self::new(code, error.to_string());
+        match &error {
+            AuthorizeError::Denied { code, .. } if code == "invalid_scope" => {
+                failure(Code::Failed).hint(
+                    "to request only the scopes that the client may have, use `--scope SCOPE --only-scope`",
+                )
+            }
+            AuthorizeError::Denied { .. } | AuthorizeError::Empty => failure(Code::Failed),
+            _ => failure(Code::Refused),
+        }
     }
 }
 

@@ -20,6 +20,12 @@ impl From<Error> for Failure {
                     "the previous key is still in use; run `authctl rotate {name}` again later"
                 ),
             ),
+            Error::NotVerified { name, .. } => with(
+                Code::Unreachable,
+                format!(
+                    "the previous key is still in use; run `authctl rotate {name}` again later"
+                ),
+            ),
             Error::NotRevoked { name, .. } => with(
                 Code::Findings,
                 format!(

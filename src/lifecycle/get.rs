@@ -5,7 +5,7 @@ use super::decide::{self, Step, Wanted};
 use super::kept;
 use super::refresh::Fresh;
 use super::{Claim, Context, Error, Found, Look, look, recover};
-use crate::credential::{Bound, Kind, Name, SecretPart};
+use crate::credential::{Bound, Kind, Name, SecretPart, is_granted};
 use crate::secret::Secret;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
@@ -172,7 +172,7 @@ fn check_scope(name: &Name, bound: &Bound, wanted: &Wanted) -> Result<(), Error>
     match wanted
         .scope
         .iter()
-        .find(|word| !bound.scopes.contains(word))
+        .find(|word| !is_granted(word, &bound.scopes))
     {
         Some(word) => Err(Error::NotGranted {
             name: name.clone(),

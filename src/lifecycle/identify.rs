@@ -2,17 +2,18 @@
 
 use super::{Attempt, Context, Error, LoginError};
 use crate::credential::{Bound, Name, trusted_url};
-use crate::oauth::{Person, TokenReply, subject_of, whoami};
+use crate::oauth::{IdTokenError, Person, TokenReply, subject_of, whoami};
 use crate::provider::render;
 use crate::secret::Secret;
 use crate::signals::shield;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
 
 /// Determines the account of a login: by the row's request for that, if the token may be sent
 /// there; otherwise by the ID token. A provider is always asked in the same way, because the two
-/// may name one account differently. `nonce` is that of the request, if it had one. `known` is what the login under this name is bound to. A
-/// provider that cannot tell is reported in `warnings`.
+/// may name one account differently. `nonce` is that of the request, if it had one. `known` is what
+/// the login under this name is bound to. A provider that cannot tell is reported in `warnings`, as
+/// is an ID token that cannot be read: a login does not need to know its account.
 ///
 /// # Errors
 /// The ID token cannot be trusted, the account cannot be determined although `known` has one, or it
@@ -25,16 +26,16 @@ pub(super) fn identify(
     known: Option<&Bound>,
     warnings: &mut Vec<String>,
 ) -> Result<Option<Person>, LoginError> {
-    let mut person = None;
+    let now = Timestamp::now();
+    warnings.extend(reply.date.and_then(|server| clock_warning(server, now)));
+    let (mut person, mut unreadable) = (None, None);
     if let Some(token) = &reply.id_token {
-        let (subject, label) = subject_of(
-            token,
-            attempt.oauth.issuer.as_deref(),
-            &attempt.client.id,
-            nonce,
-            Timestamp::now(),
-        )?;
-        person = Some(Person { subject, label });
+        let (issuer, client) = (attempt.oauth.issuer.as_deref(), &attempt.client.id);
+        match subject_of(token, issuer, client, nonce, reply.date.unwrap_or(now)) {
+            Ok((subject, label)) => person = Some(Person { subject, label }),
+            Err(error @ IdTokenError::Unreadable(_)) => unreadable = Some(error),
+            Err(error) => return Err(error.into()),
+        }
     }
     let is_allowed = |url: &str| {
         attempt.origins.is_empty()
@@ -64,10 +65,35 @@ pub(super) fn identify(
             }
         };
     }
+    if let Some(error) = unreadable.filter(|_| person.is_none()) {
+        let error = LoginError::Unidentified(error.to_string());
+        if known.is_some_and(|bound| bound.subject.is_some()) && !attempt.replace {
+            return Err(error);
+        }
+        warnings.push(error.to_string());
+    }
     if let Some(known) = known.filter(|_| !attempt.replace) {
         check_same_account(&attempt.name, known, person.as_ref())?;
     }
     Ok(person)
+}
+
+/// The largest difference between two clocks that nobody has to care about.
+const CLOCK_SKEW: SignedDuration = SignedDuration::from_mins(5);
+
+/// What to say about a clock that differs from the server's.
+fn clock_warning(server: Timestamp, now: Timestamp) -> Option<String> {
+    let ahead = now.duration_since(server);
+    let (minutes, how) = (
+        ahead.abs().as_mins(),
+        if ahead.is_negative() {
+            "behind"
+        } else {
+            "ahead of"
+        },
+    );
+    (ahead.abs() > CLOCK_SKEW)
+        .then(|| format!("the clock of this machine is {minutes} minutes {how} the server's"))
 }
 
 fn check_same_account(

@@ -39,8 +39,8 @@ pub enum Every {
 pub struct KeyChange {
     /// How often the key is rotated.
     pub every: Option<Interval>,
-    /// The day on which the key expires.
-    pub expires: Option<jiff::civil::Date>,
+    /// The day on which the key expires, or never.
+    pub expires: Option<Option<jiff::civil::Date>>,
     /// The credential that manages it, or none.
     pub manager: Option<Option<Name>>,
     /// The provider's id of it.
@@ -122,7 +122,7 @@ pub fn set_key(claim: &Claim<'_>, found: &Found, change: KeyChange) -> Result<Sa
     put(claim, Some(found), what, |entry| {
         let rotation = &mut entry.rotation;
         rotation.every = change.every.or(rotation.every.take());
-        rotation.expires = change.expires.or(rotation.expires);
+        rotation.expires = change.expires.unwrap_or(rotation.expires);
         if let Some(manager) = change.manager {
             rotation.manager = manager;
         }

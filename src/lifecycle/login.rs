@@ -4,8 +4,8 @@
 use super::put::{Put, put};
 use super::{Claim, ClientError, Context, Error, Found, Registration};
 use crate::credential::{
-    AccessToken, Bound, ClientAuth, Kind, Name, Origin, SecretPart, StoreKind, scope_words,
-    trusted_url,
+    AccessToken, Bound, ClientAuth, Kind, Name, Origin, SecretPart, StoreKind, is_granted,
+    scope_words, trusted_url,
 };
 use crate::oauth::{self, Dialect, Grant, IdTokenError, Person, TokenError, TokenReply};
 use crate::provider::{OAuthSpec, RenderError, Row};
@@ -204,6 +204,7 @@ pub fn put_login(
     attempt
         .client
         .store(context, &attempt.name, &attempt.oauth, attempt.store)?;
+    let refresh_token_expires_at = reply.refresh_token_expires_at(received_at);
     let bound = bound(attempt, before, person.as_ref(), reply.scope);
     let refresh_token = reply
         .refresh_token
@@ -232,9 +233,14 @@ pub fn put_login(
     };
     let saved = put(claim, before, what, |entry| {
         entry.login.logged_in_at = Some(received_at);
+        entry.login.refresh_token_expires_at = refresh_token_expires_at;
     })?;
     let mut warnings = saved.warnings;
-    let is_missing = |scope: &&String| !scopes.contains(scope);
+    // OpenID Connect Core section 11: it is a request for a refresh token.
+    let is_missing = |scope: &&String| {
+        let is_implied = refreshable && *scope == "offline_access";
+        !is_implied && !is_granted(scope, &scopes)
+    };
     let missing: Vec<String> = attempt.asked.iter().filter(is_missing).cloned().collect();
     if !missing.is_empty() {
         warnings.push(format!("the provider did not grant {}", missing.join(", ")));

@@ -212,12 +212,13 @@ fn last_lifetime(found: &Found, wanted: &Wanted) -> Option<u32> {
 /// The parameters of the request (RFC 6749 section 6).
 fn grant(record: &Record, spent: &Secret, oauth: Option<&OAuthSpec>, wanted: &Wanted) -> Grant {
     let mut grant = Grant::refresh(spent);
-    let sends_scope = oauth.is_some_and(|oauth| oauth.refresh.send_scope);
-    let scope = if wanted.scope.is_empty() && sends_scope {
-        &record.bound.scopes
-    } else {
-        &wanted.scope
-    };
+    let mut scope = wanted.scope.clone();
+    if let Some(oauth) = oauth.filter(|oauth| scope.is_empty() && oauth.refresh.send_scope) {
+        // Without those of a refresh token, no new one may come.
+        scope.clone_from(&record.bound.scopes);
+        let missing = |word: &&String| !record.bound.scopes.contains(word);
+        scope.extend(oauth.offline_scopes.iter().filter(missing).cloned());
+    }
     let separator = oauth.map_or(" ", |oauth| oauth.scope_separator.as_str());
     let scope = (!scope.is_empty()).then(|| Secret::new(scope.join(separator)));
     grant.add("scope", scope);
@@ -278,6 +279,8 @@ fn keep(
     room: Reserved,
 ) -> Result<Vec<String>, Error> {
     let record = &found.record;
+    let now = Timestamp::now();
+    let expires_at = reply.refresh_token_expires_at(now);
     let mut warnings = found.warnings.clone();
     let mut sealed = found.sealed.clone();
     // A cached token is only believed beside the record that it belongs to.
@@ -292,7 +295,8 @@ fn keep(
         let next = successor_of(record, successor);
         let entry = Entry {
             login: LoginState {
-                refreshed_at: Some(Timestamp::now()),
+                refreshed_at: Some(now),
+                refresh_token_expires_at: expires_at,
                 ..found.entry.login.clone()
             },
             ..found.entry.clone()
@@ -310,13 +314,14 @@ fn keep(
         ));
     }
     let mut entry = if found.entry.generation < record.generation {
-        found.entry.following(record, Timestamp::now())
+        found.entry.following(record, now)
     } else {
         found.entry.clone()
     };
     entry.login = LoginState {
         access_expires_at: token.expires_at,
-        refreshed_at: Some(Timestamp::now()),
+        refreshed_at: Some(now),
+        refresh_token_expires_at: expires_at.or(entry.login.refresh_token_expires_at),
         last_error: None,
         ..entry.login
     };

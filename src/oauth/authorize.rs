@@ -1,6 +1,8 @@
 //! The authorization request (RFC 6749 section 4.1.1 with PKCE, RFC 7636) and the check of its
 //! response.
 
+use super::callback::Callback;
+use super::plain::plain;
 use crate::provider::{OAuthSpec, Pkce};
 use crate::secret::{SealError, Secret, base64url};
 use ring::digest::{SHA256, digest};
@@ -17,12 +19,6 @@ pub struct Flow {
     pub nonce: Option<Secret>,
     issuer: Option<String>,
     announces_iss: bool,
-}
-
-/// The query that the browser brought to the loopback listener.
-#[derive(Debug)]
-pub struct Callback {
-    pairs: Vec<(String, Secret)>,
 }
 
 /// A checked authorization response.
@@ -129,42 +125,26 @@ fn challenge(verifier: &Secret) -> String {
     base64url(digest(&SHA256, verifier.expose().as_bytes()).as_ref())
 }
 
-impl Callback {
-    /// Reads the query of a redirect.
-    pub fn from_query(query: &str) -> Self {
-        let pairs = url::form_urlencoded::parse(query.as_bytes());
-        Self {
-            pairs: pairs
-                .map(|(name, value)| (name.into_owned(), Secret::new(value.into_owned())))
-                .collect(),
-        }
-    }
-
-    /// Reads what a user copied out of the browser: the whole address, or only its query.
-    pub fn from_pasted(text: &str) -> Self {
-        let text = text.trim().trim_matches(['"', '\'', '<', '>']);
-        let query = text.split_once('?').map_or(text, |(_, query)| query);
-        Self::from_query(query.split('#').next().unwrap_or_default())
-    }
-
-    fn get(&self, name: &'static str) -> Result<Option<&Secret>, AuthorizeError> {
-        let mut found = self
-            .pairs
-            .iter()
-            .filter(|(key, _)| key == name)
-            .map(|(_, value)| value);
-        match (found.next(), found.next()) {
-            (_, Some(_)) => Err(AuthorizeError::Repeated(name)),
-            (first, None) => Ok(first),
-        }
-    }
-}
-
 impl Flow {
-    /// Whether a redirect belongs to *this* login. All others are ignored, and the login continues
-    /// to wait.
+    /// Whether a redirect belongs to *this* login. All others change nothing, and the login
+    /// continues to wait.
     pub fn is_ours(&self, callback: &Callback) -> bool {
         matches!(callback.get("state"), Ok(Some(state)) if self.state.same_as(state.expose()))
+    }
+
+    /// What to tell the user about a redirect that is not ours: it may be from anybody, but it may
+    /// also be the answer that this login waits for.
+    pub fn complaint(&self, callback: &Callback) -> Option<String> {
+        let what = match callback.refusal() {
+            Some(refusal) => format!("a refusal ({refusal})"),
+            None if callback.has("code") || callback.has("state") => "a response".to_owned(),
+            None => return None,
+        };
+        Some(if callback.has("state") {
+            format!("{what} with the `state` of another login arrived and was ignored")
+        } else {
+            format!("{what} without the `state` of this login arrived and was ignored")
+        })
     }
 
     /// Checks a redirect that [`Flow::is_ours`] accepted.
@@ -203,25 +183,6 @@ impl Flow {
             _ => Err(AuthorizeError::Empty),
         }
     }
-}
-
-/// Untrusted text, safe to show: on one line, limited in length, without characters that control
-/// the terminal or the direction of the text.
-pub(super) fn plain(text: &str) -> String {
-    let words: Vec<&str> = text.split_whitespace().collect();
-    words
-        .join(" ")
-        .chars()
-        .filter(|c| !c.is_control() && !is_invisible(*c))
-        .take(200)
-        .collect()
-}
-
-/// Characters of no width of their own, among them those that change the direction of the text
-/// (Unicode category Cf, as far as it is in use).
-fn is_invisible(c: char) -> bool {
-    matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
-        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffd}' | '\u{e0000}'..='\u{e007f}')
 }
 
 #[cfg(test)]

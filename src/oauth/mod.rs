@@ -2,18 +2,21 @@
 //! opens a browser.
 
 mod authorize;
+mod callback;
 mod id_token;
 mod listener;
 mod metadata;
 mod page;
+mod plain;
 mod revoke;
 mod token;
 mod whoami;
 
-pub use authorize::{AuthorizeError, Callback, Flow, begin};
+pub use authorize::{AuthorizeError, Flow, begin};
+pub use callback::Callback;
 pub use id_token::{IdTokenError, subject_of};
 pub use listener::{Arrival, Listener, ListenerError};
-pub use metadata::{MetadataError, discover};
+pub use metadata::{MetadataError, discover, issuer};
 pub use revoke::{RevokeError, revoke};
 pub use token::{Client, Dialect, Grant, TokenError, TokenReply, is_over, request};
 pub use whoami::{Person, whoami};

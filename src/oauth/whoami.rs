@@ -1,6 +1,6 @@
 //! The account of a login, if no ID token names it: a GET with the new access token.
 
-use super::authorize::plain;
+use super::plain::plain;
 use crate::credential::trusted_url;
 use crate::http::{Network, Reply, Request, TransportError, json_post};
 use crate::provider::{Header, WhoAmI};

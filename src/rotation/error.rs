@@ -28,6 +28,16 @@ pub enum Error {
         /// The last answer.
         reason: String,
     },
+    /// The new key is stored, and the provider could not be asked about it.
+    #[error(
+        "the new key of `{name}` is stored, but the provider cannot be asked whether it works: {reason}"
+    )]
+    NotVerified {
+        /// The credential.
+        name: Name,
+        /// The reason.
+        reason: String,
+    },
     /// A key that is no longer in use could not be revoked.
     #[error("cannot revoke an unused key of `{name}`: {reason}")]
     NotRevoked {
@@ -124,7 +134,7 @@ impl Error {
             Self::NotRevoked { .. } => ErrorCode::NotRevoked,
             Self::NotInStore { .. } => ErrorCode::NotInStore,
             Self::Refused { .. } => ErrorCode::Refused,
-            Self::Unreachable { .. } => ErrorCode::Unreachable,
+            Self::Unreachable { .. } | Self::NotVerified { .. } => ErrorCode::Unreachable,
             Self::Dead { .. } => ErrorCode::Dead,
             Self::NoRecipe { .. } => ErrorCode::NoRecipe,
             _ => ErrorCode::Failed,

@@ -23,7 +23,7 @@ pub(super) const PAUSES: [Duration; 7] = [
 /// whether it was switched to.
 ///
 /// # Errors
-/// The provider does not accept it yet, or the record could not be saved. The pending key is kept.
+/// The provider does not accept it yet, or cannot be asked, or the record could not be saved. The pending key is kept.
 pub(super) fn verify_pending(
     engine: &mut Engine<'_, '_>,
     report: &mut Report,
@@ -34,6 +34,7 @@ pub(super) fn verify_pending(
     };
     let mut pauses = engine.pauses.iter();
     loop {
+        let mut is_asked = true;
         let (is_bad, reason) = match engine.backend.verify(&pending.parts, &engine.values) {
             Verdict::Good | Verdict::Unknowable => {
                 switch(engine, slots, &pending, report)?;
@@ -57,14 +58,19 @@ pub(super) fn verify_pending(
                 "it is not bound to the origin that verifies it".to_owned(),
             ),
             Verdict::Unclear(reason) => (false, reason),
+            Verdict::Unreachable(reason) => {
+                is_asked = false;
+                (false, reason)
+            }
         };
         match pauses.next() {
             Some(pause) => std::thread::sleep(*pause),
             None if is_bad && drop_dead(engine, &slots, &pending)? => return Ok(false),
             None => {
-                return Err(Error::NotAccepted {
-                    name: engine.run.name().clone(),
-                    reason,
+                let name = engine.run.name().clone();
+                return Err(match is_asked {
+                    true => Error::NotAccepted { name, reason },
+                    false => Error::NotVerified { name, reason },
                 });
             }
         }

@@ -66,23 +66,32 @@ pub fn plan(entry: &Entry, row: Option<&Row>, policy: &Policy, now: Timestamp) -
 }
 
 fn login(entry: &Entry, row: Option<&Row>, now: Timestamp) -> Option<Plan> {
-    let days = row?
-        .oauth
-        .as_ref()?
-        .refresh
-        .idle_days
-        .filter(|_| entry.login.refreshable)?;
+    if !entry.login.refreshable {
+        return None;
+    }
     let used = entry.login.refreshed_at.unwrap_or(entry.changed_at);
+    let idle_days = row
+        .and_then(|row| row.oauth.as_ref())
+        .and_then(|oauth| oauth.refresh.idle_days);
+    // Half of the limit: one missed run does not let it expire.
+    let (half, how) = match (idle_days, entry.login.refresh_token_expires_at) {
+        (Some(days), _) => (
+            DAY * i32::try_from(days).unwrap_or(i32::MAX / 2) / 2,
+            format!("refresh (expires after {days} idle days)"),
+        ),
+        // A refresh may extend it.
+        (None, Some(end)) => (
+            end.duration_since(used) / 2,
+            "refresh (its refresh token expires)".to_owned(),
+        ),
+        (None, None) => return None,
+    };
     let used = if is_from_future(used, now) {
         Timestamp::MIN
     } else {
         used
     };
-    // Half of the limit: one missed run does not let it expire.
-    let due = used
-        .checked_add(DAY * i32::try_from(days).unwrap_or(i32::MAX / 2) / 2)
-        .ok()?;
-    let how = format!("refresh (expires after {days} idle days)");
+    let due = used.checked_add(half).ok()?;
     Some(Plan {
         name: entry.name.clone(),
         what: What::Refresh,

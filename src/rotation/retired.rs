@@ -136,7 +136,7 @@ fn revoke_one(engine: &Engine<'_, '_>, old: &Retiring) -> Result<bool, Error> {
     match verdict() {
         Verdict::Bad => Ok(true),
         Verdict::Unknowable => Ok(false),
-        Verdict::Unclear(reason) => Err(Error::Unreachable {
+        Verdict::Unclear(reason) | Verdict::Unreachable(reason) => Err(Error::Unreachable {
             name: name.clone(),
             reason,
         }),

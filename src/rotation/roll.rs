@@ -55,7 +55,9 @@ fn settle(
             Ok(true)
         }
         Verdict::Bad => Err(Error::Dead { name }),
-        Verdict::Unclear(reason) => Err(Error::Unreachable { name, reason }),
+        Verdict::Unclear(reason) | Verdict::Unreachable(reason) => {
+            Err(Error::Unreachable { name, reason })
+        }
         Verdict::Unknowable | Verdict::Elsewhere => Err(Error::NoRecipe { name }),
     }
 }

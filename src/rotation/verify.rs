@@ -28,8 +28,10 @@ pub enum Verdict {
     Forbidden,
     /// It does not work.
     Bad,
-    /// The provider could not be asked, or its answer does not tell.
+    /// The answer of the provider does not tell.
     Unclear(String),
+    /// The provider could not be asked.
+    Unreachable(String),
     /// The key is not bound to the place where the request goes, so nothing was sent.
     Elsewhere,
     /// There is no request that tells.
@@ -120,6 +122,9 @@ impl Question<'_> {
             Err(CallError::Unauthorized(_) | CallError::Gone) => only(Verdict::Bad),
             Err(CallError::Forbidden(_)) => only(Verdict::Forbidden),
             Err(CallError::Elsewhere(_)) => only(Verdict::Elsewhere),
+            Err(error @ (CallError::NotSent(_) | CallError::Lost(_) | CallError::Busy { .. })) => {
+                only(Verdict::Unreachable(error.to_string()))
+            }
             Err(error) => only(Verdict::Unclear(error.to_string())),
         }
     }

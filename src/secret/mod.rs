@@ -55,12 +55,28 @@ impl Secret {
     /// # Errors
     /// Says what is wrong, never the value.
     pub fn check(&self, allowed: Alphabet) -> Result<(), BadSecret> {
+        self.check_within(allowed, MAX_BYTES)
+    }
+
+    /// Checks a refresh token: it is sent in the body of a request, which may be longer than a
+    /// header, and refusing it would end the login.
+    ///
+    /// # Errors
+    /// Says what is wrong, never the value.
+    pub fn check_refresh_token(&self) -> Result<(), BadSecret> {
+        self.check_within(Alphabet::Visible, MAX_REFRESH_TOKEN)
+    }
+
+    fn check_within(&self, allowed: Alphabet, limit: usize) -> Result<(), BadSecret> {
         let value = self.expose();
         if value.is_empty() {
             return Err(BadSecret::Empty);
         }
-        if value.len() > MAX_BYTES {
-            return Err(BadSecret::TooLong(value.len()));
+        if value.len() > limit {
+            return Err(BadSecret::TooLong {
+                length: value.len(),
+                limit,
+            });
         }
         match value.bytes().position(|byte| !allowed.holds(byte)) {
             Some(position) => Err(BadSecret::Byte(position)),
@@ -81,8 +97,11 @@ impl<'de> Deserialize<'de> for Secret {
     }
 }
 
-/// The longest token or part of a key, in bytes.
+/// The longest access token or part of a key, in bytes.
 pub const MAX_BYTES: usize = 16 * 1024;
+
+/// The longest refresh token, in bytes.
+const MAX_REFRESH_TOKEN: usize = 128 * 1024;
 
 /// The bytes that a secret may contain.
 #[derive(Clone, Copy, Debug)]
@@ -112,9 +131,14 @@ pub enum BadSecret {
     /// It is empty.
     #[error("is empty")]
     Empty,
-    /// It is longer than [`MAX_BYTES`].
-    #[error("is {0} bytes long, but only {MAX_BYTES} are allowed")]
-    TooLong(usize),
+    /// It is too long.
+    #[error("is {length} bytes long, but only {limit} are allowed")]
+    TooLong {
+        /// Its length in bytes.
+        length: usize,
+        /// The largest length in bytes.
+        limit: usize,
+    },
     /// A byte could end a header line or start a new option.
     #[error("contains a character that is not allowed, at byte {0}")]
     Byte(usize),
@@ -200,6 +224,21 @@ mod tests {
                 .check(Alphabet::Visible)
                 .is_err()
         );
+    }
+
+    #[test]
+    fn b3_a_refresh_token_may_be_longer_than_a_header() {
+        for (length, is_good) in [
+            (1, true),
+            (MAX_BYTES + 1, true),
+            (MAX_REFRESH_TOKEN, true),
+            (MAX_REFRESH_TOKEN + 1, false),
+            (0, false),
+        ] {
+            let token = Secret::new("x".repeat(length));
+            assert_eq!(token.check_refresh_token().is_ok(), is_good, "{length}");
+        }
+        assert!(Secret::new("a b").check_refresh_token().is_err());
     }
 
     #[test]

@@ -27,6 +27,13 @@ impl Spinner {
     }
 }
 
+impl Spinner {
+    /// Prints something above the spinner.
+    pub fn above(&self, print: impl FnOnce()) {
+        self.0.suspend(print);
+    }
+}
+
 impl Drop for Spinner {
     fn drop(&mut self) {
         self.0.finish_and_clear();

@@ -60,7 +60,7 @@ impl Issuer {
         let scope = get("scope")
             .unwrap_or_default()
             .split(' ')
-            .filter(|word| *word != "offline_access")
+            .filter(|word| !["offline_access", "admin"].contains(word))
             .collect::<Vec<_>>()
             .join(" ");
         let grant = Grant {
@@ -208,7 +208,7 @@ impl Issuer {
                 let asked: Vec<&str> = get("scope")
                     .unwrap_or_default()
                     .split(' ')
-                    .filter(|word| !word.is_empty())
+                    .filter(|word| !word.is_empty() && *word != "offline_access")
                     .collect();
                 if asked
                     .iter()

@@ -181,8 +181,8 @@ fn j4_every_line_with_something_like_a_key_is_named() {
     assert_eq!(stored(&home), ["sendgrid", "stripe"]);
     for (line, says) in [
         (
-            "SLACK_BOT_TOKEN=xoxb-123456789012-abcdefghijkl".to_owned(),
-            "looks like a Slack bot token",
+            "SLACK_APP_TOKEN=xapp-1-A012345-123456789012-abcdefghijkl".to_owned(),
+            "looks like a Slack app token",
         ),
         (
             "NPM_TOKEN=npm_0123456789abcdefghijklmnopqrstuvwxyz".into(),

@@ -509,3 +509,45 @@ fn a_vault_is_never_opened_for_less_than_the_kernel_counts() {
     home.run(&["vault", "unlock", "--for", "500ms"])
         .failed(2, "must be between 1s and 7d");
 }
+
+#[test]
+fn d5_an_expiry_date_can_be_removed_and_one_in_the_past_is_a_warning() {
+    let issuer = Issuer::start();
+    let home = Home::new();
+    acme(&home, &issuer, &["--expires", "2099-01-31"], "one").done();
+    let expires = || {
+        let list = home.run(&["list", "--json"]).done().stdout;
+        let list: serde_json::Value = serde_json::from_str(&list).unwrap();
+        list[0]["expires"].clone()
+    };
+    assert_eq!(expires(), "2099-01-31");
+    let set = |day: &str| home.run(&["key", "set", "acme", "--expires", day]);
+    let past = set("2020-01-01").done();
+    assert!(
+        past.stderr.contains("2020-01-01 is in the past"),
+        "{past:#?}"
+    );
+    assert_eq!(home.run(&["status"]).code, 8);
+    let never = set("never").done();
+    assert!(!never.stderr.contains("past"), "{never:#?}");
+    assert!(expires().is_null());
+    home.run(&["status"]).done();
+    for bad in ["", "Never", "2027-02-30", "30d"] {
+        set(bad).failed(2, "is not a date; use the form 2027-01-31, or `never`");
+    }
+    acme(
+        &home,
+        &issuer,
+        &["--replace", "--expires", "2099-01-31"],
+        "two",
+    )
+    .done();
+    acme(
+        &home,
+        &issuer,
+        &["--replace", "--expires", "never"],
+        "three",
+    )
+    .done();
+    assert!(expires().is_null());
+}

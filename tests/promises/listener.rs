@@ -66,6 +66,94 @@ fn promise_10_other_requests_change_nothing() {
     );
 }
 
+/// G1: what was refused is told at once, and ends no login.
+#[test]
+fn g1_a_redirect_that_is_refused_is_told_in_the_terminal() {
+    type Edit = fn(&str, &str) -> (&'static str, String, String);
+    let cases: [(Edit, &str); 10] = [
+        (
+            |_, host| {
+                (
+                    "GET",
+                    "/callback?error=access_denied&error_description=no%1b".into(),
+                    host.into(),
+                )
+            },
+            "a refusal (access_denied: no) without the `state` of this login",
+        ),
+        (
+            |_, host| ("GET", "/?error=access_denied".into(), host.into()),
+            "a refusal (access_denied) without the `state` of this login",
+        ),
+        (
+            |_, host| ("GET", "/callback?code=c&State=s".into(), host.into()),
+            "a response without the `state` of this login",
+        ),
+        (
+            |_, host| ("GET", "/callback?code=c&state=s".into(), host.into()),
+            "a response with the `state` of another login",
+        ),
+        (
+            |_, host| ("POST", "/callback".into(), host.into()),
+            "the browser sent a POST request",
+        ),
+        (
+            |target, host| ("GET", target.into(), host.replace("127.0.0.1", "localhost")),
+            "came to http://localhost:",
+        ),
+        (
+            |target, host| {
+                (
+                    "GET",
+                    target.replace("/callback", "/callback/"),
+                    host.into(),
+                )
+            },
+            "came to /callback/ and was refused; the redirect URI to register is http://127.0.0.1:",
+        ),
+        (
+            |target, host| {
+                (
+                    "GET",
+                    format!("{target}&x={}", "x".repeat(17_000)),
+                    host.into(),
+                )
+            },
+            "but at most 16384 are read",
+        ),
+        (
+            |_, host| ("GET", "/callback".into(), host.into()),
+            "the browser came back without parameters",
+        ),
+        (|_, host| ("GET", "/favicon.ico".into(), host.into()), ""),
+    ];
+    let issuer = Issuer::start();
+    let home = Home::new();
+    for (edit, told) in cases {
+        let mut login = home.begin_login(&issuer, "op", &[]);
+        let redirect = login.authorize();
+        let url = url::Url::parse(&redirect).unwrap();
+        let address = format!("127.0.0.1:{}", url.port().unwrap());
+        let (method, target, host) = edit(&url[url::Position::BeforePath..], &address);
+        for _ in 0..3 {
+            http::send(&address, &format!("{method} {target} HTTP/1.1\r\nHost: {host}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")).unwrap();
+        }
+        let before = issuer.token_requests();
+        // RFC 9112 section 3.2.2: the same redirect, with the whole URL in the request line.
+        let page = http::send(
+            &address,
+            &format!("GET {redirect} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"),
+        )
+        .unwrap();
+        assert!(page.starts_with("HTTP/1.1 200"), "{page}");
+        let ran = login.end().done();
+        let warnings = ran.stderr.matches("warning:").count();
+        assert!(ran.stderr.contains(told), "{told}: {ran:#?}");
+        assert_eq!(warnings, usize::from(!told.is_empty()), "{ran:#?}");
+        assert_eq!(issuer.token_requests(), before + 1);
+    }
+}
+
 #[test]
 fn the_page_reports_a_failed_exchange() {
     let issuer = Issuer::start();

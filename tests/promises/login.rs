@@ -111,6 +111,31 @@ fn a_second_login_keeps_the_id_and_adds_scopes() {
 }
 
 #[test]
+fn h2_only_the_scopes_that_were_named_are_requested() {
+    let issuer = Issuer::start();
+    let home = Home::new();
+    let requested = |more: &[&str]| {
+        let login = home.begin_login(&issuer, "op", more);
+        let url = url::Url::parse(&login.url).unwrap();
+        login.kill();
+        let scope = url.query_pairs().find(|(name, _)| name == "scope");
+        scope.unwrap().1.into_owned()
+    };
+    for (scope, requested_only) in [
+        ("openid", "openid"),
+        ("read openid", "openid read"),
+        ("write", "write"),
+        ("openid offline_access", "offline_access openid"),
+    ] {
+        assert_eq!(
+            requested(&["--scope", scope, "--only-scope"]),
+            requested_only
+        );
+        assert!(requested(&["--scope", scope]).contains("offline_access"));
+    }
+}
+
+#[test]
 fn a_login_as_somebody_else_is_refused_and_the_first_one_stays() {
     let issuer = Issuer::start();
     let home = Home::logged_in(&issuer);
@@ -401,11 +426,11 @@ fn scopes_that_were_not_granted_are_reported() {
     let issuer = Issuer::start();
     let home = Home::new();
     let ran = home
-        .login(&issuer, &["--scope", "openid read offline_access"])
+        .login(&issuer, &["--scope", "openid admin offline_access"])
         .done();
+    // A refresh token came, which is what `offline_access` asks for.
     assert!(
-        ran.stderr
-            .contains("the provider did not grant offline_access"),
+        ran.stderr.contains("the provider did not grant admin\n"),
         "{ran:#?}"
     );
     home.run(&["login", "op", "--only-scope"])

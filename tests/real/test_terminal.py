@@ -213,10 +213,14 @@ def test_a_redirect_is_pasted_while_the_listener_listens(folder, home, server):
     wait_for(lambda: "paste the URL" in tmux.screen())
     url = re.search(r"^ +(http://\S+)$", tmux("capture-pane", "-p", "-J"), re.M)[1]
     ends_on = browser.visit(url, "alice", follow_loopback=False)
-    for line in ("nonsense", "http://127.0.0.1/callback?code=x&state=wrong"):
+    for line, told in (
+        ("nonsense", "this is not the URL of the last page"),
+        ("http://127.0.0.1/callback?code=x&state=wrong", "with the `state` of another login"),
+        ("http://127.0.0.1/callback?error=access_denied", "a refusal (access_denied) without"),
+    ):
         tmux.type(line)
         tmux.press("Enter")
-        wait_for(lambda: "this URL does not belong to this login" in tmux.screen())
+        wait_for(lambda: told in tmux.screen())
     tmux.type(ends_on)
     tmux.press("Enter")
     wait_for(lambda: "code=0." in tmux.screen())

@@ -66,6 +66,8 @@ documents! {
         life: String,
         /// When the newest access token expires (RFC 3339).
         access_expires_at: Option<String>,
+        /// When the refresh token expires (RFC 3339), if the server reports it.
+        refresh_token_expires_at: Option<String>,
         /// The day on which the key expires.
         expires: Option<String>,
         /// With `--check`: `good`, `readable` (a key that no request can verify), or the code of

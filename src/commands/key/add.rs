@@ -39,9 +39,9 @@ pub struct AddArgs {
     /// How often to rotate the key, such as 30d, or `never`
     #[arg(long, value_name = "INTERVAL")]
     rotate_every: Option<Interval>,
-    /// The day on which the key expires, such as 2027-01-31
-    #[arg(long, value_name = "DATE", value_parser = args::date)]
-    expires: Option<jiff::civil::Date>,
+    /// The day on which the key expires, such as 2027-01-31, or `never`
+    #[arg(long, value_name = "DATE", value_parser = args::expiry)]
+    expires: Option<args::Expiry>,
     /// The provider's id for the key, if rotation requires it
     #[arg(long, value_name = "ID", value_parser = args::word)]
     id: Option<String>,
@@ -86,7 +86,8 @@ pub(super) fn run(app: &App, args: &AddArgs) -> Result<(), Failure> {
         check_manager(app, name, manager)?;
     }
     let today = words::day(Timestamp::now());
-    if let Some(day) = args.expires.filter(|day| *day < today) {
+    let given = args.expires.map(|args::Expiry(day)| day);
+    if let Some(day) = given.flatten().filter(|day| *day < today) {
         return Err(Failure::usage(format!("{day} is in the past")));
     }
     let of_variable = match args.from_env.first().filter(|_| args.name.is_none()) {
@@ -102,7 +103,7 @@ pub(super) fn run(app: &App, args: &AddArgs) -> Result<(), Failure> {
         .account
         .map(|account| format!(" of {account}"))
         .unwrap_or_default();
-    let expires = args.expires.or(told.expires);
+    let expires = given.unwrap_or(told.expires);
     store(app, &key, args, expires)?;
     let end = expires
         .map(|day| format!("; it expires on {day}"))
@@ -173,7 +174,9 @@ fn check(app: &App, key: &Candidate, args: &AddArgs) -> Result<Told, Failure> {
         Verdict::Forbidden => app
             .ui
             .warn("cannot verify the key: it has no permission for the request that verifies it"),
-        Verdict::Unclear(reason) => app.ui.warn(&format!("cannot verify the key: {reason}")),
+        Verdict::Unclear(reason) | Verdict::Unreachable(reason) => {
+            app.ui.warn(&format!("cannot verify the key: {reason}"))
+        }
         Verdict::Elsewhere => app
             .ui
             .say("not verified: the origins of the key differ from those of its provider"),
@@ -284,10 +287,6 @@ fn store(
     let before = existing.found;
     if let Some(found) = before.as_ref().filter(|_| !args.replace) {
         return Err(Failure::exists(&found.entry));
-    }
-    if before.is_none() && app.stores.is_unattended(key.store) {
-        app.ui
-            .warn("the vault is unattended: anyone who can read its folder can read this key");
     }
     let new = NewKey {
         parts: key.parts.clone(),

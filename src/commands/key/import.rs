@@ -49,7 +49,7 @@ pub(super) fn run(app: &App, args: &ImportArgs) -> Result<(), Failure> {
         decrypt_with(identity, &bytes).map_err(|reason| Failure::new(Code::Failed, reason))?;
     let bundle = Bundle::from_text(&text)
         .map_err(|reason| Failure::new(Code::Failed, format!("{shown}: {reason}")))?;
-    let there = check_all(app, &bundle.keys, args.replace, false)?;
+    let there = check_all(app, &bundle.keys, args.replace)?;
     let names = store_all(app, &bundle.keys, &there, args.replace)?;
     app.ui.say(&format!(
         "stored {}: {}",
@@ -106,7 +106,7 @@ fn plain(app: &App, args: &ImportArgs, bytes: &[u8]) -> Result<(), Failure> {
         .filter(|key| key.problem.is_none())
         .map(Bundled::from_file)
         .collect();
-    let there = check_all(app, &keys, args.replace, args.dry_run)?;
+    let there = check_all(app, &keys, args.replace)?;
     let names = if args.dry_run {
         Vec::new()
     } else {

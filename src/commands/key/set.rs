@@ -24,9 +24,9 @@ pub struct SetArgs {
     /// How often to rotate the key, such as 30d, or `never`
     #[arg(long, value_name = "INTERVAL")]
     rotate_every: Option<Interval>,
-    /// The day on which the key expires, such as 2027-01-31
-    #[arg(long, value_name = "DATE", value_parser = args::date)]
-    expires: Option<jiff::civil::Date>,
+    /// The day on which the key expires, such as 2027-01-31, or `never`
+    #[arg(long, value_name = "DATE", value_parser = args::expiry)]
+    expires: Option<args::Expiry>,
     /// The credential that manages the key
     #[arg(long, value_name = "NAME", add = complete::credentials(), value_parser = args::optional_name)]
     manager: Option<args::OptionalName>,
@@ -57,7 +57,8 @@ pub(super) fn run(app: &App, args: &SetArgs) -> Result<(), Failure> {
     if let Some(args::OptionalName(Some(manager))) = &args.manager {
         check_manager(app, name, manager)?;
     }
-    if let Some(day) = args.expires.filter(|end| *end < day(Timestamp::now())) {
+    let expires = args.expires.map(|args::Expiry(day)| day);
+    if let Some(day) = expires.flatten().filter(|end| *end < day(Timestamp::now())) {
         app.ui.warn(&format!("{day} is in the past"));
     }
     let claim = app.context().claim(name)?;
@@ -65,7 +66,7 @@ pub(super) fn run(app: &App, args: &SetArgs) -> Result<(), Failure> {
     let before = crate::lifecycle::current(&claim)?;
     let change = KeyChange {
         every: args.rotate_every.clone(),
-        expires: args.expires,
+        expires,
         manager: args.manager.clone().map(|args::OptionalName(name)| name),
         id: args.id.as_ref().map(Secret::new),
         bound: settings(app, args, before.record.bound.clone())?,

@@ -13,10 +13,8 @@ pub(super) fn check_all(
     app: &App,
     keys: &[Bundled],
     replace: bool,
-    is_trial: bool,
 ) -> Result<BTreeSet<Name>, Failure> {
     let mut there = BTreeSet::new();
-    let mut is_unattended = false;
     for key in keys {
         let existing = app.index.find(&key.name)?;
         if let Some(entry) = existing.as_ref().filter(|_| !replace) {
@@ -33,11 +31,6 @@ pub(super) fn check_all(
         }
         let store = store_for(app, existing.as_ref())?;
         app.stores.open_now(store)?;
-        is_unattended |= app.stores.is_unattended(store);
-    }
-    if is_unattended && !is_trial {
-        app.ui
-            .warn("the vault is unattended: anyone who can read its folder can read these keys");
     }
     Ok(there)
 }

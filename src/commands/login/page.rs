@@ -77,8 +77,11 @@ pub(super) fn wait(
                 }
                 let wait = crate::commands::words::length(args.timeout.as_secs());
                 // A spinner would write over the line that is being pasted.
-                let _spinner = (!waits_for_paste).then(|| app.ui.spinner(&format!("waiting for the browser (up to {wait}; Ctrl-C cancels)")));
-                listener.arrival(Arc::clone(flow)).await
+                let spinner = (!waits_for_paste).then(|| app.ui.spinner(&format!("waiting for the browser (up to {wait}; Ctrl-C cancels)")));
+                listener.arrival(Arc::clone(flow), |text| match &spinner {
+                    Some(spinner) => spinner.above(|| app.ui.warn(text)),
+                    None => app.ui.warn(text),
+                }).await
             } => arrival.map(Answer::Arrived).map_err(Failure::from),
             () = tokio::time::sleep(args.timeout) => Err(too_late(redirect_uri)),
             callback = pasted_answer(app, flow, &mut pasted) => Ok(Answer::Pasted(callback)),
@@ -164,7 +167,10 @@ async fn pasted_answer(
             return callback;
         }
         if !line.trim().is_empty() {
-            app.ui.must_say("this URL does not belong to this login; copy the whole URL, which begins with http://");
+            app.ui.must_say(&flow.complaint(&callback).unwrap_or_else(|| {
+                "this is not the URL of the last page; copy the whole URL, which begins with http://"
+                    .into()
+            }));
         }
     }
     // Standard input has ended; the listener goes on.
@@ -173,5 +179,5 @@ async fn pasted_answer(
 
 fn too_late(redirect_uri: &str) -> Failure {
     Failure::new(Code::Failed, "timed out waiting for the browser; nothing was changed")
-        .hint(format!("if the page complained about the redirect URI, register exactly {redirect_uri}, or choose a port with `--port`"))
+        .hint(format!("if the page complained about the redirect URI, register exactly {redirect_uri}, or choose a port with `--port`; about the client, check `--client-id`; about a scope, use `--scope SCOPE --only-scope`"))
 }

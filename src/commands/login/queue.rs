@@ -2,7 +2,7 @@
 
 use super::args::LoginArgs;
 use crate::app::App;
-use crate::credential::{Kind, Name, scope_words};
+use crate::credential::{Kind, Name, is_granted, scope_words};
 use crate::failure::{Code, Failure};
 use crate::lifecycle::{Found, Turn};
 use crate::signals::shield;
@@ -54,7 +54,7 @@ pub(super) fn is_answered_by(turn: &Turn, found: &Found, args: &LoginArgs) -> bo
     let same_client = args.client_id.is_none() || args.client_id == bound.client_id;
     let has_scopes = scope_words(&args.scope.join(" "))
         .iter()
-        .all(|scope| bound.scopes.contains(scope));
+        .all(|scope| is_granted(scope, &bound.scopes));
     let is_new = found
         .entry
         .login

@@ -45,11 +45,11 @@ pub(super) fn refuse_key(entry: &Entry, replace: bool) -> Result<(), Failure> {
 }
 
 /// The scopes of the request: those that were granted before, those that are asked for now, and
-/// those that a refresh token needs.
+/// those that a refresh token needs; with `--only-scope`, what was asked for and nothing else.
 pub(super) fn scopes(oauth: &OAuthSpec, before: Option<&Found>, args: &LoginArgs) -> Vec<String> {
     let asked = scope_words(&args.scope.join(" "));
     let mut scopes = match before.map(|found| found.record.bound.scopes.clone()) {
-        _ if args.only_scope => asked,
+        _ if args.only_scope => return asked,
         Some(granted) if !granted.is_empty() => granted.into_iter().chain(asked).collect(),
         _ if asked.is_empty() => oauth.default_scopes.clone(),
         _ => asked,

@@ -29,7 +29,8 @@ pub(super) fn find(app: &App, args: &LoginArgs) -> Result<Target, Failure> {
     if !args.what.contains("://") {
         return by_name(app, args, variables);
     }
-    let issuer = trusted_url(&args.what)?;
+    let asked = crate::oauth::issuer(&args.what);
+    let issuer = trusted_url(&asked)?;
     let name = args.name.clone().ok_or_else(|| {
         Failure::usage("a login by URL needs a name")
             .hint(format!("run `authctl login {} --as NAME`", args.what))
@@ -39,7 +40,7 @@ pub(super) fn find(app: &App, args: &LoginArgs) -> Result<Target, Failure> {
         Some(row) if row.variables.contains_key(HOST) => {
             on_own_host(name, &row, &issuer, variables)
         }
-        known => by_metadata(app, args, name, &issuer, known, variables),
+        known => by_metadata(app, args, name, (&asked, &issuer), known, variables),
     }
 }
 
@@ -99,14 +100,14 @@ fn by_metadata(
     app: &App,
     args: &LoginArgs,
     name: Name,
-    issuer: &url::Url,
+    (asked, issuer): (&str, &url::Url),
     known: Option<Row>,
     variables: BTreeMap<String, String>,
 ) -> Result<Target, Failure> {
     let spec = {
         let host = issuer.host_str().unwrap_or_default();
         let _spinner = app.ui.spinner(&format!("reading the metadata of {host}"));
-        app.network.run(discover(&app.network, &args.what))??
+        app.network.run(discover(&app.network, asked))??
     };
     // The row of a known provider counts if it is the same server; otherwise its other logins would
     // be redirected.
@@ -140,7 +141,7 @@ fn by_metadata(
         name: name.provider().to_owned(),
         title: name.provider().to_owned(),
         verified: None,
-        sources: vec![args.what.clone()],
+        sources: vec![asked.to_owned()],
         unverified: Vec::new(),
         origins: origins.iter().map(ToString::to_string).collect(),
         variables: BTreeMap::new(),

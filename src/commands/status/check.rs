@@ -52,6 +52,6 @@ fn check_key(app: &App, entry: &Entry, handed: &Handed) -> Result<Usable, Failur
                 .hint(format!("run `authctl key add {} --replace`", entry.name)),
         ),
         Verdict::Forbidden => Err(unclear("it has no permission for the request")),
-        Verdict::Unclear(reason) => Err(unclear(&reason)),
+        Verdict::Unclear(reason) | Verdict::Unreachable(reason) => Err(unclear(&reason)),
     }
 }

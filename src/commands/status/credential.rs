@@ -84,6 +84,7 @@ pub(super) fn findings(
     match entry.kind {
         Kind::Login => {
             access(entry, soon, now, &mut found);
+            refresh_token(entry, soon, now, &mut found);
             limits(entry, row, soon, now, &mut found);
         }
         Kind::Key => {
@@ -112,6 +113,32 @@ fn access(entry: &Entry, soon: Timestamp, now: Timestamp, found: &mut Findings<'
     } else if end <= soon {
         let message = format!("it expires {when}; there is no refresh token");
         found.add("login_ends", message, hint);
+    }
+}
+
+/// When the refresh token expires, as the server reported it.
+fn refresh_token(entry: &Entry, soon: Timestamp, now: Timestamp, found: &mut Findings<'_>) {
+    let login = &entry.login;
+    let Some(end) = login.refresh_token_expires_at.filter(|_| login.refreshable) else {
+        return;
+    };
+    let (name, when) = (&entry.name, relative(end, now));
+    if end <= now {
+        let hint = Some(format!("run `authctl login {name}`"));
+        found.add(
+            "login_over",
+            format!("its refresh token expired {when}"),
+            hint,
+        );
+    } else if end <= soon {
+        let hint = Some(format!(
+            "run `authctl refresh {name}`; if the date stays the same, log in again before it"
+        ));
+        found.add(
+            "login_ends",
+            format!("its refresh token expires {when}"),
+            hint,
+        );
     }
 }
 
@@ -252,6 +279,21 @@ mod tests {
             codes(&again, Some(&row), 34).is_empty(),
             "the limit is counted from the new login"
         );
+    }
+
+    #[test]
+    fn d4_the_end_of_the_refresh_token_is_reported() {
+        let login = |refreshable, end| {
+            Entry::example(Kind::Login, at(0)).with(|entry| {
+                entry.login.refreshable = refreshable;
+                entry.login.refresh_token_expires_at = Some(at(end));
+            })
+        };
+        assert!(codes(&login(true, 8), None, 0).is_empty());
+        assert_eq!(codes(&login(true, 7), None, 0), ["login_ends"]);
+        assert_eq!(codes(&login(true, 0), None, 0), ["login_over"]);
+        // What replaced the refresh token has an end of its own.
+        assert!(codes(&login(false, 0), None, 0).is_empty());
     }
 
     #[test]

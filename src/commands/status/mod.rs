@@ -160,6 +160,10 @@ fn line(
         store: entry.store,
         life: life(entry, now),
         access_expires_at: entry.login.access_expires_at.map(|time| time.to_string()),
+        refresh_token_expires_at: entry
+            .login
+            .refresh_token_expires_at
+            .map(|time| time.to_string()),
         expires: entry.rotation.expires.map(|day| day.to_string()),
         check,
         scopes: entry.bound.scopes.clone(),

@@ -69,3 +69,62 @@ fn a_token_for_chosen_origins_is_not_sent_elsewhere() {
     };
     assert!(ask(&chosen, None).0.unwrap().is_some());
 }
+
+/// An answer with an ID token of an issuer that is not checked, and the time of its server.
+fn with_id_token(text: &str, date: Option<Timestamp>) -> (Option<Person>, Vec<String>) {
+    let (home, mut warnings) = (Home::new(), Vec::new());
+    let reply = TokenReply {
+        id_token: Some(Secret::new(text)),
+        date,
+        ..reply(None)
+    };
+    let mut attempt = attempt("https://as.test");
+    attempt.oauth.whoami = None;
+    let person = identify(&home.context(), &attempt, None, &reply, None, &mut warnings);
+    (person.unwrap(), warnings)
+}
+
+fn id_token(claims: &serde_json::Value) -> String {
+    let payload = crate::secret::base64url(claims.to_string().as_bytes());
+    format!("e30.{payload}.sig")
+}
+
+#[test]
+fn h1_a_login_works_without_an_id_token_that_can_be_read() {
+    for text in ["a.b.c.d.e", "garbage", "e30.!.sig", "e30.e30.sig.x"] {
+        let (person, warnings) = with_id_token(text, None);
+        assert!(person.is_none() && warnings.len() == 1, "{text}");
+        assert!(warnings[0].contains("ID token is"), "{warnings:?}");
+    }
+    let (person, warnings) = with_id_token(
+        &id_token(&serde_json::json!({"sub": 58318, "aud": "tool"})),
+        None,
+    );
+    assert_eq!(
+        (person.unwrap().subject, warnings.len()),
+        ("58318".into(), 0)
+    );
+}
+
+#[test]
+fn n2_the_time_of_the_server_counts_and_another_one_is_told() {
+    for (minutes, warned) in [
+        (-60, "60 minutes ahead of"),
+        (-10, "10 minutes ahead of"),
+        (10, "minutes behind"),
+        (-4, ""),
+        (4, ""),
+    ] {
+        let server = Timestamp::now() + SignedDuration::from_mins(minutes);
+        let end = server + SignedDuration::from_secs(60);
+        let token =
+            id_token(&serde_json::json!({"sub": "7", "aud": "tool", "exp": end.as_second()}));
+        let (person, warnings) = with_id_token(&token, Some(server));
+        assert_eq!(person.unwrap().subject, "7");
+        assert_eq!(warnings.is_empty(), warned.is_empty(), "{warnings:?}");
+        assert!(
+            warnings.iter().all(|text| text.contains(warned)),
+            "{warnings:?}"
+        );
+    }
+}

@@ -43,8 +43,10 @@ pub fn reply(refresh_token: Option<&str>) -> TokenReply {
         access_token: Secret::new("a"),
         refresh_token: refresh_token.map(Secret::new),
         expires_in: Some(60),
+        refresh_expires_in: None,
         scope: None,
         id_token: None,
+        date: None,
     }
 }
 

@@ -8,7 +8,8 @@
 mod bind;
 mod serve;
 
-use super::authorize::{Callback, Flow};
+use super::authorize::Flow;
+use super::callback::Callback;
 use super::page::Page;
 use crate::provider::Redirect;
 use std::io;
@@ -17,7 +18,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tiny_http::{Request, Server};
 
-use serve::{Place, response, serve};
+use serve::{Place, Senders, response, serve};
+
+/// How many different requests that were refused are told to the user.
+const MAX_TOLD: usize = 4;
 
 /// Bound sockets that wait for one redirect.
 pub struct Listener {
@@ -96,34 +100,53 @@ impl Listener {
     }
 
     /// Serves until a redirect with the right state arrives. Other requests get an answer and
-    /// change nothing.
+    /// change nothing; `tell` says what was wrong with one that looked like a redirect.
     ///
     /// # Errors
     /// The server could not start. There is no deadline here: drop the future to stop.
-    pub async fn arrival(self, flow: Arc<Flow>) -> Result<Arrival, ListenerError> {
+    pub async fn arrival(
+        self,
+        flow: Arc<Flow>,
+        tell: impl Fn(&str),
+    ) -> Result<Arrival, ListenerError> {
         let (sender, mut receiver) = tokio::sync::mpsc::channel(1);
+        let (teller, mut told) = tokio::sync::mpsc::channel(MAX_TOLD);
         let stop = Arc::new(AtomicBool::new(false));
         let guard = StopOnDrop(Some(Arc::clone(&stop)));
         let place = Arc::new(Place {
+            redirect_uri: self.redirect_uri(),
             host: format!("{}:{}", self.host, self.port),
             path: self.path,
         });
         for socket in self.sockets {
             let server = Server::from_listener(socket, None)
                 .map_err(|error| ListenerError::Serve(error.to_string()))?;
-            let (sender, stop, flow, place) = (
+            let (sender, teller, stop, flow, place) = (
                 sender.clone(),
+                teller.clone(),
                 Arc::clone(&stop),
                 Arc::clone(&flow),
                 Arc::clone(&place),
             );
             std::thread::Builder::new()
                 .name("redirect".into())
-                .spawn(move || serve(&server, &place, &flow, &stop, &sender))
+                .spawn(move || serve(&server, &place, &flow, &stop, &Senders { sender, teller }))
                 .map_err(|error| ListenerError::Serve(error.to_string()))?;
         }
-        drop(sender);
-        let arrived = receiver.recv().await;
+        drop((sender, teller));
+        let mut earlier: Vec<String> = Vec::new();
+        let arrived = loop {
+            tokio::select! {
+                arrived = receiver.recv() => break arrived,
+                Some(text) = told.recv() => {
+                    // Anybody on this machine may send requests, so few are worth a line.
+                    if earlier.len() < MAX_TOLD && !earlier.contains(&text) {
+                        tell(&text);
+                        earlier.push(text);
+                    }
+                }
+            }
+        };
         let (callback, browser) =
             arrived.ok_or_else(|| ListenerError::Serve("the server thread ended".into()))?;
         // From here on, the page decides when the threads stop.

@@ -1,12 +1,16 @@
 //! The requests that the listener gets: one is the redirect, all others are refused.
 
-use crate::oauth::authorize::{Callback, Flow};
+use crate::oauth::authorize::Flow;
+use crate::oauth::callback::Callback;
 use crate::oauth::page::Page;
+use crate::oauth::plain::plain;
 use std::io;
 use std::net::TcpStream;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tiny_http::{Header, Method, Request, Response, Server};
+use tokio::sync::mpsc::Sender;
+use tokio::sync::mpsc::error::TrySendError;
 
 /// The interval at which a server thread checks whether it should stop.
 const TICK: Duration = Duration::from_millis(100);
@@ -16,10 +20,29 @@ const MAX_TARGET: usize = 16 * 1024;
 
 /// The address of the redirect.
 pub(super) struct Place {
+    /// The whole of it.
+    pub redirect_uri: String,
     /// Host and port.
     pub host: String,
     /// The path.
     pub path: String,
+}
+
+/// Where the results go.
+pub(super) struct Senders {
+    /// The redirect of this login.
+    pub sender: Sender<(Callback, Request)>,
+    /// What to tell the user about a request that was refused.
+    pub teller: Sender<String>,
+}
+
+/// A refused request.
+struct Refused {
+    status: u16,
+    /// The reason on the page.
+    reason: &'static str,
+    /// What to tell the user, if the request looked like a redirect.
+    told: Option<String>,
 }
 
 /// Answers requests until it is told to stop, and sends the redirect to the login.
@@ -28,7 +51,7 @@ pub(super) fn serve(
     place: &Place,
     flow: &Flow,
     stop: &AtomicBool,
-    sender: &tokio::sync::mpsc::Sender<(Callback, Request)>,
+    senders: &Senders,
 ) {
     let address = server.server_addr().to_ip();
     while !stop.load(Ordering::Relaxed) {
@@ -49,52 +72,101 @@ pub(super) fn serve(
             Ok(callback) => {
                 // Full or closed: the login has its response already, and this is a second browser
                 // tab.
-                if let Err(error) = sender.try_send((callback, request)) {
-                    let (tokio::sync::mpsc::error::TrySendError::Full((_, request))
-                    | tokio::sync::mpsc::error::TrySendError::Closed((_, request))) = error;
+                if let Err(error) = senders.sender.try_send((callback, request)) {
+                    let (TrySendError::Full((_, request)) | TrySendError::Closed((_, request))) =
+                        error;
                     refuse(request, 409, "This login has already been completed");
                 }
             }
-            Err((status, reason)) => refuse(request, status, reason),
+            Err(refused) => {
+                if let Some(told) = refused.told {
+                    // If there are too many, the first ones are enough.
+                    let _ = senders.teller.try_send(told);
+                }
+                refuse(request, refused.status, refused.reason);
+            }
         }
     }
 }
 
 /// Whether a request is the expected redirect; otherwise the answer to it.
-fn accept(request: &Request, place: &Place, flow: &Flow) -> Result<Callback, (u16, &'static str)> {
+fn accept(request: &Request, place: &Place, flow: &Flow) -> Result<Callback, Refused> {
+    let target = without_origin(request.url(), &place.host);
+    let (path, query) = target.split_once('?').unwrap_or((target, ""));
+    let is_long = target.len() > MAX_TARGET;
+    let callback = Callback::from_query(if is_long { "" } else { query });
+    let refused = |status, reason, told| {
+        Err(Refused {
+            status,
+            reason,
+            told,
+        })
+    };
+    // Of a redirect that is ours but for its address, the address is what has to be corrected.
+    let misdirected = |came_to: &str| {
+        let expected = &place.redirect_uri;
+        let told = format!(
+            "the response of the provider came to {came_to} and was refused; the redirect URI to register is {expected}"
+        );
+        flow.is_ours(&callback)
+            .then_some(told)
+            .or_else(|| flow.complaint(&callback))
+    };
     let host = request
         .headers()
         .iter()
-        .find(|header| header.field.equiv("Host"));
+        .find(|header| header.field.equiv("Host"))
+        .map_or("", |header| header.value.as_str());
     // A page on another site that resolves its own name to loopback (DNS rebinding) sends that name
     // here. The default port of http is omitted.
-    let ours = |value: &str| {
-        value.eq_ignore_ascii_case(&place.host)
-            || place
-                .host
-                .strip_suffix(":80")
-                .is_some_and(|bare| value.eq_ignore_ascii_case(bare))
-    };
-    if host.is_none_or(|header| !ours(header.value.as_str())) {
-        return Err((421, "authctl does not listen on this address"));
+    let is_host = host.eq_ignore_ascii_case(&place.host)
+        || place
+            .host
+            .strip_suffix(":80")
+            .is_some_and(|bare| host.eq_ignore_ascii_case(bare));
+    if !is_host {
+        let told = misdirected(&format!("http://{}", plain(host)));
+        return refused(421, "authctl does not listen on this address", told);
     }
     if *request.method() != Method::Get {
-        return Err((405, "Only GET is supported here"));
+        let told = (path == place.path).then(|| {
+            format!(
+                "the browser sent a {} request, which is not supported: the provider has to answer with a redirect, not with `response_mode=form_post`",
+                plain(request.method().as_str())
+            )
+        });
+        return refused(405, "Only GET is supported here", told);
     }
-    let target = request.url();
-    let (path, query) = target.split_once('?').unwrap_or((target, ""));
     if path != place.path {
-        return Err((404, "Not found"));
+        return refused(404, "Not found", misdirected(&plain(path)));
     }
-    if target.len() > MAX_TARGET {
-        return Err((414, "The address is too long"));
+    if is_long {
+        let told = format!(
+            "the response of the provider is {} bytes long, but at most {MAX_TARGET} are read",
+            target.len()
+        );
+        return refused(414, "The address is too long", Some(told));
     }
-    let callback = Callback::from_query(query);
     if flow.is_ours(&callback) {
-        Ok(callback)
-    } else {
-        Err((400, "This response does not belong to the current login"))
+        return Ok(callback);
     }
+    let empty = || {
+        "the browser came back without parameters; if its address contains a `#`, run the command again with `--no-browser` and paste the whole address".to_owned()
+    };
+    let told = flow
+        .complaint(&callback)
+        .or_else(|| query.is_empty().then(empty));
+    let reason = "This response does not belong to the current login";
+    refused(400, reason, told)
+}
+
+/// The path and query of a request target, which may be a whole URL (RFC 9112 section 3.2.2).
+fn without_origin<'a>(target: &'a str, host: &str) -> &'a str {
+    target
+        .strip_prefix("http://")
+        .and_then(|rest| rest.strip_prefix(host))
+        .filter(|rest| rest.starts_with('/'))
+        .unwrap_or(target)
 }
 
 fn refuse(request: Request, status: u16, reason: &str) {

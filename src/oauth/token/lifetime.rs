@@ -5,6 +5,15 @@ use super::fields::Fields;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
+/// Where the end of a refresh token is looked for. There is no standard for it.
+const REFRESH_NAMES: [&str; 5] = [
+    "refresh_expires_in",
+    "refresh_token_expires_in",
+    "x_refresh_token_expires_in",
+    "refresh_token_expires_at",
+    "refresh_expires_at",
+];
+
 /// Where the end is looked for, in this order.
 const NAMES: [&str; 6] = [
     "expires_in",
@@ -27,7 +36,16 @@ const LONGEST: f64 = 315_360_000.0;
 /// The lifetime in seconds from `now`; `None` if no plausible one is named. Zero and negative values
 /// mean "no limit" at some servers and nothing at others, so they are ignored.
 pub(super) fn lifetime(fields: &Fields, now: Timestamp) -> Option<u32> {
-    let found = NAMES.iter().filter_map(|name| fields.get(name));
+    first(&NAMES, fields, now)
+}
+
+/// The lifetime of the refresh token, read like [`lifetime`].
+pub(super) fn refresh_lifetime(fields: &Fields, now: Timestamp) -> Option<u32> {
+    first(&REFRESH_NAMES, fields, now)
+}
+
+fn first(names: &[&str], fields: &Fields, now: Timestamp) -> Option<u32> {
+    let found = names.iter().filter_map(|name| fields.get(name));
     found.filter_map(|value| seconds(value, now)).next()
 }
 
@@ -119,6 +137,25 @@ mod tests {
             assert_eq!(read(&json), expected, "{field}");
         }
         assert_eq!(read(r#"{"access_token":"a"}"#), None);
+    }
+
+    #[test]
+    fn d4_the_end_of_a_refresh_token_is_read_too() {
+        for (field, expected) in [
+            (r#""refresh_expires_in":1800"#, Some(1800)),
+            (r#""refresh_token_expires_in":"1800""#, Some(1800)),
+            (r#""x_refresh_token_expires_in":8726400"#, Some(8_726_400)),
+            (r#""refreshTokenExpiresIn":7"#, Some(7)),
+            (r#""refresh_token_expires_at":1795780860"#, Some(60)),
+            // No end, as some servers write it.
+            (r#""refresh_expires_in":0"#, None),
+            (r#""expires_in":5"#, None),
+        ] {
+            let json = format!("{{\"access_token\":\"a\",{field}}}");
+            let fields = Fields::read(json.as_bytes(), None);
+            let found = refresh_lifetime(&fields, NOW.parse().unwrap());
+            assert_eq!(found, expected, "{field}");
+        }
     }
 
     proptest! {

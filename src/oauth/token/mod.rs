@@ -13,6 +13,7 @@ use crate::http::{Network, Request, TransportError};
 use crate::provider::{Header, OAuthSpec, TokenBody};
 use crate::secret::Secret;
 use base64::Engine as _;
+use jiff::{SignedDuration, Timestamp};
 use std::time::Duration;
 use url::Url;
 use url::form_urlencoded::{Serializer, byte_serialize};
@@ -73,10 +74,22 @@ pub struct TokenReply {
     pub refresh_token: Option<Secret>,
     /// The lifetime of the access token in seconds, if there is a plausible one.
     pub expires_in: Option<u32>,
+    /// The lifetime of the refresh token in seconds, if the server reports it.
+    pub refresh_expires_in: Option<u32>,
     /// The granted scope, if the server reports it.
     pub scope: Option<Vec<String>>,
     /// The ID token of OpenID Connect.
     pub id_token: Option<Secret>,
+    /// The time of the server's clock, if it sends it.
+    pub date: Option<Timestamp>,
+}
+
+impl TokenReply {
+    /// When the refresh token expires, if the server reports it.
+    pub fn refresh_token_expires_at(&self, received_at: Timestamp) -> Option<Timestamp> {
+        let life = SignedDuration::from_secs(self.refresh_expires_in?.into());
+        received_at.saturating_add(life).ok()
+    }
 }
 
 /// The reason why there is no token.

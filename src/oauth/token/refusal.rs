@@ -2,7 +2,7 @@
 //! same words elsewhere.
 
 use super::fields::{Fields, get};
-use crate::oauth::authorize::plain;
+use crate::oauth::plain::plain;
 use serde_json::{Map, Value};
 
 /// What the server said: a code, if there is one, and a sentence.

@@ -5,13 +5,13 @@
 //! described.
 
 use super::fields::Fields;
-use super::lifetime::lifetime;
+use super::lifetime::{lifetime, refresh_lifetime};
 use super::refusal::{describe, first_words, is_over, words};
 use super::{Dialect, TokenError, TokenReply};
 use crate::credential::scope_words;
 use crate::http::Reply;
-use crate::oauth::authorize::plain;
-use crate::secret::{Alphabet, Secret};
+use crate::oauth::plain::plain;
+use crate::secret::{Alphabet, BadSecret, Secret};
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -28,13 +28,13 @@ pub(in crate::oauth) fn read(reply: &Reply, dialect: &Dialect) -> Result<TokenRe
     // The refresh token first: even if everything else is wrong, it may be the only valid one. Some
     // servers send an empty one for "none".
     let text = |name: &str| fields.text(name).filter(|text| !text.trim().is_empty());
-    let refresh_token = text("refresh_token")
-        .map(|token| checked("refresh token", token))
-        .transpose();
-    let refresh_token = refresh_token.map_err(|reason| TokenError::Unusable {
-        reason,
-        successor: None,
-    })?;
+    let refresh_token = text("refresh_token").map(Secret::new);
+    if let Some(Err(reason)) = refresh_token.as_ref().map(Secret::check_refresh_token) {
+        return Err(TokenError::Unusable {
+            reason: malformed("refresh token", &reason),
+            successor: None,
+        });
+    }
     let unusable = |reason: String| TokenError::Unusable {
         reason,
         successor: refresh_token.clone(),
@@ -56,12 +56,18 @@ pub(in crate::oauth) fn read(reply: &Reply, dialect: &Dialect) -> Result<TokenRe
         )));
     }
     let now = reply.date.unwrap_or_else(Timestamp::now);
+    let access_token = Secret::new(access_token);
+    access_token
+        .check(Alphabet::Visible)
+        .map_err(|reason| unusable(malformed("access token", &reason)))?;
     Ok(TokenReply {
-        access_token: checked("access token", access_token).map_err(unusable)?,
+        access_token,
         refresh_token: refresh_token.clone(),
         expires_in: lifetime(&fields, now),
+        refresh_expires_in: refresh_lifetime(&fields, now),
         scope: fields.get("scope").and_then(scope),
         id_token: text("id_token").map(Secret::new),
+        date: reply.date,
     })
 }
 
@@ -159,13 +165,8 @@ fn without_query(place: &str) -> String {
     }
 }
 
-/// A token, checked when it is received.
-fn checked(field: &str, value: &str) -> Result<Secret, String> {
-    let secret = Secret::new(value);
-    match secret.check(Alphabet::Visible) {
-        Ok(()) => Ok(secret),
-        Err(reason) => Err(format!("the server sent a malformed {field}: it {reason}")),
-    }
+fn malformed(field: &str, reason: &BadSecret) -> String {
+    format!("the server sent a malformed {field}: it {reason}")
 }
 
 fn scope(value: &Value) -> Option<Vec<String>> {

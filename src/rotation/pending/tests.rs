@@ -2,6 +2,7 @@
 
 use super::super::testing::{After, Provider, ago, listed, options, slots, step};
 use super::*;
+use crate::credential::ErrorCode;
 use crate::lifecycle::testing::parts;
 use crate::secret::Secret;
 
@@ -53,6 +54,18 @@ fn a_new_key_with_fewer_permissions_than_the_old_one_waits() {
     assert!(after.slots.pending.is_some());
     let after = verify(pending(Some("id-new"), 0), says(both(Verdict::Forbidden)));
     assert!(after.result.unwrap(), "the old one has no more");
+}
+
+#[test]
+fn c4_a_provider_that_cannot_be_asked_has_refused_nothing() {
+    for reason in ["dns error", "connection refused", "timed out", "status 503"] {
+        let answers = says(vec![("new", Verdict::Unreachable(reason.into()))]);
+        let after = verify(pending(Some("id-new"), 0), answers);
+        let error = after.result.unwrap_err();
+        assert!(matches!(&error, Error::NotVerified { .. }), "{error}");
+        assert!(after.slots.pending.is_some());
+        assert_eq!(error.code(), ErrorCode::Unreachable);
+    }
 }
 
 #[test]

@@ -186,3 +186,17 @@ fn a_login_is_refreshed_after_half_of_its_idle_limit() {
     entry.login.refreshable = false;
     assert_eq!(at(&entry, 15).what, What::Nothing);
 }
+
+#[test]
+fn d4_a_login_is_refreshed_at_half_of_the_life_of_its_refresh_token() {
+    let start: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
+    let day = |days: i64| start + SignedDuration::from_hours(24 * days);
+    let mut entry = Entry::example(Kind::Login, start);
+    entry.login.refresh_token_expires_at = Some(day(20));
+    for (days, is_due) in [(0, false), (9, false), (10, true), (30, true)] {
+        let plan = plan(&entry, None, &Policy::default(), day(days));
+        assert_eq!((plan.is_due, plan.what), (is_due, What::Refresh), "{days}");
+    }
+    entry.login.refreshable = false;
+    assert!(!plan(&entry, None, &Policy::default(), day(30)).is_due);
+}
