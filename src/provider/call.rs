@@ -37,6 +37,10 @@ pub struct Call {
     /// Statuses that mean that the credential is invalid or no longer valid.
     #[serde(default = "unauthorized", skip_serializing_if = "is_unauthorized")]
     pub bad: Vec<u16>,
+    /// Texts in a response with such a status that mean that the credential is valid, but lacks a
+    /// permission.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub limited: Vec<String>,
     /// Whether the request is sent without the caller's credential.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub bare: bool,
@@ -64,15 +68,15 @@ pub enum Method {
     Delete,
 }
 
-fn not_found() -> Vec<u16> {
+pub(super) fn not_found() -> Vec<u16> {
     vec![404]
 }
 
-fn unauthorized() -> Vec<u16> {
+pub(super) fn unauthorized() -> Vec<u16> {
     vec![401]
 }
 
-fn is_unauthorized(bad: &[u16]) -> bool {
+pub(super) fn is_unauthorized(bad: &[u16]) -> bool {
     bad == [401]
 }
 
@@ -133,28 +137,6 @@ fn with_plain_words(template: &str) -> Result<String, String> {
 }
 
 impl Call {
-    /// A plain request, or a POST of `post`.
-    pub fn plain(url: &str, post: Option<&str>) -> Self {
-        let method = if post.is_some() {
-            Method::Post
-        } else {
-            Method::Get
-        };
-        let json = post.and_then(|text| serde_json::from_str(text).ok());
-        let url = url.to_owned();
-        Self {
-            method,
-            url,
-            json,
-            form: BTreeMap::new(),
-            failures: Vec::new(),
-            gone: not_found(),
-            bad: unauthorized(),
-            bare: false,
-            xml: false,
-        }
-    }
-
     /// Every text in the request that may contain words.
     fn texts(&self) -> Vec<&str> {
         fn strings<'a>(value: &'a Value, found: &mut Vec<&'a str>) {

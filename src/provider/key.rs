@@ -1,8 +1,10 @@
 //! The API-key half of a row: parts, headers, patterns, and the request that verifies a key.
 
+use super::call::{Call, Method, is_unauthorized, not_found, unauthorized};
 use super::{Template, check_variable};
 use crate::secret::Secret;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// The API keys of a provider.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -88,12 +90,24 @@ pub struct Part {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Check {
-    /// The URL; it is requested with GET and the headers of the key: 2xx means valid, 401 means invalid, and any other status
-    /// is inconclusive.
+    /// The URL; it is requested with GET and the headers of the key. A status of 2xx means that the
+    /// key is valid, 403 that it is valid, but lacks the permission; any other status that is not in
+    /// `bad` is inconclusive.
     pub url: String,
     /// If set, a POST with this JSON body is sent instead of the GET.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub post: Option<String>,
+    /// The statuses that mean that the key is invalid; 401 by default.
+    #[serde(default = "unauthorized", skip_serializing_if = "is_unauthorized")]
+    pub bad: Vec<u16>,
+    /// Texts in a response with such a status that mean that the key is valid, but lacks the
+    /// permission.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub limited: Vec<String>,
+    /// JSON pointers to error fields: if one of them is not empty in a 2xx response, the key is
+    /// not known to be valid (GraphQL).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub failures: Vec<String>,
     /// JSON pointer to the name of the owner or of the key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
@@ -103,6 +117,29 @@ pub struct Check {
 }
 
 impl Check {
+    /// The request.
+    pub fn call(&self) -> Call {
+        let is_other = |status: &u16| !self.bad.contains(status);
+        Call {
+            method: match self.post {
+                Some(_) => Method::Post,
+                None => Method::Get,
+            },
+            url: self.url.clone(),
+            json: self
+                .post
+                .as_ref()
+                .and_then(|text| serde_json::from_str(text).ok()),
+            form: BTreeMap::new(),
+            failures: self.failures.clone(),
+            gone: not_found().into_iter().filter(is_other).collect(),
+            bad: self.bad.clone(),
+            limited: self.limited.clone(),
+            bare: false,
+            xml: false,
+        }
+    }
+
     /// The host of the request, for messages.
     pub fn host(&self) -> String {
         url::Url::parse(&self.url)

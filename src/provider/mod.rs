@@ -20,7 +20,7 @@ mod variable;
 
 pub use call::{Call, CallPiece, Method, Word, call_pieces};
 pub use catalogue::Catalogue;
-pub use key::{KeySpec, Part};
+pub use key::{Check, KeySpec, Part};
 pub use oauth::{
     OAuthSpec, Pkce, Redirect, RevokeSpec, RevokeStyle, SecretRule, TokenBody, WhoAmI,
 };

@@ -208,6 +208,13 @@ fn read_reply(call: &Call, reply: &Reply, wants_document: bool) -> Result<Value,
                 None => Ok(document),
             }
         }
+        status if call.bad.contains(&status) && is_limited(call, &reply.body) => {
+            Err(CallError::Forbidden(
+                document
+                    .map(|document| message_in(&document))
+                    .unwrap_or_default(),
+            ))
+        }
         status if call.bad.contains(&status) => Err(CallError::Unauthorized(status)),
         429 => Err(CallError::Busy {
             retry_after: reply.retry_after,
@@ -228,6 +235,12 @@ fn read_reply(call: &Call, reply: &Reply, wants_document: bool) -> Result<Value,
                 .unwrap_or_default()
         ))),
     }
+}
+
+/// Whether a refusal says that the credential only lacks a permission.
+fn is_limited(call: &Call, body: &[u8]) -> bool {
+    let body = String::from_utf8_lossy(body);
+    call.limited.iter().any(|text| body.contains(text.as_str()))
 }
 
 fn read(call: &Call, body: &[u8]) -> Result<Value, String> {

@@ -7,7 +7,7 @@ use super::fill::Values;
 use super::times::time_at;
 use crate::credential::{Bound, Parts};
 use crate::lifecycle::Context;
-use crate::provider::{Call, KeySpec, Recipe};
+use crate::provider::{Check, KeySpec, Recipe};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use serde_json::Value;
@@ -82,7 +82,7 @@ impl Question<'_> {
             expires: None,
         };
         let check = self.key.check.as_ref();
-        let plain = check.map(|check| Call::plain(&check.url, check.post.as_deref()));
+        let plain = check.map(Check::call);
         let own = self.recipe.and_then(|recipe| recipe.verify.clone());
         let fields = check.filter(|_| own.is_none());
         let label = fields.and_then(|check| check.label.as_ref());

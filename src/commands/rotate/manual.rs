@@ -13,6 +13,12 @@ use std::time::Duration;
 /// a store first.
 const FIRST_BYTE: Duration = Duration::from_secs(30);
 
+/// What the user does, unless the provider's recipe has other steps.
+const USUAL_STEPS: [&str; 2] = [
+    "Create a new key with the same permissions",
+    "Enter it below, and delete the previous key after the rotation",
+];
+
 pub(super) fn take(
     app: &App,
     name: &Name,
@@ -40,9 +46,12 @@ pub(super) fn take(
             .rotation
             .iter()
             .find(|recipe| entry.rotation.recipe.is_none() || recipe.name == entry.rotation.recipe);
-        let steps = recipe
-            .map(|recipe| recipe.steps.clone())
-            .unwrap_or_default();
+        let steps: Vec<&str> = match recipe {
+            Some(recipe) if !recipe.steps.is_empty() => {
+                recipe.steps.iter().map(String::as_str).collect()
+            }
+            _ => USUAL_STEPS.to_vec(),
+        };
         if let Some(page) = &key.page {
             app.ui.must_say(&format!("create the new key at {page}"));
             if !no_browser && has_display() {

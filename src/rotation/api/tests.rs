@@ -61,3 +61,35 @@ fn an_error_tells_whether_a_request_may_have_taken_effect() {
         "the provider denies permission (status 403: missing scope for …)"
     );
 }
+
+#[test]
+fn a_key_without_the_permission_is_told_from_a_dead_one() {
+    let call = || {
+        json!({ "url": "https://a.test/", "bad": [400, 401, 404], "gone": [],
+            "limited": ["restricted_api_key", "missing_permissions"] })
+    };
+    for (status, body, is_dead) in [
+        (400, "{\"message\":\"API key is invalid\"}", true),
+        (401, "", true),
+        (404, "not found", true),
+        (
+            401,
+            "{\"name\":\"restricted_api_key\",\"message\":\"only sending\"}",
+            false,
+        ),
+        (
+            401,
+            "{\"detail\":{\"status\":\"missing_permissions\"}}",
+            false,
+        ),
+        (403, "{}", false),
+    ] {
+        let error = reply(call(), status, body).unwrap_err();
+        let found = match error {
+            CallError::Unauthorized(_) => true,
+            CallError::Forbidden(_) => false,
+            other => panic!("{status} {body}: {other}"),
+        };
+        assert_eq!(found, is_dead, "{status} {body}");
+    }
+}
