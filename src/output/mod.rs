@@ -2,7 +2,7 @@
 
 use crate::secret::Secret;
 use comfy_table::presets::NOTHING;
-use comfy_table::{ColumnConstraint, ContentArrangement, Table};
+use comfy_table::{ColumnConstraint, ContentArrangement, Row, Table};
 use std::io::{self, Write};
 
 /// Standard output, as text or as one JSON document.
@@ -66,8 +66,9 @@ impl Output {
         told.try_for_each(|(title, text)| self.line(&format!("{title:width$}  {}", harmless(text))))
     }
 
-    /// Prints a table with a heading, as wide as the terminal, or as its content in a pipe. If the
-    /// terminal is too narrow, each row is printed as a paragraph of titles and values.
+    /// Prints a table with a heading, as wide as the terminal, or as its content in a pipe. In a
+    /// terminal, a row is one line, and the widest column is cut. If the terminal is too narrow even
+    /// for that, each row is printed as a paragraph of titles and values.
     ///
     /// # Errors
     /// As for [`Output::line`].
@@ -76,54 +77,64 @@ impl Output {
             .into_iter()
             .map(|row| row.into_iter().map(made_harmless).collect())
             .collect();
-        let width = terminal_width();
-        if width.is_some_and(|width| usize::from(width) < least_width(head, &rows)) {
-            for (number, row) in rows.iter().enumerate() {
-                if number > 0 {
-                    self.line("")?;
-                }
-                let titles: Vec<String> = head.iter().map(|title| title.to_lowercase()).collect();
-                let pairs: Vec<(&str, String)> = titles
-                    .iter()
-                    .map(String::as_str)
-                    .zip(row.iter().cloned())
-                    .collect();
-                self.pairs(&pairs)?;
-            }
-            return Ok(());
+        let (widths, terminal) = (widths(head, &rows), terminal_width());
+        if terminal.is_some_and(|width| usize::from(width) < least_width(&widths)) {
+            return self.paragraphs(head, &rows);
         }
+        let cut = widest(&widths);
         let mut table = Table::new();
         table
             .load_style(NOTHING)
             .set_content_arrangement(ContentArrangement::Dynamic)
             .set_header(head.to_vec());
-        if let Some(width) = width {
+        if let Some(width) = terminal {
             table.set_width(width);
         }
         for row in rows {
+            let mut row = Row::from(row);
+            if terminal.is_some() {
+                row.max_height(1);
+            }
             table.add_row(row);
         }
-        let last = head.len().saturating_sub(1);
         for (number, column) in table.column_iter_mut().enumerate() {
             column.set_padding((0, 2));
-            if number < last {
+            if number != cut {
                 column.set_constraint(ColumnConstraint::ContentWidth);
             }
         }
-        let text: Vec<String> = table
+        let mut out = io::BufWriter::new(io::stdout().lock());
+        let written = table
             .lines()
-            .map(|line| line.trim_end().to_owned())
-            .collect();
-        put(&[&text.join("\n"), "\n"])
+            .try_for_each(|line| writeln!(out, "{}", line.trim_end()))
+            .and_then(|()| out.flush());
+        unless_closed(written)
+    }
+
+    /// Prints the rows of a table as paragraphs.
+    fn paragraphs(self, head: &[&str], rows: &[Vec<String>]) -> io::Result<()> {
+        let titles: Vec<String> = head.iter().map(|title| title.to_lowercase()).collect();
+        for (number, row) in rows.iter().enumerate() {
+            if number > 0 {
+                self.line("")?;
+            }
+            let pairs: Vec<(&str, String)> = titles
+                .iter()
+                .map(String::as_str)
+                .zip(row.iter().cloned())
+                .collect();
+            self.pairs(&pairs)?;
+        }
+        Ok(())
     }
 }
 
-/// The smallest width of the last column, in characters.
-const FOLDED: usize = 24;
+/// The smallest width of the column that is cut, in characters.
+const CUT: usize = 16;
 
-/// The smallest width of a terminal for this table, in columns.
-fn least_width(head: &[&str], rows: &[Vec<String>]) -> usize {
-    let widest = |column: usize| {
+/// The width of the content of each column, in characters.
+fn widths(head: &[&str], rows: &[Vec<String>]) -> Vec<usize> {
+    let width = |column: usize| {
         let cells = rows
             .iter()
             .filter_map(|row| row.get(column))
@@ -133,8 +144,25 @@ fn least_width(head: &[&str], rows: &[Vec<String>]) -> usize {
             .max()
             .unwrap_or(0)
     };
-    let last = head.len().saturating_sub(1);
-    (0..last).map(|column| widest(column) + 2).sum::<usize>() + widest(last).min(FOLDED)
+    (0..head.len()).map(width).collect()
+}
+
+/// The widest column, the last one of several.
+fn widest(widths: &[usize]) -> usize {
+    let columns = widths.iter().enumerate();
+    columns
+        .max_by_key(|(_, width)| **width)
+        .map_or(0, |(number, _)| number)
+}
+
+/// The smallest width of a terminal for this table, in columns.
+fn least_width(widths: &[usize]) -> usize {
+    let cut = widest(widths);
+    let width = |(number, width): (usize, &usize)| match number == cut {
+        true => (*width).min(CUT),
+        false => *width,
+    };
+    widths.iter().enumerate().map(width).sum::<usize>() + 2 * widths.len().saturating_sub(1)
 }
 
 /// Replaces control characters: text of a provider must not move the cursor or break a row.
@@ -158,6 +186,11 @@ fn put(pieces: &[&str]) -> io::Result<()> {
         .iter()
         .try_for_each(|piece| out.write_all(piece.as_bytes()))
         .and_then(|()| out.flush());
+    unless_closed(written)
+}
+
+/// A reader that has had enough, such as `head`, is no error.
+fn unless_closed(written: io::Result<()>) -> io::Result<()> {
     match written {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         other => other,
