@@ -253,7 +253,7 @@ fn a_key_matches_its_pattern_and_is_put_into_its_header() {
 #[test]
 #[allow(clippy::print_stdout, reason = "the suite shows it among its figures")]
 fn facts_without_a_source_are_marked_and_counted() {
-    let (mut all, mut unverified, mut logins, mut keys) = (0, 0, 0, 0);
+    let (mut all, mut unverified, mut of_keys, mut logins, mut keys) = (0, 0, 0, 0, 0);
     for (row, table) in rows() {
         let mut found = BTreeSet::new();
         facts(&table, "", &mut found);
@@ -265,10 +265,13 @@ fn facts_without_a_source_are_marked_and_counted() {
             );
         }
         all += found.len();
-        unverified += found
+        let marked: Vec<&String> = found
             .iter()
             .filter(|fact| row.unverified.iter().any(|entry| is_below(fact, entry)))
-            .count();
+            .collect();
+        unverified += marked.len();
+        let is_of_key = |fact: &&&String| fact.starts_with("key.") || fact.as_str() == "origins";
+        of_keys += marked.iter().filter(is_of_key).count();
         logins += usize::from(row.oauth.is_some());
         keys += usize::from(row.key.is_some());
     }
@@ -285,7 +288,7 @@ fn facts_without_a_source_are_marked_and_counted() {
         .count();
     println!("catalogue: {by_request} recipes by request, {by_hand} manual");
     println!(
-        "catalogue: {} rows ({logins} with logins, {keys} with keys), {} facts with a source, {unverified} marked as unverified",
+        "catalogue: {} rows ({logins} with logins, {keys} with keys), {} facts with a source, {unverified} marked as unverified, {of_keys} of them about keys",
         rows().len(),
         all - unverified
     );
