@@ -60,6 +60,7 @@ fn run(app: &App, args: &MoveArgs) -> Result<(), Failure> {
         // Only an item in the previous store is still to be deleted.
         recover(&claim)?
     } else {
+        let _spinner = app.ui.spinner(&format!("moving {name} to the {to}"));
         relocate(&claim, to)?.warnings
     };
     drop(claim);

@@ -59,7 +59,10 @@ fn run(app: &App, args: &RenameArgs) -> Result<(), Failure> {
         .hint("choose another name, or remove that credential first"));
     }
     app.stores.open_now(entry.store)?;
-    let saved = rename(app.context(), old, new)?;
+    let saved = {
+        let _spinner = app.ui.spinner(&format!("renaming {old}"));
+        rename(app.context(), old, new)?
+    };
     app.ui.warn_all(&saved.warnings);
     app.ui.say(&format!("renamed {old} to {new}"));
     let document = || documents::Renamed {

@@ -79,6 +79,11 @@ pub enum RecordError {
         /// Column of the JSON text.
         column: usize,
     },
+    /// The item is there, but its content is not: KWallet writes both at different times.
+    #[error(
+        "its item in the store is empty, because the service of the store ended before the content was written"
+    )]
+    Empty,
     /// It was written by a newer version.
     #[error("it was written by a newer version of authctl (format {0})")]
     Newer(u32),
@@ -182,6 +187,9 @@ impl Record {
             line: error.line(),
             column: error.column(),
         };
+        if text.is_empty() {
+            return Err(RecordError::Empty);
+        }
         let Version { version } = serde_json::from_str(text).map_err(malformed)?;
         if version > VERSION {
             return Err(RecordError::Newer(version));

@@ -24,7 +24,7 @@ fn hint(error: &Error) -> Option<&'static str> {
         }
         Error::TimedOut {
             store: Keychain, ..
-        } => "look for a dialog that asks for the keychain password",
+        } => "look for a window that asks for the password of the keychain or for your permission",
         Error::Foreign { .. } => {
             "run the command as that user (`sudo -u USER authctl …`), or run it as root, either with root's home directory (`sudo -H authctl …`) or with AUTHCTL_HOME set to a folder owned by root"
         }

@@ -66,6 +66,9 @@ pub fn add(
         }
         return Err(error);
     }
+    if earlier.is_some() || entry.predecessor.is_some() {
+        context.stores.settle(entry.store);
+    }
     // What it replaces is deleted while an entry still names it.
     let (warnings, leftovers) = earlier
         .as_ref()

@@ -24,6 +24,10 @@ const SERVICE: &str = "authctl";
 /// How long to wait before telling the user that the keychain needs something.
 const NOTICE: Duration = Duration::from_secs(1);
 
+/// How long KWallet may take to write its file, with a second to spare.
+#[cfg(target_os = "linux")]
+const KWALLET_WRITES: Duration = Duration::from_secs(6);
+
 type Job = Box<dyn FnOnce() + Send>;
 
 /// The result of a keychain call.
@@ -98,14 +102,28 @@ impl Keychain {
 
     pub(super) fn write(&self, user: &str, text: &Secret) -> Result<(), Error> {
         #[cfg(target_os = "linux")]
-        if let Some(()) = self.quick(|until| secret_service::replace(SERVICE, user, text, until)) {
+        if let Some(()) = self.quick(|until| secret_service::write(SERVICE, user, text, until)) {
             return Ok(());
         }
         let (user, text) = (user.to_owned(), text.clone());
         self.done(move |store| entry(store, &user)?.set_secret(text.expose().as_bytes()))
     }
 
+    /// Waits until what was just written is on the disk: KWallet writes its file up to five seconds
+    /// after it has answered, and an item that was new is empty if it ends before.
+    #[cfg(target_os = "linux")]
+    pub(super) fn settle(&self) {
+        if self.quick(secret_service::writes_late) == Some(true) {
+            tracing::info!("waiting until KWallet has written its file");
+            std::thread::sleep(KWALLET_WRITES);
+        }
+    }
+
     pub(super) fn delete(&self, user: &str) -> Result<(), Error> {
+        #[cfg(target_os = "linux")]
+        if let Some(()) = self.quick(|until| secret_service::delete(SERVICE, user, until)) {
+            return Ok(());
+        }
         let user = user.to_owned();
         match self.call(move |store| entry(store, &user)?.delete_credential()) {
             Ok(()) => Ok(()),
@@ -313,5 +331,21 @@ fn words(error: &KeyringError) -> String {
     while let Some(source) = inner.source() {
         inner = source;
     }
-    inner.to_string().trim_end_matches('.').to_owned()
+    plain(inner.to_string().trim_end_matches('.'))
+}
+
+/// A reason as a sentence of its own: what is missing, not which call failed.
+fn plain(reason: &str) -> String {
+    let known = [
+        ("ServiceUnknown", "no keychain service is running"),
+        ("(os error 2)", "no D-Bus session bus is running"),
+        (
+            "(os error 111)",
+            "nothing listens at the address of the D-Bus session bus",
+        ),
+    ];
+    let found = known
+        .iter()
+        .find(|(part, _)| cfg!(target_os = "linux") && reason.contains(part));
+    found.map_or(reason, |(_, plain)| plain).to_owned()
 }

@@ -267,6 +267,17 @@ impl Stores {
         }
     }
 
+    /// Waits until what was just written survives the end of the store's service, so that what it
+    /// replaces can be deleted.
+    pub fn settle(&self, store: StoreKind) {
+        #[cfg(target_os = "linux")]
+        if store == StoreKind::Keychain {
+            self.keychain.settle();
+        }
+        #[cfg(not(target_os = "linux"))]
+        let _ = store;
+    }
+
     /// Deletes a text. A missing text is no error.
     ///
     /// # Errors

@@ -1,12 +1,12 @@
-//! Reading and replacing a text in the Secret Service (Linux) quickly, over a plain session, whose
+//! Reading and writing a text in the Secret Service (Linux) quickly, over a plain session, whose
 //! data only crosses a socket of the same user, who may read the secret anyway. The session that
 //! `keyring` opens starts with a Diffie-Hellman key exchange, which takes several times as long as
-//! the call itself.
+//! the call itself, and which some services refuse now and then or do not support.
 //!
-//! Only success is reported. In every other case (no such item, a locked item, no service, a
-//! service without plain sessions) `keyring` is asked, which can tell them apart, and which creates
-//! items. A replacement that was not answered in time is then sent a second time: the bus delivers
-//! both in order, so the answer to the second covers the first.
+//! Only success is reported. In every other case (nothing to read, a locked item, no service, a
+//! service without plain sessions, one that wants to ask the user) `keyring` is asked, which can
+//! tell them apart. A write that was not answered in time is then sent a second time: the bus
+//! delivers both in order, so the answer to the second covers the first.
 //!
 //! zbus reads and writes through a socket of ours, on the calling thread only, and
 //! [`Bus::wait_for`] sleeps until there is something to read. The reactor of the library would need
@@ -40,6 +40,14 @@ const DESTINATION: &str = "org.freedesktop.secrets";
 const PATH: &ObjectPath<'_> = &ObjectPath::from_static_str_unchecked("/org/freedesktop/secrets");
 const SERVICE: &str = "org.freedesktop.Secret.Service";
 const ITEM: &str = "org.freedesktop.Secret.Item";
+const COLLECTION: &str = "org.freedesktop.Secret.Collection";
+
+/// The collection in which new items are stored.
+const DEFAULT: &ObjectPath<'_> =
+    &ObjectPath::from_static_str_unchecked("/org/freedesktop/secrets/aliases/default");
+
+const LABEL: &str = "org.freedesktop.Secret.Item.Label";
+const ATTRIBUTES: &str = "org.freedesktop.Secret.Item.Attributes";
 
 /// The content type that `keyring` gives its items.
 const CONTENT_TYPE: &str = "application/octet-stream";
@@ -59,23 +67,51 @@ pub(super) fn read(service: &str, user: &str, deadline: Instant) -> Option<Secre
     })
 }
 
-/// Replaces the text of the one unlocked item with these attributes; `None` if the service did not
-/// say before the deadline that it did.
-pub(super) fn replace(service: &str, user: &str, text: &Secret, deadline: Instant) -> Option<()> {
+/// Stores a text: in the one unlocked item with these attributes, or in a new item of the default
+/// collection if there is none; `None` if the service did not say before the deadline that it did.
+pub(super) fn write(service: &str, user: &str, text: &Secret, deadline: Instant) -> Option<()> {
+    on_bus(deadline, async |bus| {
+        let found = search(bus, service, user).await?;
+        let (unlocked, locked) = &found;
+        let session = open_session(bus).await?;
+        let no_parameters: &[u8] = &[];
+        let text = text.expose().as_bytes();
+        let secret = (session, no_parameters, text, CONTENT_TYPE);
+        match (unlocked.as_slice(), locked.as_slice()) {
+            ([item], []) => {
+                call(bus, item, ITEM, "SetSecret", &(secret,)).await?;
+                Ok(Some(()))
+            }
+            ([], []) => {
+                let attributes = HashMap::from([("service", service), ("username", user)]);
+                let properties = HashMap::from([
+                    // The label that `keyring` gives its items.
+                    (LABEL, Value::from(format!("keyring:{user}@{service}"))),
+                    (ATTRIBUTES, Value::from(attributes)),
+                ]);
+                // An item with these attributes that appeared meanwhile is replaced.
+                let item = (properties, secret, true);
+                let made = call(bus, DEFAULT, COLLECTION, "CreateItem", &item).await?;
+                let (item, _prompt): (OwnedObjectPath, OwnedObjectPath) =
+                    made.body().deserialize()?;
+                // Without a path, the service wants to ask the user first.
+                Ok((item.as_str() != "/").then_some(()))
+            }
+            _ => Ok(None),
+        }
+    })
+}
+
+/// Deletes the one unlocked item with these attributes; `None` if the service did not say before the
+/// deadline that it did, or if there is no such item.
+pub(super) fn delete(service: &str, user: &str, deadline: Instant) -> Option<()> {
     on_bus(deadline, async |bus| {
         let Some(item) = find(bus, service, user).await? else {
             return Ok(None);
         };
-        let session = open_session(bus).await?;
-        let no_parameters: &[u8] = &[];
-        let secret = (
-            session,
-            no_parameters,
-            text.expose().as_bytes(),
-            CONTENT_TYPE,
-        );
-        call(bus, &item, ITEM, "SetSecret", &(secret,)).await?;
-        Ok(Some(()))
+        let deleted = call(bus, &item, ITEM, "Delete", &()).await?;
+        let prompt: OwnedObjectPath = deleted.body().deserialize()?;
+        Ok((prompt.as_str() == "/").then_some(()))
     })
 }
 
@@ -99,7 +135,7 @@ pub(super) fn default_collection(deadline: Instant) -> Option<Collection> {
         if collection.as_str() == "/" {
             return Ok(Some(Collection::Missing));
         }
-        let property = ("org.freedesktop.Secret.Collection", "Locked");
+        let property = (COLLECTION, "Locked");
         let properties = "org.freedesktop.DBus.Properties";
         let locked = call(bus, &collection, properties, "Get", &property).await?;
         let (locked,): (OwnedValue,) = locked.body().deserialize()?;
@@ -107,6 +143,22 @@ pub(super) fn default_collection(deadline: Instant) -> Option<Collection> {
             true => Collection::Locked,
             false => Collection::Open,
         }))
+    })
+}
+
+/// Whether the service is KWallet, which answers before it writes its file (kwalletd5, kwalletd6 and
+/// ksecretd); `None` if the bus does not say before the deadline.
+pub(super) fn writes_late(deadline: Instant) -> Option<bool> {
+    on_bus(deadline, async |bus| {
+        greet(bus).await?;
+        let process = call_bus(bus, "GetConnectionUnixProcessID", &(DESTINATION,)).await?;
+        let process: u32 = process.body().deserialize()?;
+        let program = std::fs::read_to_string(format!("/proc/{process}/comm"))?;
+        Ok(Some(
+            ["kwalletd", "ksecretd"]
+                .iter()
+                .any(|name| program.starts_with(name)),
+        ))
     })
 }
 
@@ -151,6 +203,19 @@ async fn find(
     service: &str,
     user: &str,
 ) -> zbus::Result<Option<OwnedObjectPath>> {
+    let (unlocked, locked) = search(bus, service, user).await?;
+    Ok(match (unlocked.as_slice(), locked.as_slice()) {
+        ([item], []) => Some(item.clone()),
+        _ => None,
+    })
+}
+
+/// The items with these attributes: the unlocked ones, and the locked ones.
+async fn search(
+    bus: &Connection,
+    service: &str,
+    user: &str,
+) -> zbus::Result<(Vec<OwnedObjectPath>, Vec<OwnedObjectPath>)> {
     // The attributes are those that `keyring` gives its items. The search is sent and answered
     // before the session is opened, and not only because the session may turn out not to be needed:
     // gnome-keyring 42 may abort if opening a session is the first call, or comes while it is still
@@ -161,21 +226,26 @@ async fn find(
     let search = (attributes,);
     let search = call(bus, PATH, SERVICE, "SearchItems", &search);
     let (_, found) = tokio::try_join!(greeting, search)?;
-    let (unlocked, locked): (Vec<OwnedObjectPath>, Vec<OwnedObjectPath>) =
-        found.body().deserialize()?;
-    Ok(match (unlocked.as_slice(), locked.as_slice()) {
-        ([item], []) => Some(item.clone()),
-        _ => None,
-    })
+    found.body().deserialize()
 }
 
 async fn greet(bus: &Connection) -> zbus::Result<Message> {
+    call_bus(bus, "Hello", &()).await
+}
+
+/// A call to the bus itself.
+async fn call_bus(
+    bus: &Connection,
+    method: &str,
+    body: &(impl Serialize + DynamicType),
+) -> zbus::Result<Message> {
+    let name = "org.freedesktop.DBus";
     bus.call_method(
-        Some("org.freedesktop.DBus"),
+        Some(name),
         "/org/freedesktop/DBus",
-        Some("org.freedesktop.DBus"),
-        "Hello",
-        &(),
+        Some(name),
+        method,
+        body,
     )
     .await
 }
