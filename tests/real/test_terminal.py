@@ -220,7 +220,7 @@ def test_a_redirect_is_pasted_while_the_listener_listens(folder, home, server):
     ):
         tmux.type(line)
         tmux.press("Enter")
-        wait_for(lambda: told in tmux.screen())
+        wait_for(lambda told=told: told in tmux.screen())
     tmux.type(ends_on)
     tmux.press("Enter")
     wait_for(lambda: "code=0." in tmux.screen())
