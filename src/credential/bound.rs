@@ -15,6 +15,9 @@ pub enum ClientAuth {
     None,
     /// HTTP Basic with form-encoded id and secret (RFC 6749 section 2.3.1).
     Basic,
+    /// HTTP Basic, and `client_id` in the body as well, which some servers demand.
+    #[serde(rename = "basic_with_id")]
+    BasicWithId,
     /// `client_id` and `client_secret` in the body.
     Post,
 }

@@ -145,9 +145,12 @@ pub fn redeem(
     };
     // RFC 6749 section 5.2; some servers say nothing but 401.
     let of_client = ["invalid_client", "unauthorized_client", "status 401"];
+    let misses_id =
+        |text: &Option<String>| text.as_ref().is_some_and(|text| text.contains("client_id"));
     let is_client = matches!(
         &refused,
-        LoginError::Token(TokenError::Denied { code, .. }) if of_client.contains(&code.as_str())
+        LoginError::Token(TokenError::Denied { code, description })
+            if of_client.contains(&code.as_str()) || misses_id(description)
     );
     let Some(other) = attempt.with_fallback().filter(|_| is_client) else {
         return Err(refused);

@@ -184,6 +184,10 @@ fn b8_the_other_way_to_authenticate_a_client_follows_at_once() {
             400,
             r#"{"error":"invalid_client","error_description":"use post"}"#,
         ),
+        json(
+            400,
+            r#"{"error":"invalid_request","error_description":"Missing parameter: client_id"}"#,
+        ),
         json(401, "no"),
     ] {
         let (done, bodies) = redeem_at(vec![answer, json(200, good)], |_| {});
@@ -198,6 +202,14 @@ fn b8_the_other_way_to_authenticate_a_client_follows_at_once() {
         let sent = |body: &String| body.contains("client_secret=s3cret");
         assert!(!sent(&bodies[0]) && sent(&bodies[1]), "{bodies:?}");
     }
+    // A server that announces only Basic may want the id in the body as well.
+    let (done, bodies) = redeem_at(
+        vec![refusal("invalid_client"), json(200, good)],
+        |attempt| attempt.oauth.client_auth_fallback = Some(ClientAuth::BasicWithId),
+    );
+    assert_eq!(done.unwrap().1.client_auth(), ClientAuth::BasicWithId);
+    let has_id = |body: &String| body.contains("client_id=tool");
+    assert!(!has_id(&bodies[0]) && has_id(&bodies[1]), "{bodies:?}");
     // One request, where nothing else can help.
     let other = |answer: String, prepare: fn(&mut Attempt)| {
         let (done, bodies) = redeem_at(vec![answer, json(200, good)], prepare);

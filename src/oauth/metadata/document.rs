@@ -120,8 +120,13 @@ impl Document {
         } else {
             ClientAuth::Post
         };
-        // A server may announce both and accept only the one with which the client was registered.
-        spec.client_auth_fallback = (basic && post).then_some(ClientAuth::Post);
+        // A server may announce both and accept only the one with which the client was registered,
+        // and one that announces only Basic may miss the id in the body.
+        spec.client_auth_fallback = match (basic, post) {
+            (true, true) => Some(ClientAuth::Post),
+            (false, true) => None,
+            (_, false) => Some(ClientAuth::BasicWithId),
+        };
         let scopes = self.list("scopes_supported");
         if scopes.contains(&"openid") {
             spec.default_scopes.push("openid".into());

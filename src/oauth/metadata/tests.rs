@@ -91,7 +91,10 @@ fn metadata_becomes_a_specification() {
         (spec.default_scopes.as_slice(), spec.announces_iss),
         (&["openid".to_owned()][..], true)
     );
-    assert_eq!(spec.client_auth, ClientAuth::Basic);
+    assert_eq!(
+        (spec.client_auth, spec.client_auth_fallback),
+        (ClientAuth::Basic, Some(ClientAuth::BasicWithId))
+    );
     assert!(spec.revoke.is_none());
     let methods = |methods: Value| {
         document(|value| value["token_endpoint_auth_methods_supported"] = methods.clone())

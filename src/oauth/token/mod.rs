@@ -254,7 +254,10 @@ pub(super) fn encode(client: &Client, grant: &Grant) -> (Secret, Vec<Header>) {
     }
     let mut headers = Vec::new();
     match (client.auth, &client.secret) {
-        (ClientAuth::Basic, Some(secret)) => {
+        (ClientAuth::Basic | ClientAuth::BasicWithId, Some(secret)) => {
+            if client.auth == ClientAuth::BasicWithId {
+                form.append_pair("client_id", &client.id);
+            }
             // RFC 6749 section 2.3.1: id and secret are form-encoded before they become user name
             // and password.
             let encoded = |text: &str| byte_serialize(text.as_bytes()).collect::<String>();
@@ -344,6 +347,8 @@ mod tests {
         let expected =
             base64::engine::general_purpose::STANDARD.encode("my%3Aid:with%2Fodd%2Bchars%25%26%3D");
         assert_eq!(header.unwrap(), format!("Basic {expected}"));
+        let (body, header) = sent(client(ClientAuth::BasicWithId, Some("s")));
+        assert!(body.ends_with("&client_id=my%3Aid") && header.is_some());
         let (body, header) = sent(client(ClientAuth::Post, Some("s&")));
         assert!(body.ends_with("&client_id=my%3Aid&client_secret=s%26") && header.is_none());
         for public in [
