@@ -143,7 +143,7 @@ impl App {
         let ui = global.ui();
         let paths = Paths::from_environment().ok_or_else(|| {
             Failure::new(Code::Failed, "cannot determine the home folder")
-                .hint("set HOME or AUTHCTL_HOME")
+                .hint("set HOME or AUTHCTL_HOME to an absolute path")
         })?;
         let config = Config::load(&paths)?;
         let person = ui.can_ask() && has_display();

@@ -1,12 +1,13 @@
 use super::{Profile, Run, answer, complete, documents};
 use crate::app::App;
 use crate::config::parse_toml;
+use crate::credential::Kind;
 use crate::disk::{self, Privacy};
 use crate::failure::{Code, Failure};
 use crate::provider::Row;
 use std::path::{Path, PathBuf};
 
-/// Show the known providers, and add providers of your own
+/// Show the known providers, and add or remove providers of your own
 #[derive(clap::Subcommand, Debug)]
 #[command(
     after_help = "Examples:\n  authctl provider list\n  authctl provider show github\n  authctl provider add acme.toml"
@@ -19,6 +20,19 @@ pub enum ProviderCommand {
     Show(ShowArgs),
     Add(AddArgs),
     Check(CheckArgs),
+    Remove(RemoveArgs),
+}
+
+/// Remove a provider definition of your own
+///
+/// A definition is also stored by a login by URL. It stays as long as a credential uses it; a
+/// built-in provider of the same name is used again afterwards.
+#[derive(clap::Args, Debug)]
+#[command(after_help = "Examples:\n  authctl provider remove acme")]
+pub struct RemoveArgs {
+    /// The provider
+    #[arg(add = complete::providers())]
+    name: String,
 }
 
 /// The provider to show.
@@ -70,6 +84,7 @@ pub(super) fn run(app: &App, command: &ProviderCommand) -> Result<(), Failure> {
         ProviderCommand::Show(args) => show(app, args),
         ProviderCommand::Add(args) => add(app, args),
         ProviderCommand::Check(args) => check(app, args),
+        ProviderCommand::Remove(args) => remove(app, args),
     }
 }
 
@@ -147,7 +162,11 @@ fn read(file: &Path) -> Result<Row, Failure> {
     let bytes = disk::read(file, Privacy::Shared)?;
     let bytes = bytes
         .ok_or_else(|| Failure::new(Code::Failed, format!("no such file: {}", file.display())))?;
-    let row: Row = parse_toml(file, &bytes)?;
+    // The file is the user's, so the hint to delete it is not for this one.
+    let row: Row = parse_toml(file, &bytes).map_err(|error| Failure {
+        hint: Some("correct the file; the fields are described in `authctl man providers`".into()),
+        ..Failure::from(error)
+    })?;
     row.example()?;
     Ok(row)
 }
@@ -188,6 +207,37 @@ fn add(app: &App, args: &AddArgs) -> Result<(), Failure> {
         || documents::ProviderAdded {
             name: row.name.clone(),
         },
+        |_| Ok(()),
+    )
+}
+
+fn remove(app: &App, args: &RemoveArgs) -> Result<(), Failure> {
+    let name = &args.name;
+    if !app.catalogue.is_own(name) {
+        // A name that is not known is reported as such.
+        app.catalogue.get(name)?;
+        return Err(Failure::new(
+            Code::Refused,
+            format!("`{name}` is a built-in provider"),
+        ));
+    }
+    let entries = app.index.all()?.readable;
+    if let Some(entry) = entries.iter().find(|entry| entry.name.provider() == name) {
+        let (message, name) = (
+            format!("`{}` uses this definition", entry.name),
+            &entry.name,
+        );
+        let hint = match entry.kind {
+            Kind::Login => format!("run `authctl logout {name}` first"),
+            Kind::Key => format!("run `authctl key remove {name}` first"),
+        };
+        return Err(Failure::new(Code::Refused, message).hint(hint));
+    }
+    app.catalogue.remove(name)?;
+    app.ui.say(&format!("removed your definition of {name}"));
+    answer(
+        app,
+        || documents::ProviderRemoved { name: name.clone() },
         |_| Ok(()),
     )
 }

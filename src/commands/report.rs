@@ -33,14 +33,12 @@ pub(super) fn report_usage(arguments: &[OsString], error: &clap::Error) -> ExitC
         json: arguments.iter().any(|argument| argument == "--json"),
         no_input: true,
     };
-    // A mistyped command, as in `curl $(authctl haeder github)`, must not send a request without a
+    // A mistyped `header`, as in `curl $(authctl haeder github)`, must not send a request without a
     // credential either.
-    let is_known = command_word(arguments).is_some_and(|word| Cli::knows(&word));
-    let is_mistyped = !is_known
-        && matches!(
-            error.kind(),
-            ErrorKind::InvalidSubcommand | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
-        );
+    let is_header =
+        |word: &String| !Cli::knows(word) && strsim::damerau_levenshtein(word, "header") <= 2;
+    let is_mistyped = error.kind() == ErrorKind::InvalidSubcommand
+        && command_word(arguments).as_ref().is_some_and(is_header);
     if is_mistyped && !ui.json && !std::io::stdout().is_terminal() {
         header::begin();
         header::refuse("usage");
@@ -50,6 +48,12 @@ pub(super) fn report_usage(arguments: &[OsString], error: &clap::Error) -> ExitC
     if is_exec && error.kind() == ErrorKind::ValueValidation && !words().any(|word| word == "--") {
         let failure = Failure::usage("the program has no `--` before it")
             .hint("run `authctl exec NAME -- PROGRAM`");
+        return report(arguments, ui, failure);
+    }
+    if error.kind() == ErrorKind::InvalidSubcommand
+        && let Some(other) = usual_command(arguments)
+    {
+        let failure = Failure::usage("there is no such command").hint(format!("run `{other}`"));
         return report(arguments, ui, failure);
     }
     let message = error.to_string();
@@ -69,6 +73,31 @@ pub(super) fn report_usage(arguments: &[OsString], error: &clap::Error) -> ExitC
     }
     let _ = error.print();
     ExitCode::from(exit_code(Code::Usage, runs_program(arguments)))
+}
+
+/// The command that does what a command of another program does.
+fn usual_command(arguments: &[OsString]) -> Option<&'static str> {
+    let mut words = arguments
+        .iter()
+        .skip(1)
+        .filter_map(|word| word.to_str())
+        .filter(|word| !word.starts_with('-'));
+    let (first, second) = (words.next()?, words.next());
+    Some(match (first, second) {
+        ("key", Some("list" | "ls")) | ("ls" | "keys" | "credentials" | "logins", _) => {
+            "authctl list"
+        }
+        ("key", Some("show" | "info")) | ("show" | "info", _) => "authctl status NAME",
+        ("key", Some("get" | "print")) | ("get" | "print" | "print-token", _) => {
+            "authctl token NAME"
+        }
+        ("key", Some("delete" | "rm" | "del")) | ("delete" | "rm" | "remove", _) => {
+            "authctl key remove NAME` (a login: `authctl logout NAME"
+        }
+        ("key", Some("new" | "create")) | ("add" | "set" | "store", _) => "authctl key add NAME",
+        ("auth" | "signin", _) => "authctl login NAME",
+        _ => return None,
+    })
 }
 
 /// The exit code of a failure. A command that exits with the code of a program has only three codes

@@ -12,7 +12,8 @@ pub struct Paths {
 }
 
 impl Paths {
-    /// The paths for this environment; `None` if the system has no home folder for this user.
+    /// The paths for this environment; `None` if the system has no home folder for this user, or a
+    /// relative one.
     pub fn from_environment() -> Option<Self> {
         if let Some(home) = std::env::var_os("AUTHCTL_HOME").filter(|home| !home.is_empty()) {
             // An absolute path, so that the result does not depend on the current folder of a later
@@ -30,6 +31,10 @@ impl Paths {
         }
         use etcetera::BaseStrategy;
         let base = etcetera::choose_base_strategy().ok()?;
+        // A relative folder would be another one in each working folder.
+        if base.config_dir().is_relative() || base.data_dir().is_relative() {
+            return None;
+        }
         Some(Self {
             config: base.config_dir().join("authctl"),
             data: base.data_dir().join("authctl"),

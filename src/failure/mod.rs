@@ -148,7 +148,13 @@ impl From<config::Error> for Failure {
 impl From<ProviderError> for Failure {
     fn from(error: ProviderError) -> Self {
         match error {
-            ProviderError::Unknown(_) => Self::new(Code::NotFound, error.to_string()).hint(
+            ProviderError::Unknown {
+                similar: Some(ref name),
+                ..
+            } => Self::new(Code::NotFound, error.to_string()).hint(format!(
+                "did you mean `{name}`? `authctl provider list` shows all"
+            )),
+            ProviderError::Unknown { .. } => Self::new(Code::NotFound, error.to_string()).hint(
                 "run `authctl provider list`; to log in to another provider, use `authctl login URL --as NAME`; to store a key of another provider, run `authctl key add NAME --header HEADER --origin ORIGIN`",
             ),
             ProviderError::File(error) => error.into(),

@@ -186,5 +186,18 @@ pub(super) fn chain(error: &dyn std::error::Error) -> String {
     let inner = texts.iter().position(|text| {
         !text.starts_with("error sending request") && !text.starts_with("client error")
     });
-    texts.split_off(inner.unwrap_or(0)).join(": ")
+    plain(texts.split_off(inner.unwrap_or(0)).join(": "))
+}
+
+/// A failure of the network in a few words, in place of the names of the calls that failed.
+fn plain(reason: String) -> String {
+    let known = [
+        ("dns error", "the host name cannot be resolved"),
+        ("Connection refused", "the connection was refused"),
+        ("Network is unreachable", "the network is unreachable"),
+        ("No route to host", "there is no route to the host"),
+        ("operation timed out", "the server did not answer in time"),
+    ];
+    let found = known.iter().find(|(part, _)| reason.contains(part));
+    found.map_or(reason, |(_, plain)| (*plain).to_owned())
 }

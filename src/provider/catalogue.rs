@@ -57,8 +57,23 @@ impl Catalogue {
     /// # Errors
     /// There is none of that name, or the user's file is damaged.
     pub fn get(&self, name: &str) -> Result<Row, ProviderError> {
-        self.find(name)?
-            .ok_or_else(|| ProviderError::Unknown(name.to_owned()))
+        self.find(name)?.ok_or_else(|| ProviderError::Unknown {
+            name: name.to_owned(),
+            similar: self.similar(name),
+        })
+    }
+
+    /// The name that was probably meant: the same without a domain, or with two other letters at
+    /// most.
+    fn similar(&self, name: &str) -> Option<String> {
+        let names = self.names().ok()?;
+        let first = name.split('.').next()?;
+        if names.iter().any(|known| known == first) {
+            return Some(first.to_owned());
+        }
+        let distance = |known: &String| strsim::damerau_levenshtein(known, name);
+        let nearest = names.into_iter().min_by_key(distance)?;
+        (distance(&nearest) <= 2 && name.len() > 3).then_some(nearest)
     }
 
     /// Whether the user has a row of that name.
@@ -97,6 +112,15 @@ impl Catalogue {
             reason: error.to_string(),
         })?;
         disk::write(&self.path(&row.name), text.as_bytes()).map_err(crate::config::Error::from)?;
+        Ok(())
+    }
+
+    /// Deletes a row of the user.
+    ///
+    /// # Errors
+    /// The disk refused.
+    pub fn remove(&self, name: &str) -> Result<(), ProviderError> {
+        disk::remove(&self.path(name)).map_err(crate::config::Error::from)?;
         Ok(())
     }
 
@@ -189,7 +213,23 @@ mod tests {
         assert!(error.contains("broken.toml:1"), "{error}");
         assert!(matches!(
             catalogue.get("nobody"),
-            Err(ProviderError::Unknown(_))
+            Err(ProviderError::Unknown { similar: None, .. })
         ));
+    }
+
+    #[test]
+    fn q4_the_name_that_was_meant_is_found() {
+        let (_home, catalogue) = catalogue();
+        for (typed, meant) in [
+            ("githb", Some("github")),
+            ("gihtub", Some("github")),
+            ("github.com", Some("github")),
+            ("strpie", Some("stripe")),
+            ("open-ai", Some("openai")),
+            ("x", None),
+            ("my-own-service", None),
+        ] {
+            assert_eq!(catalogue.similar(typed).as_deref(), meant, "{typed}");
+        }
     }
 }

@@ -64,8 +64,13 @@ pub struct Variable {
 #[derive(Debug, thiserror::Error)]
 pub enum ProviderError {
     /// No row has that name.
-    #[error("no provider named `{0}`")]
-    Unknown(String),
+    #[error("no provider named `{name}`")]
+    Unknown {
+        /// The name.
+        name: String,
+        /// A name that is nearly the same.
+        similar: Option<String>,
+    },
     /// The user's file cannot be read.
     #[error(transparent)]
     File(#[from] config::Error),

@@ -232,7 +232,8 @@ fn promise_08_a_failed_header_stops_curl() {
         &["-v", "--store", "vault", "header", "absent"],
         &["--json", "header", "absent"],
         &["haeder", "absent"],
-        &[],
+        &["headr", "absent"],
+        &["Header", "absent"],
     ] {
         let ran = home.run(arguments);
         assert!(
@@ -246,6 +247,11 @@ fn promise_08_a_failed_header_stops_curl() {
         &["header", "absent", "--format", "raw"][..],
         &["token", "header", "--typo"],
         &["header", "absent", "--format=json"],
+        // Q6: what is no `header` fills a variable with nothing.
+        &["get", "stripe"],
+        &["key", "list"],
+        &["tokn", "stripe"],
+        &[],
     ] {
         assert_eq!(home.run(arguments).stdout, "", "{arguments:?}");
     }

@@ -303,3 +303,49 @@ fn i2_white_space_around_a_key_is_no_error() {
         home.run_with_input(&secret, pasted.as_bytes()).done();
     }
 }
+
+/// Q4: a command of another program leads to ours.
+#[test]
+fn q4_what_was_meant_is_named() {
+    let home = Home::new();
+    for (arguments, hint) in [
+        (&["key", "list"][..], "run `authctl list`"),
+        (&["key", "show", "x"], "run `authctl status NAME`"),
+        (&["get", "stripe"], "run `authctl token NAME`"),
+        (&["ls"], "run `authctl list`"),
+        (&["rm", "stripe"], "run `authctl key remove NAME`"),
+        (
+            &["login", "GitHub", "--no-browser"],
+            "run `authctl login github`",
+        ),
+        (
+            &["login", "githb", "--no-browser"],
+            "did you mean `github`?",
+        ),
+        (
+            &["login", "github.com", "--no-browser"],
+            "did you mean `github`?",
+        ),
+        (&["provider", "show", "strpie"], "did you mean `stripe`?"),
+    ] {
+        let ran = home.run(arguments);
+        assert!(ran.code != 0 && ran.stderr.contains(hint), "{ran:#?}");
+    }
+}
+
+/// P3: a definition that nothing uses can be removed.
+#[test]
+fn p3_a_definition_stays_as_long_as_it_is_used() {
+    let issuer = crate::issuer::Issuer::start();
+    let home = Home::logged_in(&issuer);
+    home.run(&["provider", "remove", "op"])
+        .failed(7, "`op` uses this definition");
+    home.run(&["logout", "op"]).done();
+    home.run(&["provider", "remove", "op"]).done();
+    home.run(&["provider", "remove", "op"])
+        .failed(3, "no provider named `op`");
+    home.run(&["provider", "remove", "stripe"])
+        .failed(7, "`stripe` is a built-in provider");
+    let list = home.run(&["provider", "list", "--json"]).done().stdout;
+    assert!(!list.contains("yours"), "{list}");
+}

@@ -108,6 +108,7 @@ def test_every_json_document_fits_its_schema(folder, server):
     )
     check("provider-add", "provider", "add", str(folder / "mine.toml"))
     check("provider-check", "provider", "check", str(folder / "mine.toml"))
+    check("provider-remove", "provider", "remove", "mine")
     check("key-set", "key", "set", "acme", "--rotate-every", "14d")
     check("rotate", "rotate", "op")
     check("rotate-dry-run", "rotate", "--dry-run")

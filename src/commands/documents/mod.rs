@@ -69,6 +69,7 @@ mod tests {
         compare::<Vec<Provider>>("provider-list");
         compare::<ProviderAdded>("provider-add");
         compare::<ProviderAdded>("provider-check");
+        compare::<ProviderRemoved>("provider-remove");
         compare::<crate::provider::Row>("provider-show");
         compare::<Vault>("vault");
         compare::<Locked>("lock");

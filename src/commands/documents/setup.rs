@@ -34,6 +34,12 @@ documents! {
         name: String,
     }
 
+    /// `provider remove`.
+    ProviderRemoved {
+        /// Its name.
+        name: String,
+    }
+
     /// `vault …`.
     Vault {
         /// Whether it is unattended: its key is in the same folder, without a passphrase.

@@ -50,7 +50,13 @@ fn by_name(
     args: &LoginArgs,
     mut variables: BTreeMap<String, String>,
 ) -> Result<Target, Failure> {
-    let name: Name = args.what.parse()?;
+    let name: Name = args.what.parse().map_err(|error| {
+        let (lower, failure) = (args.what.to_lowercase(), Failure::from(error));
+        match lower.parse::<Name>() {
+            Ok(_) => failure.hint(format!("run `authctl login {lower}`")),
+            Err(_) => failure,
+        }
+    })?;
     if args.name.is_some() {
         return Err(Failure::usage("`--as` can only be used with a URL"));
     }
