@@ -5,7 +5,9 @@ use super::{Profile, Run, answer, documents};
 use crate::app::App;
 use crate::failure::{Code, Failure};
 use crate::process::lasting_path;
-use crate::schedule::{CARRIED, How, Installed, Job, LastRun, install, installed, problem, remove};
+use crate::schedule::{
+    CARRIED, How, Installed, Job, LastRun, install, installed, problem, remove, sleeps,
+};
 use jiff::Timestamp;
 
 /// Rotate due credentials automatically, once a day
@@ -112,6 +114,11 @@ fn run_install(app: &App, args: &InstallArgs) -> Result<(), Failure> {
             by_hand(how)
         ));
     }
+    if how == How::Systemd
+        && let Some(reason) = sleeps()
+    {
+        app.ui.warn(reason);
+    }
     app.ui
         .say("run `authctl doctor --as-cron` to predict the outcome of a scheduled run");
     answer(app, || document(&[done], None), |_| Ok(()))
@@ -173,6 +180,11 @@ fn run_status(app: &App) -> Result<(), Failure> {
                     "not active"
                 };
                 output.line(&format!("{}: {state}", one.how))?;
+                if one.how == How::Systemd
+                    && let Some(reason) = sleeps()
+                {
+                    output.text(reason)?;
+                }
                 if let Some(problem) = one.program.as_deref().and_then(problem) {
                     output.text(&format!("{problem}; run `authctl schedule install`"))?;
                 }

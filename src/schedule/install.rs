@@ -316,6 +316,9 @@ fn put(path: &Path, text: &str) -> std::io::Result<()> {
 /// The time limit for a program of the system.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// What to do where a scheduler is missing.
+const NOT_INSTALLED: &str = "it is not installed; install it, choose another scheduler with `--with`, or run `authctl rotate --due --scheduled` once a day in another way";
+
 /// Runs a program of the system.
 fn run(program: &'static str, arguments: &[&str], input: &str) -> Result<Finished, Error> {
     let wrong = |reason: String| Error::Program { program, reason };
@@ -324,7 +327,10 @@ fn run(program: &'static str, arguments: &[&str], input: &str) -> Result<Finishe
         input.as_bytes(),
         PATIENCE,
     );
-    let done = done.map_err(|error| wrong(error.to_string()))?;
+    let done = done.map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => wrong(NOT_INSTALLED.into()),
+        _ => wrong(error.to_string()),
+    })?;
     done.ok_or_else(|| {
         wrong(format!(
             "it did not finish within {} seconds",

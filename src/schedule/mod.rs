@@ -6,12 +6,14 @@ mod cron;
 mod install;
 mod last;
 mod launchd;
+mod linger;
 mod program;
 mod systemd;
 mod task;
 
 pub use install::{Error, How, Installed, install, installed, programs, remove};
 pub use last::{LastRun, notify};
+pub use linger::sleeps;
 pub use program::{ProgramProblem, missing, problem};
 
 use std::path::PathBuf;

@@ -356,3 +356,48 @@ def test_a_prompt_leaves_the_terminal_as_it_was(folder, how):
     code = asked.wait(timeout=20)
     assert code == (1 if how == "ctrl-d" else 130), (code, said)
     assert termios.tcgetattr(slave) == before
+
+
+def test_i3_a_prompt_says_where_a_key_is_made(folder, home):
+    tmux = Tmux(folder, home.env, columns=120)
+    for provider, page in (
+        ("openai", "https://platform.openai.com/"),
+        ("stripe/more", "https://dashboard.stripe.com/"),
+        ("resend", "https://resend.com/api-keys"),
+    ):
+        tmux.type(f"authctl key add {provider}; echo code=$?.")
+        tmux.press("Enter")
+        wait_for(lambda page=page: f"create a key at {page}" in tmux.screen())
+        wait_for(lambda: tmux.screen().rstrip().endswith("(hidden):"))
+        tmux.press("C-c")
+        wait_for(lambda: "code=130." in tmux.screen())
+        tmux("send-keys", "-R")
+        tmux("clear-history")
+    tmux.stop()
+
+
+def test_p2_a_client_that_was_typed_is_kept_if_the_browser_is_not(folder, home):
+    """A site shows a client secret once."""
+    tmux = Tmux(folder, home.env, columns=160)
+    tmux.type("authctl login github --no-browser; echo code=$?.")
+    tmux.press("Enter")
+    wait_for(lambda: "client id:" in tmux.screen())
+    tmux.type("typed-id")
+    tmux.press("Enter")
+    wait_for(lambda: "client secret" in tmux.screen())
+    tmux.type("typed-client-secret")
+    tmux.press("Enter")
+    wait_for(lambda: "open this URL" in tmux.screen())
+    tmux.press("C-c")
+    wait_for(lambda: "code=130." in tmux.screen())
+    assert "typed-client-secret" not in tmux.screen()
+    assert "typed-id" in home.run("client", "list").done().out
+    tmux("send-keys", "-R")
+    tmux.type("authctl login github --no-browser; echo again=$?.")
+    tmux.press("Enter")
+    wait_for(lambda: "using the client id typed-id" in tmux.screen())
+    wait_for(lambda: "open this URL" in tmux.screen())
+    tmux.press("C-c")
+    wait_for(lambda: "again=130." in tmux.screen())
+    tmux.stop()
+    home.run("client", "remove", "github").done()

@@ -11,6 +11,7 @@ use crate::rotation::{Verdict, verify};
 use crate::secret::Secret;
 use crate::time::Interval;
 use jiff::Timestamp;
+use std::io::IsTerminal;
 
 /// Store an API key
 ///
@@ -207,6 +208,9 @@ fn named(app: &App, name: &Name, args: &AddArgs) -> Result<Candidate, Failure> {
     let (spec, bound) = binding(app, name, args.flags())?;
     // The store is tried before the key is asked for.
     let store = place(app, name, args.replace)?;
+    if let Some(page) = spec.page.as_ref().filter(|_| is_typed(app, args)) {
+        app.ui.must_say(&format!("create a key at {page}"));
+    }
     let parts = given(app, args, &spec)?;
     Ok(Candidate {
         name: name.clone(),
@@ -251,6 +255,11 @@ fn recognized(app: &App, args: &AddArgs) -> Result<Candidate, Failure> {
         store,
         is_named: false,
     })
+}
+
+/// Whether somebody is about to enter the key.
+fn is_typed(app: &App, args: &AddArgs) -> bool {
+    args.from_env.is_empty() && app.ui.can_ask() && std::io::stdin().is_terminal()
 }
 
 /// The parts of the key: from the named variables, or typed, or piped.

@@ -6,7 +6,7 @@ use super::target::Target;
 use crate::app::App;
 use crate::config::Client;
 use crate::failure::Failure;
-use crate::lifecycle::Registration;
+use crate::lifecycle::{Attempt, Registration};
 use crate::provider::{OAuthSpec, SecretRule};
 use crate::secret::Secret;
 use crate::ui::open_browser;
@@ -29,6 +29,12 @@ pub(super) fn choose(
     if let Some(client) = known
         && !args.client_secret_stdin
     {
+        if args.client_id.is_none() && !is_used(app, provider, &client.client_id)? {
+            app.ui.say(&format!(
+                "using the client id {}, which was entered before; to use another one, add `--client-id ID`",
+                client.client_id
+            ));
+        }
         return Ok(Registration::stored(
             &app.context(),
             provider,
@@ -56,6 +62,30 @@ pub(super) fn choose(
         secret,
         is_new: true,
     })
+}
+
+/// Whether a login was made with this client.
+fn is_used(app: &App, provider: &str, id: &str) -> Result<bool, Failure> {
+    let entries = app.index.all()?.readable;
+    Ok(entries.iter().any(|entry| {
+        entry.name.provider() == provider && entry.bound.client_id.as_deref() == Some(id)
+    }))
+}
+
+/// Keeps a client that somebody has just typed, before the browser opens: providers show a client
+/// secret only once. One that replaces another, or was not typed, is stored with the login.
+pub(super) fn keep(app: &App, attempt: &mut Attempt, args: &LoginArgs) -> Result<(), Failure> {
+    let is_typed = args.client_id.is_none() && app.ui.can_ask();
+    let provider = attempt.name.provider();
+    if !is_typed || !attempt.client.is_new || Client::read(&app.paths, provider)?.is_some() {
+        return Ok(());
+    }
+    let (context, name) = (app.context(), &attempt.name);
+    attempt
+        .client
+        .store(&context, name, &attempt.oauth, attempt.store)?;
+    attempt.client.is_new = false;
+    Ok(())
 }
 
 /// Asks for the client id, after saying where to get one and what to enter there.

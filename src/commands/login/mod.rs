@@ -92,7 +92,7 @@ fn log_in(
     app.paths.try_writing()?;
     let listener = Listener::bind(&oauth.redirect, args.port)?;
     let redirect_uri = listener.redirect_uri();
-    let attempt = Attempt {
+    let mut attempt = Attempt {
         name: target.name.clone(),
         row: target.row.clone(),
         oauth: oauth.clone(),
@@ -106,6 +106,7 @@ fn log_in(
         replace: args.replace,
         redirect_uri,
     };
+    client::keep(app, &mut attempt, args)?;
     let endpoint = trusted_url(&oauth.authorization_endpoint)?;
     let flow = Arc::new(begin(
         oauth,
