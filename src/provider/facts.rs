@@ -275,6 +275,10 @@ fn facts_without_a_source_are_marked_and_counted() {
         logins += usize::from(row.oauth.is_some());
         keys += usize::from(row.key.is_some());
     }
+    let text = |file: &str| {
+        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+        std::fs::read_to_string(root.join(file)).unwrap()
+    };
     // Read by the suite, which shows it among its figures.
     let by_request = rows()
         .iter()
@@ -287,15 +291,13 @@ fn facts_without_a_source_are_marked_and_counted() {
         .filter(|recipe| recipe.kind.wants_a_person())
         .count();
     println!("catalogue: {by_request} recipes by request, {by_hand} manual");
+    assert!(text("README.md").contains(&format!("\n- {by_request} recipes rotate keys")));
+    assert!(text("CHANGELOG.md").contains(&format!("({by_request} recipes use")));
     println!(
         "catalogue: {} rows ({logins} with logins, {keys} with keys), {} facts with a source, {unverified} marked as unverified, {of_keys} of them about keys",
         rows().len(),
         all - unverified
     );
-    let text = |file: &str| {
-        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
-        std::fs::read_to_string(root.join(file)).unwrap()
-    };
     assert!(text("README.md").contains(&format!("definitions for {keys} providers of API keys")));
     let counted = format!(
         "{} providers: {keys} with API keys, {logins} with logins",

@@ -1184,6 +1184,299 @@ class Google(Double):
         return self.end(request, id, lambda key: {"name": "operations/2", "done": True}, 200)
 
 
+class Neon(Double):
+    name, hosts, given_id = "neon", ("console.neon.tech",), True
+    form = staticmethod(lambda: "napi_" + some(ALNUM, 64))
+
+    def id(self, value):
+        return str(1000 + secrets.randbelow(10**9))
+
+    def contract(self):
+        return [
+            ("GET", "/api/v2/projects", self.check),
+            ("GET", "/api/v2/api_keys", self.listing),
+            ("POST", "/api/v2/api_keys", self.make),
+            ("DELETE", r"/api/v2/api_keys/(\d+)", self.remove),
+        ]
+
+    def listing(self, request):
+        return self.lists(
+            request, lambda keys: [{"id": int(key.id), "name": key.label} for key in keys]
+        )
+
+    def make(self, request):
+        self.only(request, request.json, ["key_name"])
+        return self.create(
+            request,
+            request.json["key_name"],
+            {},
+            lambda key: self.reply({"id": int(key.id), "key": key.value}),
+        )
+
+    def remove(self, request, id):
+        return self.end(request, id, lambda key: {"id": int(key.id), "revoked": True}, 200)
+
+
+class Pulumi(Double):
+    name, hosts, given_id = "pulumi", ("api.pulumi.com",), True
+    values = {"expires": "0"}
+    header = staticmethod(lambda value: ("authorization", f"token {value}"))
+    form = staticmethod(lambda: "pul-" + some(HEX, 40))
+
+    def contract(self):
+        return [
+            ("GET", "/api/user/stacks", self.check),
+            ("GET", "/api/user/tokens", self.listing),
+            ("POST", "/api/user/tokens", self.make),
+            ("DELETE", r"/api/user/tokens/(\w+)", self.remove),
+        ]
+
+    def listing(self, request):
+        return self.lists(
+            request,
+            lambda keys: {"tokens": [{"id": key.id, "description": key.label} for key in keys]},
+        )
+
+    def make(self, request):
+        self.only(request, request.json, ["description", "expires"])
+        self.fact(request.json["expires"] == 0, "a number, 0 for never")
+        self.fact(request.headers.get("accept") == "application/vnd.pulumi+8", "the version")
+        return self.create(
+            request,
+            request.json["description"],
+            {},
+            lambda key: self.reply({"id": key.id, "tokenValue": key.value}),
+        )
+
+    def remove(self, request, id):
+        return self.end(request, id)
+
+
+class Terraform(Double):
+    name, hosts, given_id = "terraform", ("app.terraform.io",), True
+    values = {"user": "user-1"}
+    form = staticmethod(lambda: some(ALNUM, 14) + ".atlasv1." + some(ALNUM, 67))
+    rights = {"created-at": soon(-10), "expired-at": soon(20)}
+
+    def id(self, value):
+        return "at-" + some(ALNUM, 12)
+
+    def contract(self):
+        one = r"/api/v2/authentication-tokens/(at-\w+)"
+        return [
+            ("GET", "/api/v2/account/details", self.check),
+            ("GET", "/api/v2/users/user-1/authentication-tokens", self.listing),
+            ("POST", "/api/v2/users/user-1/authentication-tokens", self.make),
+            ("GET", one, self.read),
+            ("DELETE", one, self.remove),
+        ]
+
+    def shown(self, key):
+        return {
+            "id": key.id,
+            "type": "authentication-tokens",
+            "attributes": {"description": key.label, **key.rights},
+        }
+
+    def listing(self, request):
+        return self.lists(request, lambda keys: {"data": [self.shown(key) for key in keys]})
+
+    def read(self, request, id):
+        return self.reads(request, id, lambda key: {"data": self.shown(key)})
+
+    def make(self, request):
+        data = request.json["data"]
+        self.fact(data["type"] == "authentication-tokens", "the type of the document")
+        self.only(request, data["attributes"], ["description", "expired-at"])
+        days = (moment(data["attributes"]["expired-at"]) - time.time()) / 86400
+        # The clock of the second rotation is a day ahead.
+        self.fact(28 < days < 32, f"as long as the previous one, not {days} days")
+        rights = {"created-at": soon(0), "expired-at": data["attributes"]["expired-at"]}
+
+        def answer(key):
+            shown = self.shown(key)
+            shown["attributes"]["token"] = key.value
+            return self.reply({"data": shown}, 201)
+
+        return self.create(request, data["attributes"]["description"], rights, answer)
+
+    def remove(self, request, id):
+        return self.end(request, id)
+
+
+class Deepgram(Double):
+    name, hosts, given_id = "deepgram", ("api.deepgram.com",), True
+    values = {"project": "p1"}
+    header = staticmethod(lambda value: ("authorization", f"Token {value}"))
+    form = staticmethod(lambda: some(HEX, 40))
+    rights = {"scopes": ["usage:write", "keys:write"]}
+
+    def contract(self):
+        one = r"/v1/projects/p1/keys/(\w+)"
+        return [
+            ("GET", "/v1/projects", self.check),
+            ("GET", "/v1/projects/p1/keys", self.listing),
+            ("POST", "/v1/projects/p1/keys", self.make),
+            ("GET", one, self.read),
+            ("DELETE", one, self.remove),
+        ]
+
+    def shown(self, key):
+        return {"api_key_id": key.id, "comment": key.label, "scopes": key.rights["scopes"]}
+
+    def listing(self, request):
+        self.fact(request.query == {"status": "active"}, "only keys that are active")
+        return self.lists(
+            request, lambda keys: {"api_keys": [{"api_key": self.shown(key)} for key in keys]}
+        )
+
+    def read(self, request, id):
+        return self.reads(request, id, lambda key: {"api_key": self.shown(key)})
+
+    def make(self, request):
+        self.only(request, request.json, ["comment", "scopes"])
+        self.fact(request.json["scopes"] == self.rights["scopes"], "the scopes are copied")
+        return self.create(
+            request,
+            request.json["comment"],
+            self.rights,
+            lambda key: self.reply({**self.shown(key), "key": key.value}),
+        )
+
+    def remove(self, request, id):
+        return self.end(request, id)
+
+
+class LaunchDarkly(Double):
+    """Rolls: the same id, a new value."""
+
+    name, hosts, roll = "launchdarkly", ("app.launchdarkly.com",), True
+    header = staticmethod(lambda value: ("authorization", value))
+    form = staticmethod(lambda: "api-" + "-".join(some(HEX, length) for length in (8, 4, 4, 4, 12)))
+
+    def contract(self):
+        return [
+            ("GET", "/api/v2/caller-identity", self.itself),
+            ("POST", r"/api/v2/tokens/(\w+)/reset", self.rotate),
+        ]
+
+    def itself(self, request):
+        return self.check(request, lambda key: {"tokenId": key.id, "tokenKind": "auth"})
+
+    def rotate(self, request, id):
+        if not self.holder(request):
+            return self.denied()
+        trouble = self.trouble.pop(0) if self.trouble else None
+        if trouble in (403, 429):
+            return self.reply({"message": "no"}, trouble)
+        self.fact(request.query == {}, "without `expiry` the previous value ends at once")
+        old = self.keys[id]
+        self.dead.append(type(old)(old.id, old.value))
+        old.value = self.form()
+        return None if trouble == "lose" else self.reply({"_id": id, "token": old.value})
+
+
+class Confluent(Double):
+    name, hosts = "confluent", ("api.confluent.cloud",)
+    manager = ("cloud", "CLOUDKEY12345678:" + some(ALNUM, 60))
+    parts = staticmethod(lambda value: value.split(":"))
+    header = staticmethod(lambda value: basic(*value.split(":")))
+    form = staticmethod(lambda: some("ABCDEFGHIJ0123456789", 16) + ":cflt" + some(ALNUM, 60))
+    rights = {"owner": "sa-1", "resource": "lkc-1"}
+    verifies = False
+
+    def id(self, value):
+        return value.split(":")[0]
+
+    def contract(self):
+        one = "/iam/v2/api-keys/([A-Z0-9]{16})"
+        return [
+            ("GET", "/iam/v2/api-keys", self.listing),
+            ("POST", "/iam/v2/api-keys", self.make),
+            ("GET", one, self.read),
+            ("DELETE", one, self.remove),
+        ]
+
+    def shown(self, key):
+        return {
+            "id": key.id,
+            "spec": {
+                "display_name": key.label,
+                "owner": {"id": key.rights["owner"]},
+                "resource": {"id": key.rights["resource"]},
+            },
+        }
+
+    def listing(self, request):
+        return self.lists(request, lambda keys: {"data": [self.shown(key) for key in keys]})
+
+    def read(self, request, id):
+        return self.reads(request, id, self.shown)
+
+    def make(self, request):
+        spec = request.json["spec"]
+        self.only(request, spec, ["display_name", "owner", "resource"], ["description"])
+        self.fact(spec["owner"] == {"id": "sa-1"}, "the owner is copied")
+        self.fact(spec["resource"] == {"id": "lkc-1"}, "the resource is copied")
+
+        def answer(key):
+            shown = self.shown(key)
+            shown["spec"]["secret"] = key.value.split(":")[1]
+            return self.reply(shown, 202)
+
+        return self.create(request, spec["display_name"], self.rights, answer)
+
+    def remove(self, request, id):
+        return self.end(request, id)
+
+
+class Doppler(Double):
+    name, hosts, given_id = "doppler", ("api.doppler.com",), True
+    values = {"project": "p", "config": "prd", "access": "read"}
+    manager = ("admin", "dp.pt." + some(ALNUM, 43))
+    form = staticmethod(lambda: "dp.st.prd." + some(ALNUM, 43))
+
+    def contract(self):
+        base = "/v3/configs/config/tokens"
+        return [
+            ("GET", "/v3/me", self.itself),
+            ("GET", base, self.listing),
+            ("POST", base, self.make),
+            ("DELETE", f"{base}/token", self.remove),
+        ]
+
+    def itself(self, request):
+        if request.headers.get("authorization") == f"Bearer {self.manager[1]}":
+            return self.reply({"type": "personal"})
+        return self.check(request)
+
+    def of_config(self, request):
+        self.fact(request.query == {"project": "p", "config": "prd"}, f"{request}: of one config")
+
+    def listing(self, request):
+        self.of_config(request)
+        return self.lists(
+            request,
+            lambda keys: {"tokens": [{"slug": key.id, "name": key.label} for key in keys]},
+        )
+
+    def make(self, request):
+        self.of_config(request)
+        self.only(request, request.json, ["name", "access"], ["expire_at"])
+        self.fact(request.json["access"] == "read", "the access is that of the previous token")
+        return self.create(
+            request,
+            request.json["name"],
+            {},
+            lambda key: self.reply({"token": {"slug": key.id, "key": key.value}}),
+        )
+
+    def remove(self, request):
+        self.of_config(request)
+        self.only(request, request.json, ["slug"])
+        return self.end(request, request.json["slug"])
+
+
 class GitHub(Double):
     """The user creates the new token; the previous one is revoked by its value, without a credential."""
 
@@ -1280,5 +1573,12 @@ BY_REQUEST = [
     XAI,
     ElevenLabs,
     Google,
+    Neon,
+    Pulumi,
+    Terraform,
+    Deepgram,
+    LaunchDarkly,
+    Confluent,
+    Doppler,
 ]
 BY_HAND = [GitHub, Anthropic]

@@ -113,9 +113,12 @@ class Place:
         count = len(getattr(double, "parts", lambda value: [value])(double.first.value))
         if count == 1:
             return self.home.run("token", self.name).done().out.strip()
-        words = {"twilio": ("sid", "secret"), "algolia": ("key", "app"), "datadog": ("key", "app")}[
-            double.name
-        ]
+        words = {
+            "twilio": ("sid", "secret"),
+            "algolia": ("key", "app"),
+            "datadog": ("key", "app"),
+            "confluent": ("id", "secret"),
+        }[double.name]
         return [
             self.home.run("token", self.name, "--part", word).done().out.strip() for word in words
         ]
