@@ -10,21 +10,6 @@ use crate::provider::{KeySpec, Row};
 use crate::secret::{Alphabet, Secret};
 use std::collections::BTreeMap;
 
-/// The provider whose keys begin with the longest prefix of `value`.
-pub(super) fn owner<'r>(rows: &'r [Row], value: &str) -> Option<&'r Row> {
-    let length = |row: &Row| {
-        let prefixes = row.key.iter().flat_map(|key| &key.prefixes);
-        prefixes
-            .filter(|prefix| value.starts_with(prefix.as_str()))
-            .map(String::len)
-            .max()
-    };
-    rows.iter()
-        .filter_map(|row| length(row).map(|length| (length, row)))
-        .max_by_key(|(length, _)| *length)
-        .map(|(_, row)| row)
-}
-
 /// A value without `Bearer`, or the value of an option, as documents for other programs have them.
 pub(super) fn bare(value: &str) -> &str {
     let value = pasted(value, true).value;

@@ -144,7 +144,7 @@ fn lines(text: &str) -> Contents {
         .collect();
     contents
         .variables
-        .sort_by_key(|variable| line_of(&variable.place));
+        .sort_by_cached_key(|variable| line_of(&variable.place));
     contents
 }
 

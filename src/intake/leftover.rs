@@ -99,13 +99,25 @@ fn is_secret_value(value: &str) -> bool {
         && value.parse::<f64>().is_err()
 }
 
+/// Whether a value has three different letters or digits.
+fn has_three_letters(value: &str) -> bool {
+    let mut seen = [None; 2];
+    for letter in value.chars().filter(|c| c.is_alphanumeric()) {
+        if seen.contains(&Some(letter)) {
+            continue;
+        }
+        match seen.iter_mut().find(|place| place.is_none()) {
+            Some(place) => *place = Some(letter),
+            None => return true,
+        }
+    }
+    false
+}
+
 /// Whether a value only stands for a secret, as in an example.
 pub(super) fn is_placeholder(value: &str) -> bool {
-    let mut characters: Vec<char> = value.chars().filter(|c| c.is_alphanumeric()).collect();
-    characters.sort_unstable();
-    characters.dedup();
     let lower = value.to_ascii_lowercase();
-    value.len() >= REST && characters.len() <= 2
+    value.len() >= REST && !has_three_letters(value)
         || lower.contains("xxxx")
         || lower.starts_with("your")
         || lower.starts_with('<') && lower.ends_with('>')

@@ -2,12 +2,12 @@
 //! begins.
 
 use super::apart::name_apart;
-use super::describe::{bare, describe, names, owner};
+use super::describe::{bare, describe, names};
 use super::dotenv::{Contents, Other, Variable};
 use super::found::{Leftover, Recognized, RecognizedKey};
 use super::leftover::suspicion;
 use crate::failure::Failure;
-use crate::provider::{Catalogue, KeySpec, Row};
+use crate::provider::{Catalogue, KeySpec, Prefixes, Row};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The variables, and which of them are taken by a key already.
@@ -34,8 +34,9 @@ pub fn recognize(catalogue: &Catalogue, contents: &Contents) -> Result<Recognize
             search.incomplete(row, key, group)?;
         }
     }
-    search.by_form(&rows)?;
-    let left = search.left(&rows, contents);
+    let prefixes = Prefixes::of(&rows);
+    search.by_form(&prefixes)?;
+    let left = search.left(&prefixes, contents);
     let Search { mut found, .. } = search;
     found.sort_by_key(|(position, _)| *position);
     let mut keys: Vec<RecognizedKey> = found.into_iter().map(|(_, key)| key).collect();
@@ -166,12 +167,12 @@ impl<'a> Search<'a> {
 
     /// Takes the remaining variables whose value begins like a key. The name of the variable has to
     /// name the provider as well: a form may be shared by several.
-    fn by_form(&mut self, rows: &[Row]) -> Result<(), Failure> {
+    fn by_form(&mut self, prefixes: &Prefixes<'_>) -> Result<(), Failure> {
         for (position, variable) in self.variables.iter().enumerate() {
             if !self.is_free(position) {
                 continue;
             }
-            let Some(row) = owner(rows, bare(variable.value.expose())) else {
+            let Some(row) = prefixes.owner(bare(variable.value.expose())) else {
                 continue;
             };
             let Some(key) = row.key.as_ref().filter(|key| key.parts.len() == 1) else {
@@ -190,7 +191,7 @@ impl<'a> Search<'a> {
     }
 
     /// What no key has taken and may be a secret.
-    fn left(&self, rows: &[Row], contents: &Contents) -> Vec<Leftover> {
+    fn left(&self, prefixes: &Prefixes<'_>, contents: &Contents) -> Vec<Leftover> {
         let open = contents.open.iter().map(|(name, place)| Leftover {
             variable: Some(name.clone()),
             place: place.clone(),
@@ -216,7 +217,7 @@ impl<'a> Search<'a> {
             Some(Leftover {
                 variable: None,
                 place: other.place.clone(),
-                problem: in_other(rows, other)?,
+                problem: in_other(prefixes, other)?,
             })
         });
         let mut left: Vec<Leftover> = open.chain(variables).chain(others).collect();
@@ -229,12 +230,12 @@ impl<'a> Search<'a> {
 }
 
 /// What a line without a variable may contain.
-fn in_other(rows: &[Row], other: &Other) -> Option<String> {
+fn in_other(prefixes: &Prefixes<'_>, other: &Other) -> Option<String> {
     let text = other.text.expose();
     let mut words = text.split(|c: char| c.is_whitespace() || "\"'`=,;:()[]{}<>".contains(c));
     words
         .find_map(|word| {
-            let row = owner(rows, word)?;
+            let row = prefixes.owner(word)?;
             let key = row.key.as_ref()?;
             let part = key.parts.first()?;
             let fits = part.pattern.is_some() && !key.looks_wrong(&part.name, word);

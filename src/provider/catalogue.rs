@@ -2,7 +2,7 @@
 //! name.
 
 use super::builtin::BUILTIN;
-use super::{ProviderError, Row};
+use super::{Prefixes, ProviderError, Row};
 use crate::config::{Paths, read_toml};
 use crate::disk;
 use std::path::PathBuf;
@@ -140,18 +140,8 @@ impl Catalogue {
     /// # Errors
     /// As for [`Catalogue::names`].
     pub fn recognize(&self, key: &str) -> Result<Option<Row>, ProviderError> {
-        let rows = self.rows()?.into_iter();
-        let fits = |row: &Row| {
-            let prefixes = row.key.iter().flat_map(|spec| &spec.prefixes);
-            prefixes
-                .filter(|prefix| key.starts_with(prefix.as_str()))
-                .map(String::len)
-                .max()
-        };
-        Ok(rows
-            .filter_map(|row| fits(&row).map(|length| (length, row)))
-            .max_by_key(|(length, _)| *length)
-            .map(|(_, row)| row))
+        let rows = self.rows()?;
+        Ok(Prefixes::of(&rows).owner(key).cloned())
     }
 }
 

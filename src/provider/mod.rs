@@ -10,6 +10,7 @@ mod key;
 mod oauth;
 #[cfg(test)]
 mod page;
+mod prefixes;
 mod render;
 mod resolve;
 mod rotation;
@@ -26,6 +27,7 @@ pub use oauth::{
 };
 #[cfg(test)]
 pub use page::page;
+pub use prefixes::Prefixes;
 pub use render::{Header, RenderError, Template, render};
 pub use rotation::{Caller, List, Recipe, RotationKind, Setting, Signing};
 pub use row::{ProviderError, Row};
