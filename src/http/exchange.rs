@@ -121,6 +121,7 @@ impl Network {
             .get("Date")
             .and_then(|value| jiff::fmt::rfc2822::parse(value.to_str().ok()?).ok());
         let date = date.map(|date| date.timestamp());
+        self.server_time.set(date.or(self.server_time.get()));
         let text = |name: &str| {
             let value = response.headers().get(name)?.to_str().ok()?;
             Some(value.to_owned())

@@ -6,7 +6,8 @@ mod exchange;
 #[cfg(target_os = "linux")]
 mod resolve;
 
-use std::cell::OnceCell;
+use jiff::Timestamp;
+use std::cell::{Cell, OnceCell};
 use std::future::Future;
 use std::time::Duration;
 
@@ -24,6 +25,8 @@ pub struct Network {
     runtime: OnceCell<tokio::runtime::Runtime>,
     remote: OnceCell<reqwest::Client>,
     loopback: OnceCell<reqwest::Client>,
+    /// The time in the latest answer that had one.
+    server_time: Cell<Option<Timestamp>>,
 }
 
 impl Network {
@@ -56,6 +59,11 @@ impl Network {
     /// Says what is missing.
     pub fn prepare(&self) -> Result<(), TransportError> {
         self.client(false).map(drop)
+    }
+
+    /// The time of the server that answered last, if it told it (RFC 9110 section 6.6.1).
+    pub fn server_time(&self) -> Option<Timestamp> {
+        self.server_time.get()
     }
 
     fn client(&self, loopback: bool) -> Result<&reqwest::Client, TransportError> {

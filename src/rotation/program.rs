@@ -183,6 +183,10 @@ impl Backend for Program<'_> {
         })
     }
 
+    fn clock(&self, parts: &Parts, values: &Values) -> Option<Timestamp> {
+        self.remote.clock(parts, values)
+    }
+
     fn verify(&self, parts: &Parts, values: &Values) -> Verdict {
         match self.remote.verify(parts, values) {
             Verdict::Unknowable => {}

@@ -7,7 +7,7 @@ use super::options::{Options, Report};
 use super::{Error, READER_LIFE, Verdict};
 use crate::credential::{Retiring, Slots, same_parts};
 use crate::time::is_from_future;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 /// Revokes the previous keys whose grace period is over, but never before the store has the key
 /// that replaced them.
@@ -28,6 +28,15 @@ pub(super) fn revoke_retired(
             return Ok(());
         };
         let name = engine.run.name().clone();
+        let server = engine.backend.clock(&slots.active, &engine.values);
+        if server.is_some_and(|server| is_early(due(&old), server)) {
+            // Nothing is ended because this machine's clock has jumped.
+            engine.run.warnings.push(format!(
+                "the clock of this machine is ahead of the provider's, so an earlier key of `{name}` is not revoked yet"
+            ));
+            report.waits_until = slots.retiring.iter().map(due).max();
+            return Ok(());
+        }
         if !engine.run.is_in_store {
             return Err(Error::NotInStore { name });
         }
@@ -54,6 +63,12 @@ pub(super) fn revoke_retired(
         };
         engine.run.save(remaining, None)?;
     }
+}
+
+/// Whether a grace period is not over by the provider's clock, with an allowance for clocks that
+/// differ.
+fn is_early(due: Timestamp, server: Timestamp) -> bool {
+    due.duration_since(server) > SignedDuration::from_mins(5)
 }
 
 /// Lets every grace period that began in the future begin now: the clock was wrong then, or is now.

@@ -24,6 +24,7 @@ pub(super) struct Provider {
     pub verdicts: Vec<(&'static str, Verdict)>,
     pub revocation: fn() -> Result<(), CallError>,
     pub revoked: RefCell<Vec<String>>,
+    pub clock: Option<Timestamp>,
 }
 
 impl Default for Provider {
@@ -37,6 +38,7 @@ impl Default for Provider {
             verdicts: Vec::new(),
             revocation: || Ok(()),
             revoked: RefCell::default(),
+            clock: None,
         }
     }
 }
@@ -77,6 +79,10 @@ impl Backend for Provider {
 
     fn create(&self, _: &Values) -> Result<Made, CallError> {
         Err(CallError::NotSent("these steps create nothing".into()))
+    }
+
+    fn clock(&self, _: &Parts, _: &Values) -> Option<Timestamp> {
+        self.clock
     }
 
     fn verify(&self, parts: &Parts, _: &Values) -> Verdict {

@@ -2,7 +2,6 @@
 
 use super::super::testing::{After, Provider, options, retired, slots, step};
 use super::*;
-use jiff::SignedDuration;
 
 fn revoke(slots: Slots, provider: Provider, options: &Options) -> (After<()>, Report) {
     let mut report = Report::default();
@@ -48,6 +47,22 @@ fn a_shorter_grace_period_counts_but_never_less_than_a_reader_needs() {
     let (after, report) = revoke(with(keys.clone()), Provider::default(), &shorter);
     assert_eq!(after.revoked, ["id-old"]);
     assert_eq!(report.waits_until, Some(keys[1].since + READER_LIFE));
+}
+
+#[test]
+fn n1_nothing_is_ended_before_its_time_by_the_clock_of_the_provider() {
+    let keys = || with(vec![retired("old", Some("id-old"), 120, 60)]);
+    for (minutes_ago, is_revoked) in [(0, true), (50, true), (64, true), (70, false), (600, false)]
+    {
+        let provider = Provider {
+            clock: Some(Timestamp::now() - SignedDuration::from_mins(minutes_ago)),
+            ..Provider::default()
+        };
+        let (after, report) = revoke(keys(), provider, &options());
+        assert!(after.result.is_ok());
+        assert_eq!(after.revoked.is_empty(), !is_revoked, "{minutes_ago}");
+        assert_eq!(report.waits_until.is_some(), !is_revoked);
+    }
 }
 
 #[test]
