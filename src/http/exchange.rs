@@ -202,3 +202,52 @@ fn plain(reason: String) -> String {
     let found = known.iter().find(|(part, _)| reason.contains(part));
     found.map_or(reason, |(_, plain)| (*plain).to_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn q3_a_failure_of_the_network_is_one_plain_sentence() {
+        let network = Network::default();
+        let reason = |url: &str| {
+            let request = Request {
+                url: Url::parse(url).unwrap(),
+                method: None,
+                body: None,
+                headers: Vec::new(),
+                timeout: Duration::from_secs(10),
+            };
+            match network.run(network.send(request)).unwrap() {
+                Err(TransportError::NotSent(reason)) => reason,
+                other => panic!("{other:?}"),
+            }
+        };
+        // Nobody listens on the port of a socket that was closed.
+        let port = std::net::TcpListener::bind("127.0.0.1:0")
+            .and_then(|listener| listener.local_addr())
+            .unwrap()
+            .port();
+        assert_eq!(
+            reason(&format!("http://127.0.0.1:{port}/")),
+            "the connection was refused"
+        );
+        for (said, plainly) in [
+            (
+                "dns error: failed to lookup address information",
+                "the host name cannot be resolved",
+            ),
+            (
+                "tcp connect error: Network is unreachable (os error 101)",
+                "the network is unreachable",
+            ),
+            ("operation timed out", "the server did not answer in time"),
+            (
+                "invalid peer certificate: UnknownIssuer",
+                "invalid peer certificate: UnknownIssuer",
+            ),
+        ] {
+            assert_eq!(plain(said.to_owned()), plainly);
+        }
+    }
+}

@@ -349,3 +349,27 @@ fn p3_a_definition_stays_as_long_as_it_is_used() {
     let list = home.run(&["provider", "list", "--json"]).done().stdout;
     assert!(!list.contains("yours"), "{list}");
 }
+
+/// O4: a relative home folder would be another one in each working folder.
+#[cfg(unix)]
+#[test]
+fn o4_a_relative_home_folder_is_refused() {
+    let home = Home::new();
+    for relative in ["relative", "./x", ".", ""] {
+        let ran = home
+            .command(&["list"])
+            .env_remove("AUTHCTL_HOME")
+            .env_remove("XDG_CONFIG_HOME")
+            .env_remove("XDG_DATA_HOME")
+            .env("HOME", relative)
+            .current_dir(home.file(""))
+            .output()
+            .unwrap();
+        let told = String::from_utf8_lossy(&ran.stderr).into_owned();
+        // An empty one is that of the user database.
+        if !relative.is_empty() {
+            assert_eq!(ran.status.code(), Some(1), "{relative}: {told}");
+            assert!(told.contains("absolute path"), "{relative}: {told}");
+        }
+    }
+}

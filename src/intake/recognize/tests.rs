@@ -71,3 +71,38 @@ fn the_parts_of_one_key_stand_beside_each_other() {
         expected
     );
 }
+
+#[test]
+fn t1_t2_keys_in_every_form_that_is_issued_are_recognized() {
+    let home = tempfile::tempdir().unwrap();
+    let catalogue = Catalogue::new(&Paths::in_one(home.path()));
+    let word = |length: usize| {
+        "aB3"
+            .repeat(length)
+            .chars()
+            .take(length)
+            .collect::<String>()
+    };
+    for (variable, value, provider) in [
+        ("GEMINI_API_KEY", format!("AQ.{}", word(50)), "google"),
+        ("GEMINI_API_KEY", format!("AIza{}", word(35)), "google"),
+        ("GITHUB_TOKEN", format!("gho_{}", word(36)), "github"),
+        ("GITHUB_TOKEN", format!("ghu_{}", word(36)), "github"),
+        ("GITHUB_TOKEN", format!("ghs_{}", word(36)), "github"),
+        (
+            "GITHUB_TOKEN",
+            format!("ghs_12345_eyJ{0}.{0}.{0}", word(60)),
+            "github",
+        ),
+        ("GH_TOKEN", format!("github_pat_{}", word(82)), "github"),
+    ] {
+        let keys = found(&catalogue, &format!("{variable}={value}\n"));
+        let shown: Vec<(String, Option<&str>)> = keys
+            .iter()
+            .map(|key| (key.name.to_string(), key.problem.as_deref()))
+            .collect();
+        assert_eq!(shown, [(provider.to_owned(), None)], "{value}");
+        let owner = catalogue.recognize(&value).unwrap().map(|row| row.name);
+        assert_eq!(owner.as_deref(), Some(provider), "{value}");
+    }
+}

@@ -241,3 +241,35 @@ fn b1_a_successful_status_is_a_refusal_only_if_an_error_is_named() {
     let token = r#"{"access_token":"a","code":"x","type":"y","errors":[]}"#;
     assert!(answer(200, token).is_ok());
 }
+
+#[test]
+fn b5_a_field_that_holds_nothing_is_no_field() {
+    for kind in [
+        "\"\"",
+        "\" \"",
+        "\"Bearer \"",
+        "\" bearer\"",
+        "\"BEARER\"",
+        "null",
+        "5",
+        "[]",
+    ] {
+        let reply = ok(&format!("{{\"access_token\":\"a\",\"token_type\":{kind}}}"));
+        assert_eq!(reply.access_token.expose(), "a", "{kind}");
+    }
+    let empty =
+        ok(r#"{"access_token":"a","refresh_token":"","id_token":" ","scope":"","expires_in":""}"#);
+    assert!(empty.refresh_token.is_none() && empty.id_token.is_none());
+    assert_eq!(empty.expires_in, None);
+    for kind in ["mac", "DPoP", "N_A"] {
+        let refused = answer(
+            200,
+            &format!("{{\"access_token\":\"a\",\"token_type\":\"{kind}\"}}"),
+        );
+        let told = refused.unwrap_err().to_string();
+        assert!(
+            told.contains(kind) && told.contains("`token_types`"),
+            "{told}"
+        );
+    }
+}
