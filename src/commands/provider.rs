@@ -1,7 +1,7 @@
 use super::{Profile, Run, answer, complete, documents};
 use crate::app::App;
-use crate::config::parse_toml;
-use crate::credential::Kind;
+use crate::config::{Client, parse_toml};
+use crate::credential::{Entry, Kind};
 use crate::disk::{self, Privacy};
 use crate::failure::{Code, Failure};
 use crate::provider::Row;
@@ -25,8 +25,8 @@ pub enum ProviderCommand {
 
 /// Remove a provider definition of your own
 ///
-/// A definition is also stored by a login by URL. It stays as long as a credential uses it; a
-/// built-in provider of the same name is used again afterwards.
+/// A definition is also stored by a login by URL. It cannot be removed while a credential or a
+/// client uses it; a built-in provider of the same name is used again afterwards.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "Examples:\n  authctl provider remove acme")]
 pub struct RemoveArgs {
@@ -213,16 +213,15 @@ fn add(app: &App, args: &AddArgs) -> Result<(), Failure> {
 
 fn remove(app: &App, args: &RemoveArgs) -> Result<(), Failure> {
     let name = &args.name;
-    if !app.catalogue.is_own(name) {
-        // A name that is not known is reported as such.
+    let refused = |message: String| Failure::new(Code::Refused, message);
+    // Only a name that is listed: anything else could be the path of another file.
+    if !app.catalogue.names()?.contains(name) || !app.catalogue.is_own(name) {
         app.catalogue.get(name)?;
-        return Err(Failure::new(
-            Code::Refused,
-            format!("`{name}` is a built-in provider"),
-        ));
+        return Err(refused(format!("`{name}` is a built-in provider")));
     }
-    let entries = app.index.all()?.readable;
-    if let Some(entry) = entries.iter().find(|entry| entry.name.provider() == name) {
+    let entries = app.index.all()?;
+    let mut used = entries.readable.iter().flat_map(Entry::chain);
+    if let Some(entry) = used.find(|entry| entry.name.provider() == name) {
         let (message, name) = (
             format!("`{}` uses this definition", entry.name),
             &entry.name,
@@ -231,7 +230,15 @@ fn remove(app: &App, args: &RemoveArgs) -> Result<(), Failure> {
             Kind::Login => format!("run `authctl logout {name}` first"),
             Kind::Key => format!("run `authctl key remove {name}` first"),
         };
-        return Err(Failure::new(Code::Refused, message).hint(hint));
+        return Err(refused(message).hint(hint));
+    }
+    if let Some((_, error)) = entries.damaged.into_iter().next() {
+        // It may be the entry of a credential that uses the definition.
+        return Err(error.into());
+    }
+    if Client::read(&app.paths, name)?.is_some() {
+        return Err(refused(format!("the client of `{name}` is still stored"))
+            .hint(format!("run `authctl client remove {name}` first")));
     }
     app.catalogue.remove(name)?;
     app.ui.say(&format!("removed your definition of {name}"));

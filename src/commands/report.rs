@@ -53,7 +53,7 @@ pub(super) fn report_usage(arguments: &[OsString], error: &clap::Error) -> ExitC
     if error.kind() == ErrorKind::InvalidSubcommand
         && let Some(other) = usual_command(arguments)
     {
-        let failure = Failure::usage("there is no such command").hint(format!("run `{other}`"));
+        let failure = Failure::usage("there is no such command").hint(other);
         return report(arguments, ui, failure);
     }
     let message = error.to_string();
@@ -75,7 +75,7 @@ pub(super) fn report_usage(arguments: &[OsString], error: &clap::Error) -> ExitC
     ExitCode::from(exit_code(Code::Usage, runs_program(arguments)))
 }
 
-/// The command that does what a command of another program does.
+/// What to run in place of a command of another program.
 fn usual_command(arguments: &[OsString]) -> Option<&'static str> {
     let mut words = arguments
         .iter()
@@ -85,17 +85,19 @@ fn usual_command(arguments: &[OsString]) -> Option<&'static str> {
     let (first, second) = (words.next()?, words.next());
     Some(match (first, second) {
         ("key", Some("list" | "ls")) | ("ls" | "keys" | "credentials" | "logins", _) => {
-            "authctl list"
+            "run `authctl list`"
         }
-        ("key", Some("show" | "info")) | ("show" | "info", _) => "authctl status NAME",
+        ("key", Some("show" | "info")) | ("show" | "info", _) => "run `authctl status NAME`",
         ("key", Some("get" | "print")) | ("get" | "print" | "print-token", _) => {
-            "authctl token NAME"
+            "run `authctl token NAME`"
         }
         ("key", Some("delete" | "rm" | "del")) | ("delete" | "rm" | "remove", _) => {
-            "authctl key remove NAME` (a login: `authctl logout NAME"
+            "run `authctl key remove NAME`, or `authctl logout NAME` for a login"
         }
-        ("key", Some("new" | "create")) | ("add" | "set" | "store", _) => "authctl key add NAME",
-        ("auth" | "signin", _) => "authctl login NAME",
+        ("key", Some("new" | "create")) | ("add" | "set" | "store", _) => {
+            "run `authctl key add NAME`"
+        }
+        ("auth" | "signin", _) => "run `authctl login NAME`",
         _ => return None,
     })
 }

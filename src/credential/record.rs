@@ -81,7 +81,7 @@ pub enum RecordError {
     },
     /// The item is there, but its content is not: KWallet writes both at different times.
     #[error(
-        "its item in the store is empty, because the service of the store ended before the content was written"
+        "its item in the store is empty (KWallet loses the content of a new item if it ends within five seconds)"
     )]
     Empty,
     /// It was written by a newer version.
@@ -223,9 +223,11 @@ impl Record {
         Ok(())
     }
 
-    /// The largest size of a sealed file after one more refresh of this record, in bytes.
+    /// The room for the sealed file after one more refresh of this record, in bytes: for two tokens
+    /// of the usual largest size, or twice the size of this record if that is more.
     pub fn room(&self) -> usize {
-        self.to_text().len() + 2 * MAX_BYTES
+        let now = self.to_text().len();
+        now + now.max(2 * MAX_BYTES)
     }
 }
 

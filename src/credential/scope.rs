@@ -21,15 +21,18 @@ pub fn is_granted(scope: &str, granted: &[String]) -> bool {
 }
 
 fn is_same(one: &str, other: &str) -> bool {
+    /// What a scope is called: a URL by its last segment, of which Google puts `userinfo.` before
+    /// the names of OpenID Connect.
+    fn name(scope: &str) -> &str {
+        let Some((_, rest)) = scope.split_once("://") else {
+            return scope;
+        };
+        let last = rest.rsplit('/').next().unwrap_or_default();
+        last.strip_prefix("userinfo.").unwrap_or(last)
+    }
     let (one, other) = (one.to_ascii_lowercase(), other.to_ascii_lowercase());
-    let is_name_of = |name: &str, whole: &str| {
-        !name.is_empty()
-            && whole.contains("://")
-            && whole
-                .strip_suffix(name)
-                .is_some_and(|before| before.ends_with(['/', '.']))
-    };
-    one == other || is_name_of(&one, &other) || is_name_of(&other, &one)
+    let is_name = one.contains("://") != other.contains("://") && !name(&one).is_empty();
+    one == other || is_name && name(&one) == name(&other)
 }
 
 #[cfg(test)]
@@ -64,6 +67,9 @@ mod tests {
             ("write", "read"),
             ("repo", "repo:status"),
             ("read", "user.read"),
+            ("read", "https://graph.example/Mail.Read"),
+            ("write", "https://graph.example/Files.Write"),
+            ("https://a.example/read", "https://b.example/read"),
             ("", "https://idp.example/"),
             ("email", ""),
         ] {

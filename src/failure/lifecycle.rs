@@ -129,9 +129,12 @@ impl From<LoginError> for Failure {
             LoginError::IdToken(IdTokenError::Other {
                 claim: "audience", ..
             }) => Self::new(Code::Refused, message).hint(
-                "a login without an ID token does not need it: name the scopes with `--scope`, without `openid`, and add `--only-scope`",
+                "to log in without an ID token, name the scopes with `--scope`, without `openid`, and add `--only-scope`",
             ),
             LoginError::IdToken(_) => Self::new(Code::Refused, message),
+            LoginError::Unreadable(_) => Self::new(Code::Failed, message).hint(
+                "the previous login is still stored; to replace it without knowing the account, add `--replace`",
+            ),
             LoginError::Unidentified(_) => Self::new(Code::Unreachable, message)
                 .hint("retry later; the previous login is still stored"),
             LoginError::OtherAccount { name, .. } => Self::new(Code::Refused, message).hint(format!(

@@ -121,7 +121,7 @@ impl Network {
             .get("Date")
             .and_then(|value| jiff::fmt::rfc2822::parse(value.to_str().ok()?).ok());
         let date = date.map(|date| date.timestamp());
-        self.server_time.set(date.or(self.server_time.get()));
+        self.server_time.set(date);
         let text = |name: &str| {
             let value = response.headers().get(name)?.to_str().ok()?;
             Some(value.to_owned())
@@ -199,8 +199,11 @@ fn plain(reason: String) -> String {
         ("No route to host", "there is no route to the host"),
         ("operation timed out", "the server did not answer in time"),
     ];
-    let found = known.iter().find(|(part, _)| reason.contains(part));
-    found.map_or(reason, |(_, plain)| (*plain).to_owned())
+    let Some((_, plain)) = known.iter().find(|(part, _)| reason.contains(part)) else {
+        return reason;
+    };
+    tracing::debug!(reason, "the network failed");
+    (*plain).to_owned()
 }
 
 #[cfg(test)]

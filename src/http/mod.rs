@@ -25,7 +25,7 @@ pub struct Network {
     runtime: OnceCell<tokio::runtime::Runtime>,
     remote: OnceCell<reqwest::Client>,
     loopback: OnceCell<reqwest::Client>,
-    /// The time in the latest answer that had one.
+    /// The time in the latest answer.
     server_time: Cell<Option<Timestamp>>,
 }
 
@@ -61,9 +61,10 @@ impl Network {
         self.client(false).map(drop)
     }
 
-    /// The time of the server that answered last, if it told it (RFC 9110 section 6.6.1).
-    pub fn server_time(&self) -> Option<Timestamp> {
-        self.server_time.get()
+    /// The time in the latest answer since this was asked last, if it told it (RFC 9110 section
+    /// 6.6.1).
+    pub fn take_server_time(&self) -> Option<Timestamp> {
+        self.server_time.take()
     }
 
     fn client(&self, loopback: bool) -> Result<&reqwest::Client, TransportError> {

@@ -43,7 +43,9 @@ pub(super) fn identify(
                 .is_ok_and(|url| attempt.origins.iter().any(|origin| origin.covers(&url)))
     };
     let request = attempt.oauth.whoami.as_ref();
-    if let Some(request) = request.filter(|request| is_allowed(&request.url)) {
+    let request = request.filter(|request| is_allowed(&request.url));
+    let is_asked = request.is_some();
+    if let Some(request) = request {
         let parts = BTreeMap::from([("token".to_owned(), reply.access_token.clone())]);
         let headers = render(&attempt.row.login_headers(), &parts)?;
         let shield = shield();
@@ -66,11 +68,13 @@ pub(super) fn identify(
         };
     }
     if let Some(error) = unreadable.filter(|_| person.is_none()) {
-        let error = LoginError::Unidentified(error.to_string());
+        let error = LoginError::Unreadable(error);
         if known.is_some_and(|bound| bound.subject.is_some()) && !attempt.replace {
             return Err(error);
         }
-        warnings.push(error.to_string());
+        if !is_asked {
+            warnings.push(error.to_string());
+        }
     }
     if let Some(known) = known.filter(|_| !attempt.replace) {
         check_same_account(&attempt.name, known, person.as_ref())?;

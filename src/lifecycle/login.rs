@@ -73,6 +73,9 @@ pub enum LoginError {
     /// The provider did not say which account this is, and the name belongs to an account.
     #[error("cannot determine the account of this login: {0}")]
     Unidentified(String),
+    /// The ID token does not tell the account, and the name belongs to an account.
+    #[error("cannot determine the account of this login: {0}")]
+    Unreadable(IdTokenError),
     /// The browser logged in as another account.
     #[error("`{name}` is the login of {old}, but the browser logged in as {new}")]
     OtherAccount {
@@ -207,7 +210,11 @@ pub fn put_login(
     attempt
         .client
         .store(context, &attempt.name, &attempt.oauth, attempt.store)?;
-    let refresh_token_expires_at = reply.refresh_token_expires_at(received_at);
+    let refresh_token_expires_at = match (&reply.refresh_token, before) {
+        // The earlier one may be kept, and with it its end.
+        (None, Some(found)) => found.entry.login.refresh_token_expires_at,
+        _ => reply.refresh_token_expires_at(received_at),
+    };
     let bound = bound(attempt, before, person.as_ref(), reply.scope);
     let refresh_token = reply
         .refresh_token

@@ -214,10 +214,12 @@ fn grant(record: &Record, spent: &Secret, oauth: Option<&OAuthSpec>, wanted: &Wa
     let mut grant = Grant::refresh(spent);
     let mut scope = wanted.scope.clone();
     if let Some(oauth) = oauth.filter(|oauth| scope.is_empty() && oauth.refresh.send_scope) {
-        // Without those of a refresh token, no new one may come.
         scope.clone_from(&record.bound.scopes);
-        let missing = |word: &&String| !record.bound.scopes.contains(word);
-        scope.extend(oauth.offline_scopes.iter().filter(missing).cloned());
+        // Without those of a refresh token, no new one may come.
+        if !scope.is_empty() {
+            let missing = |word: &&String| !record.bound.scopes.contains(word);
+            scope.extend(oauth.offline_scopes.iter().filter(missing).cloned());
+        }
     }
     let separator = oauth.map_or(" ", |oauth| oauth.scope_separator.as_str());
     let scope = (!scope.is_empty()).then(|| Secret::new(scope.join(separator)));
@@ -246,7 +248,9 @@ fn without_token(
     {
         let next = successor_of(&found.record, successor);
         let sealed = found.sealed.clone();
-        if let Err(error) = save(claim, &found.entry, next, sealed, Some(room)) {
+        let mut entry = found.entry.clone();
+        entry.login.refresh_token_expires_at = None;
+        if let Err(error) = save(claim, &entry, next, sealed, Some(room)) {
             return error.into();
         }
     }
@@ -321,7 +325,11 @@ fn keep(
     entry.login = LoginState {
         access_expires_at: token.expires_at,
         refreshed_at: Some(now),
-        refresh_token_expires_at: expires_at.or(entry.login.refresh_token_expires_at),
+        // A token that was accepted after its end has another one.
+        refresh_token_expires_at: expires_at.or(entry
+            .login
+            .refresh_token_expires_at
+            .filter(|end| *end > now)),
         last_error: None,
         ..entry.login
     };

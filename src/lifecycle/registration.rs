@@ -23,7 +23,7 @@ pub struct Registration {
     /// The client secret, if it has one.
     #[serde(serialize_with = "stored_option")]
     pub secret: Option<Secret>,
-    /// Whether it has to be stored once the login has worked.
+    /// Whether it still has to be stored.
     pub is_new: bool,
 }
 
@@ -164,6 +164,9 @@ impl Registration {
                 .filter(|entry| entry.name.provider() == provider)
                 .any(|entry| entry.bound.client_id.as_ref() == Some(id))
         };
+        if let Some(store) = client.secret_store.filter(|_| client.earlier.is_some()) {
+            context.stores.settle(store);
+        }
         let mut replaced = client.earlier.take();
         let mut kept = Vec::new();
         while let Some(mut earlier) = replaced {

@@ -135,8 +135,9 @@ impl Flow {
     /// What to tell the user about a redirect that is not ours: it may be from anybody, but it may
     /// also be the answer that this login waits for.
     pub fn complaint(&self, callback: &Callback) -> Option<String> {
-        let what = match callback.refusal() {
-            Some(refusal) => format!("a refusal ({refusal})"),
+        // Only the code: any web page can make the browser send a text of its own here.
+        let what = match callback.refusal_code() {
+            Some(code) => format!("a refusal ({code})"),
             None if callback.has("code") || callback.has("state") => "a response".to_owned(),
             None => return None,
         };

@@ -1,7 +1,6 @@
 //! The query with which a provider answers the authorization request (RFC 6749 section 4.1.2).
 
 use super::AuthorizeError;
-use super::plain::plain;
 use crate::secret::Secret;
 
 /// The query that the browser brought to the loopback listener.
@@ -54,17 +53,16 @@ impl Callback {
         self.pairs.iter().any(|(key, _)| key == name)
     }
 
-    /// The provider's refusal, if it is one: its code, and its description.
-    pub(super) fn refusal(&self) -> Option<String> {
-        let shown = |name| {
-            let text = plain(self.get(name).ok()??.expose());
-            (!text.is_empty()).then_some(text)
-        };
-        let code = shown("error")?;
-        Some(match shown("error_description") {
-            Some(description) => format!("{code}: {description}"),
-            None => code,
-        })
+    /// The code of a refusal, if it is one (RFC 6749 section 4.1.2.1); a text that is no code is
+    /// not shown.
+    pub(super) fn refusal_code(&self) -> Option<&str> {
+        let code = self.get("error").ok()??.expose();
+        let is_code = !code.is_empty()
+            && code.len() <= 40
+            && code
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte));
+        Some(if is_code { code } else { "without a code" })
     }
 }
 
@@ -96,14 +94,18 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_is_shown_without_what_could_deceive() {
-        let refusal = |query| Callback::from_query(query).refusal();
+    fn of_a_refusal_only_a_code_is_shown() {
+        let code = |query: &str| {
+            let callback = Callback::from_query(query);
+            callback.refusal_code().map(str::to_owned)
+        };
         assert_eq!(
-            refusal("error=access_denied&error_description=no%0d%0away%1b").as_deref(),
-            Some("access_denied: no way")
+            code("error=access_denied&error_description=call%20us").as_deref(),
+            Some("access_denied")
         );
-        assert_eq!(refusal("error=x").as_deref(), Some("x"));
-        assert_eq!(refusal("error=%1b"), None);
-        assert_eq!(refusal("code=c"), None);
+        for text in ["error=call+us+now", "error=%1b", "error=", "error=Zo%c3%ab"] {
+            assert_eq!(code(text).as_deref(), Some("without a code"), "{text}");
+        }
+        assert_eq!(code("code=c"), None);
     }
 }

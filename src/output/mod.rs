@@ -147,9 +147,9 @@ fn widths(head: &[&str], rows: &[Vec<String>]) -> Vec<usize> {
     (0..head.len()).map(width).collect()
 }
 
-/// The widest column, the last one of several.
+/// The widest column but the first, whose names are copied; the last one of several.
 fn widest(widths: &[usize]) -> usize {
-    let columns = widths.iter().enumerate();
+    let columns = widths.iter().enumerate().skip(1);
     columns
         .max_by_key(|(_, width)| **width)
         .map_or(0, |(number, _)| number)
@@ -162,7 +162,7 @@ fn least_width(widths: &[usize]) -> usize {
         true => (*width).min(CUT),
         false => *width,
     };
-    widths.iter().enumerate().map(width).sum::<usize>() + 2 * widths.len().saturating_sub(1)
+    widths.iter().enumerate().map(width).sum::<usize>() + 2 * widths.len()
 }
 
 /// Replaces control characters: text of a provider must not move the cursor or break a row.

@@ -4,6 +4,7 @@
 use super::builtin::BUILTIN;
 use super::{Prefixes, ProviderError, Row};
 use crate::config::{Paths, read_toml};
+use crate::credential::check_part;
 use crate::disk;
 use std::path::PathBuf;
 
@@ -31,6 +32,10 @@ impl Catalogue {
     /// # Errors
     /// The user's file is damaged or contains another provider's name.
     pub fn find(&self, name: &str) -> Result<Option<Row>, ProviderError> {
+        // A name is part of a path.
+        if check_part(name, "").is_err() {
+            return Ok(None);
+        }
         if let Some(row) = read_toml::<Row>(&self.path(name))? {
             if row.name != name {
                 let reason = format!(

@@ -91,8 +91,8 @@ pub struct Part {
 #[serde(deny_unknown_fields)]
 pub struct Check {
     /// The URL; it is requested with GET and the headers of the key. A status of 2xx means that the
-    /// key is valid, 403 that it is valid, but lacks the permission; any other status that is not in
-    /// `bad` is inconclusive.
+    /// key is valid, one in `bad` that it is not, another 403 that it is valid, but lacks the
+    /// permission; any other status is inconclusive.
     pub url: String,
     /// If set, a POST with this JSON body is sent instead of the GET.
     #[serde(default, skip_serializing_if = "Option::is_none")]

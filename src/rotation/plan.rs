@@ -74,24 +74,21 @@ fn login(entry: &Entry, row: Option<&Row>, now: Timestamp) -> Option<Plan> {
         .and_then(|row| row.oauth.as_ref())
         .and_then(|oauth| oauth.refresh.idle_days);
     // Half of the limit: one missed run does not let it expire.
-    let (half, how) = match (idle_days, entry.login.refresh_token_expires_at) {
-        (Some(days), _) => (
-            DAY * i32::try_from(days).unwrap_or(i32::MAX / 2) / 2,
-            format!("refresh (expires after {days} idle days)"),
-        ),
-        // A refresh may extend it.
-        (None, Some(end)) => (
-            end.duration_since(used) / 2,
-            "refresh (its refresh token expires)".to_owned(),
-        ),
-        (None, None) => return None,
-    };
-    let used = if is_from_future(used, now) {
+    let idle = idle_days.map(|days| {
+        let how = format!("refresh (expires after {days} idle days)");
+        (DAY * i32::try_from(days).unwrap_or(i32::MAX / 2) / 2, how)
+    });
+    // A refresh may extend it.
+    let end = entry.login.refresh_token_expires_at.map(|end| {
+        let how = "refresh (its refresh token expires)".to_owned();
+        (end.duration_since(used) / 2, how)
+    });
+    let (half, how) = idle.into_iter().chain(end).min_by_key(|(half, _)| *half)?;
+    let due = if is_from_future(used, now) {
         Timestamp::MIN
     } else {
-        used
+        used.checked_add(half).ok()?
     };
-    let due = used.checked_add(half).ok()?;
     Some(Plan {
         name: entry.name.clone(),
         what: What::Refresh,

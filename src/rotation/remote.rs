@@ -332,9 +332,11 @@ impl Backend for Remote<'_> {
     }
 
     fn clock(&self, parts: &Parts, values: &Values) -> Option<Timestamp> {
-        // Whatever the answer says, it has the time.
+        let network = self.context.network;
+        // That of an earlier answer may be from another server.
+        network.take_server_time();
         self.verify(parts, values);
-        self.context.network.server_time()
+        network.take_server_time()
     }
 
     fn verify(&self, parts: &Parts, values: &Values) -> Verdict {

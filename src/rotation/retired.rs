@@ -28,17 +28,20 @@ pub(super) fn revoke_retired(
             return Ok(());
         };
         let name = engine.run.name().clone();
-        let server = engine.backend.clock(&slots.active, &engine.values);
-        if server.is_some_and(|server| is_early(due(&old), server)) {
+        if !engine.run.is_in_store {
+            return Err(Error::NotInStore { name });
+        }
+        let is_ended = !old.by_hand && !is_in_use(engine, &old, &slots);
+        if is_ended
+            && !engine.options.grace_given
+            && let Some(wait) = wait_by_server(engine, &slots, due(&old))
+        {
             // Nothing is ended because this machine's clock has jumped.
             engine.run.warnings.push(format!(
                 "the clock of this machine is ahead of the provider's, so an earlier key of `{name}` is not revoked yet"
             ));
-            report.waits_until = slots.retiring.iter().map(due).max();
+            report.waits_until = now.saturating_add(wait).ok();
             return Ok(());
-        }
-        if !engine.run.is_in_store {
-            return Err(Error::NotInStore { name });
         }
         let rest: Vec<Retiring> = slots
             .retiring
@@ -47,7 +50,7 @@ pub(super) fn revoke_retired(
             .cloned()
             .collect();
         tracing::info!(%name, "the grace period of a previous key is over");
-        if !old.by_hand && !is_in_use(engine, &old, &slots) {
+        if is_ended {
             if revoke_one(engine, &old)? {
                 report.revoked += 1;
             } else {
@@ -65,10 +68,16 @@ pub(super) fn revoke_retired(
     }
 }
 
-/// Whether a grace period is not over by the provider's clock, with an allowance for clocks that
-/// differ.
-fn is_early(due: Timestamp, server: Timestamp) -> bool {
-    due.duration_since(server) > SignedDuration::from_mins(5)
+/// How long a grace period still lasts by the provider's clock, with an allowance for clocks that
+/// differ; `None` if it is over, or if the provider does not tell the time.
+fn wait_by_server(
+    engine: &Engine<'_, '_>,
+    slots: &Slots,
+    due: Timestamp,
+) -> Option<SignedDuration> {
+    let server = engine.backend.clock(&slots.active, &engine.values)?;
+    let left = due.duration_since(server);
+    (left > SignedDuration::from_mins(5)).then_some(left)
 }
 
 /// Lets every grace period that began in the future begin now: the clock was wrong then, or is now.

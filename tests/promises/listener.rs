@@ -79,7 +79,7 @@ fn g1_a_redirect_that_is_refused_is_told_in_the_terminal() {
                     host.into(),
                 )
             },
-            "a refusal (access_denied: no) without the `state` of this login",
+            "a refusal (access_denied) without the `state` of this login",
         ),
         (
             |_, host| ("GET", "/?error=access_denied".into(), host.into()),

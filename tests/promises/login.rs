@@ -216,7 +216,7 @@ fn ctrl_c_leaves_nothing_incomplete() {
         .status()
         .unwrap();
     assert!(interrupted.success());
-    login.end().failed(130, "interrupted; nothing was changed");
+    login.end().failed(130, "interrupted; no login was stored");
     home.run(&["token", "op"]).failed(3, "no credential");
     assert!(!home.file("clients").exists() && !home.file("providers").exists());
 }

@@ -341,6 +341,15 @@ fn p3_a_definition_stays_as_long_as_it_is_used() {
     home.run(&["provider", "remove", "op"])
         .failed(7, "`op` uses this definition");
     home.run(&["logout", "op"]).done();
+    home.run(&["provider", "remove", "op"])
+        .failed(7, "the client of `op` is still stored");
+    home.run(&["client", "remove", "op"]).done();
+    std::fs::write(home.file("config.toml"), "").unwrap();
+    for path in ["../config", "./op", "OP", "op/x", "", "/etc/hostname"] {
+        home.run(&["provider", "remove", path])
+            .failed(3, "no provider named");
+    }
+    assert!(home.file("config.toml").exists());
     home.run(&["provider", "remove", "op"]).done();
     home.run(&["provider", "remove", "op"])
         .failed(3, "no provider named `op`");

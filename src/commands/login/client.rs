@@ -31,7 +31,7 @@ pub(super) fn choose(
     {
         if args.client_id.is_none() && !is_used(app, provider, &client.client_id)? {
             app.ui.say(&format!(
-                "using the client id {}, which was entered before; to use another one, add `--client-id ID`",
+                "using the client id {}, which was entered before; to enter another one, run `authctl client remove {provider}` first",
                 client.client_id
             ));
         }

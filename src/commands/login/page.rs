@@ -69,7 +69,7 @@ pub(super) fn wait(
     app.network.run(async {
         tokio::select! {
             biased;
-            () = shield.interrupted() => Err(Failure::new(Code::Interrupted, "interrupted; nothing was changed")),
+            () = shield.interrupted() => Err(Failure::new(Code::Interrupted, "interrupted; no login was stored")),
             arrival = async {
                 let waits_for_paste = show(app, args, flow, redirect_uri);
                 if waits_for_paste {
@@ -178,6 +178,6 @@ async fn pasted_answer(
 }
 
 fn too_late(redirect_uri: &str) -> Failure {
-    Failure::new(Code::Failed, "timed out waiting for the browser; nothing was changed")
+    Failure::new(Code::Failed, "timed out waiting for the browser; no login was stored")
         .hint(format!("if the page complained about the redirect URI, register exactly {redirect_uri}, or choose a port with `--port`; about the client, check `--client-id`; about a scope, use `--scope SCOPE --only-scope`"))
 }

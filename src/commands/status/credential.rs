@@ -123,6 +123,10 @@ fn refresh_token(entry: &Entry, soon: Timestamp, now: Timestamp, found: &mut Fin
         return;
     };
     let (name, when) = (&entry.name, relative(end, now));
+    let since = login.refreshed_at.or(login.logged_in_at);
+    let life = end.duration_since(since.unwrap_or(entry.changed_at));
+    // One that lives shorter than that is always about to end.
+    let is_soon = end <= soon && end.duration_since(now) <= life / 2;
     if end <= now {
         let hint = Some(format!("run `authctl login {name}`"));
         found.add(
@@ -130,9 +134,9 @@ fn refresh_token(entry: &Entry, soon: Timestamp, now: Timestamp, found: &mut Fin
             format!("its refresh token expired {when}"),
             hint,
         );
-    } else if end <= soon {
+    } else if is_soon {
         let hint = Some(format!(
-            "run `authctl refresh {name}`; if the date stays the same, log in again before it"
+            "run `authctl refresh {name}`; if that does not extend it, run `authctl login {name}`"
         ));
         found.add(
             "login_ends",
@@ -290,7 +294,8 @@ mod tests {
             })
         };
         assert!(codes(&login(true, 8), None, 0).is_empty());
-        assert_eq!(codes(&login(true, 7), None, 0), ["login_ends"]);
+        assert!(codes(&login(true, 7), None, 3).is_empty());
+        assert_eq!(codes(&login(true, 7), None, 4), ["login_ends"]);
         assert_eq!(codes(&login(true, 0), None, 0), ["login_over"]);
         // What replaced the refresh token has an end of its own.
         assert!(codes(&login(false, 0), None, 0).is_empty());

@@ -102,7 +102,7 @@ fn accept(request: &Request, place: &Place, flow: &Flow) -> Result<Callback, Ref
             told,
         })
     };
-    // Of a redirect that is ours but for its address, the address is what has to be corrected.
+    // A redirect with our state that came to another address shows what is registered wrongly.
     let misdirected = |came_to: &str| {
         let expected = &place.redirect_uri;
         let told = format!(

@@ -64,8 +64,8 @@ impl Document {
             (Some(ours), Some(theirs)) => ours != theirs,
             _ => false,
         };
-        let endpoints = ["issuer", "authorization_endpoint", "token_endpoint"];
-        if endpoints.iter().any(contradicts) {
+        let endpoints = ["authorization_endpoint", "token_endpoint"];
+        if !other.is_of(&self.issuer) || endpoints.iter().any(contradicts) {
             return;
         }
         for (name, value) in other.fields {

@@ -69,6 +69,7 @@ pub fn issuer(typed: &str) -> String {
     let Some((origin, rest)) = typed.split_once(WELL_KNOWN) else {
         return typed.to_owned();
     };
+    let rest = rest.split(['?', '#']).next().unwrap_or_default();
     for name in [OAUTH, OPENID] {
         if let Some(path) = rest.strip_prefix(name)
             && (path.is_empty() || path.starts_with('/'))

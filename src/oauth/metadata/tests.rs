@@ -214,6 +214,10 @@ fn f3_the_url_of_a_document_stands_for_its_issuer() {
             "https://h/.well-known/oauth-authorization-server/a/",
             "https://h/a",
         ),
+        (
+            "https://h/.well-known/openid-configuration?x=1#y",
+            "https://h",
+        ),
         ("https://h/a", "https://h/a"),
         ("https://h/.well-known/other", "https://h/.well-known/other"),
         (
