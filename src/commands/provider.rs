@@ -25,8 +25,8 @@ pub enum ProviderCommand {
 
 /// Remove a provider definition of your own
 ///
-/// A definition is also stored by a login by URL. It cannot be removed while a credential or a
-/// client uses it; a built-in provider of the same name is used again afterwards.
+/// Logging in by URL also stores a definition. A definition cannot be removed while a credential or
+/// a client uses it; once it is removed, a built-in provider of the same name takes effect again.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "Examples:\n  authctl provider remove acme")]
 pub struct RemoveArgs {

@@ -31,7 +31,7 @@ impl Paths {
         }
         use etcetera::BaseStrategy;
         let base = etcetera::choose_base_strategy().ok()?;
-        // A relative folder would be another one in each working folder.
+        // A relative path would mean a different folder in each working directory.
         if base.config_dir().is_relative() || base.data_dir().is_relative() {
             return None;
         }

@@ -81,7 +81,7 @@ pub enum RecordError {
     },
     /// The item is there, but its content is not: KWallet writes both at different times.
     #[error(
-        "its item in the store is empty (KWallet loses the content of a new item if it ends within five seconds)"
+        "its item in the store is empty (KWallet loses the content of a new item if KWallet exits within five seconds)"
     )]
     Empty,
     /// It was written by a newer version.

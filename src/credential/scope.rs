@@ -21,8 +21,8 @@ pub fn is_granted(scope: &str, granted: &[String]) -> bool {
 }
 
 fn is_same(one: &str, other: &str) -> bool {
-    /// What a scope is called: a URL by its last segment, of which Google puts `userinfo.` before
-    /// the names of OpenID Connect.
+    /// The name of a scope: for a URL, its last segment, in which Google prefixes OpenID Connect
+    /// names with `userinfo.`.
     fn name(scope: &str) -> &str {
         let Some((_, rest)) = scope.split_once("://") else {
             return scope;

@@ -152,7 +152,7 @@ impl From<ProviderError> for Failure {
                 similar: Some(ref name),
                 ..
             } => Self::new(Code::NotFound, error.to_string()).hint(format!(
-                "did you mean `{name}`? `authctl provider list` shows all"
+                "did you mean `{name}`? `authctl provider list` shows all providers"
             )),
             ProviderError::Unknown { .. } => Self::new(Code::NotFound, error.to_string()).hint(
                 "run `authctl provider list`; to log in to another provider, use `authctl login URL --as NAME`; to store a key of another provider, run `authctl key add NAME --header HEADER --origin ORIGIN`",
@@ -175,7 +175,7 @@ impl From<MetadataError> for Failure {
         let message = error.to_string();
         let hint = match error {
             MetadataError::None { asked, .. } => Some(format!(
-                "asked {}; check the URL, or describe the provider in a file (`authctl man providers`)",
+                "tried {}; check the URL, or describe the provider in a file (`authctl man providers`)",
                 asked.join(", ")
             )),
             _ => None,

@@ -61,8 +61,7 @@ impl Network {
         self.client(false).map(drop)
     }
 
-    /// The time in the latest answer since this was asked last, if it told it (RFC 9110 section
-    /// 6.6.1).
+    /// The time in the latest response since the last call, if it had one (RFC 9110 section 6.6.1).
     pub fn take_server_time(&self) -> Option<Timestamp> {
         self.server_time.take()
     }

@@ -82,7 +82,7 @@ pub(super) fn identify(
     Ok(person)
 }
 
-/// The largest difference between two clocks that nobody has to care about.
+/// The largest difference between two clocks that can be ignored.
 const CLOCK_SKEW: SignedDuration = SignedDuration::from_mins(5);
 
 /// What to say about a clock that differs from the server's.

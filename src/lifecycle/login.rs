@@ -211,7 +211,7 @@ pub fn put_login(
         .client
         .store(context, &attempt.name, &attempt.oauth, attempt.store)?;
     let refresh_token_expires_at = match (&reply.refresh_token, before) {
-        // The earlier one may be kept, and with it its end.
+        // The earlier token may be kept, and its expiry with it.
         (None, Some(found)) => found.entry.login.refresh_token_expires_at,
         _ => reply.refresh_token_expires_at(received_at),
     };

@@ -215,7 +215,7 @@ fn grant(record: &Record, spent: &Secret, oauth: Option<&OAuthSpec>, wanted: &Wa
     let mut scope = wanted.scope.clone();
     if let Some(oauth) = oauth.filter(|oauth| scope.is_empty() && oauth.refresh.send_scope) {
         scope.clone_from(&record.bound.scopes);
-        // Without those of a refresh token, no new one may come.
+        // Without the scopes for a refresh token, the server might not issue a new one.
         if !scope.is_empty() {
             let missing = |word: &&String| !record.bound.scopes.contains(word);
             scope.extend(oauth.offline_scopes.iter().filter(missing).cloned());
@@ -325,7 +325,7 @@ fn keep(
     entry.login = LoginState {
         access_expires_at: token.expires_at,
         refreshed_at: Some(now),
-        // A token that was accepted after its end has another one.
+        // A token accepted after its recorded expiry has a different one.
         refresh_token_expires_at: expires_at.or(entry
             .login
             .refresh_token_expires_at

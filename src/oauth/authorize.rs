@@ -137,7 +137,7 @@ impl Flow {
     pub fn complaint(&self, callback: &Callback) -> Option<String> {
         // Only the code: any web page can make the browser send a text of its own here.
         let what = match callback.refusal_code() {
-            Some(code) => format!("a refusal ({code})"),
+            Some(code) => format!("an error response ({code})"),
             None if callback.has("code") || callback.has("state") => "a response".to_owned(),
             None => return None,
         };

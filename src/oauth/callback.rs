@@ -21,8 +21,8 @@ impl Callback {
     }
 
     /// Reads what a user copied: the whole address, or only its query. It may come out of a page's
-    /// source (`&amp;`) or a shell (`\\&`), and the parameters may stand behind a `#`. Whatever it
-    /// is, its `state` decides whether it is used.
+    /// source (`&amp;`) or a shell (`\\&`), and the parameters may follow a `#`. Whatever it is,
+    /// its `state` decides whether it is used.
     pub fn from_pasted(text: &str) -> Self {
         let text = text.trim().trim_matches(['"', '\'', '<', '>']);
         let text = text.replace("&amp;", "&").replace('\\', "");
@@ -53,7 +53,7 @@ impl Callback {
         self.pairs.iter().any(|(key, _)| key == name)
     }
 
-    /// The code of a refusal, if it is one (RFC 6749 section 4.1.2.1); a text that is no code is
+    /// The code of a refusal, if it is one (RFC 6749 section 4.1.2.1); text that is not a code is
     /// not shown.
     pub(super) fn refusal_code(&self) -> Option<&str> {
         let code = self.get("error").ok()??.expose();

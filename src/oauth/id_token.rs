@@ -107,7 +107,7 @@ impl Claims {
             _ => return Err(IdTokenError::Unreadable("not a JWT")),
         };
         let payload = payload.trim_end_matches('=');
-        // RFC 7515 section 2 wants the second alphabet.
+        // RFC 7515 section 2 requires the URL-safe alphabet.
         let json = URL_SAFE_NO_PAD
             .decode(payload)
             .or_else(|_| STANDARD_NO_PAD.decode(payload));

@@ -147,7 +147,8 @@ fn widths(head: &[&str], rows: &[Vec<String>]) -> Vec<usize> {
     (0..head.len()).map(width).collect()
 }
 
-/// The widest column but the first, whose names are copied; the last one of several.
+/// The widest column except the first, whose names are meant to be copied; if several are equally
+/// wide, the last.
 fn widest(widths: &[usize]) -> usize {
     let columns = widths.iter().enumerate().skip(1);
     columns
@@ -189,7 +190,7 @@ fn put(pieces: &[&str]) -> io::Result<()> {
     unless_closed(written)
 }
 
-/// A reader that has had enough, such as `head`, is no error.
+/// A reader that stops early, such as `head`, is not an error.
 fn unless_closed(written: io::Result<()>) -> io::Result<()> {
     match written {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),

@@ -37,8 +37,8 @@ pub struct Call {
     /// Statuses that mean that the credential is invalid or no longer valid.
     #[serde(default = "unauthorized", skip_serializing_if = "is_unauthorized")]
     pub bad: Vec<u16>,
-    /// Texts in a response with such a status that mean that the credential is valid, but lacks a
-    /// permission.
+    /// Texts that, in a response with a status in `bad`, mean that the credential is valid but
+    /// lacks a permission.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub limited: Vec<String>,
     /// Whether the request is sent without the caller's credential.

@@ -90,9 +90,9 @@ pub struct Part {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Check {
-    /// The URL; it is requested with GET and the headers of the key. A status of 2xx means that the
-    /// key is valid, one in `bad` that it is not, another 403 that it is valid, but lacks the
-    /// permission; any other status is inconclusive.
+    /// The URL; it is requested with GET and the headers of the key. A 2xx status means that the
+    /// key is valid; a status in `bad`, that it is invalid; a 403 that is not in `bad`, that it is
+    /// valid but lacks the permission. Any other status is inconclusive.
     pub url: String,
     /// If set, a POST with this JSON body is sent instead of the GET.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -100,7 +100,7 @@ pub struct Check {
     /// The statuses that mean that the key is invalid; 401 by default.
     #[serde(default = "unauthorized", skip_serializing_if = "is_unauthorized")]
     pub bad: Vec<u16>,
-    /// Texts in a response with such a status that mean that the key is valid, but lacks the
+    /// Texts that, in a response with a status in `bad`, mean that the key is valid but lacks the
     /// permission.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub limited: Vec<String>,

@@ -1,13 +1,13 @@
-//! Whose key a value is, by how it begins.
+//! Which provider a key belongs to, judged by its prefix.
 
 use super::Row;
 use std::collections::BTreeMap;
 
-/// The beginnings of the keys of all providers, by their first byte.
+/// The key prefixes of all providers, by their first byte.
 pub struct Prefixes<'r>(BTreeMap<u8, Vec<(&'r str, &'r Row)>>);
 
 impl<'r> Prefixes<'r> {
-    /// The beginnings in these rows.
+    /// The key prefixes in these rows.
     pub fn of(rows: &'r [Row]) -> Self {
         let mut found: BTreeMap<u8, Vec<(&str, &Row)>> = BTreeMap::new();
         for row in rows {
@@ -20,7 +20,7 @@ impl<'r> Prefixes<'r> {
         Self(found)
     }
 
-    /// The provider whose keys start with the longest beginning of `value`.
+    /// The provider with the longest key prefix that `value` starts with.
     pub fn owner(&self, value: &str) -> Option<&'r Row> {
         let candidates = self.0.get(&value.bytes().next()?)?.iter();
         candidates

@@ -78,7 +78,7 @@ pub struct Recipe {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub roll_again: bool,
     /// What the user does on the provider's page (`assisted`, `disable_only`), if there is more to
-    /// say than that a new key replaces the previous one.
+    /// it than replacing the previous key with a new one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub steps: Vec<String>,
     /// The user's own program and its arguments (`command`).

@@ -48,7 +48,7 @@ pub trait Backend {
     fn list(&self, values: &Values) -> Result<Option<Listing>, CallError>;
     /// Creates a key.
     fn create(&self, values: &Values) -> Result<Made, CallError>;
-    /// The time of the provider's clock, if it tells it when it is asked about a key.
+    /// The time by the provider's clock, if the provider sends it when asked about a key.
     fn clock(&self, parts: &Parts, values: &Values) -> Option<Timestamp>;
     /// Whether a key works.
     fn verify(&self, parts: &Parts, values: &Values) -> Verdict;

@@ -30,7 +30,7 @@ pub enum Error {
     },
     /// The new key is stored, and the provider could not be asked about it.
     #[error(
-        "the new key of `{name}` is stored, but the provider cannot be asked whether it works: {reason}"
+        "the new key of `{name}` is stored, but it could not be verified with the provider: {reason}"
     )]
     NotVerified {
         /// The credential.

@@ -80,7 +80,7 @@ fn login(entry: &Entry, row: Option<&Row>, now: Timestamp) -> Option<Plan> {
     });
     // A refresh may extend it.
     let end = entry.login.refresh_token_expires_at.map(|end| {
-        let how = "refresh (its refresh token expires)".to_owned();
+        let how = "refresh (before its refresh token expires)".to_owned();
         (end.duration_since(used) / 2, how)
     });
     let (half, how) = idle.into_iter().chain(end).min_by_key(|(half, _)| *half)?;

@@ -36,7 +36,7 @@ pub(super) fn revoke_retired(
             && !engine.options.grace_given
             && let Some(wait) = wait_by_server(engine, &slots, due(&old))
         {
-            // Nothing is ended because this machine's clock has jumped.
+            // A jump of this machine's clock must not cause a key to be revoked.
             engine.run.warnings.push(format!(
                 "the clock of this machine is ahead of the provider's, so an earlier key of `{name}` is not revoked yet"
             ));
@@ -51,7 +51,7 @@ pub(super) fn revoke_retired(
             .collect();
         tracing::info!(%name, "the grace period of a previous key is over");
         if is_ended {
-            if revoke_one(engine, &old)? {
+            if revoke_one(engine, &old, &slots)? {
                 report.revoked += 1;
             } else {
                 report.to_revoke_manually += 1;
@@ -130,7 +130,7 @@ fn is_in_use(engine: &Engine<'_, '_>, old: &Retiring, slots: &Slots) -> bool {
 
 /// Revokes a key, or finds that it is revoked. Returns false if a person has to do it and nobody
 /// can be asked whether that was done.
-fn revoke_one(engine: &Engine<'_, '_>, old: &Retiring) -> Result<bool, Error> {
+fn revoke_one(engine: &Engine<'_, '_>, old: &Retiring, slots: &Slots) -> Result<bool, Error> {
     let name = engine.run.name();
     let recipe = engine.recipe;
     // Only some providers revoke a key by its value; without an id, a person has to.
@@ -157,7 +157,13 @@ fn revoke_one(engine: &Engine<'_, '_>, old: &Retiring) -> Result<bool, Error> {
             Err(error) => Err(engine.not_revoked(error.to_string())),
         };
     }
+    let is_answered_for_all =
+        || engine.backend.verify(&slots.active, &engine.values) == Verdict::Bad;
     match verdict() {
+        // A firewall may refuse every key.
+        Verdict::Bad if is_answered_for_all() => Err(engine.not_revoked(
+            "the provider accepts neither it nor the current key, so it may still be valid",
+        )),
         Verdict::Bad => Ok(true),
         Verdict::Unknowable => Ok(false),
         Verdict::Unclear(reason) | Verdict::Unreachable(reason) => Err(Error::Unreachable {

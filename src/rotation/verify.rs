@@ -28,7 +28,7 @@ pub enum Verdict {
     Forbidden,
     /// It does not work.
     Bad,
-    /// The answer of the provider does not tell.
+    /// The provider's response is inconclusive.
     Unclear(String),
     /// The provider could not be asked.
     Unreachable(String),

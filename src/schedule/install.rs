@@ -317,7 +317,7 @@ fn put(path: &Path, text: &str) -> std::io::Result<()> {
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// What to do where a scheduler is missing.
-const NOT_INSTALLED: &str = "it is not installed; install it, choose another scheduler with `--with`, or run `authctl rotate --due --scheduled` once a day in another way";
+const NOT_INSTALLED: &str = "it is not installed; install it, choose another scheduler with `--with`, or run `authctl rotate --due --scheduled` once a day by some other means";
 
 /// Runs a program of the system.
 fn run(program: &'static str, arguments: &[&str], input: &str) -> Result<Finished, Error> {

@@ -26,7 +26,7 @@ pub fn sleeps() -> Option<&'static str> {
 
 fn judge(answer: &[u8]) -> Option<&'static str> {
     (answer.trim_ascii() == b"no").then_some(
-        "the timer only runs while you are logged in; to run it always, run `loginctl enable-linger`, or use cron (`authctl schedule install --with crontab`)",
+        "the timer only runs while you are logged in; to keep it running after you log out, run `loginctl enable-linger`, or use cron (`authctl schedule install --with crontab`)",
     )
 }
 

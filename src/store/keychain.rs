@@ -110,7 +110,7 @@ impl Keychain {
     }
 
     /// Waits until what was just written is on the disk: KWallet writes its file up to five seconds
-    /// after it has answered, and an item that was new is empty if it ends before.
+    /// after it has answered, and a new item is left empty if KWallet exits before then.
     #[cfg(target_os = "linux")]
     pub(super) fn settle(&self) {
         if self.quick(secret_service::writes_late) == Some(true) {
@@ -341,7 +341,7 @@ fn plain(reason: &str) -> String {
         ("(os error 2)", "no D-Bus session bus is running"),
         (
             "(os error 111)",
-            "nothing listens at the address of the D-Bus session bus",
+            "nothing is listening on the address of the D-Bus session bus",
         ),
     ];
     let found = known

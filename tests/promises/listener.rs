@@ -79,11 +79,11 @@ fn g1_a_redirect_that_is_refused_is_told_in_the_terminal() {
                     host.into(),
                 )
             },
-            "a refusal (access_denied) without the `state` of this login",
+            "an error response (access_denied) without the `state` of this login",
         ),
         (
             |_, host| ("GET", "/?error=access_denied".into(), host.into()),
-            "a refusal (access_denied) without the `state` of this login",
+            "an error response (access_denied) without the `state` of this login",
         ),
         (
             |_, host| ("GET", "/callback?code=c&State=s".into(), host.into()),
@@ -99,7 +99,7 @@ fn g1_a_redirect_that_is_refused_is_told_in_the_terminal() {
         ),
         (
             |target, host| ("GET", target.into(), host.replace("127.0.0.1", "localhost")),
-            "came to http://localhost:",
+            "arrived at http://localhost:",
         ),
         (
             |target, host| {
@@ -109,7 +109,7 @@ fn g1_a_redirect_that_is_refused_is_told_in_the_terminal() {
                     host.into(),
                 )
             },
-            "came to /callback/ and was refused; the redirect URI to register is http://127.0.0.1:",
+            "arrived at /callback/ and was rejected; the redirect URI to register is http://127.0.0.1:",
         ),
         (
             |target, host| {
@@ -123,7 +123,7 @@ fn g1_a_redirect_that_is_refused_is_told_in_the_terminal() {
         ),
         (
             |_, host| ("GET", "/callback".into(), host.into()),
-            "the browser came back without parameters",
+            "the browser was redirected back without parameters",
         ),
         (|_, host| ("GET", "/favicon.ico".into(), host.into()), ""),
     ];

@@ -100,7 +100,7 @@ def test_the_ten_states_of_a_machine(folder, keyring, clock):
     assert (
         code == 8
         and "did not answer within 10 seconds" in checks["keychain"]["detail"]
-        and "dialog" in checks["keychain"]["hint"]
+        and "window" in checks["keychain"]["hint"]
     ), checks
     assert stores["keychain"]["exit_code"] == 5 and time.monotonic() - began < 60
     keyring.daemon.send_signal(signal.SIGCONT)

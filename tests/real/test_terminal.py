@@ -216,7 +216,7 @@ def test_a_redirect_is_pasted_while_the_listener_listens(folder, home, server):
     for line, told in (
         ("nonsense", "this is not the URL of the last page"),
         ("http://127.0.0.1/callback?code=x&state=wrong", "with the `state` of another login"),
-        ("http://127.0.0.1/callback?error=access_denied", "a refusal (access_denied) without"),
+        ("http://127.0.0.1/callback?error=access_denied", "an error response (access_denied) without"),
     ):
         tmux.type(line)
         tmux.press("Enter")

@@ -28,7 +28,7 @@ pub struct LoginArgs {
     #[arg(long, value_name = "SCOPE")]
     pub(super) scope: Vec<String>,
     /// Request only the scopes given with `--scope` (include `openid` if the provider needs it to
-    /// identify the account, and `offline_access` if it needs that for a refresh token)
+    /// identify the account, and `offline_access` if it needs that to issue a refresh token)
     #[arg(long, requires = "scope")]
     pub(super) only_scope: bool,
     /// The client id of your registration at the provider

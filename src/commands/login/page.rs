@@ -179,5 +179,5 @@ async fn pasted_answer(
 
 fn too_late(redirect_uri: &str) -> Failure {
     Failure::new(Code::Failed, "timed out waiting for the browser; no login was stored")
-        .hint(format!("if the page complained about the redirect URI, register exactly {redirect_uri}, or choose a port with `--port`; about the client, check `--client-id`; about a scope, use `--scope SCOPE --only-scope`"))
+        .hint(format!("if the page rejected the redirect URI, register exactly {redirect_uri}, or choose a port with `--port`; if it rejected the client, check `--client-id`; if it rejected a scope, use `--scope SCOPE --only-scope`"))
 }

@@ -18,9 +18,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tiny_http::{Request, Server};
 
-use serve::{Place, Senders, response, serve};
+use serve::{Place, Senders, Told, response, serve};
 
-/// How many different requests that were refused are told to the user.
+/// How many different refused requests are reported to the user.
 const MAX_TOLD: usize = 4;
 
 /// Bound sockets that wait for one redirect.
@@ -134,14 +134,16 @@ impl Listener {
                 .map_err(|error| ListenerError::Serve(error.to_string()))?;
         }
         drop((sender, teller));
-        let mut earlier: Vec<String> = Vec::new();
+        let (mut earlier, mut foreign) = (Vec::<String>::new(), 0);
         let arrived = loop {
             tokio::select! {
                 arrived = receiver.recv() => break arrived,
-                Some(text) = told.recv() => {
-                    // Anybody on this machine may send requests, so few are worth a line.
-                    if earlier.len() < MAX_TOLD && !earlier.contains(&text) {
+                Some(Told { text, is_ours }) = told.recv() => {
+                    // Any web page can make the browser send requests, so only a few are reported;
+                    // they do not hide one with the state of this login.
+                    if (is_ours || foreign < MAX_TOLD) && !earlier.contains(&text) {
                         tell(&text);
+                        foreign += usize::from(!is_ours);
                         earlier.push(text);
                     }
                 }

@@ -33,7 +33,15 @@ pub(super) struct Senders {
     /// The redirect of this login.
     pub sender: Sender<(Callback, Request)>,
     /// What to tell the user about a request that was refused.
-    pub teller: Sender<String>,
+    pub teller: Sender<Told>,
+}
+
+/// What to tell the user about a refused request.
+pub(super) struct Told {
+    /// The sentence.
+    pub text: String,
+    /// Whether the request had the state of this login. Anything else may come from any web page.
+    pub is_ours: bool,
 }
 
 /// A refused request.
@@ -42,7 +50,7 @@ struct Refused {
     /// The reason on the page.
     reason: &'static str,
     /// What to tell the user, if the request looked like a redirect.
-    told: Option<String>,
+    told: Option<Told>,
 }
 
 /// Answers requests until it is told to stop, and sends the redirect to the login.
@@ -95,18 +103,21 @@ fn accept(request: &Request, place: &Place, flow: &Flow) -> Result<Callback, Ref
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
     let is_long = target.len() > MAX_TARGET;
     let callback = Callback::from_query(if is_long { "" } else { query });
-    let refused = |status, reason, told| {
+    let refused = |status, reason, told: Option<String>| {
         Err(Refused {
             status,
             reason,
-            told,
+            told: told.map(|text| Told {
+                text,
+                is_ours: flow.is_ours(&callback),
+            }),
         })
     };
     // A redirect with our state that came to another address shows what is registered wrongly.
     let misdirected = |came_to: &str| {
         let expected = &place.redirect_uri;
         let told = format!(
-            "the response of the provider came to {came_to} and was refused; the redirect URI to register is {expected}"
+            "the provider's response arrived at {came_to} and was rejected; the redirect URI to register is {expected}"
         );
         flow.is_ours(&callback)
             .then_some(told)
@@ -151,7 +162,7 @@ fn accept(request: &Request, place: &Place, flow: &Flow) -> Result<Callback, Ref
         return Ok(callback);
     }
     let empty = || {
-        "the browser came back without parameters; if its address contains a `#`, run the command again with `--no-browser` and paste the whole address".to_owned()
+        "the browser was redirected back without parameters; if the address in the browser contains a `#`, run the command again with `--no-browser` and paste the whole address".to_owned()
     };
     let told = flow
         .complaint(&callback)

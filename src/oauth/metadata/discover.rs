@@ -60,8 +60,8 @@ enum Answer {
 /// issuer has none of its own, and if it names exactly this issuer (RFC 8414 section 3.3).
 ///
 /// # Errors
-/// It cannot be reached, publishes no metadata, or publishes metadata that cannot be trusted. Of
-/// several reasons, the one of the place that came nearest is told.
+/// It cannot be reached, publishes no metadata, or publishes metadata that cannot be trusted. If
+/// there are several reasons, the one from the place that came closest is reported.
 pub async fn discover(network: &Network, issuer: &str) -> Result<OAuthSpec, MetadataError> {
     let url = trusted_url(issuer)?;
     let mut found: Option<Document> = None;
@@ -85,7 +85,7 @@ pub async fn discover(network: &Network, issuer: &str) -> Result<OAuthSpec, Meta
             Ok(Answer::Unusable(reason)) => unusable = unusable.or(Some(reason)),
             Ok(Answer::Later(reason)) => later = later.or(Some(reason)),
             Ok(Answer::Nothing(reason)) => asked.push(format!("{}: {reason}", place.url)),
-            // Nobody is there, so nobody is at the other places.
+            // The server is unreachable, so the other places are too.
             Err(reason) if found.is_none() => {
                 return Err(MetadataError::Unreachable {
                     host: shown(&url),

@@ -5,7 +5,7 @@ use super::fields::Fields;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
-/// Where the end of a refresh token is looked for. There is no standard for it.
+/// Where to look for the expiry of a refresh token. There is no standard for it.
 const REFRESH_NAMES: [&str; 5] = [
     "refresh_expires_in",
     "refresh_token_expires_in",

@@ -128,11 +128,15 @@ fn a_key_that_is_gone_counts_as_revoked_unless_it_still_works() {
 fn a_key_without_an_id_is_revoked_by_a_person() {
     let old = || with(vec![retired("old", None, 120, 5)]);
     let says = |verdict| Provider {
-        verdicts: vec![("old", verdict)],
+        verdicts: vec![("old", verdict), ("active", Verdict::Good)],
         ..Provider::default()
     };
     let (after, report) = revoke(old(), says(Verdict::Bad), &options());
     assert!(after.result.is_ok() && report.revoked == 1 && after.revoked.is_empty());
+    // A refusal of every key says nothing about this one.
+    let (after, _) = revoke(old(), Provider::default(), &options());
+    assert!(matches!(after.result, Err(Error::NotRevoked { .. })));
+    assert_eq!(after.slots.retiring.len(), 1);
     let (after, report) = revoke(old(), says(Verdict::Unknowable), &options());
     assert!(after.result.is_ok() && report.to_revoke_manually == 1);
     assert_eq!(after.warnings.len(), 1);

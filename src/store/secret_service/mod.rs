@@ -1,7 +1,7 @@
 //! Reading and writing a text in the Secret Service (Linux) quickly, over a plain session, whose
 //! data only crosses a socket of the same user, who may read the secret anyway. The session that
 //! `keyring` opens starts with a Diffie-Hellman key exchange, which takes several times as long as
-//! the call itself, and which some services refuse now and then or do not support.
+//! the call itself, and which some services occasionally refuse or do not support.
 //!
 //! Only success is reported. In every other case (nothing to read, a locked item, no service, a
 //! service without plain sessions, one that wants to ask the user) `keyring` is asked, which can
@@ -68,7 +68,7 @@ pub(super) fn read(service: &str, user: &str, deadline: Instant) -> Option<Secre
 }
 
 /// Stores a text: in the one unlocked item with these attributes, or in a new item of the default
-/// collection if there is none; `None` if the service did not say before the deadline that it did.
+/// collection if there is none; `None` if the service did not confirm it before the deadline.
 pub(super) fn write(service: &str, user: &str, text: &Secret, deadline: Instant) -> Option<()> {
     on_bus(deadline, async |bus| {
         let found = search(bus, service, user).await?;
@@ -102,8 +102,8 @@ pub(super) fn write(service: &str, user: &str, text: &Secret, deadline: Instant)
     })
 }
 
-/// Deletes the one unlocked item with these attributes; `None` if the service did not say before the
-/// deadline that it did, or if there is no such item.
+/// Deletes the one unlocked item with these attributes; `None` if the service did not confirm it
+/// before the deadline, or if there is no such item.
 pub(super) fn delete(service: &str, user: &str, deadline: Instant) -> Option<()> {
     on_bus(deadline, async |bus| {
         let Some(item) = find(bus, service, user).await? else {
