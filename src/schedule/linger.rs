@@ -10,18 +10,13 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// What to say if the timers of this user stop with the last session; nothing if they do not, or if
 /// nobody knows.
 pub fn sleeps() -> Option<&'static str> {
-    #[cfg(unix)]
-    {
-        let user = rustix::process::getuid().as_raw().to_string();
-        let mut command = Command::new("loginctl");
-        command
-            .args(["show-user", &user, "--property=Linger", "--value"])
-            .stderr(Stdio::null());
-        let done = run_within(&mut command, b"", PATIENCE).ok()??;
-        judge(&done.stdout)
-    }
-    #[cfg(not(unix))]
-    None
+    let user = rustix::process::getuid().as_raw().to_string();
+    let mut command = Command::new("loginctl");
+    command
+        .args(["show-user", &user, "--property=Linger", "--value"])
+        .stderr(Stdio::null());
+    let done = run_within(&mut command, b"", PATIENCE).ok()??;
+    judge(&done.stdout)
 }
 
 fn judge(answer: &[u8]) -> Option<&'static str> {

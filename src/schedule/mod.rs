@@ -6,6 +6,7 @@ mod cron;
 mod install;
 mod last;
 mod launchd;
+#[cfg(target_os = "linux")]
 mod linger;
 mod program;
 mod systemd;
@@ -13,6 +14,7 @@ mod task;
 
 pub use install::{Error, How, Installed, install, installed, programs, remove};
 pub use last::{LastRun, notify};
+#[cfg(target_os = "linux")]
 pub use linger::sleeps;
 pub use program::{ProgramProblem, missing, problem};
 
@@ -54,3 +56,9 @@ pub const MARK: &str = "written by `authctl schedule install`";
 
 /// The name of the job.
 pub const NAME: &str = "authctl-rotate";
+
+/// What to say if a user timer of systemd, which other systems do not have, stops with the session.
+#[cfg(not(target_os = "linux"))]
+pub fn sleeps() -> Option<&'static str> {
+    None
+}
