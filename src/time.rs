@@ -6,13 +6,13 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-/// How far a stored time may lie ahead of the clock: machines that share a home differ by seconds.
-const TOLERANCE: SignedDuration = SignedDuration::from_mins(5);
+/// How far two clocks may differ: machines that share a home, and servers, are seconds apart.
+pub const CLOCK_SKEW: SignedDuration = SignedDuration::from_mins(5);
 
 /// Whether a stored time is later than now: a clock was wrong when it was stored, or is wrong now,
 /// and nothing can be counted from it.
 pub fn is_from_future(time: Timestamp, now: Timestamp) -> bool {
-    time.duration_since(now) > TOLERANCE
+    time.duration_since(now) > CLOCK_SKEW
 }
 
 /// A duration as people write it: `60s`, `5m`, `8h`, `30d`, `1h 30m`; a bare number is seconds.

@@ -6,7 +6,8 @@ use crate::oauth::{IdTokenError, Person, TokenReply, subject_of, whoami};
 use crate::provider::render;
 use crate::secret::Secret;
 use crate::signals::shield;
-use jiff::{SignedDuration, Timestamp};
+use crate::time::CLOCK_SKEW;
+use jiff::Timestamp;
 use std::collections::BTreeMap;
 
 /// Determines the account of a login: by the row's request for that, if the token may be sent
@@ -81,9 +82,6 @@ pub(super) fn identify(
     }
     Ok(person)
 }
-
-/// The largest difference between two clocks that can be ignored.
-const CLOCK_SKEW: SignedDuration = SignedDuration::from_mins(5);
 
 /// What to say about a clock that differs from the server's.
 fn clock_warning(server: Timestamp, now: Timestamp) -> Option<String> {

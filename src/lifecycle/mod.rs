@@ -52,7 +52,9 @@ pub use key::{Every, KeyChange, NewKey, put_key, set_key};
 pub use login::{Attempt, Done, LoginError};
 pub use look::{Found, Look, can_read, look};
 pub use recover::recover;
-pub use registration::{Registration, SecretMove, move_client_secret, remove_client};
+pub use registration::{
+    Registration, SecretMove, is_client_used, move_client_secret, remove_client,
+};
 pub use relocate::relocate;
 pub use remove::{Revocation, remove};
 pub use rename::rename;

@@ -158,12 +158,7 @@ impl Registration {
             return Ok(());
         };
         let entries = context.index.all()?.readable;
-        let is_used = |id: &String| {
-            let entries = entries.iter().flat_map(Entry::chain);
-            entries
-                .filter(|entry| entry.name.provider() == provider)
-                .any(|entry| entry.bound.client_id.as_ref() == Some(id))
-        };
+        let is_used = |id: &str| uses(&entries, provider, id);
         if let Some(store) = client.secret_store.filter(|_| client.earlier.is_some()) {
             context.stores.settle(store);
         }
@@ -187,6 +182,27 @@ impl Registration {
         // Last: after a crash, what is still to be deleted is still named.
         Ok(client.write(context.paths, provider)?)
     }
+}
+
+/// Whether a login was made with a client; an interrupted command may have set it aside.
+fn uses(entries: &[Entry], provider: &str, id: &str) -> bool {
+    entries
+        .iter()
+        .flat_map(Entry::chain)
+        .filter(|entry| entry.name.provider() == provider)
+        .any(|entry| entry.bound.client_id.as_deref() == Some(id))
+}
+
+/// Whether a login was made with this client of a provider.
+///
+/// # Errors
+/// The index cannot be read.
+pub fn is_client_used(
+    context: &Context<'_>,
+    provider: &str,
+    id: &str,
+) -> Result<bool, ClientError> {
+    Ok(uses(&context.index.all()?.readable, provider, id))
 }
 
 /// Removes the client of a provider, its secrets first: after a crash, what is still to be deleted

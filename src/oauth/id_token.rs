@@ -3,6 +3,7 @@
 
 use super::plain::plain;
 use crate::secret::Secret;
+use crate::time::CLOCK_SKEW;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use jiff::Timestamp;
@@ -34,9 +35,6 @@ pub enum IdTokenError {
     #[error("the subject of the ID token is not valid")]
     Subject,
 }
-
-/// The allowed difference between the clock of the server and ours, in seconds.
-const CLOCK_SKEW: i64 = 300;
 
 /// The longest `sub` (OpenID Connect Core section 2).
 const MAX_SUBJECT: usize = 255;
@@ -76,7 +74,7 @@ pub fn subject_of(
     }
     // Rule 9, with an allowance for clocks that differ.
     let late = claims.seconds("exp").map(|end| now.as_second() - end);
-    if let Some(late) = late.filter(|late| *late > CLOCK_SKEW) {
+    if let Some(late) = late.filter(|late| *late > CLOCK_SKEW.as_secs()) {
         return Err(IdTokenError::Expired(late / 60));
     }
     if let Some(nonce) = nonce

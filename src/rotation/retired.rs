@@ -6,7 +6,7 @@ use super::fill::Values;
 use super::options::{Options, Report};
 use super::{Error, READER_LIFE, Verdict};
 use crate::credential::{Retiring, Slots, same_parts};
-use crate::time::is_from_future;
+use crate::time::{CLOCK_SKEW, is_from_future};
 use jiff::{SignedDuration, Timestamp};
 
 /// Revokes the previous keys whose grace period is over, but never before the store has the key
@@ -77,7 +77,7 @@ fn wait_by_server(
 ) -> Option<SignedDuration> {
     let server = engine.backend.clock(&slots.active, &engine.values)?;
     let left = due.duration_since(server);
-    (left > SignedDuration::from_mins(5)).then_some(left)
+    (left > CLOCK_SKEW).then_some(left)
 }
 
 /// Lets every grace period that began in the future begin now: the clock was wrong then, or is now.

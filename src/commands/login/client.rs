@@ -6,7 +6,7 @@ use super::target::Target;
 use crate::app::App;
 use crate::config::Client;
 use crate::failure::Failure;
-use crate::lifecycle::{Attempt, Registration};
+use crate::lifecycle::{Attempt, Registration, is_client_used};
 use crate::provider::{OAuthSpec, SecretRule};
 use crate::secret::Secret;
 use crate::ui::open_browser;
@@ -29,7 +29,8 @@ pub(super) fn choose(
     if let Some(client) = known
         && !args.client_secret_stdin
     {
-        if args.client_id.is_none() && !is_used(app, provider, &client.client_id)? {
+        if args.client_id.is_none() && !is_client_used(&app.context(), provider, &client.client_id)?
+        {
             app.ui.say(&format!(
                 "using the client id {}, which was entered before; to enter another one, run `authctl client remove {provider}` first",
                 client.client_id
@@ -62,14 +63,6 @@ pub(super) fn choose(
         secret,
         is_new: true,
     })
-}
-
-/// Whether a login was made with this client.
-fn is_used(app: &App, provider: &str, id: &str) -> Result<bool, Failure> {
-    let entries = app.index.all()?.readable;
-    Ok(entries.iter().any(|entry| {
-        entry.name.provider() == provider && entry.bound.client_id.as_deref() == Some(id)
-    }))
 }
 
 /// Keeps a client that somebody has just typed, before the browser opens: providers show a client

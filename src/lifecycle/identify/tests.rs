@@ -3,6 +3,7 @@
 use super::super::login::tests::{attempt, reply};
 use super::super::testing::{Home, Server, json};
 use super::*;
+use jiff::SignedDuration;
 
 fn ask(
     attempt: &Attempt,
