@@ -10,11 +10,12 @@
 //! reads the table.
 //!
 //! ```text
-//! main | commands | app | intake | failure | rotation | lifecycle
+//! main fuzz | commands | app | intake | failure | rotation | lifecycle
 //! | oauth store sealed handover audit schedule output ui
 //! | keeper http | provider | config | credential | disk process signals secret time code
 //! ```
 //!
+//! - `fuzz`: the readers of what strangers write, for `tests/fuzz`.
 //! - `commands`: one file per command: its arguments (their comments are the help), its profile,
 //!   and its run.
 //! - `app`: the parts that a command works with, and the choice of a store for a new credential.
@@ -94,6 +95,8 @@ mod config;
 mod credential;
 mod disk;
 mod failure;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod handover;
 mod http;
 mod intake;

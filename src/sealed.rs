@@ -97,8 +97,12 @@ impl Sealed {
         let Some(bytes) = disk::read(&Self::path(dir, id), Privacy::Private)? else {
             return Ok(Self::default());
         };
-        let plain = key.open(id.as_str(), &bytes)?;
-        let sealed: Self = serde_json::from_slice(&plain).map_err(|_| SealError::Damaged)?;
+        Self::parse(&key.open(id.as_str(), &bytes)?)
+    }
+
+    /// Reads what was decrypted.
+    fn parse(plain: &[u8]) -> Result<Self, Error> {
+        let sealed: Self = serde_json::from_slice(plain).map_err(|_| SealError::Damaged)?;
         // Checked in the same way as a record from the store.
         match sealed
             .record
@@ -178,6 +182,22 @@ impl Sealed {
     /// The approximate size of the sealed form, in bytes.
     pub fn size(&self) -> usize {
         serde_json::to_vec(self).map_or(0, |text| text.len()) + 64
+    }
+}
+
+/// Reads any sealed file, for the fuzzer: as it lies on the disk, and as if it had been decrypted.
+#[cfg(any(test, fuzzing))]
+#[allow(clippy::expect_used, reason = "a fuzzer stops at a panic")]
+pub fn fuzz(data: &[u8]) {
+    use crate::secret::Secret;
+    let key = Secret::new("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=");
+    let key = SealKey::from_text(&key).expect("a key");
+    if let Ok(plain) = key.open("0", data) {
+        let _ = Sealed::parse(&plain);
+    }
+    if let Ok(sealed) = Sealed::parse(data) {
+        let text = serde_json::to_vec(&sealed).expect("what was read can be written");
+        assert!(Sealed::parse(&text).is_ok(), "and read again");
     }
 }
 

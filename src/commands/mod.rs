@@ -52,6 +52,8 @@ use std::process::ExitCode;
 use cli::Cli;
 use report::{report, report_usage};
 
+#[cfg(any(test, fuzzing))]
+pub use curl::fuzz;
 pub use keep::keep;
 pub use report::report_defect;
 pub use shell::COMPLETE;

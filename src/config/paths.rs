@@ -42,7 +42,7 @@ impl Paths {
     }
 
     /// One folder for everything.
-    #[cfg(test)]
+    #[cfg(any(test, fuzzing))]
     pub fn in_one(home: &std::path::Path) -> Self {
         Self {
             config: home.to_owned(),

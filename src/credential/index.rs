@@ -72,25 +72,9 @@ impl Index {
         let Some(bytes) = disk::read(&path, Privacy::Private)? else {
             return Ok(None);
         };
-        let damaged = |reason: String| IndexError::Damaged {
-            path: path.clone(),
-            reason,
-        };
-        let text =
-            std::str::from_utf8(&bytes).map_err(|_| damaged("it is not UTF-8 text".into()))?;
-        let file: EntryFile =
-            toml::from_str(text).map_err(|error| damaged(error.message().to_owned()))?;
-        if file.version != VERSION {
-            let reason = format!("format {} is not supported by this version", file.version);
-            return Err(damaged(reason));
-        }
-        if &file.name != name {
-            return Err(damaged(format!(
-                "it contains the entry of another credential, `{}`",
-                file.name
-            )));
-        }
-        Ok(Some(file.into()))
+        parse(&bytes, name)
+            .map(Some)
+            .map_err(|reason| IndexError::Damaged { path, reason })
     }
 
     /// Reads one entry that must exist.
@@ -213,6 +197,37 @@ impl Index {
             }
             Ok(entries)
         })
+    }
+}
+
+/// Reads the file of an entry.
+fn parse(bytes: &[u8], name: &Name) -> Result<Entry, String> {
+    let text = std::str::from_utf8(bytes).map_err(|_| "it is not UTF-8 text")?;
+    let file: EntryFile = toml::from_str(text).map_err(|error| error.message().to_owned())?;
+    if file.version != VERSION {
+        return Err(format!(
+            "format {} is not supported by this version",
+            file.version
+        ));
+    }
+    if &file.name != name {
+        return Err(format!(
+            "it contains the entry of another credential, `{}`",
+            file.name
+        ));
+    }
+    Ok(file.into())
+}
+
+/// Reads any entry, for the fuzzer.
+#[cfg(any(test, fuzzing))]
+#[allow(clippy::expect_used, reason = "a fuzzer stops at a panic")]
+pub fn fuzz(data: &[u8]) {
+    let name: Name = "acme".parse().expect("a name");
+    if let Ok(entry) = parse(data, &name) {
+        let text = toml::to_string(&EntryFile::from(&entry)).expect("what was read can be written");
+        assert!(parse(text.as_bytes(), &name).is_ok(), "and read again");
+        let _ = entry.chain().count();
     }
 }
 

@@ -18,6 +18,12 @@ pub use name::{Id, Name, NameError, check_part};
 pub use origin::{Origin, OriginError, is_loopback, plain_url, trusted_url};
 pub use record::{AccessToken, Record, RecordError, SecretPart};
 pub use scope::{is_granted, scope_words};
+/// What strangers may have edited, for the fuzzer.
+#[cfg(any(test, fuzzing))]
+pub mod fuzz {
+    pub use super::index::fuzz as entry;
+    pub use super::record::fuzz as record;
+}
 pub use slots::{Made, Making, Parts, Progress, Retiring, Slots, same_parts};
 pub use state::{ErrorCode, LastError, Leftover, Other, State};
 

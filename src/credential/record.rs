@@ -231,6 +231,19 @@ impl Record {
     }
 }
 
+/// Reads any record, for the fuzzer.
+#[cfg(any(test, fuzzing))]
+pub fn fuzz(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else {
+        return;
+    };
+    if let Ok(record) = Record::from_text(text) {
+        let again = Record::from_text(record.to_text().expose());
+        assert!(again.is_ok(), "what was read can be written and read again");
+        let _ = (record.kind(), record.room(), record.seal_key());
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -10,7 +10,7 @@ const GZIP: &[u8] = &[0x1f, 0x8b];
 
 /// The body as it was before it was compressed; unchanged if it is not compressed, or in a way that
 /// is not known. `None` if it is larger than an answer may be.
-pub(super) fn decode(body: Vec<u8>, encoding: &str) -> Option<Vec<u8>> {
+pub fn decode(body: Vec<u8>, encoding: &str) -> Option<Vec<u8>> {
     let encoding = encoding.trim().to_ascii_lowercase();
     let plain = if body.starts_with(GZIP) || encoding.contains("gzip") {
         read(MultiGzDecoder::new(body.as_slice()))

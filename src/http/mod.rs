@@ -11,6 +11,8 @@ use std::cell::{Cell, OnceCell};
 use std::future::Future;
 use std::time::Duration;
 
+#[cfg(any(test, fuzzing))]
+pub use decode::decode;
 pub use exchange::{Reply, Request, TransportError, json_post};
 
 /// The time limit for one connection attempt.

@@ -19,4 +19,6 @@ pub use form::OddForm;
 pub use found::Recognized;
 pub use input::{key_parts, optional_key_parts, unwrapped};
 pub use misplaced::{Misplaced, check_new_name};
+#[cfg(any(test, fuzzing))]
+pub use recognize::fuzz;
 pub use recognize::recognize;

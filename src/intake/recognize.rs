@@ -25,16 +25,19 @@ struct Search<'a> {
 /// # Errors
 /// A row of the catalogue has an invalid name.
 pub fn recognize(catalogue: &Catalogue, contents: &Contents) -> Result<Recognized, Failure> {
-    let rows: Vec<Row> = catalogue.rows()?;
+    among(&catalogue.rows()?, contents)
+}
+
+fn among(rows: &[Row], contents: &Contents) -> Result<Recognized, Failure> {
     let mut search = Search::of(&contents.variables);
-    for row in &rows {
+    for row in rows {
         let Some(key) = &row.key else { continue };
         for (number, group) in key.variable_groups().into_iter().enumerate() {
             search.by_names(row, key, group, number == 0)?;
             search.incomplete(row, key, group)?;
         }
     }
-    let prefixes = Prefixes::of(&rows);
+    let prefixes = Prefixes::of(rows);
     search.by_form(&prefixes)?;
     let left = search.left(&prefixes, contents);
     let Search { mut found, .. } = search;
@@ -242,6 +245,26 @@ fn in_other(prefixes: &Prefixes<'_>, other: &Other) -> Option<String> {
             fits.then(|| format!("looks like a key for {}", row.title))
         })
         .or_else(|| suspicion(None, text))
+}
+
+/// Reads any file, for the fuzzer.
+#[cfg(any(test, fuzzing))]
+#[allow(clippy::expect_used, reason = "a fuzzer stops at a panic")]
+pub fn fuzz(data: &[u8]) {
+    use std::sync::OnceLock;
+    static ROWS: OnceLock<Vec<Row>> = OnceLock::new();
+    let rows = ROWS.get_or_init(|| {
+        let paths = crate::config::Paths::in_one("/nonexistent".as_ref());
+        Catalogue::new(&paths).rows().expect("the built-in rows")
+    });
+    let Ok(text) = std::str::from_utf8(data) else {
+        return;
+    };
+    let _ = super::paste::pasted(text, true);
+    if let Ok(contents) = Contents::of(text) {
+        let found = among(rows, &contents);
+        assert!(found.is_ok(), "the built-in rows have valid names");
+    }
 }
 
 #[cfg(test)]

@@ -20,3 +20,11 @@ pub use metadata::{MetadataError, discover, issuer};
 pub use revoke::{RevokeError, revoke};
 pub use token::{Client, Dialect, Grant, TokenError, TokenReply, is_over, request};
 pub use whoami::{Person, whoami};
+
+/// What strangers send, for the fuzzer.
+#[cfg(any(test, fuzzing))]
+pub mod fuzz {
+    pub use super::listener::fuzz as request;
+    pub use super::metadata::fuzz as metadata;
+    pub use super::token::fuzz as answer;
+}

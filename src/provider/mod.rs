@@ -30,6 +30,8 @@ pub use page::page;
 pub use prefixes::Prefixes;
 pub use render::{Header, RenderError, Template, render};
 pub use rotation::{Caller, List, Recipe, RotationKind, Setting, Signing};
+#[cfg(any(test, fuzzing))]
+pub use row::fuzz;
 pub use row::{ProviderError, Row};
 pub use rows::{ReadRow, Rows};
 pub use variable::check_variable;

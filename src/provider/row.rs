@@ -249,6 +249,22 @@ impl Row {
     }
 }
 
+/// Reads any row, for the fuzzer.
+#[cfg(any(test, fuzzing))]
+pub fn fuzz(data: &[u8]) {
+    let Ok(row) = std::str::from_utf8(data).map(toml::from_str::<Row>) else {
+        return;
+    };
+    let Ok(row) = row else { return };
+    let _ = row.check();
+    let Ok(row) = row.example() else { return };
+    // A row without an error can be used.
+    assert!(row.bound_origins().is_ok_and(|origins| !origins.is_empty()));
+    let _ = row.check_rotation();
+    let _ = row.login_headers();
+    let _ = toml::to_string(&row);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

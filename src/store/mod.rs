@@ -19,6 +19,8 @@ use std::time::Duration;
 
 pub use cache::Cache;
 pub use transfer::{decrypt_with, encrypt_for};
+#[cfg(any(test, fuzzing))]
+pub use vault::fuzz;
 pub use vault::{Protection, SHORTEST_PASSPHRASE, Vault};
 
 use keychain::Keychain;

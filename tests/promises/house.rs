@@ -71,7 +71,7 @@ fn rows() -> BTreeMap<String, usize> {
     let text = std::fs::read_to_string(root().join("lib.rs")).unwrap();
     let table: String = text
         .lines()
-        .skip_while(|line| !line.starts_with("//! main | "))
+        .skip_while(|line| !line.starts_with("//! main "))
         .take_while(|line| *line != "//! ```")
         .map(|line| line.trim_start_matches("//!"))
         .collect();

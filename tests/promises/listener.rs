@@ -154,6 +154,51 @@ fn g1_a_redirect_that_is_refused_is_told_in_the_terminal() {
     }
 }
 
+/// G2: what a login does not need of a request decides nothing, and a browser always gets an answer.
+#[test]
+fn g2_every_request_is_answered() {
+    let issuer = Issuer::start();
+    let home = Home::new();
+    for (edit, status) in [
+        (
+            "GET {target}&name=Zoë HTTP/1.1\r\nHost: {host}\r\n\r\n",
+            "200",
+        ),
+        ("GET {target} HTTP/2.0\r\nHost: {host}\r\n\r\n", "200"),
+        (
+            "GET {target} HTTP/1.1\r\nHost: {host}\r\nCookie: é\r\nno colon\r\n\r\n",
+            "200",
+        ),
+        (
+            "\r\nGET {target} HTTP/1.0\nhost:{host}\nExpect: nothing\nTransfer-Encoding: ü\n\n",
+            "200",
+        ),
+        ("GET / HTTP/3.0\r\nHost: {host}\r\n\r\n", "404"),
+        (
+            "GET {target} HTTP/1.1\r\nHost: {host}\r\nHost: {host}\r\n\r\n",
+            "400",
+        ),
+        ("nonsense\r\n\r\n", "400"),
+        ("GET /{long} HTTP/1.1\r\nHost: {host}\r\n\r\n", "431"),
+    ] {
+        let mut login = home.begin_login(&issuer, "op", &[]);
+        let redirect = login.authorize();
+        let url = url::Url::parse(&redirect).unwrap();
+        let address = format!("127.0.0.1:{}", url.port().unwrap());
+        let request = edit
+            .replace("{target}", &url[url::Position::BeforePath..])
+            .replace("{host}", &address)
+            .replace("{long}", &"x".repeat(70_000));
+        let page = http::send(&address, &request).unwrap();
+        assert_eq!(page.split(' ').nth(1), Some(status), "{edit}: {page}");
+        assert!(page.contains("</html>"), "{page}");
+        if status != "200" {
+            http::get(&redirect).unwrap();
+        }
+        login.end().done();
+    }
+}
+
 #[test]
 fn the_page_reports_a_failed_exchange() {
     let issuer = Issuer::start();

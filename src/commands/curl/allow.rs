@@ -202,6 +202,24 @@ fn shown(text: &str) -> String {
     text.escape_default().take(80).collect()
 }
 
+/// Reads any arguments, one a line, for the fuzzer.
+#[cfg(any(test, fuzzing))]
+pub fn fuzz(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else {
+        return;
+    };
+    let words: Vec<OsString> = text.lines().map(OsString::from).collect();
+    for own_headers in [vec!["Authorization"], vec!["X-Key", "X-Other"]] {
+        let facts = Facts {
+            own_headers: own_headers.clone(),
+            on_terminal: text.len().is_multiple_of(2),
+        };
+        if let Ok(allowed) = check(&words, &facts) {
+            assert!(!allowed.follows || own_headers == ["Authorization"]);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -16,6 +16,8 @@ use std::ffi::OsString;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+#[cfg(any(test, fuzzing))]
+pub use allow::fuzz;
 use allow::{Facts, check};
 
 /// Run curl with a credential that is sent only to its own origins

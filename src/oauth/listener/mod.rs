@@ -3,22 +3,26 @@
 //!
 //! `tiny_http` has two open advisories, CVE-2026-66752 (any Transfer-Encoding is handled as
 //! chunked) and CVE-2026-66753 (line ends in header values that the caller sets). Neither applies
-//! here: no body is read, and every header is a constant.
+//! here: no body reaches it, and every header is a constant.
 
 mod bind;
+mod gate;
 mod serve;
 
 use super::authorize::Flow;
 use super::callback::Callback;
 use super::page::Page;
 use crate::provider::Redirect;
+#[cfg(any(test, fuzzing))]
+pub use gate::fuzz;
 use std::io;
-use std::net::TcpListener;
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tiny_http::{Request, Server};
 
-use serve::{Place, Senders, Told, response, serve};
+use gate::Gate;
+use serve::{Place, Senders, TICK, Told, response, serve};
 
 /// How many different refused requests are reported to the user.
 const MAX_TOLD: usize = 4;
@@ -54,6 +58,7 @@ pub struct Arrival {
     /// The redirect.
     pub callback: Callback,
     browser: Request,
+    gate: Arc<Gate>,
     stop: Arc<AtomicBool>,
 }
 
@@ -113,27 +118,42 @@ impl Listener {
         let (teller, mut told) = tokio::sync::mpsc::channel(MAX_TOLD);
         let stop = Arc::new(AtomicBool::new(false));
         let guard = StopOnDrop(Some(Arc::clone(&stop)));
-        let place = Arc::new(Place {
+        let place = Place {
             redirect_uri: self.redirect_uri(),
             host: format!("{}:{}", self.host, self.port),
             path: self.path,
-        });
+        };
+        let gate = Arc::new(Gate::default());
+        let failed = |error: &dyn std::fmt::Display| ListenerError::Serve(error.to_string());
+        let server = Server::http((Ipv4Addr::LOCALHOST, 0)).map_err(|error| failed(&error))?;
+        let inner = server.server_addr().to_ip();
+        let inner = inner.ok_or_else(|| failed(&"the server has no address"))?;
+        let mut outer = Vec::new();
         for socket in self.sockets {
-            let server = Server::from_listener(socket, None)
-                .map_err(|error| ListenerError::Serve(error.to_string()))?;
-            let (sender, teller, stop, flow, place) = (
-                sender.clone(),
-                teller.clone(),
-                Arc::clone(&stop),
-                Arc::clone(&flow),
-                Arc::clone(&place),
-            );
+            outer.push(socket.local_addr().map_err(|error| failed(&error))?);
+            let (gate, stop) = (Arc::clone(&gate), Arc::clone(&stop));
             std::thread::Builder::new()
-                .name("redirect".into())
-                .spawn(move || serve(&server, &place, &flow, &stop, &Senders { sender, teller }))
-                .map_err(|error| ListenerError::Serve(error.to_string()))?;
+                .name("gate".into())
+                .spawn(move || gate.run(&socket, inner, &stop))
+                .map_err(|error| failed(&error))?;
         }
-        drop((sender, teller));
+        let (stopped, flow) = (Arc::clone(&stop), Arc::clone(&flow));
+        std::thread::Builder::new()
+            .name("redirect".into())
+            .spawn(move || {
+                serve(
+                    &server,
+                    &place,
+                    &flow,
+                    &stopped,
+                    &Senders { sender, teller },
+                );
+                // The gates stop at the next connection.
+                for address in outer {
+                    drop(TcpStream::connect_timeout(&address, TICK));
+                }
+            })
+            .map_err(|error| failed(&error))?;
         let (mut earlier, mut foreign) = (Vec::<String>::new(), 0);
         let arrived = loop {
             tokio::select! {
@@ -156,6 +176,7 @@ impl Listener {
         Ok(Arrival {
             callback,
             browser,
+            gate,
             stop,
         })
     }
@@ -169,6 +190,7 @@ impl Arrival {
             if outcome.is_ok() { 200 } else { 400 },
             &page.html(),
         ));
+        self.gate.delivered();
         self.stop.store(true, Ordering::Relaxed);
     }
 }

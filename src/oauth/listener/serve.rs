@@ -8,12 +8,12 @@ use std::io;
 use std::net::TcpStream;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use tiny_http::{Header, Method, Request, Response, Server};
+use tiny_http::{HTTPVersion, Header, Method, Request, Response, Server};
 use tokio::sync::mpsc::Sender;
 use tokio::sync::mpsc::error::TrySendError;
 
 /// The interval at which a server thread checks whether it should stop.
-const TICK: Duration = Duration::from_millis(100);
+pub(super) const TICK: Duration = Duration::from_millis(100);
 
 /// The longest request target that is read, in bytes; codes have a few hundred.
 const MAX_TARGET: usize = 16 * 1024;
@@ -203,4 +203,58 @@ pub(super) fn response(status: u16, html: &str) -> Response<io::Cursor<Vec<u8>>>
         }
     }
     response
+}
+
+/// The same page, as it goes over the wire.
+pub(super) fn raw_page(status: u16, reason: &str) -> Vec<u8> {
+    let mut page = Vec::new();
+    let response = response(status, &Page::Failed(reason).html());
+    // Writing to memory does not fail.
+    let _ = response.raw_print(&mut page, HTTPVersion(1, 1), &[], false, None);
+    page
+}
+
+/// Judges any request, for the fuzzer.
+#[cfg(any(test, fuzzing))]
+#[allow(clippy::expect_used, reason = "a fuzzer stops at a panic")]
+pub(super) fn fuzz(request: &str) {
+    use crate::provider::OAuthSpec;
+    use std::sync::OnceLock;
+
+    static FLOW: OnceLock<(Flow, String)> = OnceLock::new();
+    let place = Place {
+        redirect_uri: "http://127.0.0.1:1/callback".into(),
+        host: "127.0.0.1:1".into(),
+        path: "/callback".into(),
+    };
+    let (flow, state) = FLOW.get_or_init(|| {
+        let endpoint = "https://issuer.example/authorize";
+        let spec = OAuthSpec::new(endpoint.into(), endpoint.into());
+        let endpoint = url::Url::parse(endpoint).expect("a URL");
+        let flow = crate::oauth::begin(&spec, &endpoint, "c", &place.redirect_uri, &[]);
+        let flow = flow.expect("a login");
+        let mut query = flow.url.query_pairs();
+        let state = query.find(|(name, _)| name == "state").expect("a state").1;
+        let state = state.into_owned();
+        (flow, state)
+    });
+    let mut lines = request.lines();
+    let mut words = lines.next().unwrap_or_default().split(' ');
+    let method: Method = words.next().unwrap_or_default().parse().expect("a method");
+    let target = words.next().unwrap_or_default().replace("STATE", state);
+    let host: Header = lines.nth(1).unwrap_or_default().parse().expect("a header");
+    let request = tiny_http::TestRequest::new()
+        .with_method(method)
+        .with_path(&target)
+        .with_header(host)
+        .into();
+    match accept(&request, &place, flow) {
+        Ok(callback) => {
+            let _ = flow.accept(&callback);
+        }
+        Err(refused) => {
+            let text = refused.told.map(|told| told.text).unwrap_or_default();
+            assert!(!text.contains(char::is_control), "shown: {text:?}");
+        }
+    }
 }

@@ -173,3 +173,22 @@ impl Document {
         }
     }
 }
+
+/// Reads any two documents, for the fuzzer: a byte of zero separates them.
+#[cfg(any(test, fuzzing))]
+pub fn fuzz(data: &[u8]) {
+    let mut parts = data.splitn(2, |byte| *byte == 0);
+    let (Some(first), second) = (parts.next(), parts.next()) else {
+        return;
+    };
+    let Ok(mut document) = Document::read(first) else {
+        return;
+    };
+    let _ = document.is_of("https://issuer.example");
+    if let Some(Ok(second)) = second.map(Document::read) {
+        document.complete_from(second);
+    }
+    if let Err(reason) = document.specification() {
+        assert!(!reason.contains(char::is_control), "shown: {reason:?}");
+    }
+}

@@ -8,4 +8,6 @@ mod place;
 mod tests;
 
 pub use discover::{MetadataError, discover};
+#[cfg(any(test, fuzzing))]
+pub use document::fuzz;
 pub use place::issuer;

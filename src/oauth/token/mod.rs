@@ -7,6 +7,8 @@ mod refusal;
 mod reply;
 
 pub use refusal::is_over;
+#[cfg(any(test, fuzzing))]
+pub use reply::fuzz;
 
 use crate::credential::ClientAuth;
 use crate::http::{Network, Request, TransportError};

@@ -183,5 +183,51 @@ fn scope(value: &Value) -> Option<Vec<String>> {
     }
 }
 
+/// Reads any answer, for the fuzzer. The first byte chooses the status, the second one the
+/// `Content-Encoding`.
+#[cfg(any(test, fuzzing))]
+pub fn fuzz(data: &[u8]) {
+    const STATUS: [u16; 8] = [200, 400, 401, 302, 429, 500, 204, 201];
+    const ENCODING: [&str; 4] = ["", "gzip", "deflate", "br"];
+    let [status, encoding, body @ ..] = data else {
+        return;
+    };
+    let (status, encoding) = (usize::from(*status), usize::from(*encoding));
+    let Some(body) = crate::http::decode(body.to_vec(), ENCODING.get(encoding % 4).unwrap_or(&""))
+    else {
+        return;
+    };
+    let reply = Reply {
+        status: *STATUS.get(status % 8).unwrap_or(&200),
+        retry_after: None,
+        date: Some(Timestamp::UNIX_EPOCH),
+        location: Some(plain(&String::from_utf8_lossy(&body))),
+        content_type: None,
+        body,
+    };
+    for dialect in [
+        Dialect::default(),
+        Dialect {
+            reply_at: Some("/data".into()),
+            over_errors: vec!["over".into()],
+            ..Dialect::default()
+        },
+    ] {
+        match read(&reply, &dialect) {
+            Ok(answer) => {
+                assert!(answer.access_token.check(Alphabet::Visible).is_ok());
+                if let Some(token) = answer.id_token {
+                    let now = Timestamp::UNIX_EPOCH;
+                    let _ = crate::oauth::subject_of(&token, None, "c", None, now);
+                }
+            }
+            Err(error) => {
+                let text = error.to_string();
+                assert!(!text.contains(char::is_control), "shown: {text:?}");
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests;

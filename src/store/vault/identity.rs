@@ -112,3 +112,19 @@ fn damaged(path: &Path) -> Error {
         reason: format!("{} is damaged; restore it from a backup", path.display()),
     }
 }
+
+/// Reads any file of a vault, for the fuzzer: a record, and an identity. (Not with a passphrase: the
+/// cost of scrypt, which the file chooses up to a limit, is a second and 1 GiB.)
+#[cfg(any(test, fuzzing))]
+#[allow(clippy::expect_used, reason = "a fuzzer stops at a panic")]
+pub fn fuzz(data: &[u8]) {
+    use std::sync::OnceLock;
+    // It protects nothing but the corpus.
+    const KEY: &str = "AGE-SECRET-KEY-18TSA2CH0YKV0YFC0H32MD58AWXDSHUSZU4U69FRYVPKQWMKT2C9Q25XQDN";
+    static IDENTITY: OnceLock<x25519::Identity> = OnceLock::new();
+    let identity = IDENTITY.get_or_init(|| KEY.parse().expect("an identity"));
+    let _ = (parse(data), check_wrapped("vault".as_ref(), data));
+    if let Ok(plain) = decrypt(identity, data) {
+        assert!(plain.len() <= data.len());
+    }
+}

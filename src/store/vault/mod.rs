@@ -15,6 +15,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub use identity::Protection;
+#[cfg(any(test, fuzzing))]
+pub use identity::fuzz;
 pub(super) use identity::parse as parse_identity;
 use identity::{decrypt, exposed, parse};
 
