@@ -53,7 +53,6 @@ pub fn hand_over(config: &Secret) -> Result<String, Error> {
     let mut holder = process::this_program()
         .map_err(system)?
         .args([HOLD, &number.to_string()])
-        .current_dir("/")
         .env_clear()
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -79,7 +78,6 @@ const WATCHING: &[u8] = b"watch";
 /// Starts the holder: it runs, the parent checks the path (which must not count as a reader), it
 /// watches.
 fn introduce(holder: &mut Child, path: &str, config: &Secret) -> Result<(), Error> {
-    let system = |error: std::io::Error| Error::System(error.to_string());
     let (Some(input), Some(mut output)) = (holder.stdin.take(), holder.stdout.take()) else {
         return Err(Error::System("the helper process has no pipes".into()));
     };
@@ -90,15 +88,10 @@ fn introduce(holder: &mut Child, path: &str, config: &Secret) -> Result<(), Erro
     check(path, config)?;
     // End of input: the check is done.
     drop(input);
-    let mut word = Vec::new();
-    output.read_to_end(&mut word).map_err(system)?;
-    if word == WATCHING {
-        Ok(())
-    } else {
-        Err(Error::System(
-            "the helper process cannot monitor the in-memory file".into(),
-        ))
-    }
+    let mut word = [0; WATCHING.len()];
+    output
+        .read_exact(&mut word)
+        .map_err(|_| Error::System("the helper process cannot monitor the in-memory file".into()))
 }
 
 /// Reads the path as curl will.
@@ -134,6 +127,10 @@ fn hold_until_read(descriptor: i32) -> Result<(), Error> {
     // A session of its own: Ctrl-C in the terminal ends the pipeline, but a second curl may still
     // read the file.
     rustix::process::setsid().map_err(failed)?;
+    // The folder of the caller can be removed or unmounted. (Changing it here and not when the
+    // holder is started: a static program would have to be forked for it, which costs more than
+    // the start.)
+    rustix::process::chdir("/").map_err(failed)?;
     // Started as /proc/self/exe, it would be named `exe` in a list of processes.
     let _ = rustix::thread::set_name(c"authctl");
     let system = |error: std::io::Error| Error::System(error.to_string());
@@ -149,8 +146,7 @@ fn hold_until_read(descriptor: i32) -> Result<(), Error> {
         .map_err(system)?;
     let readers = Readers::watch(format!("/proc/self/fd/{descriptor}"));
     say(WATCHING)?;
-    // Standard error is the null device already. Closing the pipes tells the parent that nothing
-    // more will come.
+    // Standard error is the null device already.
     let null = File::options()
         .read(true)
         .write(true)
@@ -180,7 +176,7 @@ enum Readers {
 }
 
 /// The pause between two checks of the access time.
-const LOOK: Duration = Duration::from_millis(100);
+const LOOK: Duration = Duration::from_millis(500);
 
 impl Readers {
     fn watch(path: String) -> Self {

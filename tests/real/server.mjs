@@ -20,6 +20,7 @@ server.listen(Number(process.env.PORT || 0), '127.0.0.1', () => {
   provider = new Provider(issuer, {
     clients: [
       { client_id: 'tool', token_endpoint_auth_method: 'none', ...native },
+      { client_id: 'agent', client_secret: 'agent-secret', token_endpoint_auth_method: 'client_secret_basic', ...native },
       { client_id: 'confidential', client_secret: 'basic-secret:with/odd+chars%&=', token_endpoint_auth_method: 'client_secret_basic', ...native },
     ],
     pkce: { required: () => true },
