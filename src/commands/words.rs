@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
+use std::borrow::Cow;
 use std::time::Duration;
 
 /// The message when nothing is stored.
@@ -58,6 +59,15 @@ pub(super) fn length(seconds: u64) -> String {
     } else {
         format!("{count} {unit}s")
     }
+}
+
+/// A word of a command line for a POSIX shell, quoted if it has to be.
+pub(super) fn shell_word(word: &str) -> Cow<'_, str> {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./:@+,=%".contains(&byte);
+    if !word.is_empty() && word.bytes().all(is_plain) {
+        return word.into();
+    }
+    format!("'{}'", word.replace('\'', "'\\''")).into()
 }
 
 /// How to stop keeping a key.

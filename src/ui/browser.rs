@@ -14,7 +14,7 @@ pub enum BrowserError {
     #[error("the URL is not an http or https URL")]
     NotWeb,
     /// No program worked.
-    #[error("cannot open a browser")]
+    #[error("cannot open a browser: {0}")]
     None(#[source] std::io::Error),
 }
 

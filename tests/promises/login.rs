@@ -490,3 +490,73 @@ fn b6_a_login_that_the_server_put_off_says_to_log_in_again() {
         home.login(&issuer, &[]).done();
     }
 }
+
+/// Q2: without a browser that starts and without a terminal, nobody waits for a page.
+#[test]
+fn q2_a_browser_that_does_not_exist_is_said_at_once() {
+    let (issuer, home) = (Issuer::start(), Home::new());
+    for (browser, says) in [
+        ("/nonexistent/browser", "no program in BROWSER exists"),
+        (
+            "/nonexistent/a:/nonexistent/b %s",
+            "no program in BROWSER exists",
+        ),
+        ("/etc/passwd", "cannot open a browser: Permission denied"),
+        ("/", "cannot open a browser: Permission denied"),
+        (" : ", "is available: no program in BROWSER exists"),
+    ] {
+        let mut command = home.command(&["login", &issuer.url, "--as", "op", "--client-id", "c"]);
+        let began = Instant::now();
+        let ran = Ran::from(command.env("BROWSER", browser).output().unwrap()).failed(4, says);
+        assert!(began.elapsed().as_secs() < 60, "{browser}");
+        assert!(ran.stderr.contains("--no-browser"), "{ran:#?}");
+    }
+}
+
+/// Q1: a hint repeats the arguments that were given, and names all that is missing at once.
+#[test]
+fn q1_a_hint_can_be_pasted() {
+    let (issuer, home) = (Issuer::start(), Home::new());
+    let url = &issuer.url;
+    for (arguments, says) in [
+        (
+            vec!["login", url, "--as", "op"],
+            format!("login {url} --as op --client-id ID` in a terminal"),
+        ),
+        (
+            vec![
+                "login",
+                url,
+                "--as",
+                "op/work",
+                "--origin",
+                "https://api.example",
+            ],
+            format!("login {url} --as op/work --origin https://api.example --client-id ID`"),
+        ),
+        (
+            vec!["login", "gitlab", "--set", "host=gitlab.example"],
+            "login gitlab --set host=gitlab.example --client-id ID".to_owned(),
+        ),
+        (
+            vec!["login", "github"],
+            "login github --client-id ID --client-secret-stdin < FILE`".to_owned(),
+        ),
+        (
+            vec![
+                "login",
+                "github",
+                "--client-id",
+                "abc",
+                "--port",
+                "8080",
+                "--scope",
+                "a b",
+            ],
+            "login github --scope 'a b' --port 8080 --client-id abc --client-secret-stdin < FILE`"
+                .to_owned(),
+        ),
+    ] {
+        home.run(&arguments).failed(4, &says);
+    }
+}

@@ -1,6 +1,7 @@
 //! The arguments of `authctl login`.
 
 use super::super::args::{assignment, duration};
+use super::super::words::shell_word;
 use crate::credential::{Name, Origin};
 use std::time::Duration;
 
@@ -65,20 +66,28 @@ impl LoginArgs {
             .map_or_else(|| self.what.clone(), ToString::to_string)
     }
 
-    /// The arguments that decide which login this is, for a hint that can be pasted.
-    pub(super) fn target_words(&self) -> String {
+    /// The arguments of the same login, for a hint that can be pasted: with a client id that has to
+    /// be given, and with a client secret from a file.
+    pub(super) fn again(&self, id: Option<&str>, with_secret: bool) -> String {
         let mut words = vec![self.what.clone()];
         words.extend(self.name.as_ref().map(|name| format!("--as {name}")));
+        let set = self.set.iter();
+        words.extend(set.map(|(name, value)| format!("--set {name}={value}")));
+        let origins = self.origin.iter();
+        words.extend(origins.map(|origin| format!("--origin {origin}")));
         words.extend(
-            self.set
+            self.scope
                 .iter()
-                .map(|(name, value)| format!("--set {name}={value}")),
+                .map(|scope| format!("--scope {}", shell_word(scope))),
         );
-        words.extend(
-            self.origin
-                .iter()
-                .map(|origin| format!("--origin {origin}")),
-        );
+        words.extend(self.only_scope.then(|| "--only-scope".to_owned()));
+        words.extend(self.port.map(|port| format!("--port {port}")));
+        words.extend(self.replace.then(|| "--replace".to_owned()));
+        let id = self.client_id.as_deref().or(id);
+        words.extend(id.map(|id| format!("--client-id {}", shell_word(id))));
+        if with_secret || self.client_secret_stdin {
+            words.push("--client-secret-stdin < FILE".into());
+        }
         words.join(" ")
     }
 }

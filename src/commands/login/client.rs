@@ -96,9 +96,8 @@ fn ask_id(
             "the first login to {title} needs the client id of an app that you register there"
         ))
         .hint(format!(
-            "register one {explanation}. Then run `authctl login {} --client-id ID{}`",
-            args.target_words(),
-            secret_flag(oauth, args)
+            "register one {explanation}. Then run `authctl login {}`",
+            args.again(Some("ID"), oauth.client_secret == SecretRule::Required)
         )));
     }
     app.ui.must_say(&format!(
@@ -116,13 +115,16 @@ fn ask_id(
     Ok(app.ui.ask("client id:")?)
 }
 
-/// The flag for the client secret, if a secret is required or was given.
-fn secret_flag(oauth: &OAuthSpec, args: &LoginArgs) -> &'static str {
-    if oauth.client_secret == SecretRule::Required || args.client_secret_stdin {
-        " --client-secret-stdin < FILE"
-    } else {
-        ""
-    }
+/// The arguments of this login, with what the first one needs where nobody can be asked.
+pub(super) fn complete(
+    app: &App,
+    target: &Target,
+    oauth: &OAuthSpec,
+    args: &LoginArgs,
+) -> Result<String, Failure> {
+    let is_first = Client::read(&app.paths, target.name.provider())?.is_none();
+    let needs_secret = is_first && oauth.client_secret == SecretRule::Required;
+    Ok(args.again(is_first.then_some("ID"), needs_secret))
 }
 
 fn explanation(target: &Target, oauth: &OAuthSpec, redirect_uri: &str) -> String {
@@ -169,8 +171,8 @@ fn new_secret(
                     target.row.title
                 ))
                 .hint(format!(
-                    "run `authctl login {} --client-id ID --client-secret-stdin < FILE`",
-                    args.target_words()
+                    "run `authctl login {}`",
+                    args.again(Some("ID"), true)
                 )));
             }
             SecretRule::Required => Some(client_secret::ask(app, "client secret (hidden):")?),

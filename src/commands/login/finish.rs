@@ -66,13 +66,8 @@ fn interrupted(error: Error) -> Failure {
 /// What to do if the server does not know the client: the user has to correct the client id or
 /// secret.
 fn client_hint(args: &LoginArgs, attempt: &Attempt) -> String {
-    let name = args
-        .name
-        .as_ref()
-        .map(|name| format!(" --as {name}"))
-        .unwrap_or_default();
-    let (what, id) = (&args.what, &attempt.client.id);
     format!(
-        "check the client id; to enter the client secret again, run `authctl login {what}{name} --client-id {id} --client-secret-stdin < FILE`"
+        "check the client id; to enter the client secret again, run `authctl login {}`",
+        args.again(Some(&attempt.client.id), true)
     )
 }

@@ -45,7 +45,7 @@ fn run(app: &App, args: &LoginArgs) -> Result<(), Failure> {
         .hint(format!("run `authctl key add {}`", target.name))
     })?;
     check_new_name(&app.index, &target.name)?;
-    page::check_visible(args)?;
+    page::check_visible(args, &client::complete(app, &target, oauth, args)?)?;
     // One browser for many processes: the others wait for this login.
     let turn = queue::wait(app, &target.name, args.timeout)?;
     if let Some(message) = turn.failure_of_other() {

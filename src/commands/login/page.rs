@@ -37,22 +37,31 @@ impl Answer {
 }
 
 /// Checks that somebody can see the page in a browser, or its URL in a terminal.
-pub(super) fn check_visible(args: &LoginArgs) -> Result<(), Failure> {
-    let has_terminal = speaks_to_a_terminal() || std::io::stdin().is_terminal();
-    let has_browser = std::env::var_os("BROWSER").is_some_and(|value| !value.is_empty())
-        || is_wsl()
-        || has_display() && launcher().is_some();
-    if has_terminal || has_browser || args.no_browser {
+/// `again` are the arguments with which to try it again.
+pub(super) fn check_visible(args: &LoginArgs, again: &str) -> Result<(), Failure> {
+    let is_chosen = std::env::var_os("BROWSER").is_some_and(|value| !value.is_empty());
+    let has_browser = launcher().is_some() && (is_chosen || is_wsl() || has_display());
+    if has_terminal() || has_browser || args.no_browser {
         return Ok(());
     }
-    Err(Failure::new(
-        Code::LoginRequired,
-        "logging in needs a browser or a terminal, and neither is available",
-    )
-    .hint(format!(
-        "run `authctl login {}` in a terminal, or add `--no-browser` to print the URL",
-        args.target_words()
-    )))
+    let reason = if is_chosen {
+        "and neither is available: no program in BROWSER exists"
+    } else {
+        "and neither is available"
+    };
+    Err(invisible(reason, again))
+}
+
+fn has_terminal() -> bool {
+    speaks_to_a_terminal() || std::io::stdin().is_terminal()
+}
+
+/// Nobody can see the page or its URL.
+fn invisible(reason: &str, again: &str) -> Failure {
+    let message = format!("logging in needs a browser or a terminal, {reason}");
+    Failure::new(Code::LoginRequired, message).hint(format!(
+        "run `authctl login {again}` in a terminal, or add `--no-browser` to print the URL"
+    ))
 }
 
 /// Shows the page and waits for its answer.
@@ -71,18 +80,19 @@ pub(super) fn wait(
             biased;
             () = shield.interrupted() => Err(Failure::new(Code::Interrupted, "interrupted; no login was stored")),
             arrival = async {
-                let waits_for_paste = show(app, args, flow, redirect_uri);
+                let waits_for_paste = show(app, args, flow, redirect_uri)?;
                 if waits_for_paste {
                     read_lines(sender);
                 }
                 let wait = crate::commands::words::length(args.timeout.as_secs());
                 // A spinner would write over the line that is being pasted.
                 let spinner = (!waits_for_paste).then(|| app.ui.spinner(&format!("waiting for the browser (up to {wait}; Ctrl-C cancels)")));
-                listener.arrival(Arc::clone(flow), |text| match &spinner {
+                let arrival = listener.arrival(Arc::clone(flow), |text| match &spinner {
                     Some(spinner) => spinner.above(|| app.ui.warn(text)),
                     None => app.ui.warn(text),
-                }).await
-            } => arrival.map(Answer::Arrived).map_err(Failure::from),
+                }).await;
+                arrival.map(Answer::Arrived).map_err(Failure::from)
+            } => arrival,
             () = tokio::time::sleep(args.timeout) => Err(too_late(redirect_uri)),
             callback = pasted_answer(app, flow, &mut pasted) => Ok(Answer::Pasted(callback)),
         }
@@ -91,7 +101,10 @@ pub(super) fn wait(
 
 /// Opens the browser, or says which URL to open and where. Returns whether to wait for a pasted
 /// answer, too.
-fn show(app: &App, args: &LoginArgs, flow: &Flow, redirect_uri: &str) -> bool {
+///
+/// # Errors
+/// There is no browser, and nobody who would see the URL.
+fn show(app: &App, args: &LoginArgs, flow: &Flow, redirect_uri: &str) -> Result<bool, Failure> {
     let session = ssh_session();
     if !args.no_browser && session.is_none() {
         match open_browser(&flow.url) {
@@ -99,7 +112,11 @@ fn show(app: &App, args: &LoginArgs, flow: &Flow, redirect_uri: &str) -> bool {
                 app.ui
                     .say("opened your browser; if no page appears, open this URL:");
                 app.ui.say(&format!("  {}", flow.url));
-                return false;
+                return Ok(false);
+            }
+            Err(error) if !has_terminal() => {
+                let reason = format!("and there is no terminal: {error}");
+                return Err(invisible(&reason, &args.again(None, false)));
             }
             Err(error) => app.ui.say(&error.to_string()),
         }
@@ -125,7 +142,7 @@ fn show(app: &App, args: &LoginArgs, flow: &Flow, redirect_uri: &str) -> bool {
     if pastes {
         app.ui.must_say("or open it on any machine, and paste the URL of the last page (which will fail to load) here:");
     }
-    pastes
+    Ok(pastes)
 }
 
 /// Reads lines from standard input, on a thread that ends with the process: a read cannot be
