@@ -1,8 +1,9 @@
 //! The folders: that of `AUTHCTL_HOME`, or the XDG folders.
 
 use crate::credential::{Index, Name};
-use crate::disk::Lock;
+use crate::disk::{self, Lock, LockError};
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// The paths of all files.
 #[derive(Clone, Debug)]
@@ -50,12 +51,18 @@ impl Paths {
         }
     }
 
-    /// Checks that files can be stored, by creating and deleting one beside the index.
+    /// Checks that files can be stored, by creating and deleting one beside the index, and that
+    /// files can be locked.
     ///
     /// # Errors
     /// The disk refused, or other users can read the folder.
-    pub fn try_writing(&self) -> Result<(), crate::disk::Error> {
-        crate::disk::Reserved::beside(&self.data.join("credentials/try"), 4096).map(drop)
+    pub fn try_writing(&self) -> Result<(), disk::Error> {
+        disk::Reserved::beside(&self.data.join("credentials/try"), 4096).map(drop)?;
+        match Lock::acquire(&self.data.join("locks/try.lock"), Duration::ZERO) {
+            Err(LockError::Disk(error)) => Err(error),
+            // A lock that another process holds works.
+            Ok(_) | Err(LockError::Busy { .. }) => Ok(()),
+        }
     }
 
     /// The user's settings.

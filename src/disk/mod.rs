@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 #[cfg(unix)]
 pub use lock::DESCRIPTORS;
 pub use lock::{Lock, LockError};
-pub use owner::{is_refused, other_owner};
+pub use owner::{is_refused, lacks_locks, other_owner};
 pub use write::{Reserved, append, create_new, older, remove, write};
 
 /// The largest file that is read, in bytes. Everything that this program writes is far smaller.

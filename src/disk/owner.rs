@@ -5,6 +5,15 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+/// Whether an error means that a file system has no locks, as some network file systems do.
+pub fn lacks_locks(error: &io::Error) -> bool {
+    #[cfg(unix)]
+    if error.raw_os_error() == Some(rustix::io::Errno::NOLCK.raw_os_error()) {
+        return true;
+    }
+    error.kind() == io::ErrorKind::Unsupported
+}
+
 /// The file that a write replaces: what a link leads to, so that the link stays and is not stale.
 ///
 /// # Errors

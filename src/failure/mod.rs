@@ -92,12 +92,18 @@ impl From<disk::Error> for Failure {
                 "run the command as that user (`sudo -u '#{owner}' authctl …`), or run it as root, either with root's home directory (`sudo -H authctl …`) or with AUTHCTL_HOME set to a folder owned by root"
             )),
             disk::Error::Io { path, source, .. } => Self {
-                hint: owner_hint(&path, &source),
+                hint: owner_hint(&path, &source).or_else(|| lock_hint(&source)),
                 ..Self::new(Code::Failed, message)
             },
             _ => Self::new(Code::Failed, message),
         }
     }
+}
+
+/// What to do about a file system without locks.
+fn lock_hint(error: &std::io::Error) -> Option<String> {
+    let hint = "the file system has no file locks; set AUTHCTL_HOME to a folder on a local disk";
+    disk::lacks_locks(error).then(|| hint.to_owned())
 }
 
 /// What to do about a file that belongs to another user.

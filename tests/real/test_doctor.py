@@ -305,3 +305,32 @@ def test_as_cron_predicts_the_result_of_a_real_cron_job(folder, keyring, clock, 
         for check in json.loads(done.stdout)["checks"]
     )
     say(f"--as-cron foretold {foretold}, a real cron job met {met}")
+
+
+@pytest.mark.parametrize("error", ["ENOLCK", "EOPNOTSUPP", "ENOSYS"])
+def test_o5_a_file_system_without_locks_is_said(folder, error):
+    """Some network file systems have none. What changes something fails before it changes it, and `doctor` knows."""
+    home = vault_home(folder)
+    home.key("acme", "k1").done()
+    prefix = [
+        "strace",
+        "-f",
+        "-qq",
+        "-o",
+        "/dev/null",
+        "-e",
+        "trace=flock",
+        "-e",
+        f"inject=flock:error={error}",
+    ]
+    hint = "no file locks; set AUTHCTL_HOME to a folder on a local disk"
+    for command in (
+        ["rename", "acme", "other"],
+        ["key", "remove", "acme"],
+        ["key", "set", "acme", "--expires", "never"],
+    ):
+        ran = home.run(*command, prefix=prefix)
+        assert ran.code == 1 and hint in ran.err, ran
+    ran = home.run("doctor", prefix=prefix)
+    assert ran.code == 8 and hint in ran.out + ran.err, ran
+    assert home.run("token", "acme", prefix=prefix).done().out == "k1\n"
