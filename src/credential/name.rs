@@ -2,6 +2,7 @@
 //! the rules are strict.
 
 use serde::{Deserialize, Serialize};
+use std::cmp::Ordering;
 use std::fmt;
 use std::str::FromStr;
 
@@ -12,7 +13,7 @@ const DEFAULT: &str = "default";
 const MAX: usize = 64;
 
 /// The name of a credential.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Name {
     provider: String,
@@ -54,6 +55,24 @@ impl Name {
     /// The account, `default` for a bare name.
     pub fn account(&self) -> &str {
         &self.account
+    }
+}
+
+/// In the order of a list: the name without an account comes before those with one.
+impl Ord for Name {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let key = |name: &Self| name.account != DEFAULT;
+        (self.provider.as_str(), key(self), self.account.as_str()).cmp(&(
+            other.provider.as_str(),
+            key(other),
+            other.account.as_str(),
+        ))
+    }
+}
+
+impl PartialOrd for Name {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
     }
 }
 
@@ -173,6 +192,35 @@ impl fmt::Display for Id {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn r5_the_name_without_an_account_comes_first() {
+        let mut names: Vec<Name> = [
+            "stripe/z",
+            "stripe/auth",
+            "stripe",
+            "aws/dev",
+            "aws",
+            "stripes",
+            "strip/x",
+        ]
+        .map(|name| name.parse().unwrap())
+        .to_vec();
+        names.sort();
+        let names: Vec<String> = names.iter().map(Name::to_string).collect();
+        assert_eq!(
+            names,
+            [
+                "aws",
+                "aws/dev",
+                "strip/x",
+                "stripe",
+                "stripe/auth",
+                "stripe/z",
+                "stripes"
+            ]
+        );
+    }
 
     #[test]
     fn a_bare_name_is_the_default_account() {

@@ -13,6 +13,9 @@ use jiff::{SignedDuration, Timestamp};
 /// A day in seconds.
 const DAY: i64 = 86_400;
 
+/// The code of the note that an origin is not https.
+pub(super) const PLAIN_HTTP: &str = "plain_http";
+
 /// When a credential expires, in human-readable form.
 pub(super) fn life(entry: &Entry, now: Timestamp) -> String {
     match (&entry.state, entry.kind) {
@@ -94,7 +97,7 @@ pub(super) fn findings(
     }
     if entry.bound.origins.iter().any(Origin::is_plain_http) {
         let message = "its origins allow http (loopback only)";
-        found.advise("plain_http", message, None);
+        found.advise(PLAIN_HTTP, message, None);
     }
     found.into_vec()
 }

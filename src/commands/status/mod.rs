@@ -19,7 +19,7 @@ use jiff::{SignedDuration, Timestamp};
 use std::time::Duration;
 
 use check::check;
-use credential::{findings, life};
+use credential::{PLAIN_HTTP, findings, life};
 use finding::finding;
 use print::print;
 
@@ -124,6 +124,8 @@ fn report(app: &App, args: &StatusArgs, lines: Entries<Line>) -> StatusReport {
             .push(finding(name, "index_damaged", message, hint));
     }
     if args.name.is_none() {
+        // It never changes: whoever wants to know it asks about the credential.
+        report.findings.retain(|finding| finding.code != PLAIN_HTTP);
         let found = &report.credentials;
         let homewide = [unattended(app, found), cache(app, found), schedule()];
         report.findings.extend(homewide.into_iter().flatten());
