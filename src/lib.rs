@@ -12,7 +12,7 @@
 //! ```text
 //! main fuzz | commands | app | intake | failure | rotation | lifecycle
 //! | oauth store sealed handover audit schedule output ui
-//! | keeper http | provider | config | credential | disk process signals secret time code
+//! | keeper http | provider | config | credential | disk process signals secret text time code
 //! ```
 //!
 //! - `fuzz`: the readers of what strangers write, for `tests/fuzz`.
@@ -36,7 +36,7 @@
 //!   `config`: folders, settings and OAuth clients.
 //! - `credential`: names, ids, origins, records and the index. `disk`: atomic writes, locks and
 //!   file modes. `process`: other programs, with a time limit. `signals`: when a signal may end
-//!   this process. `secret`: the one type for secrets. `time`: durations and intervals. `code`:
+//!   this process. `secret`: the one type for secrets. `text`: text for a terminal. `time`: durations and intervals. `code`:
 //!   exit codes.
 //!
 //! # The walk
@@ -112,6 +112,7 @@ mod sealed;
 mod secret;
 mod signals;
 mod store;
+mod text;
 mod time;
 mod ui;
 

@@ -72,7 +72,7 @@ impl From<Error> for Failure {
             Error::NotAgreed { name, .. } => with(
                 Code::Refused,
                 format!(
-                    "see `authctl provider show {}` for the recipe, and run `authctl rotate {name} --yes` to use it; nothing is lost if it fails",
+                    "nothing is lost if it fails: run `authctl rotate {name} --yes` to try it (you are not asked again), or see the recipe with `authctl provider show {}`",
                     name.provider()
                 ),
             ),

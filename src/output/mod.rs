@@ -1,6 +1,7 @@
 //! Standard output: the answer and nothing else.
 
 use crate::secret::Secret;
+use crate::text::{harmless, indent_of, wrapped};
 use comfy_table::presets::NOTHING;
 use comfy_table::{ColumnConstraint, ContentArrangement, Row, Table};
 use std::io::{self, Write};
@@ -35,7 +36,20 @@ impl Output {
     /// # Errors
     /// As for [`Output::line`].
     pub fn text(self, text: &str) -> io::Result<()> {
-        self.line(&harmless(text))
+        self.hanging(text, indent_of(text))
+    }
+
+    /// Prints text that may come from outside, wrapped in a terminal; the lines after the first are
+    /// indented by `indent` columns.
+    ///
+    /// # Errors
+    /// As for [`Output::line`].
+    pub fn hanging(self, text: &str, indent: usize) -> io::Result<()> {
+        let text = harmless(text);
+        match terminal_width() {
+            Some(width) => self.line(&wrapped(&text, indent, width.into())),
+            None => self.line(&text),
+        }
     }
 
     /// Prints a secret on a line of its own. This is the place where secrets leave.
@@ -63,7 +77,9 @@ impl Output {
     pub fn pairs(self, rows: &[(&str, String)]) -> io::Result<()> {
         let width = rows.iter().map(|(title, _)| title.len()).max().unwrap_or(0);
         let mut told = rows.iter().filter(|(_, text)| !text.is_empty());
-        told.try_for_each(|(title, text)| self.line(&format!("{title:width$}  {}", harmless(text))))
+        told.try_for_each(|(title, text)| {
+            self.hanging(&format!("{title:width$}  {text}"), width + 2)
+        })
     }
 
     /// Prints a table with a heading, as wide as the terminal, or as its content in a pipe. In a
@@ -164,13 +180,6 @@ fn least_width(widths: &[usize]) -> usize {
         false => *width,
     };
     widths.iter().enumerate().map(width).sum::<usize>() + 2 * widths.len()
-}
-
-/// Replaces control characters: text of a provider must not move the cursor or break a row.
-fn harmless(text: &str) -> String {
-    text.chars()
-        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
-        .collect()
 }
 
 fn made_harmless(text: String) -> String {

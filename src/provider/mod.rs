@@ -11,6 +11,7 @@ mod oauth;
 #[cfg(test)]
 mod page;
 mod prefixes;
+mod register;
 mod render;
 mod resolve;
 mod rotation;

@@ -1,5 +1,6 @@
 //! The OAuth half of a row: the endpoints, and how the server differs from the standards.
 
+use super::register::Register;
 use super::{Template, check_variable};
 use crate::credential::{ClientAuth, trusted_url};
 use serde::{Deserialize, Serialize};
@@ -238,17 +239,6 @@ pub struct WhoAmI {
     pub subject: String,
     /// JSON pointer to the readable name of the account.
     pub label: String,
-}
-
-/// Where and how a user registers a client.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
-pub struct Register {
-    /// The page on which a user registers a client.
-    pub page: String,
-    /// What to enter on the registration page, in addition to the redirect URI.
-    pub note: String,
 }
 
 impl Default for OAuthSpec {

@@ -221,7 +221,10 @@ fn read_reply(call: &Call, reply: &Reply, wants_document: bool) -> Result<Value,
         }),
         // A gateway may answer this although the request took effect.
         status @ (408 | 425 | 500..) => Err(CallError::Lost(format!(
-            "the provider returned status {status}"
+            "the provider returned status {status}{}",
+            document
+                .map(|document| message_in(&document))
+                .unwrap_or_default()
         ))),
         403 => Err(CallError::Forbidden(
             document

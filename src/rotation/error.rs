@@ -101,7 +101,9 @@ pub enum Error {
         name: Name,
     },
     /// The recipe has unverified facts, and nobody has agreed to it.
-    #[error("the recipe for `{name}` is untested (unverified: {fields})")]
+    #[error(
+        "the rotation recipe for `{name}` is not confirmed by the documentation of the provider (unverified: {fields})"
+    )]
     NotAgreed {
         /// The credential.
         name: Name,

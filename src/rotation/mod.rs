@@ -20,6 +20,7 @@ mod hint;
 mod intents;
 mod kept;
 mod listing;
+mod omit;
 mod options;
 mod pending;
 mod plan;

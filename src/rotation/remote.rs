@@ -5,6 +5,7 @@ use super::backend::{Backend, Listed, Listing};
 use super::fill::{Values, id, text_at};
 use super::hint::hint_fits;
 use super::listing::listing;
+use super::omit::omit;
 use super::times::{new_end, time_at};
 use super::verify::{Question, Verdict};
 use crate::credential::{Bound, Made, Parts, Slots};
@@ -249,7 +250,9 @@ impl Backend for Remote<'_> {
             .as_ref()
             .filter(|read| values.id.is_some() || !read.needs_id())
         {
-            values.old = Some(self.api().call(read, values, &self.sender())?);
+            let mut old = self.api().call(read, values, &self.sender())?;
+            omit(&mut old, &self.recipe.omit);
+            values.old = Some(old);
         }
         if let Some(lifetime) = &self.recipe.lifetime {
             let old = values.old.clone().unwrap_or_default();

@@ -7,6 +7,7 @@ mod prompt;
 mod spinner;
 
 use crate::secret::Secret;
+use crate::text::{harmless, indent_of, wrapped};
 use anstyle::{AnsiColor, Style};
 use std::io::{self, IsTerminal, Write};
 
@@ -59,13 +60,13 @@ impl Ui {
     /// Prints what happened.
     pub fn say(self, text: &str) {
         if !self.quiet && !self.json {
-            put(&harmless(text));
+            put_line(None, text);
         }
     }
 
     /// Prints what the user has to see to continue, such as a URL, even with `--json` and `-q`.
     pub fn must_say(self, text: &str) {
-        put(&harmless(text));
+        put_line(None, text);
     }
 
     /// Prints a warning, even with `-q`. With `--json`, it is a document on a line of its own.
@@ -74,11 +75,7 @@ impl Ui {
             put(&serde_json::json!({ "warning": text }).to_string());
             return;
         }
-        put(&format!(
-            "{} {}",
-            painted("authctl: warning:", AnsiColor::Yellow),
-            harmless(text)
-        ));
+        put_line(Some(("authctl: warning:", AnsiColor::Yellow)), text);
     }
 
     /// Prints the warnings of the layers below, which do not print themselves.
@@ -96,17 +93,9 @@ impl Ui {
             put(&error.to_string());
             return;
         }
-        put(&format!(
-            "{} {}",
-            painted("authctl:", AnsiColor::Red),
-            harmless(message)
-        ));
+        put_line(Some(("authctl:", AnsiColor::Red)), message);
         if let Some(hint) = hint {
-            put(&format!(
-                "{} {}",
-                painted("hint:", AnsiColor::Cyan),
-                harmless(hint)
-            ));
+            put_line(Some(("hint:", AnsiColor::Cyan)), hint);
         }
     }
 
@@ -149,11 +138,35 @@ pub fn speaks_to_a_terminal() -> bool {
     io::stderr().is_terminal()
 }
 
-/// Replaces control characters: text of a provider must not control the terminal.
-fn harmless(text: &str) -> String {
-    text.chars()
-        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
-        .collect()
+/// Prints a line after a label, wrapped if this is a terminal.
+fn put_line(label: Option<(&str, AnsiColor)>, text: &str) {
+    let text = harmless(text);
+    let line = match label {
+        Some((label, _)) => format!("{label} {text}"),
+        None => text,
+    };
+    let mut line = match width() {
+        Some(width) => wrapped(&line, indent_of(&line), width),
+        None => line,
+    };
+    if let Some((label, colour)) = label
+        && line.starts_with(label)
+    {
+        line.replace_range(..label.len(), &painted(label, colour));
+    }
+    put(&line);
+}
+
+/// The width of the terminal that standard error is, in columns.
+#[cfg(unix)]
+fn width() -> Option<usize> {
+    let size = rustix::termios::tcgetwinsize(io::stderr()).ok()?;
+    (size.ws_col > 0).then_some(size.ws_col.into())
+}
+
+#[cfg(not(unix))]
+fn width() -> Option<usize> {
+    None
 }
 
 fn put(text: &str) {

@@ -226,6 +226,8 @@ class SendGrid(Double):
     name, hosts = "sendgrid", ("api.sendgrid.com",)
     form = staticmethod(lambda: f"SG.{some(ALNUM, 22)}.{some(ALNUM, 43)}")
     rights = {"scopes": ["mail.send", "api_keys.create", "api_keys.read", "api_keys.delete"]}
+    # T3: what it gives to every key by itself, and what nobody may ask for.
+    given = ["2fa_required", "sender_verification_eligible"]
 
     def id(self, value):
         return value.split(".")[1]
@@ -250,11 +252,17 @@ class SendGrid(Double):
         return self.reads(
             request,
             id,
-            lambda key: {"name": key.label, "api_key_id": key.id, "scopes": key.rights["scopes"]},
+            lambda key: {
+                "name": key.label,
+                "api_key_id": key.id,
+                "scopes": self.given[:1] + key.rights["scopes"] + self.given[1:],
+            },
         )
 
     def make(self, request):
         self.only(request, request.json, ["name", "scopes"])
+        if set(self.given) & set(request.json["scopes"]):
+            return self.reply({"errors": [{"field": None, "message": "unexpected error"}]}, 500)
         self.fact(
             request.json["scopes"] == self.rights["scopes"],
             "without them it would be a key with full access",

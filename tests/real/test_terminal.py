@@ -116,6 +116,27 @@ COMMANDS = {
 }
 
 
+def test_r1_r2_the_first_login_is_explained_step_by_step(folder, home):
+    """What has to be copied is whole and on a line of its own; a desktop client of Google has no redirect URI."""
+    home.env["BROWSER"] = "true"
+    screens = []
+    for name in ("github", "google", "gitlab", "linear"):
+        terminal = Tmux(folder, home.env, columns=80, rows=24)
+        terminal.type(f"clear; authctl login {name}")
+        terminal.press("Enter")
+        wait_for(lambda shown=terminal.screen: "client id:" in shown(), seconds=20)
+        screen = terminal.screen()
+        terminal.press("C-c")
+        terminal.stop()
+        lines = [line.strip() for line in screen.splitlines()]
+        assert lines[1] == "1. Open this page:" and lines[2].startswith("https://"), screen
+        assert ("http://127.0.0.1/callback" in lines) == (name in ("github", "gitlab")), screen
+        assert ("Redirect URI" in screen) == (name != "google"), screen
+        assert all(len(line) <= 80 for line in screen.splitlines())
+        screens.append(f"$ authctl login {name}\n{screen}\n")
+    compare("login-80.txt", "\n".join(screens))
+
+
 @pytest.mark.parametrize(
     "columns,term",
     [(40, "xterm-256color"), (80, "xterm-256color"), (200, "xterm-256color"), (80, "dumb")],
@@ -139,7 +160,11 @@ def test_screens(folder, home, columns, term):
     assert longest <= columns
     # Control sequences are not text.
     assert "\x1b" not in shown
-    path = SCREENS / f"{columns}{'-dumb' if term == 'dumb' else ''}.txt"
+    compare(f"{columns}{'-dumb' if term == 'dumb' else ''}.txt", shown)
+
+
+def compare(name, shown):
+    path = SCREENS / name
     if os.environ.get("AUTHCTL_REWRITE"):
         SCREENS.mkdir(exist_ok=True)
         path.write_text(shown)

@@ -174,14 +174,11 @@ fn show(output: Output, doctor: &Doctor) -> std::io::Result<()> {
         .max()
         .unwrap_or(0);
     for check in &doctor.checks {
-        output.text(&format!(
-            "{:7}  {:width$}  {}",
-            word(check.status),
-            check.name,
-            check.detail
-        ))?;
+        let (status, name, detail) = (word(check.status), &check.name, &check.detail);
+        let indent = 7 + 2 + width + 2;
+        output.hanging(&format!("{status:7}  {name:width$}  {detail}"), indent)?;
         if let Some(hint) = &check.hint {
-            output.text(&format!("{:7}  {:width$}  hint: {hint}", "", ""))?;
+            output.hanging(&format!("{:indent$}hint: {hint}", ""), indent)?;
         }
     }
     for store in &doctor.stores {

@@ -2,6 +2,7 @@
 
 use super::super::client_secret;
 use super::args::LoginArgs;
+use super::register;
 use super::target::Target;
 use crate::app::App;
 use crate::config::Client;
@@ -89,20 +90,20 @@ fn ask_id(
     args: &LoginArgs,
     redirect_uri: &str,
 ) -> Result<String, Failure> {
-    let title = &target.row.title;
-    let explanation = explanation(target, oauth, redirect_uri);
     if !app.ui.can_ask() {
         return Err(Failure::usage(format!(
-            "the first login to {title} needs the client id of an app that you register there"
+            "the first login to {} needs the client id of an app that you register there",
+            target.row.title
         ))
         .hint(format!(
-            "register one {explanation}. Then run `authctl login {}`",
+            "register one {}. Then run `authctl login {}`",
+            register::place(target, oauth, redirect_uri),
             args.again(Some("ID"), oauth.client_secret == SecretRule::Required)
         )));
     }
-    app.ui.must_say(&format!(
-        "the first login to {title} needs an app of your own; register one {explanation}"
-    ));
+    for line in register::steps(target, oauth, &args.scope, redirect_uri) {
+        app.ui.must_say(&line);
+    }
     if !args.no_browser
         && let Some(page) = oauth
             .register
@@ -125,33 +126,6 @@ pub(super) fn complete(
     let is_first = Client::read(&app.paths, target.name.provider())?.is_none();
     let needs_secret = is_first && oauth.client_secret == SecretRule::Required;
     Ok(args.again(is_first.then_some("ID"), needs_secret))
-}
-
-fn explanation(target: &Target, oauth: &OAuthSpec, redirect_uri: &str) -> String {
-    // Servers that take any port want the URI registered without one, as RFC 8252 section 7.3 has
-    // it.
-    let registered = if oauth.redirect.ports.is_empty() {
-        format!(
-            "http://{}{} (any port; if the provider requires a specific port, set it with `--port`)",
-            oauth.redirect.host, oauth.redirect.path
-        )
-    } else {
-        redirect_uri.to_owned()
-    };
-    match &oauth.register {
-        Some(register) => {
-            let mark = if target.row.is_unverified("oauth.register.page") {
-                " (unverified)"
-            } else {
-                ""
-            };
-            format!(
-                "at {}{mark}. {} Redirect URI: {registered}",
-                register.page, register.note
-            )
-        }
-        None => format!("with the redirect URI {registered}"),
-    }
 }
 
 fn new_secret(

@@ -5,6 +5,7 @@ mod client;
 mod finish;
 mod page;
 mod queue;
+mod register;
 mod replaced;
 mod target;
 
