@@ -11,6 +11,16 @@ _clap_complete_authctl() {
     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
         words[COMP_CWORD]="$2"
     fi
+    local _CLAP_COMPLETE_CUT=""
+    local line="${COMP_LINE:0:COMP_POINT}"
+    if [[ "$line" != *[\'\"\\\`]* ]]; then
+        IFS=$' \t\n' read -r -a words <<< "$line"
+        if [[ "$line" == *[[:space:]] ]]; then
+            words+=("")
+        fi
+        _CLAP_COMPLETE_INDEX=$(( ${#words[@]} - 1 ))
+        _CLAP_COMPLETE_CUT="${words[_CLAP_COMPLETE_INDEX]%"$2"}"
+    fi
     COMPREPLY=( $( \
         _CLAP_IFS="$IFS" \
         _CLAP_COMPLETE_INDEX="$_CLAP_COMPLETE_INDEX" \
@@ -20,6 +30,11 @@ _clap_complete_authctl() {
         "authctl" -- "${words[@]}" \
     ) )
     if [[ $? != 0 ]]; then
+        unset COMPREPLY
+    else
+        COMPREPLY=("${COMPREPLY[@]#"$_CLAP_COMPLETE_CUT"}")
+    fi
+    if [[ ${#COMPREPLY[@]} == 0 ]]; then
         unset COMPREPLY
     elif [[ $_CLAP_COMPLETE_SPACE == false ]] && [[ "${COMPREPLY-}" =~ [=/:]$ ]]; then
         compopt -o nospace

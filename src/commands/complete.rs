@@ -5,7 +5,9 @@ use crate::config::{Client, Paths};
 use crate::credential::{Kind, Name};
 use crate::provider::{Catalogue, Row};
 use clap_complete::engine::{ArgValueCandidates, ArgValueCompleter, CompletionCandidate};
+use std::collections::BTreeSet;
 use std::ffi::OsStr;
+use std::path::Path;
 
 /// The names of credentials.
 pub(super) fn credentials() -> ArgValueCandidates {
@@ -112,4 +114,75 @@ fn rows(paths: &Paths, fits: impl Fn(&Row) -> bool) -> Vec<String> {
     let catalogue = Catalogue::new(paths);
     let rows = catalogue.rows().unwrap_or_default().into_iter();
     rows.filter(|row| fits(row)).map(|row| row.name).collect()
+}
+
+/// What `exec` is given: credentials, then a program after `--`. (The library takes everything for
+/// values of the first positional argument.)
+pub(super) fn credentials_or_programs() -> ArgValueCompleter {
+    ArgValueCompleter::new(|typed: &OsStr| {
+        let typed = typed.to_string_lossy();
+        match words_after_dashes() {
+            None => {
+                let names = Paths::from_environment().and_then(|paths| paths.index().names().ok());
+                let names = names.map(|names| names.readable).unwrap_or_default();
+                let names = names.iter().map(Name::to_string);
+                offer(names.filter(|name| name.starts_with(&*typed)).collect())
+            }
+            Some(0) if !typed.is_empty() && !typed.contains('/') => offer(programs(&typed)),
+            // The shell itself completes files.
+            Some(_) => Vec::new(),
+        }
+    })
+}
+
+/// The programs in PATH that begin with what was typed.
+fn programs(typed: &str) -> Vec<String> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let files = std::env::split_paths(&path).filter_map(|folder| folder.read_dir().ok());
+    let begins = |name: &String| name.starts_with(typed);
+    let names: BTreeSet<String> = files
+        .flatten()
+        .flatten()
+        .filter_map(|file| Some((file.file_name().into_string().ok().filter(begins)?, file)))
+        .filter(|(_, file)| is_program(&file.path()))
+        .map(|(name, _)| name)
+        .collect();
+    names.into_iter().collect()
+}
+
+/// How many words are between `--` and the word that is completed; `None` if there is no `--`. The
+/// command line begins after a first `--`; fish alone does not say which of the words it is.
+fn words_after_dashes() -> Option<usize> {
+    let words: Vec<_> = std::env::args_os().skip(2).collect();
+    let index = std::env::var("_CLAP_COMPLETE_INDEX").ok();
+    let index = index.and_then(|text| text.parse().ok());
+    let index: usize = index.unwrap_or(words.len().saturating_sub(1));
+    let before = words.get(..index.min(words.len()))?;
+    let dashes = before.iter().position(|word| word == "--")?;
+    Some(index - dashes - 1)
+}
+
+#[cfg(unix)]
+fn is_program(path: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    path.metadata()
+        .is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
+}
+
+#[cfg(not(unix))]
+fn is_program(path: &Path) -> bool {
+    path.extension().is_some_and(|end| end == "exe")
+}
+
+/// The pages of the manual.
+pub(super) fn pages() -> ArgValueCandidates {
+    ArgValueCandidates::new(|| {
+        let mut names = vec!["secrets".to_owned(), "providers".to_owned()];
+        for command in super::command_line().get_subcommands() {
+            names.push(command.get_name().to_owned());
+            let below = command.get_subcommands();
+            names.extend(below.map(|below| format!("{}-{}", command.get_name(), below.get_name())));
+        }
+        names.into_iter().map(CompletionCandidate::new).collect()
+    })
 }

@@ -31,7 +31,7 @@ use std::time::Duration;
 )]
 pub struct ExecArgs {
     /// The credentials: NAME, or NAME=VARIABLE
-    #[arg(value_name = "NAME[=VARIABLE]", required = true, add = super::complete::credentials())]
+    #[arg(value_name = "NAME[=VARIABLE]", required = true, add = super::complete::credentials_or_programs())]
     credentials: Vec<Asked>,
     /// Refresh unless the tokens are valid for at least this long
     #[arg(long, value_name = "TIME", default_value = "60s", value_parser = args::duration)]

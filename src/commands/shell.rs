@@ -44,7 +44,7 @@ pub(super) enum Shell {
 )]
 pub struct ManArgs {
     /// The command, or `providers` or `secrets`
-    #[arg(value_name = "COMMAND")]
+    #[arg(value_name = "COMMAND", add = super::complete::pages())]
     page: Vec<String>,
     /// List the pages
     #[arg(long, conflicts_with = "page")]
@@ -87,7 +87,41 @@ pub(super) fn script(shell: Shell) -> std::io::Result<String> {
     let mut text = Vec::new();
     completer.write_registration(COMPLETE, "authctl", "authctl", "authctl", &mut text)?;
     let text = String::from_utf8(text).map_err(std::io::Error::other)?;
+    let text = match shell {
+        Shell::Bash => whole_words(&text).ok_or_else(|| std::io::Error::other("unknown script"))?,
+        _ => text,
+    };
     Ok(format!("{}\n", text.trim()))
+}
+
+/// bash cuts the command line also at the characters in COMP_WORDBREAKS, such as `@`, `:` and `=`,
+/// and replaces only the part after the last of them. So the words are taken from the whole line, and
+/// of what was found, only that part is given back. (A line with quotes is left to bash.)
+fn whole_words(script: &str) -> Option<String> {
+    const WORDS: &str = "        words[COMP_CWORD]=\"$2\"\n    fi\n";
+    const DONE: &str = "    if [[ $? != 0 ]]; then\n        unset COMPREPLY\n";
+    let words = r#"    local _CLAP_COMPLETE_CUT=""
+    local line="${COMP_LINE:0:COMP_POINT}"
+    if [[ "$line" != *[\'\"\\\`]* ]]; then
+        IFS=$' \t\n' read -r -a words <<< "$line"
+        if [[ "$line" == *[[:space:]] ]]; then
+            words+=("")
+        fi
+        _CLAP_COMPLETE_INDEX=$(( ${#words[@]} - 1 ))
+        _CLAP_COMPLETE_CUT="${words[_CLAP_COMPLETE_INDEX]%"$2"}"
+    fi
+"#;
+    let done = r#"    else
+        COMPREPLY=("${COMPREPLY[@]#"$_CLAP_COMPLETE_CUT"}")
+    fi
+    if [[ ${#COMPREPLY[@]} == 0 ]]; then
+        unset COMPREPLY
+"#;
+    let (before, after) = script.split_once(WORDS)?;
+    let (between, after) = after.split_once(DONE)?;
+    Some(format!(
+        "{before}{WORDS}{words}{between}{DONE}{done}{after}"
+    ))
 }
 
 pub(super) fn run_completions(app: &App, args: &CompletionsArgs) -> Result<(), Failure> {

@@ -275,6 +275,10 @@ def test_a_redirect_is_pasted_while_the_listener_listens(folder, home, server):
 
 SHELLS = {
     "bash": ("bash --norc -i", "source <(authctl completions bash)"),
+    "bash with its package": (
+        "bash --norc -i",
+        "source /usr/share/bash-completion/bash_completion; source <(authctl completions bash)",
+    ),
     "zsh": ("zsh -f -i", "autoload -U compinit; compinit -u -D; source <(authctl completions zsh)"),
     "fish": ("fish --no-config -i", "authctl completions fish | source"),
 }
@@ -283,7 +287,9 @@ SHELLS = {
 @pytest.mark.parametrize("shell", SHELLS)
 def test_a_tab_completes_names(folder, home, shell):
     start, load = SHELLS[shell]
-    assert shutil.which(shell, path=PATH), f"{shell} is not installed"
+    assert shutil.which(shell.split()[0], path=PATH), f"{shell} is not installed"
+    for name in ("acme/job@ci.example", "acme/job@ci+x", "acme/a+b@c"):
+        home.key(name, "k").done()
     env = {**home.env, "HOME": str(folder), "LC_ALL": "C.UTF-8"}
     tmux = Tmux(folder, env, columns=120, shell=start)
     tmux.type(load)
@@ -299,10 +305,21 @@ def test_a_tab_completes_names(folder, home, shell):
         ("authctl --store keyc", "authctl --store keychain"),
         ("authctl hea", "authctl header"),
         ("authctl header acme --form", "authctl header acme --format"),
+        # S1: bash cuts words at `@`, `=` and `:`.
+        ("authctl token acme/job@ci.", "authctl token acme/job@ci.example"),
+        ("authctl token acme/job@c", "authctl token acme/job@ci"),
+        ("authctl token acme/a+b@", "authctl token acme/a+b@c"),
+        ("authctl move acme --to=va", "authctl move acme --to=vault"),
+        ("authctl header acme --format=r", "authctl header acme --format=raw"),
+        ("echo a:b=c; authctl token acme/a", "authctl token acme/a+b@c"),
+        # S2
+        ("authctl exec acme -- printen", "authctl exec acme -- printenv"),
+        ("authctl man key-ex", "authctl man key-export"),
+        ("authctl man secr", "authctl man secrets"),
     ]:
         # A shell on a busy machine may drop what is typed while it draws its prompt.
         for attempt in range(4):
-            tmux.press("C-c") if shell == "bash" else tmux.press("C-u")
+            tmux.press("C-c") if shell.startswith("bash") else tmux.press("C-u")
             tmux.type(typed)
             tmux.press("Tab")
             try:
