@@ -248,6 +248,7 @@ mod tests {
                 at: before,
                 code: ErrorCode::Unreachable,
                 reason: "503".into(),
+                answered_since: None,
             });
         });
         let entry = old.following(&record, now);

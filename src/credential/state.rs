@@ -183,6 +183,10 @@ pub struct LastError {
     pub code: ErrorCode,
     /// The message, without secrets.
     pub reason: String,
+    /// Since when the server has been answering "later", without a success in between.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, schemars(with = "Option<String>"))]
+    pub answered_since: Option<Timestamp>,
 }
 
 /// The other entry of a rename: the one that takes this one's place, or the one whose place this

@@ -38,6 +38,8 @@ pub(super) enum Refusal {
     Later {
         reason: String,
         wait: SignedDuration,
+        /// Whether the server said so itself.
+        answered: bool,
     },
     /// The provider refuses for another reason, whoever asks.
     Refused(String),
@@ -105,10 +107,12 @@ pub(super) fn classify(name: &Name, error: TokenError, over_errors: &[String]) -
         TokenError::NotSent(_) => Refusal::Later {
             reason,
             wait: RETRY_SOON,
+            answered: false,
         },
         TokenError::Lost(_) => Refusal::Later {
             reason: format!("the response was lost: {reason}"),
             wait: RETRY_SOON,
+            answered: false,
         },
         TokenError::Busy { retry_after, .. } => {
             let asked = retry_after
@@ -117,6 +121,7 @@ pub(super) fn classify(name: &Name, error: TokenError, over_errors: &[String]) -
             Refusal::Later {
                 reason,
                 wait: asked.unwrap_or(RETRY_BUSY).min(RETRY_LONGEST),
+                answered: true,
             }
         }
         TokenError::Denied { ref code, .. } if oauth::is_over(code, over_errors) => {

@@ -2,7 +2,7 @@
 //! login.
 
 use super::put::{Put, put};
-use super::{Claim, ClientError, Context, Error, Found, Registration};
+use super::{Claim, ClientError, Context, Error, Found, Registration, twins};
 use crate::credential::{
     AccessToken, Bound, ClientAuth, Kind, Name, Origin, SecretPart, StoreKind, is_granted,
     scope_words, trusted_url,
@@ -231,6 +231,7 @@ pub fn put_login(
         resource: None,
     };
     let account = bound.label.clone().or_else(|| bound.subject.clone());
+    let twins = twins::warning(context, &attempt.name, &bound);
     let scopes = bound.scopes.clone();
     let what = Put {
         bound,
@@ -246,6 +247,7 @@ pub fn put_login(
         entry.login.refresh_token_expires_at = refresh_token_expires_at;
     })?;
     let mut warnings = saved.warnings;
+    warnings.extend(twins);
     // OpenID Connect Core section 11: it is a request for a refresh token.
     let is_missing = |scope: &&String| {
         let is_implied = refreshable && *scope == "offline_access";

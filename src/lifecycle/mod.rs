@@ -19,6 +19,7 @@ mod decide;
 mod error;
 mod exchange;
 mod existing;
+mod failed;
 mod get;
 mod identify;
 mod kept;
@@ -37,6 +38,7 @@ mod sending;
 #[cfg(test)]
 pub mod testing;
 mod turn;
+mod twins;
 
 pub use cached::forget_keys;
 pub use claim::Claim;

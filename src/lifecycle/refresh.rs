@@ -4,14 +4,15 @@
 
 use super::client::bound_url;
 use super::decide::{self, Step, Wanted, refresh_token};
-use super::exchange::{RETRY_BUSY, RETRY_SOON, Refusal, classify, exchange};
+use super::exchange::{Refusal, classify, exchange};
+use super::failed::failed;
 use super::{Claim, Error, Found, Look, current, look, save};
-use crate::code::{Code, Outcome};
-use crate::credential::{AccessToken, Entry, ErrorCode, LastError, LoginState, Record, SecretPart};
+use crate::code::Outcome;
+use crate::credential::{AccessToken, Entry, LoginState, Record, SecretPart};
 use crate::disk::Reserved;
 use crate::oauth::{Dialect, Grant, TokenError, TokenReply};
 use crate::provider::OAuthSpec;
-use crate::sealed::{FailedAttempt, FailureKind, Sealed};
+use crate::sealed::Sealed;
 use crate::secret::Secret;
 use crate::signals;
 use jiff::{SignedDuration, Timestamp};
@@ -89,41 +90,6 @@ pub(super) fn under_lock(
             });
         }
         return Err(failed(claim, &found, refusal));
-    }
-}
-
-/// What a refusal means for the caller; it is kept for the others who wait for the same answer.
-fn failed(claim: &Claim<'_>, found: &Found, refusal: Refusal) -> Error {
-    let name = claim.name().clone();
-    match refusal {
-        Refusal::Over(why) => {
-            let retry_after = Timestamp::now() + RETRY_BUSY;
-            keep_failure(claim, found, FailureKind::LoginRequired, &why, retry_after);
-            Error::LoginRequired { name, why }
-        }
-        Refusal::Later { reason, wait } => {
-            let retry_after = Timestamp::now() + wait;
-            keep_failure(claim, found, FailureKind::Unreachable, &reason, retry_after);
-            Error::Unreachable {
-                name,
-                reason,
-                retry_in: Some(wait),
-            }
-        }
-        Refusal::Refused(reason) => {
-            // A person may correct the reason, and should not wait long then.
-            let retry_after = Timestamp::now() + RETRY_SOON;
-            keep_failure(claim, found, FailureKind::Refused, &reason, retry_after);
-            Error::Provider { name, reason }
-        }
-        Refusal::Other(error) => {
-            if let Error::Provider { reason, .. } = &error {
-                let context = &claim.context;
-                let outcome = Outcome::Failed(Code::Failed);
-                context.log_event("refresh", &name, outcome, Some(reason));
-            }
-            error
-        }
     }
 }
 
@@ -337,52 +303,6 @@ fn keep(
         tracing::info!(%error, "the index is not up to date");
     }
     Ok(warnings)
-}
-
-/// Keeps a failure for those who wait for the same answer. If it cannot be kept, they ask for
-/// themselves.
-fn keep_failure(
-    claim: &Claim<'_>,
-    found: &Found,
-    kind: FailureKind,
-    reason: &str,
-    retry_after: Timestamp,
-) {
-    let (context, record) = (&claim.context, &found.record);
-    let failure = FailedAttempt {
-        at: Timestamp::now(),
-        kind,
-        reason: reason.to_owned(),
-        retry_after,
-    };
-    let sealed = Sealed {
-        record: Some(record.clone()),
-        failure: Some(failure),
-        ..found.sealed.clone()
-    };
-    let written = record
-        .seal_key()
-        .map_err(Into::into)
-        .and_then(|key| sealed.write(&context.paths.sealed(), &record.id, &key));
-    if let Err(error) = written {
-        tracing::info!(%error, "cannot save the failed refresh");
-    }
-    let (code, outcome) = match kind {
-        FailureKind::Unreachable => (ErrorCode::Unreachable, Code::Unreachable),
-        FailureKind::LoginRequired => (ErrorCode::LoginRequired, Code::LoginRequired),
-        FailureKind::Refused => (ErrorCode::Refused, Code::Failed),
-    };
-    let mut entry = found.entry.clone();
-    entry.login.last_error = Some(LastError {
-        at: Timestamp::now(),
-        code,
-        reason: reason.to_owned(),
-    });
-    if let Err(error) = context.index.write(&entry) {
-        tracing::info!(%error, "cannot record the failed refresh in the index");
-    }
-    let outcome = Outcome::Failed(outcome);
-    context.log_event("refresh", claim.name(), outcome, Some(reason));
 }
 
 #[cfg(test)]

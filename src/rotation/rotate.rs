@@ -50,6 +50,7 @@ pub(super) fn rotate_claimed(
         at: Timestamp::now(),
         code: error.code(),
         reason: error.to_string(),
+        answered_since: None,
     });
     run.write_entry();
     warnings.append(&mut run.warnings);

@@ -560,3 +560,27 @@ fn q1_a_hint_can_be_pasted() {
         home.run(&arguments).failed(4, &says);
     }
 }
+
+/// H6: a second login of the same account may end the first one at some servers.
+#[test]
+fn h6_a_second_login_of_an_account_is_said() {
+    let (issuer, home) = (Issuer::start(), Home::new());
+    let says = "the same account is logged in with the same client as";
+    let login = |name: &str, more: &[&str]| home.login_as(&issuer, name, more).done();
+    assert!(!login("op", &[]).stderr.contains(says));
+    assert!(
+        !login("op", &[]).stderr.contains(says),
+        "it is the same one"
+    );
+    let second = login("op/two", &[]).stderr;
+    assert!(second.contains(&format!("{says} `op`;")), "{second}");
+    let third = login("op/three", &[]).stderr;
+    assert!(
+        third.contains(&format!("{says} `op`, `op/two`;")),
+        "{third}"
+    );
+    home.run(&["logout", "op"]).done();
+    home.run(&["logout", "op/two"]).done();
+    let again = login("op/three", &[]).stderr;
+    assert!(!again.contains(says), "{again}");
+}

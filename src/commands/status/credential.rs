@@ -71,6 +71,9 @@ pub(super) fn findings(
             ErrorCode::Refused => format!(
                 "run `authctl refresh {name}` to try again; if this persists, run `authctl login {name}`"
             ),
+            _ if error.answered_since.is_some() => {
+                format!("run `authctl refresh {name}` to try again")
+            }
             _ => format!("run `authctl refresh {name}` when the network is back"),
         };
         found.add(
@@ -311,6 +314,7 @@ mod tests {
                 at: at(0),
                 code: ErrorCode::Unreachable,
                 reason: "503".into(),
+                answered_since: None,
             });
         });
         assert_eq!(codes(&failed, None, 1), ["refresh_unreachable"]);

@@ -255,6 +255,7 @@ mod tests {
                 at: at(0),
                 code: ErrorCode::NotRevoked,
                 reason: "403".into(),
+                answered_since: None,
             });
         });
         assert_eq!(codes(&failed, 0), ["rotation_not_ended"]);

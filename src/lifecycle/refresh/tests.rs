@@ -4,7 +4,8 @@ use super::super::testing::{Home, Server, json};
 use super::super::{parts, token};
 use super::*;
 use crate::audit;
-use crate::credential::{Bound, Name};
+use crate::credential::{Bound, ErrorCode, Name};
+use jiff::SignedDuration;
 
 fn name() -> Name {
     "acme".parse().unwrap()
@@ -264,4 +265,51 @@ fn only_granted_scopes_are_asked_for_and_only_of_a_login() {
     }
     let refused = token(&home.context(), &key, &Wanted::default());
     assert!(matches!(refused, Err(Error::Unsuitable(_))));
+}
+
+/// C5: some servers answer 500 for a login that is no longer valid.
+#[test]
+fn c5_a_login_that_is_put_off_for_hours_is_doubted() {
+    let doubt = "the login may no longer be valid (run `authctl login acme`";
+    let busy = |status| Some(json(status, r#"{"error":"server_error"}"#));
+    for (hours, answers, doubted) in [
+        (7, vec![busy(500)], true),
+        (7, vec![busy(503)], true),
+        (50, vec![busy(400)], true),
+        (5, vec![busy(500)], false),
+        // A clock that was wrong.
+        (-3, vec![busy(500)], false),
+    ] {
+        let server = Server::answering(answers);
+        let home = Home::new();
+        home.login(&name(), bound(&server), "r1");
+        let began = Timestamp::now() - SignedDuration::from_hours(hours);
+        let mut entry = home.found(&name()).unwrap().entry;
+        entry.login.last_error = Some(crate::credential::LastError {
+            at: began,
+            code: ErrorCode::Unreachable,
+            reason: "status 500".into(),
+            answered_since: Some(began),
+        });
+        home.context().index.write(&entry).unwrap();
+        let error = get(&home, &Wanted::default()).unwrap_err().to_string();
+        assert_eq!(error.contains(doubt), doubted, "{hours}: {error}");
+        let kept = home.found(&name()).unwrap().entry.login.last_error.unwrap();
+        assert_eq!(
+            kept.reason.contains(doubt),
+            doubted,
+            "`status` says it as well"
+        );
+        let since = kept.answered_since.unwrap();
+        assert_eq!(since == began, hours > 0);
+    }
+    // The first such answer is remembered, and a lost one is none.
+    for (answers, is_answered) in [(vec![busy(500)], true), (vec![None, None, None], false)] {
+        let server = Server::answering(answers);
+        let home = Home::new();
+        home.login(&name(), bound(&server), "r1");
+        assert!(get(&home, &Wanted::default()).is_err());
+        let kept = home.found(&name()).unwrap().entry.login.last_error.unwrap();
+        assert_eq!(kept.answered_since.is_some(), is_answered);
+    }
 }

@@ -17,6 +17,7 @@ fn a_copy_has_a_new_id_and_everything_that_is_known() {
             at: Timestamp::now(),
             code: crate::credential::ErrorCode::Unreachable,
             reason: String::new(),
+            answered_since: None,
         });
     });
     let mut found = home.found(&name).unwrap();
