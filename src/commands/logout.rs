@@ -1,7 +1,7 @@
 use super::words::relative;
 use super::{Profile, Run, answer, complete, documents};
 use crate::app::App;
-use crate::credential::{Entry, Kind, Name};
+use crate::credential::{Entry, ErrorCode, Kind, Name};
 use crate::failure::{Code, Failure};
 use crate::lifecycle::{Revocation, recover, remove};
 use jiff::Timestamp;
@@ -72,6 +72,11 @@ fn remaining(entry: &Entry) -> String {
         Some(_) => "its access token has expired".into(),
         None => "its access token stays valid until it is revoked".into(),
     };
+    // RFC 7009 section 2.2: to revoke what is not valid is no error, but some servers refuse it.
+    let last_error = entry.login.last_error.as_ref();
+    if last_error.is_some_and(|error| error.code == ErrorCode::LoginRequired) {
+        return format!("{access}, and its refresh token was no longer valid");
+    }
     format!(
         "{access}, and its refresh token, if there is one, stays valid until it expires at the provider"
     )

@@ -1,8 +1,8 @@
 //! Revocation: RFC 7009, and the methods of providers that differ from it.
 
-use super::token::{Client, Grant, encode};
+use super::token::{Client, Grant, encode, explain};
 use crate::http::{Network, Reply, Request, TransportError};
-use crate::provider::RevokeStyle;
+use crate::provider::{Header, RevokeStyle};
 use crate::secret::Secret;
 use std::time::Duration;
 use url::Url;
@@ -17,8 +17,13 @@ pub enum RevokeError {
     #[error("{0}")]
     Unreachable(String),
     /// The answer is not a success.
-    #[error("the server returned status {0}")]
-    Refused(u16),
+    #[error("the server returned status {status}{words}")]
+    Refused {
+        /// The status.
+        status: u16,
+        /// What the server says about it, after a colon; empty if that is nothing.
+        words: String,
+    },
     /// The provider has no revocation request.
     #[error("the provider has no way to revoke a login")]
     Unsupported,
@@ -36,39 +41,63 @@ pub async fn revoke(
     token: &Secret,
     is_refresh: bool,
 ) -> Result<(), RevokeError> {
-    let (kind, (body, headers)) = match style {
-        RevokeStyle::Rfc7009 => {
-            // RFC 7009 section 2.1: with client authentication, and a hint about the type of token.
-            let hint = if is_refresh {
-                "refresh_token"
-            } else {
-                "access_token"
-            };
-            (
-                "application/x-www-form-urlencoded",
-                encode(client, &Grant::revocation(token, hint)),
-            )
-        }
+    let hint = if is_refresh {
+        "refresh_token"
+    } else {
+        "access_token"
+    };
+    let (kind, content) = match style {
+        // RFC 7009 section 2.1: with client authentication, and a hint about the type of token.
+        RevokeStyle::Rfc7009 => (FORM, encode(client, &Grant::revocation(token, hint))),
         RevokeStyle::CredentialsList => {
             let body = serde_json::json!({ "credentials": [token.expose()] }).to_string();
             ("application/json", (Secret::new(body), Vec::new()))
         }
         RevokeStyle::None => return Err(RevokeError::Unsupported),
     };
-    match network
-        .send(Request {
-            url: endpoint.clone(),
-            method: None,
-            body: Some((kind, body)),
-            headers,
-            timeout: TIMEOUT,
-        })
-        .await
-    {
-        Ok(Reply {
-            status: 200..300, ..
-        }) => Ok(()),
-        Ok(Reply { status, .. }) => Err(RevokeError::Refused(status)),
+    let refused = match send(network, endpoint, kind, content).await? {
+        None => return Ok(()),
+        Some(refused) => refused,
+    };
+    // The Python package `mcp` demands the field of a public client, too. A second request for the
+    // same token changes nothing more (section 2.2).
+    let wants_field = style == RevokeStyle::Rfc7009
+        && client.secret.is_none()
+        && String::from_utf8_lossy(&refused.body).contains("client_secret");
+    if wants_field {
+        let mut grant = Grant::revocation(token, hint);
+        grant.add("client_secret", Some(Secret::new("")));
+        if send(network, endpoint, FORM, encode(client, &grant))
+            .await?
+            .is_none()
+        {
+            return Ok(());
+        }
+    }
+    Err(RevokeError::Refused {
+        status: refused.status,
+        words: explain(&refused, client, token),
+    })
+}
+
+const FORM: &str = "application/x-www-form-urlencoded";
+
+/// Sends one request; returns the answer if it is not a success.
+async fn send(
+    network: &Network,
+    endpoint: &Url,
+    kind: &'static str,
+    (body, headers): (Secret, Vec<Header>),
+) -> Result<Option<Reply>, RevokeError> {
+    let request = Request {
+        url: endpoint.clone(),
+        method: None,
+        body: Some((kind, body)),
+        headers,
+        timeout: TIMEOUT,
+    };
+    match network.send(request).await {
+        Ok(reply) => Ok((!(200..300).contains(&reply.status)).then_some(reply)),
         Err(
             TransportError::NotSent(reason)
             | TransportError::Lost(reason)

@@ -98,6 +98,8 @@ struct Books {
     refreshes: usize,
     refresh_scopes: Vec<Option<String>>,
     revocations: usize,
+    revocation_requests: usize,
+    refuses_revocations: Option<(u16, &'static str)>,
     api_requests: Vec<String>,
     api_answer: String,
     counter: usize,
@@ -178,6 +180,17 @@ impl Issuer {
     /// The `scope` of each refresh that succeeded.
     pub fn refresh_scopes(&self) -> Vec<Option<String>> {
         self.books().refresh_scopes.clone()
+    }
+
+    /// Refuses revocations from now on; a body with `Field required` only those without a
+    /// `client_secret`.
+    pub fn refuse_revocations(&self, status: u16, body: &'static str) {
+        self.books().refuses_revocations = Some((status, body));
+    }
+
+    /// How many revocations were requested.
+    pub fn revocation_requests(&self) -> usize {
+        self.books().revocation_requests
     }
 
     /// How many tokens were revoked.

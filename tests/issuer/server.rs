@@ -267,6 +267,17 @@ impl Issuer {
         }
         let token = request.form.get("token").cloned().unwrap_or_default();
         let mut books = self.books();
+        books.revocation_requests += 1;
+        if let Some((status, body)) = books.refuses_revocations
+            && (!body.contains("Field required") || !request.form.contains_key("client_secret"))
+        {
+            drop(books);
+            return reply(
+                stream,
+                status,
+                &serde_json::from_str(body).unwrap_or_default(),
+            );
+        }
         if let Some((grant, _)) = books.refresh_tokens.remove(&token) {
             books.dead_families.push(grant.family);
             books
@@ -355,7 +366,14 @@ fn client(request: &Request) -> Result<String, (u16, &'static str)> {
         };
     }
     match request.form.get("client_id").map(String::as_str) {
-        Some("tool") if !request.form.contains_key("client_secret") => Ok("tool".into()),
+        Some("tool")
+            if request
+                .form
+                .get("client_secret")
+                .is_none_or(String::is_empty) =>
+        {
+            Ok("tool".into())
+        }
         _ => Err(denied),
     }
 }

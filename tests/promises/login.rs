@@ -584,3 +584,48 @@ fn h6_a_second_login_of_an_account_is_said() {
     let again = login("op/three", &[]).stderr;
     assert!(!again.contains(says), "{again}");
 }
+
+/// Q8: the server's reason is shown; a field that it demands is sent; of a login that was over before,
+/// nothing stays valid.
+#[test]
+fn q8_a_refused_revocation_says_why() {
+    for (status, body, says) in [
+        (
+            400,
+            r#"{"error":"unsupported_token_type","error_description":"not this one"}"#,
+            "status 400: unsupported_token_type, not this one;",
+        ),
+        (
+            403,
+            r#"{"error":{"code":"forbidden","message":"ask an admin"}}"#,
+            "status 403: forbidden, ask an admin;",
+        ),
+        (503, "null", "status 503;"),
+    ] {
+        let issuer = Issuer::start();
+        let home = Home::logged_in(&issuer);
+        issuer.refuse_revocations(status, body);
+        home.run(&["logout", "op"]).failed(8, says);
+        assert_eq!(issuer.revocation_requests(), 1);
+    }
+    let issuer = Issuer::start();
+    let home = Home::logged_in(&issuer);
+    let body = r#"{"error":"invalid_request","error_description":"client_secret: Field required"}"#;
+    issuer.refuse_revocations(400, body);
+    home.run(&["logout", "op"]).done();
+    assert_eq!(issuer.revocation_requests(), 2);
+
+    let issuer = Issuer::start();
+    let home = Home::logged_in(&issuer);
+    let answer = r#"{"error":"invalid_grant"}"#;
+    issuer.misbehave([Misbehaviour::Answer(400, "application/json", answer)]);
+    home.run(&["refresh", "op"]).failed(4, "invalid_grant");
+    issuer.refuse_revocations(400, answer);
+    let ran = home
+        .run(&["logout", "op"])
+        .failed(8, "its refresh token was no longer valid");
+    assert!(
+        !ran.stderr.contains("stays valid until it expires"),
+        "{ran:#?}"
+    );
+}

@@ -11,7 +11,7 @@ pub use refusal::is_over;
 pub use reply::fuzz;
 
 use crate::credential::ClientAuth;
-use crate::http::{Network, Request, TransportError};
+use crate::http::{Network, Reply, Request, TransportError};
 use crate::provider::{Header, OAuthSpec, TokenBody};
 use crate::secret::Secret;
 use base64::Engine as _;
@@ -188,6 +188,27 @@ pub async fn request(
             successor: None,
         }),
     }
+}
+
+/// What a server says about a refusal, after a colon, without the secrets that were sent; empty if
+/// that is nothing.
+pub(super) fn explain(reply: &Reply, client: &Client, token: &Secret) -> String {
+    let fields = fields::Fields::read(&reply.body, None);
+    let words = refusal::words(&fields, &[]);
+    let said: Vec<String> = [words.code, words.description]
+        .into_iter()
+        .flatten()
+        .collect();
+    let said = said.join(", ");
+    let said = [Some(token), client.secret.as_ref()]
+        .into_iter()
+        .flatten()
+        .filter(|secret| secret.len() > 0)
+        .fold(said, |said, secret| said.replace(secret.expose(), "…"));
+    if said.is_empty() {
+        return said;
+    }
+    format!(": {said}")
 }
 
 /// Removes what was sent from an error: a server may quote it, and errors are shown and stored.
