@@ -1,9 +1,10 @@
 use super::{Profile, Run, answer, complete, documents};
 use crate::app::App;
 use crate::config::{Client, parse_toml};
-use crate::credential::{Entry, Kind};
+use crate::credential::{Entry, Kind, Origin, check_part, trusted_url};
 use crate::disk::{self, Privacy};
 use crate::failure::{Code, Failure};
+use crate::oauth::{discover, issuer};
 use crate::provider::Row;
 use std::path::{Path, PathBuf};
 
@@ -16,7 +17,6 @@ pub enum ProviderCommand {
     /// List the providers
     #[command(after_help = "Examples:\n  authctl provider list\n  authctl provider list --json")]
     List,
-    /// Show the definition of a provider, and which of its fields are unverified
     Show(ShowArgs),
     Add(AddArgs),
     Check(CheckArgs),
@@ -35,15 +35,22 @@ pub struct RemoveArgs {
     name: String,
 }
 
-/// The provider to show.
+/// Show the definition of a provider, and which of its fields are unverified
+///
+/// For the URL of an issuer, the definition is made from the metadata that it publishes. If a login
+/// by URL fails, save it to a file, correct it, and add it with `authctl provider add`; the login is
+/// then `authctl login NAME`.
 #[derive(clap::Args, Debug)]
 #[command(
-    after_help = "Examples:\n  authctl provider show github\n  authctl provider show github --json"
+    after_help = "Examples:\n  authctl provider show github\n  authctl provider show github --json\n  authctl provider show https://issuer.example.com --as example > example.toml"
 )]
 pub struct ShowArgs {
-    /// The provider
-    #[arg(add = complete::providers())]
+    /// The provider, or the URL of an issuer
+    #[arg(value_name = "NAME|URL", add = complete::providers())]
     name: String,
+    /// The name in the definition of an issuer
+    #[arg(long = "as", value_name = "NAME", default_value = "example")]
+    title: String,
 }
 
 /// Check a provider definition without adding it
@@ -138,7 +145,11 @@ fn list(app: &App) -> Result<(), Failure> {
 }
 
 fn show(app: &App, args: &ShowArgs) -> Result<(), Failure> {
-    let row = app.catalogue.get(&args.name)?;
+    let row = if args.name.contains("://") {
+        from_metadata(app, &args.name, &args.title)?
+    } else {
+        app.catalogue.get(&args.name)?
+    };
     let text =
         toml::to_string(&row).map_err(|error| Failure::new(Code::Failed, error.to_string()))?;
     answer(
@@ -154,6 +165,17 @@ fn show(app: &App, args: &ShowArgs) -> Result<(), Failure> {
             output.line(text.trim_end())
         },
     )
+}
+
+/// The row of an issuer.
+fn from_metadata(app: &App, url: &str, name: &str) -> Result<Row, Failure> {
+    check_part(name, "")?;
+    let source = issuer(url);
+    let origin = Origin::of(&trusted_url(&source)?);
+    let spinner = app.ui.spinner("reading the metadata");
+    let spec = app.network.run(discover(&app.network, &source))??;
+    drop(spinner);
+    Ok(Row::of_issuer(name, &source, &[origin], spec))
 }
 
 /// Reads a row from a file and checks it.

@@ -96,6 +96,23 @@ pub enum ProviderError {
 }
 
 impl Row {
+    /// The row of an authorization server, made from the metadata that it publishes at `source`.
+    pub fn of_issuer(name: &str, source: &str, origins: &[Origin], oauth: OAuthSpec) -> Self {
+        Self {
+            name: name.to_owned(),
+            title: name.to_owned(),
+            verified: None,
+            sources: vec![source.to_owned()],
+            unverified: Vec::new(),
+            origins: origins.iter().map(ToString::to_string).collect(),
+            variables: BTreeMap::new(),
+            oauth: Some(oauth),
+            key: None,
+            rotation: Vec::new(),
+            manager_origins: Vec::new(),
+        }
+    }
+
     pub(super) fn check(&self) -> Result<(), String> {
         if self.oauth.is_none() && self.key.is_none() {
             return Err("it needs an [oauth] or a [key] table".into());

@@ -629,3 +629,41 @@ fn q8_a_refused_revocation_says_why() {
         "{ran:#?}"
     );
 }
+
+/// B2: after a failed login by URL there is something to correct.
+#[test]
+fn b2_a_failed_login_by_url_leaves_a_definition_to_correct() {
+    for answer in [
+        r#"{"error":"unauthorized_client"}"#,
+        r#"{"access_token":"a","token_type":"user"}"#,
+        r#"{"error":"invalid_request","error_description":"Missing parameter: client_id"}"#,
+        "<html>no</html>",
+    ] {
+        let (issuer, home) = (Issuer::start(), Home::new());
+        let status = if answer.contains("access_token") {
+            200
+        } else {
+            400
+        };
+        issuer.misbehave([Misbehaviour::Answer(status, "application/json", answer)]);
+        let show = format!("authctl provider show {} --as op > op.toml", issuer.url);
+        home.login(&issuer, &[]).failed(1, &show);
+        home.run(&["provider", "show", "op"])
+            .failed(3, "no provider");
+        let text = home
+            .run(&["provider", "show", &issuer.url, "--as", "op"])
+            .done()
+            .stdout;
+        let file = home.file("op.toml");
+        let text = text.replace(
+            "[oauth]",
+            "[oauth]\nassumed_lifetime = 77\ntoken_types = [\"user\"]",
+        );
+        std::fs::write(&file, text).unwrap();
+        home.run(&["provider", "add", file.to_str().unwrap()])
+            .done();
+        let row = home.json(&["provider", "show", "op"]);
+        assert_eq!(row["oauth"]["assumed_lifetime"], 77);
+        home.login(&issuer, &[]).done();
+    }
+}

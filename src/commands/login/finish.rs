@@ -33,6 +33,7 @@ pub(super) fn finish(
         // meanwhile.
         app.stores.probe(attempt.store)?;
     }
+    let is_new = attempt.is_new_provider;
     let spinner = app.ui.spinner("completing the login");
     let login = Login {
         code: authorization.code,
@@ -53,7 +54,27 @@ pub(super) fn finish(
         Err(Error::Keeper(error)) => error.is_logged(),
         Err(_) => false,
     });
-    done.map_err(interrupted)
+    done.map_err(|error| {
+        let failure = interrupted(error);
+        match row_hint(args, is_new, &failure) {
+            Some(hint) => failure.hint(hint),
+            None => failure,
+        }
+    })
+}
+
+/// What to do if a server does not behave as its metadata says: correct the row that was made from
+/// it.
+fn row_hint(args: &LoginArgs, is_new: bool, failure: &Failure) -> Option<String> {
+    let name = args.name.as_ref().filter(|_| is_new)?.provider();
+    let first = failure.hint.as_ref().map(|hint| format!("{hint}; "));
+    (failure.code == Code::Failed).then(|| {
+        format!(
+            "{}if its metadata is wrong or incomplete, run `authctl provider show {} --as {name} > {name}.toml`, correct the file (see `authctl man providers`), run `authctl provider add {name}.toml`, and log in with `authctl login {name}`",
+            first.unwrap_or_default(),
+            args.what
+        )
+    })
 }
 
 fn interrupted(error: Error) -> Failure {

@@ -141,19 +141,7 @@ fn by_metadata(
     } else {
         args.origin.clone()
     };
-    let row = Row {
-        rotation: Vec::new(),
-        manager_origins: Vec::new(),
-        name: name.provider().to_owned(),
-        title: name.provider().to_owned(),
-        verified: None,
-        sources: vec![asked.to_owned()],
-        unverified: Vec::new(),
-        origins: origins.iter().map(ToString::to_string).collect(),
-        variables: BTreeMap::new(),
-        oauth: Some(spec),
-        key: None,
-    };
+    let row = Row::of_issuer(name.provider(), asked, &origins, spec);
     let row = row.resolve(&BTreeMap::new())?;
     Ok(Target {
         name,
