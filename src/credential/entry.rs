@@ -66,6 +66,8 @@ pub struct RotationState {
     pub expires: Option<jiff::civil::Date>,
     /// How often the key is rotated, where that was set for this key.
     pub every: Option<Interval>,
+    /// The longest lifetime of a new key, where that was set for this key.
+    pub lifetime: Option<Interval>,
     /// The credential that manages this key at the provider, where the key cannot manage keys
     /// itself.
     pub manager: Option<Name>,

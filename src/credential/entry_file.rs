@@ -41,6 +41,8 @@ pub(super) struct EntryFile {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     rotate_every: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    lifetime: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     manager: Option<Name>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     recipe: Option<String>,
@@ -110,6 +112,7 @@ impl From<&Entry> for EntryFile {
                     key_since,
                     expires,
                     every,
+                    lifetime,
                     manager,
                     recipe,
                     agreed,
@@ -148,6 +151,7 @@ impl From<&Entry> for EntryFile {
             access_expires_at,
             refresh_token_expires_at,
             rotate_every: every.map(|every| every.to_string()),
+            lifetime: lifetime.map(|lifetime| lifetime.to_string()),
             manager,
             recipe,
             agreed,
@@ -204,6 +208,7 @@ impl From<EntryFile> for Entry {
                 key_since: file.key_since,
                 expires: file.expires,
                 every: file.rotate_every.map(Interval::from_file),
+                lifetime: file.lifetime.map(Interval::from_file),
                 manager: file.manager,
                 recipe: file.recipe,
                 agreed: file.agreed,

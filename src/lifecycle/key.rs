@@ -39,6 +39,8 @@ pub enum Every {
 pub struct KeyChange {
     /// How often the key is rotated.
     pub every: Option<Interval>,
+    /// The longest lifetime of a new key.
+    pub lifetime: Option<Interval>,
     /// The day on which the key expires, or never.
     pub expires: Option<Option<jiff::civil::Date>>,
     /// The credential that manages it, or none.
@@ -86,6 +88,7 @@ pub fn put_key(
                 Every::Keep => old.every,
                 Every::Set(every) => every,
             },
+            lifetime: old.lifetime,
             manager: key.manager.or(old.manager),
             recipe,
             // A failure of the previous key says nothing about this one.
@@ -122,6 +125,7 @@ pub fn set_key(claim: &Claim<'_>, found: &Found, change: KeyChange) -> Result<Sa
     put(claim, Some(found), what, |entry| {
         let rotation = &mut entry.rotation;
         rotation.every = change.every.or(rotation.every.take());
+        rotation.lifetime = change.lifetime.or(rotation.lifetime.take());
         rotation.expires = change.expires.unwrap_or(rotation.expires);
         if let Some(manager) = change.manager {
             rotation.manager = manager;

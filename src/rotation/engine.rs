@@ -30,7 +30,27 @@ pub struct Engine<'a, 'b> {
 impl Engine<'_, '_> {
     /// The error of a request that did nothing.
     pub fn failed(&self, error: CallError) -> Error {
-        Error::of(self.run.name(), error, self.recipe.needs.as_deref())
+        let name = self.run.name();
+        let is_refused = matches!(error, CallError::Refused(_));
+        match Error::of(name, error, self.recipe.needs.as_deref()) {
+            // Of a refusal without a hint, the lifetime is the usual reason: it was copied, and the
+            // provider may have come to limit it.
+            Error::Refused {
+                name,
+                reason,
+                hint: None,
+            } if is_refused && self.recipe.lifetime.is_some() => {
+                let hint = format!(
+                    "if the provider limits the lifetime of keys, set a shorter one: `authctl key set {name} --lifetime 90d`"
+                );
+                Error::Refused {
+                    name,
+                    reason,
+                    hint: Some(hint),
+                }
+            }
+            error => error,
+        }
     }
 
     /// The rotation is refused.

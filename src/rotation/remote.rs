@@ -12,7 +12,7 @@ use crate::credential::{Bound, Made, Parts, Slots};
 use crate::lifecycle::Context;
 use crate::provider::{Call, KeySpec, List, Recipe, RotationKind};
 use crate::secret::{Alphabet, Secret};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use std::time::Duration;
 
@@ -35,6 +35,8 @@ pub struct Remote<'a> {
     pub active: Parts,
     /// The credential that manages the key, if one is set.
     pub manager: Option<Sender>,
+    /// The longest lifetime of a new key, if the user limits it.
+    pub lifetime: Option<SignedDuration>,
 }
 
 impl Remote<'_> {
@@ -265,6 +267,7 @@ impl Backend for Remote<'_> {
                 created,
                 time_at(&old, &lifetime.expires),
                 lifetime.days,
+                self.lifetime,
                 values.now,
             );
         }

@@ -73,6 +73,12 @@ impl Setup {
             bound: run.record().bound.clone(),
             active: run.slots()?.active.clone(),
             manager: self.manager.clone(),
+            lifetime: run
+                .entry
+                .rotation
+                .lifetime
+                .as_ref()
+                .and_then(|lifetime| lifetime.every().ok().flatten()),
         })
     }
 }

@@ -55,20 +55,23 @@ pub(super) fn time_at(value: &Value, pointer: &str) -> Option<Timestamp> {
 }
 
 /// When the new key expires: after the lifetime of the current one, or after `days` if that one
-/// does not expire.
+/// does not expire; but not after a longer time than `longest`, which a user sets where a provider
+/// has come to limit the lifetime.
 pub(super) fn new_end(
     created: Option<Timestamp>,
     expires: Option<Timestamp>,
     days: Option<u16>,
+    longest: Option<SignedDuration>,
     now: Timestamp,
 ) -> Option<Timestamp> {
     let created = created.filter(|created| !is_from_future(*created, now));
-    let life = match expires {
-        Some(expires) => expires.duration_since(created.unwrap_or(now)),
-        None => SignedDuration::from_hours(24 * i64::from(days?)),
-    };
-    now.checked_add(life.max(SignedDuration::from_hours(24)))
-        .ok()
+    let days = days.map(|days| SignedDuration::from_hours(24 * i64::from(days)));
+    let same = expires.map(|expires| expires.duration_since(created.unwrap_or(now)));
+    let life = same
+        .or(days)
+        .map(|life| life.max(SignedDuration::from_hours(24)));
+    let life = life.into_iter().chain(longest).min()?;
+    now.checked_add(life).ok()
 }
 
 #[cfg(test)]
@@ -88,19 +91,30 @@ mod tests {
             at("2026-01-31T00:00:00Z"),
         );
         assert_eq!(
-            new_end(Some(made), Some(ends), None, now),
+            new_end(Some(made), Some(ends), None, None, now),
             Some(at("2027-01-31T00:00:00Z"))
         );
-        assert_eq!(new_end(None, None, None, now), None);
+        assert_eq!(new_end(None, None, None, None, now), None);
         assert_eq!(
-            new_end(None, None, Some(10), now),
+            new_end(None, None, Some(10), None, now),
             Some(at("2027-01-11T00:00:00Z"))
         );
         assert_eq!(
-            new_end(None, Some(ends), None, now),
+            new_end(None, Some(ends), None, None, now),
             Some(at("2027-01-02T00:00:00Z")),
             "an expiry date in the past is not a lifetime"
         );
+        for (expires, days, longest, lives) in [
+            (Some(ends), None, 10, Some(10)),
+            (Some(ends), None, 90, Some(30)),
+            (None, Some(365), 90, Some(90)),
+            (None, None, 90, Some(90)),
+        ] {
+            let longest = Some(SignedDuration::from_hours(24 * longest));
+            let end = new_end(Some(made), expires, days, longest, now);
+            let lives = lives.map(|days| now + SignedDuration::from_hours(24 * days));
+            assert_eq!(end, lives, "d3_a_limit_of_the_user_counts");
+        }
         let time = |value: Value| time_at(&json!({ "t": value }), "/t");
         for same in [
             json!("2026-01-31"),

@@ -21,6 +21,8 @@ class GitLab(Double):
     header = staticmethod(lambda value: ("private-token", value))
     form = staticmethod(lambda: "glpat-" + some(ALNUM, 20))
     rights = {"scopes": ["api"], "expires_at": soon(20)[:10], "created_at": soon(-10)}
+    # The longest lifetime that the instance allows, in days.
+    longest = None
 
     def contract(self):
         return [
@@ -42,8 +44,11 @@ class GitLab(Double):
             return self.reply(self.error(trouble), trouble)
         self.only(request, request.json, ["expires_at"])
         days = (moment(request.json["expires_at"] + "T00:00:00") - time.time()) / 86400
+        if self.longest and days > self.longest:
+            return self.reply({"message": "400 Bad request - Expiration date is too late"}, 400)
         self.fact(
-            28 < days < 31, f"it shall live as long as the old one was made for, not {days} days"
+            self.longest or 28 < days < 31,
+            f"it shall live as long as the old one was made for, not {days} days",
         )
         del self.keys[old.id]
         self.dead.append(old)

@@ -367,3 +367,18 @@ def test_the_suite_has_every_recipe(folder):
     say(
         f"recipes by request {len(names) + 1} with AWS, by hand with a request {len(BY_HAND)}; facts checked: {COUNTED['facts']}"
     )
+
+
+def test_d3_a_lifetime_that_the_provider_limits_can_be_set(place):
+    """The lifetime of the old key is copied; an instance may have come to allow less."""
+    at = place(GitLab)
+    at.double.longest = 8
+    for _ in range(2):
+        at.rotate().failed(7, f"authctl key set {at.name} --lifetime 90d")
+    assert at.double.first.id in at.double.keys
+    for lifetime in ("90d", "9d"):
+        at.home.run("key", "set", at.name, "--lifetime", lifetime).done()
+        at.rotate().failed(7, "Expiration date is too late")
+    at.home.run("key", "set", at.name, "--lifetime", "7d").done()
+    at.rotate().done()
+    assert at.is_active(newest(at.double)) and at.double.violations == []

@@ -24,6 +24,9 @@ pub struct SetArgs {
     /// How often to rotate the key, such as 30d, or `never`
     #[arg(long, value_name = "INTERVAL")]
     rotate_every: Option<Interval>,
+    /// The longest lifetime of a new key, such as 90d, or `never` for no limit
+    #[arg(long, value_name = "TIME")]
+    lifetime: Option<Interval>,
     /// The day on which the key expires, such as 2027-01-31, or `never`
     #[arg(long, value_name = "DATE", value_parser = args::expiry)]
     expires: Option<args::Expiry>,
@@ -41,6 +44,7 @@ pub struct SetArgs {
 pub(super) fn run(app: &App, args: &SetArgs) -> Result<(), Failure> {
     let name = &args.name;
     let is_empty = args.rotate_every.is_none()
+        && args.lifetime.is_none()
         && args.expires.is_none()
         && args.manager.is_none()
         && args.id.is_none()
@@ -66,6 +70,7 @@ pub(super) fn run(app: &App, args: &SetArgs) -> Result<(), Failure> {
     let before = crate::lifecycle::current(&claim)?;
     let change = KeyChange {
         every: args.rotate_every.clone(),
+        lifetime: args.lifetime.clone(),
         expires,
         manager: args.manager.clone().map(|args::OptionalName(name)| name),
         id: args.id.as_ref().map(Secret::new),

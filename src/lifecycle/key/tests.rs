@@ -83,6 +83,7 @@ fn what_is_set_changes_and_the_rest_stays() {
     let context = home.context();
     let claim = context.claim(&name).unwrap();
     let change = |id: Option<&str>, manager| KeyChange {
+        lifetime: None,
         every: None,
         expires: None,
         manager,
