@@ -5,6 +5,7 @@ use crate::credential::{Entry, StoreKind};
 use crate::failure::{Code, Failure};
 use crate::secret::Secret;
 use crate::store::{Protection, SHORTEST_PASSPHRASE, Vault};
+use std::time::Duration;
 
 /// The store for a new credential: the one that was named, or the keychain if it works, or an
 /// existing vault, or (with a person at the terminal) a new vault. A weaker store is never chosen
@@ -51,14 +52,39 @@ fn find_store(app: &App) -> Result<StoreKind, Failure> {
         app.ui.say(&format!(
             "{trouble}; creating a vault with a passphrase instead"
         ));
-        app.stores
-            .vault()
-            .init(&Protection::Passphrase(new_passphrase(app, false)?))?;
+        let protection = Protection::Passphrase(new_passphrase(app, false)?);
+        create_vault(app, &protection)?;
         return Ok(StoreKind::Vault);
     }
     Err(Failure::from(trouble).hint(
         "unlock or start the keychain, or run `authctl vault init` (`--unattended` on a server)",
     ))
+}
+
+/// How long a vault stays unlocked by default.
+const UNLOCKED: Duration = Duration::from_secs(8 * 3600);
+
+/// Creates a vault. Whoever has just chosen its passphrase is not asked for it again at once.
+///
+/// # Errors
+/// There is one already, or the disk refused.
+pub fn create_vault(app: &App, protection: &Protection) -> Result<(), Failure> {
+    let vault = app.stores.vault();
+    vault.init(protection)?;
+    if let Protection::Passphrase(_) = protection {
+        match vault.unlock(UNLOCKED) {
+            Ok(()) => app
+                .ui
+                .say("created the vault; it stays unlocked for 8 hours"),
+            Err(error) => {
+                tracing::info!(%error, "the vault does not stay unlocked");
+                app.ui.say("created the vault");
+            }
+        }
+    } else {
+        app.ui.say("created the vault");
+    }
+    Ok(())
 }
 
 /// The store for a credential: the one that already contains it, or the result of [`new_store`].

@@ -20,7 +20,7 @@ use std::io::Read;
 use std::path::PathBuf;
 use std::time::Duration;
 
-pub use choose::{new_passphrase, store_for};
+pub use choose::{create_vault, new_passphrase, store_for};
 
 /// The time limit for all keychain calls of a command.
 const PATIENCE: Duration = Duration::from_secs(10);

@@ -1,6 +1,6 @@
 use super::words::length;
 use super::{Profile, Run, answer, args, documents};
-use crate::app::{App, new_passphrase};
+use crate::app::{App, create_vault, new_passphrase};
 use crate::failure::{Code, Failure};
 use crate::lifecycle::forget_keys;
 use crate::store::Protection;
@@ -27,6 +27,8 @@ pub enum VaultCommand {
 }
 
 /// Create a vault that is protected by a passphrase
+///
+/// It stays unlocked for 8 hours (Linux); `authctl vault lock` locks it at once.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "Examples:\n  authctl vault init\n  authctl vault init --unattended")]
 pub struct InitArgs {
@@ -90,8 +92,7 @@ pub(super) fn run(app: &App, command: &VaultCommand) -> Result<(), Failure> {
                 return Err(Failure::new(Code::Refused, "the vault already exists")
                     .hint("change its passphrase with `authctl vault passwd`"));
             }
-            vault.init(&protection(app, args.unattended, false)?)?;
-            app.ui.say("created the vault");
+            create_vault(app, &protection(app, args.unattended, false)?)?;
         }
         VaultCommand::Unlock(args) => {
             if args.time < SHORTEST || args.time > LONGEST {
