@@ -342,6 +342,10 @@ def test_a_passphrase_vault_asks_for_it_and_never_in_a_script(folder, server):
     )
     assert typed.returncode == 0, typed
     home.key("acme", "k").done()
+    # O1: whoever has just typed the passphrase is not asked for it again at once.
+    if b"stays unlocked" in typed.stdout:
+        assert home.run("token", "acme").done().out == "k\n"
+        home.run("vault", "lock").done()
     home.run("token", "acme").failed(5, "the vault is locked")
     assert (
         home.run("token", "acme", env={"AUTHCTL_VAULT_PASSPHRASE_FILE": str(passphrase)}).done().out
@@ -518,3 +522,43 @@ def test_o6_what_may_be_in_another_keyring_is_not_gone(folder, keyring, server):
     # What is really gone is still said to be.
     home.run("key", "remove", "acme").done()
     home.run("token", "acme").failed(3)
+
+
+CLONE = """
+import secretstorage, sys
+bus = secretstorage.dbus_init()
+items = list(secretstorage.search_items(bus, {"service": "authctl"}))
+if sys.argv[1] == "count":
+    print(len(items))
+    sys.exit()
+secret = items[0].get_secret() if sys.argv[1] == "same" else sys.argv[2].encode()
+collection = secretstorage.get_default_collection(bus)
+collection.create_item("clone", items[0].get_attributes(), secret, replace=False)
+"""
+
+
+@pytest.mark.parametrize("copies", [1, 2, 5])
+def test_o11_items_with_the_same_content_count_as_one(folder, keyring, copies):
+    """A keyring that was copied or restored contains them; what differs needs a person."""
+    home = keychain_home(folder, keyring)
+
+    def clone(*words):
+        command = ["/usr/bin/python3", "-c", CLONE, *words]
+        return subprocess.run(command, env=home.env, capture_output=True, text=True, check=True)
+
+    home.key("acme", "k1").done()
+    for _ in range(copies):
+        clone("same")
+    assert clone("count").stdout == f"{copies + 1}\n"
+    assert home.run("token", "acme").done().out == "k1\n"
+    home.key("acme", "k2", "--replace").done()
+    assert home.run("token", "acme").done().out == "k2\n"
+    home.run("rename", "acme", "other").done()
+    assert home.run("token", "other").done().out == "k2\n"
+    home.run("key", "remove", "other").done()
+    assert clone("count").stdout == "0\n"
+    home.key("acme", "k3").done()
+    clone("other", "different")
+    home.run("token", "acme").failed(5, "several different items with the same attributes")
+    home.run("key", "remove", "acme").failed(5, "several different items")
+    assert clone("count").stdout == "2\n"

@@ -52,23 +52,37 @@ const ATTRIBUTES: &str = "org.freedesktop.Secret.Item.Attributes";
 /// The content type that `keyring` gives its items.
 const CONTENT_TYPE: &str = "application/octet-stream";
 
-/// The text of the one unlocked item with these attributes, if it arrives before the deadline.
+/// The text of the unlocked item with these attributes, if it arrives before the deadline. Several
+/// items with the same text count as one: a keyring that was copied contains them.
 pub(super) fn read(service: &str, user: &str, deadline: Instant) -> Option<Secret> {
     on_bus(deadline, async |bus| {
-        let Some(item) = find(bus, service, user).await? else {
+        let items = find(bus, service, user).await?;
+        if items.is_empty() {
             return Ok(None);
-        };
+        }
         let session = open_session(bus).await?;
-        let secret = call(bus, &item, ITEM, "GetSecret", &(session,)).await?;
-        let body = secret.body();
-        // Borrowed: a list of bytes would be read one by one.
-        let ((_, _, value, _),): ((ObjectPath<'_>, &[u8], &[u8], &str),) = body.deserialize()?;
-        Ok(std::str::from_utf8(value).ok().map(Secret::new))
+        let mut found: Option<Secret> = None;
+        for item in &items {
+            let secret = call(bus, item, ITEM, "GetSecret", &(&session,)).await?;
+            let body = secret.body();
+            // Borrowed: a list of bytes would be read one by one.
+            let ((_, _, value, _),): ((ObjectPath<'_>, &[u8], &[u8], &str),) =
+                body.deserialize()?;
+            let Ok(text) = std::str::from_utf8(value) else {
+                return Ok(None);
+            };
+            if found.as_ref().is_some_and(|found| !found.same_as(text)) {
+                return Ok(None);
+            }
+            found = Some(Secret::new(text));
+        }
+        Ok(found)
     })
 }
 
-/// Stores a text: in the one unlocked item with these attributes, or in a new item of the default
-/// collection if there is none; `None` if the service did not confirm it before the deadline.
+/// Stores a text: in every item with these attributes, if all of them are unlocked, or in a new item
+/// of the default collection if there is none; `None` if the service did not confirm it before the
+/// deadline.
 pub(super) fn write(service: &str, user: &str, text: &Secret, deadline: Instant) -> Option<()> {
     on_bus(deadline, async |bus| {
         let found = search(bus, service, user).await?;
@@ -78,8 +92,10 @@ pub(super) fn write(service: &str, user: &str, text: &Secret, deadline: Instant)
         let text = text.expose().as_bytes();
         let secret = (session, no_parameters, text, CONTENT_TYPE);
         match (unlocked.as_slice(), locked.as_slice()) {
-            ([item], []) => {
-                call(bus, item, ITEM, "SetSecret", &(secret,)).await?;
+            ([_, ..], []) => {
+                for item in unlocked {
+                    call(bus, item, ITEM, "SetSecret", &(&secret,)).await?;
+                }
                 Ok(Some(()))
             }
             ([], []) => {
@@ -102,16 +118,19 @@ pub(super) fn write(service: &str, user: &str, text: &Secret, deadline: Instant)
     })
 }
 
-/// Deletes the one unlocked item with these attributes; `None` if the service did not confirm it
-/// before the deadline, or if there is no such item.
+/// Deletes every item with these attributes; `None` if the service did not confirm it before the
+/// deadline, if there is no such item, or if one is locked.
 pub(super) fn delete(service: &str, user: &str, deadline: Instant) -> Option<()> {
     on_bus(deadline, async |bus| {
-        let Some(item) = find(bus, service, user).await? else {
-            return Ok(None);
-        };
-        let deleted = call(bus, &item, ITEM, "Delete", &()).await?;
-        let prompt: OwnedObjectPath = deleted.body().deserialize()?;
-        Ok((prompt.as_str() == "/").then_some(()))
+        let items = find(bus, service, user).await?;
+        for item in &items {
+            let deleted = call(bus, item, ITEM, "Delete", &()).await?;
+            let prompt: OwnedObjectPath = deleted.body().deserialize()?;
+            if prompt.as_str() != "/" {
+                return Ok(None);
+            }
+        }
+        Ok((!items.is_empty()).then_some(()))
     })
 }
 
@@ -197,16 +216,13 @@ async fn call(
         .await
 }
 
-/// The one item with these attributes, if there is one and it is unlocked.
-async fn find(
-    bus: &Connection,
-    service: &str,
-    user: &str,
-) -> zbus::Result<Option<OwnedObjectPath>> {
+/// The items with these attributes; none if one of them is locked.
+async fn find(bus: &Connection, service: &str, user: &str) -> zbus::Result<Vec<OwnedObjectPath>> {
     let (unlocked, locked) = search(bus, service, user).await?;
-    Ok(match (unlocked.as_slice(), locked.as_slice()) {
-        ([item], []) => Some(item.clone()),
-        _ => None,
+    Ok(if locked.is_empty() {
+        unlocked
+    } else {
+        Vec::new()
     })
 }
 
