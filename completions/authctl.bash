@@ -13,7 +13,7 @@ _clap_complete_authctl() {
     fi
     local _CLAP_COMPLETE_CUT=""
     local line="${COMP_LINE:0:COMP_POINT}"
-    if [[ "$line" != *[\'\"\\\`]* ]]; then
+    if [[ -n "$line" && "$line" != *[\'\"\\\`]* ]]; then
         IFS=$' \t\n' read -r -a words <<< "$line"
         if [[ "$line" == *[[:space:]] ]]; then
             words+=("")

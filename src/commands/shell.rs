@@ -102,7 +102,7 @@ fn whole_words(script: &str) -> Option<String> {
     const DONE: &str = "    if [[ $? != 0 ]]; then\n        unset COMPREPLY\n";
     let words = r#"    local _CLAP_COMPLETE_CUT=""
     local line="${COMP_LINE:0:COMP_POINT}"
-    if [[ "$line" != *[\'\"\\\`]* ]]; then
+    if [[ -n "$line" && "$line" != *[\'\"\\\`]* ]]; then
         IFS=$' \t\n' read -r -a words <<< "$line"
         if [[ "$line" == *[[:space:]] ]]; then
             words+=("")

@@ -260,7 +260,7 @@ class SendGrid(Double):
             lambda key: {
                 "name": key.label,
                 "api_key_id": key.id,
-                "scopes": self.given[:1] + key.rights["scopes"] + self.given[1:],
+                "scopes": key.rights["scopes"] and [*self.given, *key.rights["scopes"]],
             },
         )
 

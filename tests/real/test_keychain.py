@@ -198,14 +198,24 @@ def test_the_choice_of_a_store_is_explained_and_both_alternatives_are_named(fold
     ).done()
     assert "storing new credentials in the keychain" in ran.err, ran
     keyring.lock()
-    ran = home.run(
-        "key", "add", "other", "--header", "X: {key}", "--origin", "https://a.test", input="k"
-    ).failed(5, "is locked")
+    add = ["key", "add", "other", "--header", "X: {key}", "--origin", "https://a.test"]
+    for _ in range(4):
+        ran = home.run(*add, input="k")
+        time.sleep(0.1)
+        if not keyring.revive():
+            break
+        keyring.lock()
+    ran.failed(5, "is locked")
     assert "authctl vault init" in ran.err, ran
     home.run("vault", "init", "--unattended").done()
-    ran = home.run(
-        "-v", "key", "add", "other", "--header", "X: {key}", "--origin", "https://a.test", input="k"
-    ).done()
+    for _ in range(4):
+        ran = home.run("-v", *add, input="k").done()
+        time.sleep(0.1)
+        # The service itself may have aborted, which is no lock.
+        if not keyring.revive():
+            break
+        keyring.lock()
+        home.run("key", "remove", "other").done()
     assert "the keychain is locked" in ran.err, ran
     # The key in the locked keychain was not moved and is not missing.
     home.run("token", "acme").failed(5, "the keychain is locked")

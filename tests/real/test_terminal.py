@@ -306,12 +306,12 @@ def test_a_tab_completes_names(folder, home, shell):
         ("authctl hea", "authctl header"),
         ("authctl header acme --form", "authctl header acme --format"),
         # S1: bash cuts words at `@`, `=` and `:`.
-        ("authctl token acme/job@ci.", "authctl token acme/job@ci.example"),
         ("authctl token acme/job@c", "authctl token acme/job@ci"),
+        ("authctl token acme/job@ci.", "authctl token acme/job@ci.example"),
         ("authctl token acme/a+b@", "authctl token acme/a+b@c"),
         ("authctl move acme --to=va", "authctl move acme --to=vault"),
         ("authctl header acme --format=r", "authctl header acme --format=raw"),
-        ("echo a:b=c; authctl token acme/a", "authctl token acme/a+b@c"),
+        ("echo a:b=c; authctl token acme/a", "a:b=c; authctl token acme/a+b@c"),
         # S2
         ("authctl exec acme -- printen", "authctl exec acme -- printenv"),
         ("authctl man key-ex", "authctl man key-export"),
