@@ -58,7 +58,7 @@ impl Paths {
     /// The disk refused, or other users can read the folder.
     pub fn try_writing(&self) -> Result<(), disk::Error> {
         disk::Reserved::beside(&self.data.join("credentials/try"), 4096).map(drop)?;
-        match Lock::acquire(&self.data.join("locks/try.lock"), Duration::ZERO) {
+        match Lock::acquire(&self.data.join("locks/.try"), Duration::ZERO) {
             Err(LockError::Disk(error)) => Err(error),
             // A lock that another process holds works.
             Ok(_) | Err(LockError::Busy { .. }) => Ok(()),

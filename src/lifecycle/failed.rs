@@ -34,7 +34,10 @@ pub(super) fn failed(claim: &Claim<'_>, found: &Found, refusal: Refusal) -> Erro
         } => {
             let now = Timestamp::now();
             let since = answered_since(&found.entry, answered, now);
-            let reason = match since.and_then(|since| doubt(&name, since, now)) {
+            let reason = match since
+                .filter(|_| answered)
+                .and_then(|since| doubt(&name, since, now))
+            {
                 Some(doubt) => format!("{reason}; {doubt}"),
                 None => reason,
             };

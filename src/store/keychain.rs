@@ -307,7 +307,7 @@ fn explain(error: &KeyringError) -> Outcome {
         },
         KeyringError::Ambiguous(_) => Error::Refused {
             store,
-            reason: "it contains several different items with the same attributes; show them with `secret-tool search --all service authctl`, and delete the wrong ones in the application of the keychain".into(),
+            reason: "it contains several different items with the same attributes; search for `authctl` in your keychain application, and delete the wrong ones".into(),
         },
         // `BadEncoding` and similar errors contain the bytes, which must not be printed.
         KeyringError::TooLong(_, limit) => Error::Refused {

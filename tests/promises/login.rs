@@ -623,7 +623,7 @@ fn q8_a_refused_revocation_says_why() {
     issuer.refuse_revocations(400, answer);
     let ran = home
         .run(&["logout", "op"])
-        .failed(8, "its refresh token was no longer valid");
+        .failed(8, "the provider has refused its refresh token before");
     assert!(
         !ran.stderr.contains("stays valid until it expires"),
         "{ran:#?}"

@@ -69,12 +69,12 @@ impl LoginArgs {
     /// The arguments of the same login, for a hint that can be pasted: with a client id that has to
     /// be given, and with a client secret from a file.
     pub(super) fn again(&self, id: Option<&str>, with_secret: bool) -> String {
-        let mut words = vec![self.what.clone()];
+        let mut words = vec![shell_word(&self.what).into_owned()];
         words.extend(self.name.as_ref().map(|name| format!("--as {name}")));
         let set = self.set.iter();
-        words.extend(set.map(|(name, value)| format!("--set {name}={value}")));
+        words.extend(set.map(|(name, value)| format!("--set {name}={}", shell_word(value))));
         let origins = self.origin.iter();
-        words.extend(origins.map(|origin| format!("--origin {origin}")));
+        words.extend(origins.map(|origin| format!("--origin {}", shell_word(&origin.to_string()))));
         words.extend(
             self.scope
                 .iter()

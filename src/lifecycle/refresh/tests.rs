@@ -279,6 +279,8 @@ fn c5_a_login_that_is_put_off_for_hours_is_doubted() {
         (5, vec![busy(500)], false),
         // A clock that was wrong.
         (-3, vec![busy(500)], false),
+        // The network says nothing about the login.
+        (60, vec![None, None, None], false),
     ] {
         let server = Server::answering(answers);
         let home = Home::new();

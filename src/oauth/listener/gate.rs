@@ -7,10 +7,11 @@
 //! connection waits for itself.
 
 use super::serve::raw_page;
+use std::collections::VecDeque;
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// The longest head of a request, in bytes.
@@ -23,8 +24,12 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// something unread may lose the answer.
 const REST: Duration = Duration::from_millis(500);
 
-/// How many connections are open at once. Any local process can open some.
-const MAX_OPEN: usize = 256;
+/// How many connections may be waiting to send a request. Any local process can open some, so the
+/// oldest one is closed for a new one: a browser sends its request at once.
+const MAX_WAITING: usize = 256;
+
+/// The pause after a connection could not be accepted, for example because too many files are open.
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// How long [`Gate::delivered`] waits.
 const DELIVERY: Duration = Duration::from_secs(2);
@@ -32,15 +37,15 @@ const DELIVERY: Duration = Duration::from_secs(2);
 /// What the threads of a gate share.
 #[derive(Default)]
 pub(super) struct Gate {
-    counts: Mutex<Counts>,
+    connections: Mutex<Connections>,
     changed: Condvar,
 }
 
 #[derive(Default)]
-struct Counts {
-    /// The open connections.
-    open: usize,
-    /// Those of them whose request has been passed on.
+struct Connections {
+    /// Those that have not sent a request yet, the oldest one first.
+    waiting: VecDeque<Arc<TcpStream>>,
+    /// How many have sent a request that is not answered yet.
     passed: usize,
 }
 
@@ -57,48 +62,72 @@ impl Gate {
             if stop.load(Ordering::Relaxed) {
                 return;
             }
-            let Ok(browser) = browser else { continue };
-            if self.count(|counts| counts.open) >= MAX_OPEN {
+            let Ok(browser) = browser else {
+                std::thread::sleep(PAUSE);
                 continue;
-            }
-            self.count(|counts| counts.open += 1);
-            let gate = Arc::clone(self);
+            };
+            let browser = Arc::new(browser);
+            self.change(|connections| {
+                if connections.waiting.len() >= MAX_WAITING
+                    && let Some(oldest) = connections.waiting.pop_front()
+                {
+                    let _ = oldest.shutdown(Shutdown::Both);
+                }
+                connections.waiting.push_back(Arc::clone(&browser));
+            });
+            let (gate, accepted) = (Arc::clone(self), Arc::clone(&browser));
             let started = std::thread::Builder::new().spawn(move || {
-                let _ = gate.pass(&browser, server);
-                gate.count(|counts| counts.open -= 1);
+                let _ = gate.pass(&accepted, server);
+                gate.is_heard(&accepted);
             });
             if started.is_err() {
-                self.count(|counts| counts.open -= 1);
+                self.is_heard(&browser);
             }
         }
+    }
+
+    /// The connection is not waiting to send a request any more.
+    fn is_heard(&self, browser: &Arc<TcpStream>) {
+        self.change(|connections| {
+            connections
+                .waiting
+                .retain(|waiting| !Arc::ptr_eq(waiting, browser));
+        });
     }
 
     /// Waits until the browsers have the answers to the requests that were passed on, for a moment
     /// at most: the process may be about to exit.
     pub(super) fn delivered(&self) {
-        let counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        let connections = self.lock();
         let _ = self
             .changed
-            .wait_timeout_while(counts, DELIVERY, |counts| counts.passed > 0);
+            .wait_timeout_while(connections, DELIVERY, |connections| connections.passed > 0);
     }
 
-    fn count<T>(&self, change: impl FnOnce(&mut Counts) -> T) -> T {
-        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        let result = change(&mut counts);
+    fn lock(&self) -> MutexGuard<'_, Connections> {
+        self.connections
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Connections)) {
+        change(&mut self.lock());
         self.changed.notify_all();
-        result
     }
 
-    fn pass(&self, browser: &TcpStream, server: SocketAddr) -> io::Result<()> {
+    fn pass(&self, browser: &Arc<TcpStream>, server: SocketAddr) -> io::Result<()> {
+        let head = head(browser)?;
+        self.is_heard(browser);
+        let browser = browser.as_ref();
         let mut answer = browser;
-        match head(browser)?.map(|head| plain_request(&head)) {
+        match head.map(|head| plain_request(&head)) {
             Some(Some(request)) => {
-                self.count(|counts| counts.passed += 1);
+                self.change(|connections| connections.passed += 1);
                 let passed = TcpStream::connect(server).and_then(|mut server| {
                     server.write_all(&request)?;
                     io::copy(&mut server, &mut answer)
                 });
-                self.count(|counts| counts.passed -= 1);
+                self.change(|connections| connections.passed -= 1);
                 passed?;
             }
             Some(None) => answer.write_all(&raw_page(400, "This is not an HTTP request"))?,
@@ -115,13 +144,22 @@ impl Gate {
 fn head(mut browser: &TcpStream) -> io::Result<Option<Vec<u8>>> {
     let until = Instant::now() + PATIENCE;
     let (mut head, mut piece) = (Vec::new(), [0; 4096]);
-    while !is_whole(&head) {
+    loop {
         let left = until.saturating_duration_since(Instant::now());
-        // Zero would mean "for ever".
-        browser.set_read_timeout(Some(left.max(Duration::from_millis(1))))?;
+        if left.is_zero() {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        browser.set_read_timeout(Some(left))?;
         match browser.read(&mut piece) {
             Ok(0) => break,
-            Ok(length) => head.extend_from_slice(piece.get(..length).unwrap_or_default()),
+            Ok(length) => {
+                // The end may be in two pieces.
+                let seen = head.len().saturating_sub(3);
+                head.extend_from_slice(piece.get(..length).unwrap_or_default());
+                if is_whole(head.get(seen..).unwrap_or_default()) {
+                    break;
+                }
+            }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
         }
@@ -135,7 +173,7 @@ fn head(mut browser: &TcpStream) -> io::Result<Option<Vec<u8>>> {
 /// Whether an empty line ends the head.
 fn is_whole(head: &[u8]) -> bool {
     let has = |end: &[u8]| head.windows(end.len()).any(|part| part == end);
-    has(b"\r\n\r\n") || has(b"\n\n")
+    has(b"\n\r\n") || has(b"\n\n")
 }
 
 /// The request as the server gets it; `None` if it is none, or names two hosts (RFC 9112 section

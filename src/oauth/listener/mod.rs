@@ -148,7 +148,8 @@ impl Listener {
                     &stopped,
                     &Senders { sender, teller },
                 );
-                // The gates stop at the next connection.
+                // The gates stop at the next connection, also if the server has failed.
+                stopped.store(true, Ordering::Relaxed);
                 for address in outer {
                     drop(TcpStream::connect_timeout(&address, TICK));
                 }

@@ -193,18 +193,24 @@ pub async fn request(
 /// What a server says about a refusal, after a colon, without the secrets that were sent; empty if
 /// that is nothing.
 pub(super) fn explain(reply: &Reply, client: &Client, token: &Secret) -> String {
-    let fields = fields::Fields::read(&reply.body, None);
+    // Before anything is shortened: half a secret would not be found any more.
+    let secrets = [Some(token), client.secret.as_ref()];
+    let secrets = secrets
+        .into_iter()
+        .flatten()
+        .filter(|secret| secret.len() > 0);
+    let body = String::from_utf8_lossy(&reply.body).into_owned();
+    let body = secrets.fold(body, |body, secret| {
+        let encoded: String = byte_serialize(secret.expose().as_bytes()).collect();
+        body.replace(secret.expose(), "…").replace(&encoded, "…")
+    });
+    let fields = fields::Fields::read(body.as_bytes(), None);
     let words = refusal::words(&fields, &[]);
     let said: Vec<String> = [words.code, words.description]
         .into_iter()
         .flatten()
         .collect();
     let said = said.join(", ");
-    let said = [Some(token), client.secret.as_ref()]
-        .into_iter()
-        .flatten()
-        .filter(|secret| secret.len() > 0)
-        .fold(said, |said, secret| said.replace(secret.expose(), "…"));
     if said.is_empty() {
         return said;
     }

@@ -273,3 +273,79 @@ fn b5_a_field_that_holds_nothing_is_no_field() {
         );
     }
 }
+
+/// B4: a redirect is not followed, since a secret would go there; it is said.
+#[test]
+fn b4_a_redirecting_token_endpoint_is_named() {
+    for (status, place, says) in [
+        (
+            301,
+            "https://new.example/token",
+            "it redirects to https://new.example/token, so",
+        ),
+        (
+            302,
+            "https://e.example/t?code=secret#x",
+            "it redirects to https://e.example/t, so",
+        ),
+        (
+            307,
+            "https://user:pw@e.example/t",
+            "it redirects to https://e.example/t, so",
+        ),
+        (308, "/login\u{1b}[2J", "it redirects to /login[2J, so"),
+    ] {
+        let reply = Reply {
+            status,
+            retry_after: None,
+            date: None,
+            location: Some(place.into()),
+            content_type: None,
+            body: Vec::new(),
+        };
+        let error = read(&reply, &Dialect::default()).unwrap_err().to_string();
+        assert!(error.contains(says), "{status}: {error}");
+        assert!(
+            !error.contains("secret") && !error.contains("pw@"),
+            "{error}"
+        );
+    }
+}
+
+/// C3: the words of a server are shown in every language, and nothing else of them.
+#[test]
+fn c3_the_words_of_a_server_are_shown_in_every_language() {
+    for (body, says) in [
+        (
+            r#"{"error":"access_denied","error_description":"アクセスが拒否されました"}"#,
+            "アクセスが拒否されました",
+        ),
+        (
+            r#"{"error":"access_denied","error_description":"Доступ запрещён"}"#,
+            "Доступ запрещён",
+        ),
+        (
+            r#"{"error":"access_denied","error_description":"accès refusé"}"#,
+            "accès refusé",
+        ),
+        (
+            r#"{"error":"access_denied","error_description":"one\r\ntwo\u202e\u0007"}"#,
+            "one two",
+        ),
+        (r#"{"error_description":"only words"}"#, "only words"),
+        (r#"{"error_message":"other words"}"#, "other words"),
+    ] {
+        let error = answer(400, body).unwrap_err().to_string();
+        assert!(error.contains(says), "{body}: {error}");
+        assert!(!error.contains(['\u{202e}', '\u{7}', '\n']), "{error:?}");
+    }
+    let error = answer(
+        400,
+        r#"{"error":"access_denied","error_description":"\u200b"}"#,
+    );
+    let error = error.unwrap_err().to_string();
+    assert!(
+        error.contains("access_denied") && !error.contains("()"),
+        "{error}"
+    );
+}
