@@ -134,9 +134,18 @@ impl Gate {
             None => answer.write_all(&raw_page(431, "The request is too long"))?,
         }
         browser.shutdown(Shutdown::Write)?;
-        browser.set_read_timeout(Some(REST))?;
-        let mut rest = browser.take(MAX_HEAD as u64);
-        io::copy(&mut rest, &mut io::sink()).map(drop)
+        let until = Instant::now() + REST;
+        let (mut rest, mut piece) = (browser, [0; 4096]);
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Ok(());
+            }
+            browser.set_read_timeout(Some(left))?;
+            if rest.read(&mut piece)? == 0 {
+                return Ok(());
+            }
+        }
     }
 }
 
