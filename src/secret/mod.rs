@@ -1,5 +1,6 @@
 //! The one type for what must not be seen, and the sealing of files.
 
+mod remove;
 mod seal;
 
 use ring::digest::{SHA256, digest};

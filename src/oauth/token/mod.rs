@@ -190,27 +190,23 @@ pub async fn request(
     }
 }
 
+/// Anything shorter is not a secret, and removing it would break words.
+const SHORTEST: usize = 6;
+
 /// What a server says about a refusal, after a colon, without the secrets that were sent; empty if
 /// that is nothing.
 pub(super) fn explain(reply: &Reply, client: &Client, token: &Secret) -> String {
-    // Before anything is shortened: half a secret would not be found any more.
-    let secrets = [Some(token), client.secret.as_ref()];
-    let secrets = secrets
-        .into_iter()
-        .flatten()
-        .filter(|secret| secret.len() > 0);
-    let body = String::from_utf8_lossy(&reply.body).into_owned();
-    let body = secrets.fold(body, |body, secret| {
-        let encoded: String = byte_serialize(secret.expose().as_bytes()).collect();
-        body.replace(secret.expose(), "…").replace(&encoded, "…")
-    });
-    let fields = fields::Fields::read(body.as_bytes(), None);
+    let fields = fields::Fields::read(&reply.body, None);
     let words = refusal::words(&fields, &[]);
     let said: Vec<String> = [words.code, words.description]
         .into_iter()
         .flatten()
         .collect();
-    let said = said.join(", ");
+    let said = [Some(token), client.secret.as_ref()]
+        .into_iter()
+        .flatten()
+        .filter(|secret| secret.len() >= SHORTEST)
+        .fold(said.join(", "), |said, secret| secret.removed_from(&said));
     if said.is_empty() {
         return said;
     }
@@ -219,8 +215,6 @@ pub(super) fn explain(reply: &Reply, client: &Client, token: &Secret) -> String 
 
 /// Removes what was sent from an error: a server may quote it, and errors are shown and stored.
 fn scrub(error: TokenError, client: &Client, grant: &Grant) -> TokenError {
-    /// Anything shorter is not a secret, and removing it would break words.
-    const SHORTEST: usize = 6;
     let public = [
         "grant_type",
         "redirect_uri",
@@ -234,15 +228,11 @@ fn scrub(error: TokenError, client: &Client, grant: &Grant) -> TokenError {
         .filter(|(name, _)| !public.contains(name))
         .map(|(_, value)| value)
         .chain(client.secret.as_ref());
-    let secrets: Vec<&str> = sent
-        .map(Secret::expose)
-        .filter(|value| value.len() >= SHORTEST)
-        .collect();
+    let secrets: Vec<&Secret> = sent.filter(|value| value.len() >= SHORTEST).collect();
     let clean = |text: String| {
-        secrets.iter().fold(text, |text, secret| {
-            let encoded: String = byte_serialize(secret.as_bytes()).collect();
-            text.replace(secret, "…").replace(&encoded, "…")
-        })
+        secrets
+            .iter()
+            .fold(text, |text, secret| secret.removed_from(&text))
     };
     match error {
         TokenError::Denied { code, description } => TokenError::Denied {
