@@ -563,6 +563,8 @@ def test_o11_items_with_the_same_content_count_as_one(folder, keyring, copies):
     assert home.run("token", "acme").done().out == "k1\n"
     home.key("acme", "k2", "--replace").done()
     assert home.run("token", "acme").done().out == "k2\n"
+    assert clone("count").stdout == "1\n"
+    clone("same")
     home.run("rename", "acme", "other").done()
     assert home.run("token", "other").done().out == "k2\n"
     home.run("key", "remove", "other").done()

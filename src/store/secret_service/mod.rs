@@ -12,26 +12,17 @@
 //! [`Bus::wait_for`] sleeps until there is something to read. The reactor of the library would need
 //! two threads and a dozen more context switches, which take longer than the calls themselves.
 
+mod bus;
 mod socket;
 
 use crate::secret::Secret;
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::io::Errno;
-use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
+use bus::Bus;
 use serde::Serialize;
 use std::collections::HashMap;
-use std::io::{self, ErrorKind, Write};
-use std::os::unix::ffi::OsStrExt;
-use std::os::unix::net::UnixStream;
-use std::pin::pin;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll, Wake, Waker};
 use std::time::Instant;
-use zbus::address::transport::{Transport, UnixSocket};
 use zbus::connection::Builder;
 use zbus::zvariant::{DynamicType, ObjectPath, OwnedObjectPath, OwnedValue, Value};
-use zbus::{Address, Connection, Message};
+use zbus::{Connection, Message};
 
 /// The id of the bus, which it sends while the first call is on its way.
 const UNKNOWN: &str = "00000000000000000000000000000000";
@@ -61,28 +52,13 @@ pub(super) fn read(service: &str, user: &str, deadline: Instant) -> Option<Secre
             return Ok(None);
         }
         let session = open_session(bus).await?;
-        let mut found: Option<Secret> = None;
-        for item in &items {
-            let secret = call(bus, item, ITEM, "GetSecret", &(&session,)).await?;
-            let body = secret.body();
-            // Borrowed: a list of bytes would be read one by one.
-            let ((_, _, value, _),): ((ObjectPath<'_>, &[u8], &[u8], &str),) =
-                body.deserialize()?;
-            let Ok(text) = std::str::from_utf8(value) else {
-                return Ok(None);
-            };
-            if found.as_ref().is_some_and(|found| !found.same_as(text)) {
-                return Ok(None);
-            }
-            found = Some(Secret::new(text));
-        }
-        Ok(found)
+        same_text(bus, &session, &items).await
     })
 }
 
-/// Stores a text: in every item with these attributes, if all of them are unlocked, or in a new item
-/// of the default collection if there is none; `None` if the service did not confirm it before the
-/// deadline.
+/// Stores a text: in the item with these attributes, whose copies are deleted, or in a new item of
+/// the default collection if there is none; `None` if the service did not confirm it before the
+/// deadline, or if an item is locked or differs.
 pub(super) fn write(service: &str, user: &str, text: &Secret, deadline: Instant) -> Option<()> {
     on_bus(deadline, async |bus| {
         let found = search(bus, service, user).await?;
@@ -90,12 +66,17 @@ pub(super) fn write(service: &str, user: &str, text: &Secret, deadline: Instant)
         let session = open_session(bus).await?;
         let no_parameters: &[u8] = &[];
         let text = text.expose().as_bytes();
-        let secret = (session, no_parameters, text, CONTENT_TYPE);
+        let secret = (&session, no_parameters, text, CONTENT_TYPE);
         match (unlocked.as_slice(), locked.as_slice()) {
-            ([_, ..], []) => {
-                for item in unlocked {
-                    call(bus, item, ITEM, "SetSecret", &(&secret,)).await?;
+            ([item, copies @ ..], []) => {
+                // First of all: items that differ would be refused by every later read.
+                if !copies.is_empty()
+                    && (same_text(bus, &session, unlocked).await?.is_none()
+                        || delete_all(bus, copies).await?.is_none())
+                {
+                    return Ok(None);
                 }
+                call(bus, item, ITEM, "SetSecret", &(secret,)).await?;
                 Ok(Some(()))
             }
             ([], []) => {
@@ -123,14 +104,10 @@ pub(super) fn write(service: &str, user: &str, text: &Secret, deadline: Instant)
 pub(super) fn delete(service: &str, user: &str, deadline: Instant) -> Option<()> {
     on_bus(deadline, async |bus| {
         let items = find(bus, service, user).await?;
-        for item in &items {
-            let deleted = call(bus, item, ITEM, "Delete", &()).await?;
-            let prompt: OwnedObjectPath = deleted.body().deserialize()?;
-            if prompt.as_str() != "/" {
-                return Ok(None);
-            }
+        if items.is_empty() {
+            return Ok(None);
         }
-        Ok((!items.is_empty()).then_some(()))
+        delete_all(bus, &items).await
     })
 }
 
@@ -216,6 +193,41 @@ async fn call(
         .await
 }
 
+/// The text of all these items; `None` if they differ or contain something else.
+async fn same_text(
+    bus: &Connection,
+    session: &OwnedObjectPath,
+    items: &[OwnedObjectPath],
+) -> zbus::Result<Option<Secret>> {
+    let mut found: Option<Secret> = None;
+    for item in items {
+        let secret = call(bus, item, ITEM, "GetSecret", &(session,)).await?;
+        let body = secret.body();
+        // Borrowed: a list of bytes would be read one by one.
+        let ((_, _, value, _),): ((ObjectPath<'_>, &[u8], &[u8], &str),) = body.deserialize()?;
+        let Ok(text) = std::str::from_utf8(value) else {
+            return Ok(None);
+        };
+        if found.as_ref().is_some_and(|found| !found.same_as(text)) {
+            return Ok(None);
+        }
+        found = Some(Secret::new(text));
+    }
+    Ok(found)
+}
+
+/// Deletes items; `None` if the service wants to ask the user first.
+async fn delete_all(bus: &Connection, items: &[OwnedObjectPath]) -> zbus::Result<Option<()>> {
+    for item in items {
+        let deleted = call(bus, item, ITEM, "Delete", &()).await?;
+        let prompt: OwnedObjectPath = deleted.body().deserialize()?;
+        if prompt.as_str() != "/" {
+            return Ok(None);
+        }
+    }
+    Ok(Some(()))
+}
+
 /// The items with these attributes; none if one of them is locked.
 async fn find(bus: &Connection, service: &str, user: &str) -> zbus::Result<Vec<OwnedObjectPath>> {
     let (unlocked, locked) = search(bus, service, user).await?;
@@ -271,103 +283,4 @@ async fn open_session(bus: &Connection) -> zbus::Result<OwnedObjectPath> {
     let opened = call(bus, PATH, SERVICE, "OpenSession", &algorithm).await?;
     let (_, session): (OwnedValue, OwnedObjectPath) = opened.body().deserialize()?;
     Ok(session)
-}
-
-/// A connection that never blocks, except in [`Bus::wait_for`].
-#[derive(Clone, Debug)]
-struct Bus(Arc<Connected>);
-
-#[derive(Debug)]
-struct Connected {
-    stream: UnixStream,
-    /// The task that is waiting for something to read.
-    reader: Mutex<Option<Waker>>,
-}
-
-impl Bus {
-    /// Connects to the session bus, if it is a socket of this machine.
-    ///
-    /// # Errors
-    /// It is somewhere else, nobody listens, or its queue is full.
-    fn session() -> io::Result<Self> {
-        let address = Address::session().map_err(io::Error::other)?;
-        let Transport::Unix(unix) = address.transport() else {
-            return Err(ErrorKind::Unsupported.into());
-        };
-        let address = match unix.path() {
-            UnixSocket::File(path) => SocketAddrUnix::new(path.as_os_str())?,
-            UnixSocket::Abstract(name) => SocketAddrUnix::new_abstract_name(name.as_bytes())?,
-            _ => return Err(ErrorKind::Unsupported.into()),
-        };
-        let socket = socket_with(
-            AddressFamily::UNIX,
-            SocketType::STREAM,
-            SocketFlags::CLOEXEC | SocketFlags::NONBLOCK,
-            None,
-        )?;
-        connect(&socket, &address)?;
-        let mut stream = UnixStream::from(socket);
-        // Everything up to BEGIN is sent at once, as sd-bus does it: the bus answers in order.
-        let user = rustix::process::geteuid().as_raw().to_string();
-        let user: String = user.bytes().map(|byte| format!("{byte:02x}")).collect();
-        stream.write_all(format!("\0AUTH EXTERNAL {user}\r\nBEGIN\r\n").as_bytes())?;
-        Ok(Self(Arc::new(Connected {
-            stream,
-            reader: Mutex::new(None),
-        })))
-    }
-
-    /// Runs `work`, which waits for nothing but this connection, until it is done.
-    ///
-    /// # Errors
-    /// The deadline has passed.
-    fn wait_for<T>(&self, deadline: Instant, work: impl Future<Output = T>) -> io::Result<T> {
-        let mut work = pin!(work);
-        let again = Arc::new(Again(AtomicBool::new(true)));
-        let waker = Waker::from(Arc::clone(&again));
-        loop {
-            while again.0.swap(false, Ordering::Relaxed) {
-                if let Poll::Ready(value) = work.as_mut().poll(&mut Context::from_waker(&waker)) {
-                    return Ok(value);
-                }
-            }
-            self.wait(deadline)?;
-            if let Some(reader) = self.reader().take() {
-                reader.wake();
-            }
-        }
-    }
-
-    /// Sleeps until there is something to read.
-    fn wait(&self, deadline: Instant) -> io::Result<()> {
-        loop {
-            let left = deadline.saturating_duration_since(Instant::now());
-            let left = Timespec {
-                tv_sec: i64::try_from(left.as_secs()).unwrap_or(i64::MAX),
-                tv_nsec: left.subsec_nanos().into(),
-            };
-            match poll(
-                &mut [PollFd::new(&self.0.stream, PollFlags::IN)],
-                Some(&left),
-            ) {
-                Ok(0) => return Err(ErrorKind::TimedOut.into()),
-                Ok(_) => return Ok(()),
-                Err(Errno::INTR) => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
-    }
-
-    fn reader(&self) -> std::sync::MutexGuard<'_, Option<Waker>> {
-        self.0.reader.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Whether a part of the work can continue.
-struct Again(AtomicBool);
-
-impl Wake for Again {
-    fn wake(self: Arc<Self>) {
-        self.0.store(true, Ordering::Relaxed);
-    }
 }

@@ -1,6 +1,6 @@
 //! The connection as zbus reads and writes it: it never blocks.
 
-use super::Bus;
+use super::bus::Bus;
 use async_trait::async_trait;
 use std::future::poll_fn;
 use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
