@@ -10,10 +10,6 @@ pub fn harmless(text: &str) -> String {
 
 /// Wraps a line at `width` columns; `indent` is how far the lines after the first are indented.
 pub fn wrapped(line: &str, indent: usize, width: usize) -> String {
-    // A command on a line of its own is copied as a whole.
-    if line.starts_with("  ssh ") {
-        return line.to_owned();
-    }
     let (mut text, mut column) = (String::new(), 0);
     let margin = line.len() - line.trim_start_matches(' ').len();
     text.push_str(line.get(..margin).unwrap_or_default());

@@ -48,9 +48,16 @@ fn log_in(app: &App, lock: Option<i32>, task: &Login) -> Result<Done, Reported> 
             LoginError::Token(TokenError::Denied { code, .. })
                 if code == "invalid_client" || code == "unauthorized_client"
         );
+        let is_answer = matches!(
+            &error,
+            LoginError::Token(TokenError::Denied { .. } | TokenError::Unusable { .. })
+        );
         let mut failure = Failure::from(error);
-        if is_unknown_client {
-            failure = failure.hint(task.client_hint.as_str());
+        let of_client = Some(task.client_hint.as_str()).filter(|_| is_unknown_client);
+        let of_row = task.row_hint.as_deref().filter(|_| is_answer);
+        let hints: Vec<&str> = of_client.into_iter().chain(of_row).collect();
+        if !hints.is_empty() {
+            failure = failure.hint(hints.join("; "));
         }
         Reported {
             is_logged: true,

@@ -48,9 +48,12 @@ pub struct ShowArgs {
     /// The provider, or the URL of an issuer
     #[arg(value_name = "NAME|URL", add = complete::providers())]
     name: String,
-    /// The name in the definition of an issuer
-    #[arg(long = "as", value_name = "NAME", default_value = "example")]
-    title: String,
+    /// The provider name to put in the definition of an issuer
+    #[arg(long = "as", value_name = "NAME")]
+    title: Option<String>,
+    /// An origin that the access token of an issuer may be sent to; the issuer's own by default
+    #[arg(long, value_name = "ORIGIN")]
+    origin: Vec<Origin>,
 }
 
 /// Check a provider definition without adding it
@@ -146,7 +149,11 @@ fn list(app: &App) -> Result<(), Failure> {
 
 fn show(app: &App, args: &ShowArgs) -> Result<(), Failure> {
     let row = if args.name.contains("://") {
-        from_metadata(app, &args.name, &args.title)?
+        from_metadata(app, args)?
+    } else if args.title.is_some() || !args.origin.is_empty() {
+        return Err(Failure::usage(
+            "`--as` and `--origin` can only be used with a URL",
+        ));
     } else {
         app.catalogue.get(&args.name)?
     };
@@ -168,14 +175,18 @@ fn show(app: &App, args: &ShowArgs) -> Result<(), Failure> {
 }
 
 /// The row of an issuer.
-fn from_metadata(app: &App, url: &str, name: &str) -> Result<Row, Failure> {
+fn from_metadata(app: &App, args: &ShowArgs) -> Result<Row, Failure> {
+    let name = args.title.as_deref().unwrap_or("example");
     check_part(name, "")?;
-    let source = issuer(url);
-    let origin = Origin::of(&trusted_url(&source)?);
+    let source = issuer(&args.name);
+    let mut origins = args.origin.clone();
+    if origins.is_empty() {
+        origins.push(Origin::of(&trusted_url(&source)?));
+    }
     let spinner = app.ui.spinner("reading the metadata");
     let spec = app.network.run(discover(&app.network, &source))??;
     drop(spinner);
-    Ok(Row::of_issuer(name, &source, &[origin], spec))
+    Ok(Row::of_issuer(name, &source, &origins, spec))
 }
 
 /// Reads a row from a file and checks it.

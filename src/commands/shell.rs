@@ -88,7 +88,7 @@ pub(super) fn script(shell: Shell) -> std::io::Result<String> {
     completer.write_registration(COMPLETE, "authctl", "authctl", "authctl", &mut text)?;
     let text = String::from_utf8(text).map_err(std::io::Error::other)?;
     let text = match shell {
-        Shell::Bash => whole_words(&text).ok_or_else(|| std::io::Error::other("unknown script"))?,
+        Shell::Bash => whole_words(&text).unwrap_or(text),
         _ => text,
     };
     Ok(format!("{}\n", text.trim()))

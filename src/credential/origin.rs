@@ -45,6 +45,10 @@ pub fn is_loopback(url: &Url) -> bool {
 /// The URL is anything else.
 pub fn trusted_url(text: &str) -> Result<Url, OriginError> {
     let shown = || text.escape_default().take(200).collect::<String>();
+    // The parser drops line ends and encodes other control characters, while the text is shown.
+    if text.contains(char::is_control) {
+        return Err(OriginError::Malformed(shown()));
+    }
     let url = Url::parse(text).map_err(|_| OriginError::Malformed(shown()))?;
     let safe = url.scheme() == "https" || url.scheme() == "http" && is_loopback(&url);
     if !safe || url.host().is_none() {
@@ -194,6 +198,20 @@ mod tests {
             .parse::<Origin>()
             .unwrap()
             .covers(&Url::parse(url).unwrap())
+    }
+
+    #[test]
+    fn a_url_that_would_control_a_terminal_is_refused() {
+        for text in [
+            "https://a.example/\u{9b}2J",
+            "https://a.example/\u{1b}[2J",
+            "https://a.exa\nmple/",
+            "\thttps://a.example/",
+        ] {
+            let error = trusted_url(text).unwrap_err().to_string();
+            assert!(!error.contains(char::is_control), "{error:?}");
+        }
+        assert!(trusted_url("https://a.example/caf\u{e9}").is_ok());
     }
 
     #[test]

@@ -112,6 +112,8 @@ pub struct Login {
     pub nonce: Option<Secret>,
     /// What to do if the server does not know the client.
     pub client_hint: String,
+    /// What to do if the server does not behave as its metadata says, from which the row was made.
+    pub row_hint: Option<String>,
 }
 
 /// Finishes a claimed login: redeems the code and stores the login.

@@ -70,7 +70,7 @@ pub(super) fn create(engine: &mut Engine<'_, '_>) -> Result<(), Error> {
                 ..intended
             };
             engine.run.save(unchanged, None)?;
-            Err(engine.failed(error))
+            Err(engine.not_made(error))
         }
         Err(error) => Err(Error::NoReply {
             name,

@@ -30,27 +30,24 @@ pub struct Engine<'a, 'b> {
 impl Engine<'_, '_> {
     /// The error of a request that did nothing.
     pub fn failed(&self, error: CallError) -> Error {
-        let name = self.run.name();
-        let is_refused = matches!(error, CallError::Refused(_));
-        match Error::of(name, error, self.recipe.needs.as_deref()) {
-            // Of a refusal without a hint, the lifetime is the usual reason: it was copied, and the
-            // provider may have come to limit it.
-            Error::Refused {
-                name,
-                reason,
-                hint: None,
-            } if is_refused && self.recipe.lifetime.is_some() => {
-                let hint = format!(
-                    "if the provider limits the lifetime of keys, set a shorter one: `authctl key set {name} --lifetime 90d`"
-                );
-                Error::Refused {
-                    name,
-                    reason,
-                    hint: Some(hint),
-                }
-            }
-            error => error,
+        Error::of(self.run.name(), error, self.recipe.needs.as_deref())
+    }
+
+    /// The error of a request for a new key that did nothing. The usual reason of a refusal is the
+    /// lifetime: it was copied, and the provider may have come to limit it.
+    pub fn not_made(&self, error: CallError) -> Error {
+        let is_refused = matches!(error, CallError::Refused(_)) && self.recipe.lifetime.is_some();
+        let mut error = self.failed(error);
+        if let Error::Refused { name, hint, .. } = &mut error
+            && is_refused
+        {
+            hint.get_or_insert_with(|| {
+                format!(
+                    "if the provider limits the lifetime of keys, run `authctl key set {name} --lifetime 90d` to set a shorter one"
+                )
+            });
         }
+        error
     }
 
     /// The rotation is refused.

@@ -127,14 +127,14 @@ fn request(engine: &mut Engine<'_, '_>, slots: Slots, report: &mut Report) -> Re
             Ok(())
         }
         // The old value no longer works: the intent stays until there is a new one.
-        Err(error) if error.nothing_happened() && was_rolling => Err(engine.failed(error)),
+        Err(error) if error.nothing_happened() && was_rolling => Err(engine.not_made(error)),
         Err(error) if error.nothing_happened() => {
             let unchanged = Slots {
                 making: others,
                 ..intended
             };
             engine.run.save(unchanged, None)?;
-            Err(engine.failed(error))
+            Err(engine.not_made(error))
         }
         Err(error) => Err(Error::NoReply {
             name,

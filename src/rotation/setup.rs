@@ -10,7 +10,7 @@ use super::run::Run;
 use crate::credential::{Bound, Entry, Name};
 use crate::lifecycle::{self, Context, Wanted, parts, sending};
 use crate::provider::{KeySpec, Recipe, Row};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 /// What the rotation of a key depends on besides the key.
 pub(super) struct Setup {
@@ -73,14 +73,27 @@ impl Setup {
             bound: run.record().bound.clone(),
             active: run.slots()?.active.clone(),
             manager: self.manager.clone(),
-            lifetime: run
-                .entry
-                .rotation
-                .lifetime
-                .as_ref()
-                .and_then(|lifetime| lifetime.every().ok().flatten()),
+            lifetime: longest(run)?,
         })
     }
+}
+
+/// The longest lifetime of a new key, if the user limits it.
+///
+/// # Errors
+/// The text in the index is no lifetime: without it, the new key might live longer than intended.
+fn longest(run: &Run<'_>) -> Result<Option<SignedDuration>, Error> {
+    let Some(lifetime) = &run.entry.rotation.lifetime else {
+        return Ok(None);
+    };
+    lifetime.every().map_err(|reason| Error::Refused {
+        name: run.name().clone(),
+        reason: format!("its `lifetime` is invalid: {reason}"),
+        hint: Some(format!(
+            "run `authctl key set {} --lifetime TIME`",
+            run.name()
+        )),
+    })
 }
 
 /// The values that the templates of every request start with.

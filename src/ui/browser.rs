@@ -122,7 +122,10 @@ fn is_program(name: &str) -> bool {
         return std::path::Path::new(name).exists();
     }
     let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&path).any(|folder| folder.join(name).is_file())
+    std::env::split_paths(&path).any(|folder| {
+        let file = folder.join(name);
+        file.is_file() || cfg!(windows) && file.with_extension("exe").is_file()
+    })
 }
 
 /// An SSH session without a display: a browser here would be on the wrong machine.

@@ -69,6 +69,12 @@ impl Ui {
         put_line(None, text);
     }
 
+    /// Prints a command or a URL that the user has to copy, on a line of its own, which is never
+    /// broken.
+    pub fn must_show(self, text: &str) {
+        put(&format!("  {}", harmless(text)));
+    }
+
     /// Prints a warning, even with `-q`. With `--json`, it is a document on a line of its own.
     pub fn warn(self, text: &str) {
         if self.json {

@@ -648,6 +648,8 @@ fn b2_a_failed_login_by_url_leaves_a_definition_to_correct() {
         issuer.misbehave([Misbehaviour::Answer(status, "application/json", answer)]);
         let show = format!("authctl provider show {} --as op > op.toml", issuer.url);
         home.login(&issuer, &[]).failed(1, &show);
+        home.run(&["provider", "show", "github", "--as", "op"])
+            .failed(2, "can only be used with a URL");
         home.run(&["provider", "show", "op"])
             .failed(3, "no provider");
         let text = home
@@ -666,4 +668,24 @@ fn b2_a_failed_login_by_url_leaves_a_definition_to_correct() {
         assert_eq!(row["oauth"]["assumed_lifetime"], 77);
         home.login(&issuer, &[]).done();
     }
+}
+
+/// B2, Q1: the way to correct a definition keeps the name and the origins, and is offered only for
+/// what the server said.
+#[test]
+fn b2_the_hint_keeps_what_was_given() {
+    let (issuer, home) = (Issuer::start(), Home::new());
+    let answer = Misbehaviour::Answer(400, "application/json", r#"{"error":"invalid_request"}"#);
+    issuer.misbehave([answer]);
+    let more = ["--origin", "https://api.example", "--scope", "a"];
+    let ran = home.login_as(&issuer, "op/work", &more);
+    for says in [
+        "--as op --origin https://api.example > op.toml`",
+        "`authctl login op/work --scope a --client-id tool`",
+    ] {
+        assert!(ran.stderr.contains(says), "{says}: {ran:#?}");
+    }
+    issuer.misbehave([Misbehaviour::Busy]);
+    let ran = home.login_as(&issuer, "op/work", &more).failed(6, "later");
+    assert!(!ran.stderr.contains("provider show"), "{ran:#?}");
 }

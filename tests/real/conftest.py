@@ -118,6 +118,12 @@ class Home:
         return sorted(path for path in self.path.rglob("*") if path.is_file())
 
 
+def injected(call, what):
+    """What to put before a command so that a system call of it goes wrong."""
+    inject = ["-e", f"trace={call}", "-e", f"inject={call}:{what}"]
+    return ["strace", "-f", "-qq", "-o", "/dev/null", *inject]
+
+
 class Keyring:
     """A session bus and a gnome-keyring with one unlocked collection."""
 

@@ -8,7 +8,7 @@ import time
 
 import browser
 import pytest
-from conftest import Server, keychain_home, say, vault_home
+from conftest import Server, injected, keychain_home, say, vault_home
 
 # `renameat` is what the binary calls on x86-64; the others are here for other systems.
 CALLS = ["fsync", "rename", "renameat", "renameat2", "sendto", "recvfrom"]
@@ -24,17 +24,7 @@ def sealed_state(home):
 
 def killed_at(home, call, k, *arguments, env=None, input=None):
     """Runs a command that is killed at its k-th such system call; returns whether it was."""
-    prefix = [
-        "strace",
-        "-f",
-        "-qq",
-        "-o",
-        "/dev/null",
-        "-e",
-        f"trace={call}",
-        "-e",
-        f"inject={call}:signal=SIGKILL:when={k}",
-    ]
+    prefix = injected(call, f"signal=SIGKILL:when={k}")
     ran = home.run(*arguments, prefix=prefix, env=env, input=input)
     # The command itself, or its keeper, which it reports.
     died = ran.code in (-9, 137) or "ended unexpectedly" in ran.err + ran.out

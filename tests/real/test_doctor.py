@@ -13,7 +13,7 @@ import threading
 import time
 
 import pytest
-from conftest import AUTHCTL, PATH, keychain_home, say, vault_home, wait_for
+from conftest import AUTHCTL, PATH, injected, keychain_home, say, vault_home, wait_for
 
 
 @pytest.fixture
@@ -312,17 +312,7 @@ def test_o5_a_file_system_without_locks_is_said(folder, error):
     """Some network file systems have none. What changes something fails before it changes it, and `doctor` knows."""
     home = vault_home(folder)
     home.key("acme", "k1").done()
-    prefix = [
-        "strace",
-        "-f",
-        "-qq",
-        "-o",
-        "/dev/null",
-        "-e",
-        "trace=flock",
-        "-e",
-        f"inject=flock:error={error}",
-    ]
+    prefix = injected("flock", f"error={error}")
     hint = "no file locks; set AUTHCTL_HOME to a folder on a local disk"
     for command in (
         ["rename", "acme", "other"],

@@ -379,6 +379,10 @@ def test_d3_a_lifetime_that_the_provider_limits_can_be_set(place):
     for lifetime in ("90d", "9d"):
         at.home.run("key", "set", at.name, "--lifetime", lifetime).done()
         at.rotate().failed(7, "Expiration date is too late")
+    at.home.run("key", "set", at.name, "--lifetime", "7h").failed(2, "at least 1d")
     at.home.run("key", "set", at.name, "--lifetime", "7d").done()
+    assert "new keys  expire after 7d at most" in re.sub(
+        " {2,}", "  ", at.home.run("status", at.name).out
+    )
     at.rotate().done()
     assert at.is_active(newest(at.double)) and at.double.violations == []

@@ -49,6 +49,7 @@ impl Entry {
             access_expires_at: entry.login.access_expires_at.map(|time| time.to_string()),
             expires: rotation.expires.map(|day| day.to_string()),
             rotate_every: rotation.every.as_ref().map(ToString::to_string),
+            lifetime: rotation.lifetime.as_ref().map(ToString::to_string),
             is_due,
             scopes: bound.scopes.clone(),
             origins: bound.origins.iter().map(ToString::to_string).collect(),

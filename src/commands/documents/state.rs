@@ -30,6 +30,8 @@ documents! {
         expires: Option<String>,
         /// How often the key is rotated.
         rotate_every: Option<String>,
+        /// The maximum lifetime of a new key.
+        lifetime: Option<String>,
         /// Whether `rotate --due` would act on it now, or report that the user must act.
         is_due: bool,
         /// The granted scopes.

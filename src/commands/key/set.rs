@@ -4,10 +4,11 @@ use super::check_manager;
 use crate::app::App;
 use crate::credential::{Bound, Kind, Name};
 use crate::failure::{Code, Failure};
-use crate::lifecycle::{KeyChange, recover, set_key};
+use crate::lifecycle::{Found, KeyChange, recover, set_key};
 use crate::secret::Secret;
 use crate::time::Interval;
 use jiff::Timestamp;
+use std::time::Duration;
 
 /// Change the rotation settings of a key without entering it again
 ///
@@ -24,8 +25,8 @@ pub struct SetArgs {
     /// How often to rotate the key, such as 30d, or `never`
     #[arg(long, value_name = "INTERVAL")]
     rotate_every: Option<Interval>,
-    /// The longest lifetime of a new key, such as 90d, or `never` for no limit
-    #[arg(long, value_name = "TIME")]
+    /// The maximum lifetime of a new key, such as 90d, or `never` for no limit
+    #[arg(long, value_name = "TIME", value_parser = lifetime)]
     lifetime: Option<Interval>,
     /// The day on which the key expires, such as 2027-01-31, or `never`
     #[arg(long, value_name = "DATE", value_parser = args::expiry)]
@@ -39,6 +40,15 @@ pub struct SetArgs {
     /// A value required to rotate the key, such as project=proj_123
     #[arg(long, value_name = "NAME=VALUE", value_parser = args::assignment)]
     set: Vec<(String, String)>,
+}
+
+/// A lifetime: a day at least, or `never`.
+fn lifetime(text: &str) -> Result<Interval, String> {
+    let is_short = args::duration(text).is_ok_and(|time| time < Duration::from_secs(86_400));
+    if is_short {
+        return Err("the lifetime of a key must be at least 1d".into());
+    }
+    text.parse()
 }
 
 pub(super) fn run(app: &App, args: &SetArgs) -> Result<(), Failure> {
@@ -68,6 +78,10 @@ pub(super) fn run(app: &App, args: &SetArgs) -> Result<(), Failure> {
     let claim = app.context().claim(name)?;
     app.ui.warn_all(&recover(&claim)?);
     let before = crate::lifecycle::current(&claim)?;
+    if args.lifetime.is_some() && !sets_a_lifetime(app, name, &before)? {
+        app.ui
+            .warn("`--lifetime` has no effect on this key: its rotation does not set an expiry");
+    }
     let change = KeyChange {
         every: args.rotate_every.clone(),
         lifetime: args.lifetime.clone(),
@@ -80,6 +94,16 @@ pub(super) fn run(app: &App, args: &SetArgs) -> Result<(), Failure> {
     app.ui
         .say(&format!("updated the rotation settings of {name}"));
     answer(app, || documents::Added::key(name), |_| Ok(()))
+}
+
+/// Whether the recipe of a key decides when a new key expires.
+fn sets_a_lifetime(app: &App, name: &Name, before: &Found) -> Result<bool, Failure> {
+    let row = app.catalogue.find(name.provider())?;
+    let recipe = match (&row, before.record.slots()) {
+        (Some(row), Some(slots)) => row.recipe(&slots.active),
+        _ => None,
+    };
+    Ok(recipe.is_some_and(|recipe| recipe.lifetime.is_some()))
 }
 
 /// The binding with the new settings. Only settings of a recipe can be changed: another host or

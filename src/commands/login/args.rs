@@ -14,7 +14,7 @@ use std::time::Duration;
 ///
 /// Instead of a name, you can give the URL of an issuer that publishes metadata (OpenID Connect
 /// discovery or RFC 8414), and name the login with `--as`.
-#[derive(clap::Args, Debug)]
+#[derive(clap::Args, Clone, Debug)]
 #[command(
     after_help = "Examples:\n  authctl login github\n  authctl login github/work --scope repo --scope read:org\n  authctl login gitlab --set host=gitlab.example.com\n  authctl login https://issuer.example.com --as example --client-id abc"
 )]

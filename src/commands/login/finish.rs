@@ -1,6 +1,7 @@
 //! The second half of a login as the command sees it: takes the claim, looks at what the login
 //! replaces, and lets a keeper do the rest.
 
+use super::super::words::shell_word;
 use super::args::LoginArgs;
 use super::replaced::refuse_key;
 use crate::app::App;
@@ -33,13 +34,13 @@ pub(super) fn finish(
         // meanwhile.
         app.stores.probe(attempt.store)?;
     }
-    let is_new = attempt.is_new_provider;
     let spinner = app.ui.spinner("completing the login");
     let login = Login {
         code: authorization.code,
         verifier: flow.verifier.clone(),
         nonce: flow.nonce.clone(),
         client_hint: client_hint(args, &attempt),
+        row_hint: row_hint(args, &attempt),
         attempt,
     };
     let ui = app.ui;
@@ -54,27 +55,7 @@ pub(super) fn finish(
         Err(Error::Keeper(error)) => error.is_logged(),
         Err(_) => false,
     });
-    done.map_err(|error| {
-        let failure = interrupted(error);
-        match row_hint(args, is_new, &failure) {
-            Some(hint) => failure.hint(hint),
-            None => failure,
-        }
-    })
-}
-
-/// What to do if a server does not behave as its metadata says: correct the row that was made from
-/// it.
-fn row_hint(args: &LoginArgs, is_new: bool, failure: &Failure) -> Option<String> {
-    let name = args.name.as_ref().filter(|_| is_new)?.provider();
-    let first = failure.hint.as_ref().map(|hint| format!("{hint}; "));
-    (failure.code == Code::Failed).then(|| {
-        format!(
-            "{}if its metadata is wrong or incomplete, run `authctl provider show {} --as {name} > {name}.toml`, correct the file (see `authctl man providers`), run `authctl provider add {name}.toml`, and log in with `authctl login {name}`",
-            first.unwrap_or_default(),
-            args.what
-        )
-    })
+    done.map_err(interrupted)
 }
 
 fn interrupted(error: Error) -> Failure {
@@ -91,4 +72,27 @@ fn client_hint(args: &LoginArgs, attempt: &Attempt) -> String {
         "check the client id; to enter the client secret again, run `authctl login {}`",
         args.again(Some(&attempt.client.id), true)
     )
+}
+
+/// What to do if a server does not behave as its metadata says: correct the row that was made from
+/// it.
+fn row_hint(args: &LoginArgs, attempt: &Attempt) -> Option<String> {
+    let provider = attempt.name.provider();
+    attempt.is_new_provider.then(|| {
+        let origins = args.origin.iter();
+        let origins: String = origins
+            .map(|origin| format!(" --origin {}", shell_word(&origin.to_string())))
+            .collect();
+        let again = LoginArgs {
+            what: attempt.name.to_string(),
+            name: None,
+            origin: Vec::new(),
+            ..args.clone()
+        };
+        format!(
+            "if the issuer's metadata is wrong or incomplete, run `authctl provider show {} --as {provider}{origins} > {provider}.toml`, correct the file (see `authctl man providers`), run `authctl provider add {provider}.toml`, and log in with `authctl login {}`",
+            shell_word(&args.what),
+            again.again(Some(&attempt.client.id), attempt.client.secret.is_some())
+        )
+    })
 }

@@ -129,14 +129,14 @@ fn show(app: &App, args: &LoginArgs, flow: &Flow, redirect_uri: &str) -> Result<
             app.ui.must_say(
                 "this is an SSH session; first run this on the machine with your browser:",
             );
-            app.ui.must_say(&format!("  {}", session.forward(port)));
+            app.ui.must_show(&session.forward(port));
             app.ui.must_say("then open this URL there:");
         }
         _ => app
             .ui
             .must_say("open this URL in a browser on this machine:"),
     }
-    app.ui.must_say(&format!("  {}", flow.url));
+    app.ui.must_show(flow.url.as_str());
     // The lines of a pipe may be meant for another program.
     let pastes = !app.ui.no_input && !args.client_secret_stdin && std::io::stdin().is_terminal();
     if pastes {

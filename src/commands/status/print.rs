@@ -105,6 +105,13 @@ fn details(
             _ => format!("every {every}"),
         }),
     );
+    let lifetime = entry.rotation.lifetime.as_ref();
+    add(
+        "new keys",
+        lifetime
+            .filter(|lifetime| lifetime.every() != Ok(None))
+            .map(|lifetime| format!("expire after {lifetime} at most")),
+    );
     add(
         "manager",
         entry.rotation.manager.as_ref().map(ToString::to_string),

@@ -49,6 +49,17 @@ struct Connections {
     passed: usize,
 }
 
+impl Connections {
+    /// Closes the oldest connection that is waiting, if there are at least `limit` of them.
+    fn make_room(&mut self, limit: usize) {
+        if self.waiting.len() >= limit
+            && let Some(oldest) = self.waiting.pop_front()
+        {
+            let _ = oldest.shutdown(Shutdown::Both);
+        }
+    }
+}
+
 impl Gate {
     /// Accepts connections until it is told to stop and another one arrives, and passes their
     /// requests on to `server`.
@@ -63,16 +74,13 @@ impl Gate {
                 return;
             }
             let Ok(browser) = browser else {
+                self.change(|connections| connections.make_room(0));
                 std::thread::sleep(PAUSE);
                 continue;
             };
             let browser = Arc::new(browser);
             self.change(|connections| {
-                if connections.waiting.len() >= MAX_WAITING
-                    && let Some(oldest) = connections.waiting.pop_front()
-                {
-                    let _ = oldest.shutdown(Shutdown::Both);
-                }
+                connections.make_room(MAX_WAITING);
                 connections.waiting.push_back(Arc::clone(&browser));
             });
             let (gate, accepted) = (Arc::clone(self), Arc::clone(&browser));
