@@ -1,5 +1,5 @@
-//! The readers of what strangers write, as entry points for a fuzzer, which `tests/fuzz/run` runs.
-//! Each of them must end on every input without a panic, and without needing much memory.
+//! The readers of untrusted input, as entry points for the fuzzer that `tests/fuzz/run` runs. Each
+//! must return on every input, without panicking and without using much memory.
 
 /// A reader.
 pub type Target = fn(&[u8]);

@@ -15,7 +15,7 @@
 //! | keeper http | provider | config | credential | disk process signals secret text time code
 //! ```
 //!
-//! - `fuzz`: the readers of what strangers write, for `tests/fuzz`.
+//! - `fuzz`: the readers of untrusted input, for `tests/fuzz`.
 //! - `commands`: one file per command: its arguments (their comments are the help), its profile,
 //!   and its run.
 //! - `app`: the parts that a command works with, and the choice of a store for a new credential.

@@ -1,5 +1,5 @@
-//! Text for a terminal: without control characters, and wrapped at the spaces between words. A URL,
-//! and a command in backticks, are never broken: both are copied.
+//! Text for a terminal: without control characters, and wrapped at the spaces between words. URLs and
+//! commands in backticks are never broken, so that they can be copied.
 
 /// Replaces control characters: text of a provider must not control the terminal.
 pub fn harmless(text: &str) -> String {

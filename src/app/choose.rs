@@ -77,7 +77,7 @@ pub fn create_vault(app: &App, protection: &Protection) -> Result<(), Failure> {
                 .ui
                 .say("created the vault; it stays unlocked for 8 hours"),
             Err(error) => {
-                tracing::info!(%error, "the vault does not stay unlocked");
+                tracing::info!(%error, "cannot keep the vault unlocked");
                 app.ui.say("created the vault");
             }
         }

@@ -14,8 +14,8 @@ use std::time::Duration;
 /// path of an in-memory file that contains curl configuration and exists for at most 30 seconds.
 /// The secret itself never appears in an argument list, in the environment or on the disk. If
 /// authctl cannot provide a header, its output makes curl stop with exit code 26, so that no
-/// request is sent without the credential. The header belongs to the requests up to the first
-/// `--next` of curl, after which curl starts without any options.
+/// request is sent without the credential. The header applies only to the
+/// requests before the first `--next`, because curl resets its options there.
 ///
 /// The raw format has no such protection: if authctl fails, `authctl header NAME --format raw |
 /// curl -H @- URL` sends a request without the header (`set -o pipefail` reports the failure only

@@ -75,7 +75,7 @@ fn remaining(entry: &Entry) -> String {
     // RFC 7009 section 2.2: to revoke what is not valid is no error, but some servers refuse it.
     let last_error = entry.login.last_error.as_ref();
     if last_error.is_some_and(|error| error.code == ErrorCode::LoginRequired) {
-        return format!("{access}, and the provider has refused its refresh token before");
+        return format!("{access}, and the provider has already refused its refresh token");
     }
     format!(
         "{access}, and its refresh token, if there is one, stays valid until it expires at the provider"

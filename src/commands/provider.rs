@@ -37,9 +37,9 @@ pub struct RemoveArgs {
 
 /// Show the definition of a provider, and which of its fields are unverified
 ///
-/// For the URL of an issuer, the definition is made from the metadata that it publishes. If a login
-/// by URL fails, save it to a file, correct it, and add it with `authctl provider add`; the login is
-/// then `authctl login NAME`.
+/// For the URL of an issuer, the definition is made from the metadata that the issuer publishes. If
+/// a login by URL fails, save the definition to a file, correct it, add it with
+/// `authctl provider add`, and then run `authctl login NAME`.
 #[derive(clap::Args, Debug)]
 #[command(
     after_help = "Examples:\n  authctl provider show github\n  authctl provider show github --json\n  authctl provider show https://issuer.example.com --as example > example.toml"

@@ -102,7 +102,8 @@ impl From<disk::Error> for Failure {
 
 /// What to do about a file system without locks.
 fn lock_hint(error: &std::io::Error) -> Option<String> {
-    let hint = "the file system has no file locks; set AUTHCTL_HOME to a folder on a local disk";
+    let hint =
+        "the file system does not support file locks; set AUTHCTL_HOME to a folder on a local disk";
     disk::lacks_locks(error).then(|| hint.to_owned())
 }
 

@@ -72,7 +72,7 @@ impl From<Error> for Failure {
             Error::NotAgreed { name, .. } => with(
                 Code::Refused,
                 format!(
-                    "nothing is lost if it fails: run `authctl rotate {name} --yes` to try it (you are not asked again), or see the recipe with `authctl provider show {}`",
+                    "run `authctl rotate {name} --yes` to try it (nothing is lost if it fails, and you will not be asked again), or run `authctl provider show {}` to see the recipe",
                     name.provider()
                 ),
             ),

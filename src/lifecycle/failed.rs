@@ -1,4 +1,4 @@
-//! A refresh without a token: what it means for the caller, and what is kept of it for the others.
+//! A failed refresh: what it means for the caller, and what is saved for other callers.
 
 use super::exchange::{RETRY_BUSY, RETRY_SOON, Refusal};
 use super::{Claim, Error, Found};
@@ -88,7 +88,7 @@ fn doubt(name: &Name, since: Timestamp, now: Timestamp) -> Option<String> {
     let time = now.duration_since(since);
     (time >= PATIENCE).then(|| {
         format!(
-            "the server has been answering like this for {} hours, so the login may no longer be valid (run `authctl login {name}` if it persists)",
+            "the server has been responding like this for {} hours, so the login may no longer be valid (run `authctl login {name}` if this persists)",
             time.as_hours()
         )
     })

@@ -24,7 +24,7 @@ pub(super) fn warning(context: &Context<'_>, name: &Name, bound: &Bound) -> Opti
     let others: Vec<String> = others.iter().map(|name| format!("`{name}`")).collect();
     (!others.is_empty()).then(|| {
         format!(
-            "the same account is logged in with the same client as {}; some servers keep only the newest of such logins",
+            "the same account and client are also used by {}; some servers keep only the newest of these logins",
             others.join(", ")
         )
     })

@@ -11,7 +11,7 @@ pub struct Register {
     pub page: String,
     /// What to enter on the registration page, in addition to the redirect URI.
     pub note: String,
-    /// Whether the page does not ask for a redirect URI, because every loopback URI is accepted.
+    /// Whether the provider accepts every loopback URI, so that no redirect URI is registered.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub any_redirect_uri: bool,
 }

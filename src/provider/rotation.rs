@@ -49,8 +49,8 @@ pub struct Recipe {
     /// values in its response.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub read: Option<Call>,
-    /// Values that are left out of the lists in that response: the provider adds them to every key,
-    /// and refuses a request that contains them.
+    /// Values to remove from the lists in that response, because the provider adds them to every key
+    /// itself and refuses a request that contains them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub omit: Vec<String>,
     /// How the lifetime of the current key is determined; the new key gets the same lifetime.

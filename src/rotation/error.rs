@@ -102,7 +102,7 @@ pub enum Error {
     },
     /// The recipe has unverified facts, and nobody has agreed to it.
     #[error(
-        "the rotation recipe for `{name}` is not confirmed by the documentation of the provider (unverified: {fields})"
+        "the rotation recipe for `{name}` is not confirmed by the provider's documentation (unverified: {fields})"
     )]
     NotAgreed {
         /// The credential.

@@ -1,4 +1,4 @@
-//! What a provider adds to the permissions of every key by itself.
+//! Removes the values that a provider itself adds to the permissions of every key.
 
 use serde_json::Value;
 

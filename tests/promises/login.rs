@@ -565,7 +565,7 @@ fn q1_a_hint_can_be_pasted() {
 #[test]
 fn h6_a_second_login_of_an_account_is_said() {
     let (issuer, home) = (Issuer::start(), Home::new());
-    let says = "the same account is logged in with the same client as";
+    let says = "the same account and client are also used by";
     let login = |name: &str, more: &[&str]| home.login_as(&issuer, name, more).done();
     assert!(!login("op", &[]).stderr.contains(says));
     assert!(
@@ -623,7 +623,7 @@ fn q8_a_refused_revocation_says_why() {
     issuer.refuse_revocations(400, answer);
     let ran = home
         .run(&["logout", "op"])
-        .failed(8, "the provider has refused its refresh token before");
+        .failed(8, "the provider has already refused its refresh token");
     assert!(
         !ran.stderr.contains("stays valid until it expires"),
         "{ran:#?}"

@@ -313,7 +313,7 @@ def test_o5_a_file_system_without_locks_is_said(folder, error):
     home = vault_home(folder)
     home.key("acme", "k1").done()
     prefix = injected("flock", f"error={error}")
-    hint = "no file locks; set AUTHCTL_HOME to a folder on a local disk"
+    hint = "does not support file locks; set AUTHCTL_HOME to a folder on a local disk"
     for command in (
         ["rename", "acme", "other"],
         ["key", "remove", "acme"],

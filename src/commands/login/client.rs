@@ -96,7 +96,7 @@ fn ask_id(
             target.row.title
         ))
         .hint(format!(
-            "register one {}. Then run `authctl login {}`",
+            "register one {} Then run `authctl login {}`",
             register::place(target, oauth, redirect_uri),
             args.again(Some("ID"), oauth.client_secret == SecretRule::Required)
         )));

@@ -115,7 +115,7 @@ fn show(app: &App, args: &LoginArgs, flow: &Flow, redirect_uri: &str) -> Result<
                 return Ok(false);
             }
             Err(error) if !has_terminal() => {
-                let reason = format!("and there is no terminal: {error}");
+                let reason = format!("and neither is available: {error}");
                 return Err(invisible(&reason, &args.again(None, false)));
             }
             Err(error) => app.ui.say(&error.to_string()),

@@ -14,11 +14,11 @@ pub(super) fn place(target: &Target, oauth: &OAuthSpec, redirect_uri: &str) -> S
             } else {
                 String::new()
             };
-            let uri = uri.map(|uri| format!(" Redirect URI: {uri}"));
+            let uri = uri.map(|uri| format!(" Redirect URI: {uri}."));
             let uri = uri.unwrap_or_default();
             format!("at {}{doubt}. {}{uri}", register.page, register.note)
         }
-        None => format!("with the redirect URI {}", uri.unwrap_or_default()),
+        None => format!("with the redirect URI {}.", uri.unwrap_or_default()),
     }
 }
 
@@ -44,7 +44,7 @@ pub(super) fn steps(
             lines.push(format!("2. {}", register.note));
         }
         None => lines.extend([
-            format!("1. Open the page of {title} for OAuth apps."),
+            format!("1. Open the page for OAuth apps at {title}."),
             "2. Create an app.".into(),
         ]),
     }
@@ -53,14 +53,14 @@ pub(super) fn steps(
     }
     let secret = match oauth.client_secret {
         SecretRule::Required => "the client id and the client secret",
-        SecretRule::Optional => "the client id, and the client secret if there is one,",
+        SecretRule::Optional => "the client id, and the client secret if there is one",
         SecretRule::Forbidden => "the client id",
     };
-    lines.push(format!("3. Enter {secret} here."));
+    lines.push(format!("3. At the prompts, enter {secret}."));
     let scopes = [oauth.default_scopes.as_slice(), scopes].concat();
     if !scopes.is_empty() {
         lines.push(format!(
-            "The login requests these scopes: {} (request others with `--scope`).",
+            "The login requests these scopes: {} (request more with `--scope`).",
             scopes.join(", ")
         ));
     }
@@ -74,7 +74,7 @@ pub(super) fn steps(
 }
 
 const UNVERIFIED: &str =
-    "this address is not confirmed by any documentation; check it before you enter something there";
+    "this address is not confirmed by any documentation; check it before you enter anything there";
 
 fn is_unverified(target: &Target) -> bool {
     target.row.is_unverified("oauth.register.page")

@@ -208,7 +208,7 @@ fn one(app: &App, name: &Name, args: &RotateArgs) -> Result<Line, Failure> {
             Err(Error::Manual { .. }) => manual::take(app, name, &options, args.no_browser),
             Err(Error::NotAgreed { fields, .. }) if app.ui.can_ask() => {
                 let question = format!(
-                    "the rotation recipe for {name} is not confirmed by the documentation of the provider (unverified: {fields}). Nothing is lost if it fails. Try it? You are not asked again. [y/N]"
+                    "the rotation recipe for {name} is not confirmed by the provider's documentation (unverified: {fields}). Nothing is lost if it fails. If you answer yes, you will not be asked again. Try it? [y/N]"
                 );
                 if !app.ui.ask(&question)?.eq_ignore_ascii_case("y") {
                     return Err(Failure::new(

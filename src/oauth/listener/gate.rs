@@ -1,10 +1,10 @@
 //! The gate in front of the HTTP server. It reads the head of each request and passes on only what
-//! a login needs of it, in the plainest form: the method, the target and the host. Nothing else in
-//! a request decides anything, and every request gets an answer.
+//! a login needs, in the simplest form: the method, the target and the host. Nothing else in a
+//! request has any effect, and every request gets an answer.
 //!
-//! `tiny_http` 0.12 alone does not: it closes a connection without an answer if the head contains a
-//! byte beyond ASCII, and if the request line names version 2 or 3 of HTTP, the thread of the
-//! connection waits for itself.
+//! `tiny_http` 0.12 alone does not ensure that: it closes a connection without an answer if the head
+//! contains a non-ASCII byte, and if the request line names HTTP version 2 or 3, the thread of the
+//! connection deadlocks.
 
 use super::serve::raw_page;
 use std::collections::VecDeque;
