@@ -8,6 +8,19 @@ pub fn harmless(text: &str) -> String {
         .collect()
 }
 
+/// The width of a terminal, in columns; `None` if this is none.
+#[cfg(unix)]
+pub fn terminal_width(of: impl std::os::fd::AsFd) -> Option<u16> {
+    let size = rustix::termios::tcgetwinsize(of).ok()?;
+    (size.ws_col > 0).then_some(size.ws_col)
+}
+
+/// Other systems are not asked.
+#[cfg(not(unix))]
+pub fn terminal_width(_: impl std::io::Write) -> Option<u16> {
+    None
+}
+
 /// Wraps a line at `width` columns; `indent` is how far the lines after the first are indented.
 pub fn wrapped(line: &str, indent: usize, width: usize) -> String {
     let (mut text, mut column) = (String::new(), 0);

@@ -64,26 +64,25 @@ fn find_store(app: &App) -> Result<StoreKind, Failure> {
 /// How long a vault stays unlocked by default.
 const UNLOCKED: Duration = Duration::from_secs(8 * 3600);
 
-/// Creates a vault. Whoever has just chosen its passphrase is not asked for it again at once.
+/// Creates a vault. Whoever has just typed its passphrase is not asked for it again at once; a
+/// script that has it in a file leaves the vault locked.
 ///
 /// # Errors
 /// There is one already, or the disk refused.
 pub fn create_vault(app: &App, protection: &Protection) -> Result<(), Failure> {
     let vault = app.stores.vault();
     vault.init(protection)?;
-    if let Protection::Passphrase(_) = protection {
-        match vault.unlock(UNLOCKED) {
-            Ok(()) => app
-                .ui
-                .say("created the vault; it stays unlocked for 8 hours"),
-            Err(error) => {
-                tracing::info!(%error, "cannot keep the vault unlocked");
-                app.ui.say("created the vault");
-            }
-        }
+    let is_typed = matches!(protection, Protection::Passphrase(_)) && app.ui.can_ask();
+    let stays = is_typed
+        && vault
+            .unlock(UNLOCKED)
+            .inspect_err(|error| tracing::info!(%error, "cannot keep the vault unlocked"))
+            .is_ok();
+    app.ui.say(if stays {
+        "created the vault; it stays unlocked for 8 hours"
     } else {
-        app.ui.say("created the vault");
-    }
+        "created the vault"
+    });
     Ok(())
 }
 

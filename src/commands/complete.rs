@@ -11,16 +11,12 @@ use std::path::Path;
 
 /// The names of credentials.
 pub(super) fn credentials() -> ArgValueCandidates {
-    ArgValueCandidates::new(|| {
-        let names = Paths::from_environment()
-            .and_then(|paths| paths.index().names().ok())
-            .map(|names| names.readable)
-            .unwrap_or_default();
-        names
-            .iter()
-            .map(|name| CompletionCandidate::new(name.to_string()))
-            .collect()
-    })
+    ArgValueCandidates::new(|| offer(stored_names().iter().map(Name::to_string).collect()))
+}
+
+fn stored_names() -> Vec<Name> {
+    let names = Paths::from_environment().and_then(|paths| paths.index().names().ok());
+    names.map(|names| names.readable).unwrap_or_default()
 }
 
 /// The names of providers.
@@ -123,8 +119,7 @@ pub(super) fn credentials_or_programs() -> ArgValueCompleter {
         let typed = typed.to_string_lossy();
         match words_after_dashes() {
             None => {
-                let names = Paths::from_environment().and_then(|paths| paths.index().names().ok());
-                let names = names.map(|names| names.readable).unwrap_or_default();
+                let names = stored_names();
                 let names = names.iter().map(Name::to_string);
                 offer(names.filter(|name| name.starts_with(&*typed)).collect())
             }

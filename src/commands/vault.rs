@@ -28,7 +28,8 @@ pub enum VaultCommand {
 
 /// Create a vault that is protected by a passphrase
 ///
-/// On Linux, the new vault stays unlocked for 8 hours; `authctl vault lock` locks it immediately.
+/// On Linux, a new vault whose passphrase was typed stays unlocked for 8 hours; `authctl vault lock`
+/// locks it immediately.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "Examples:\n  authctl vault init\n  authctl vault init --unattended")]
 pub struct InitArgs {

@@ -1,7 +1,7 @@
 //! Standard output: the answer and nothing else.
 
 use crate::secret::Secret;
-use crate::text::{harmless, indent_of, wrapped};
+use crate::text::{harmless, indent_of, terminal_width, wrapped};
 use comfy_table::presets::NOTHING;
 use comfy_table::{ColumnConstraint, ContentArrangement, Row, Table};
 use std::io::{self, Write};
@@ -46,7 +46,7 @@ impl Output {
     /// As for [`Output::line`].
     pub fn hanging(self, text: &str, indent: usize) -> io::Result<()> {
         let text = harmless(text);
-        match terminal_width() {
+        match terminal_width(io::stdout()) {
             Some(width) => self.line(&wrapped(&text, indent, width.into())),
             None => self.line(&text),
         }
@@ -93,7 +93,7 @@ impl Output {
             .into_iter()
             .map(|row| row.into_iter().map(made_harmless).collect())
             .collect();
-        let (widths, terminal) = (widths(head, &rows), terminal_width());
+        let (widths, terminal) = (widths(head, &rows), terminal_width(io::stdout()));
         if terminal.is_some_and(|width| usize::from(width) < least_width(&widths)) {
             return self.paragraphs(head, &rows);
         }
@@ -205,15 +205,4 @@ fn unless_closed(written: io::Result<()>) -> io::Result<()> {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         other => other,
     }
-}
-
-#[cfg(unix)]
-fn terminal_width() -> Option<u16> {
-    let size = rustix::termios::tcgetwinsize(io::stdout()).ok()?;
-    (size.ws_col > 0).then_some(size.ws_col)
-}
-
-#[cfg(not(unix))]
-fn terminal_width() -> Option<u16> {
-    None
 }

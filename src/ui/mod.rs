@@ -7,7 +7,7 @@ mod prompt;
 mod spinner;
 
 use crate::secret::Secret;
-use crate::text::{harmless, indent_of, wrapped};
+use crate::text::{harmless, indent_of, terminal_width, wrapped};
 use anstyle::{AnsiColor, Style};
 use std::io::{self, IsTerminal, Write};
 
@@ -151,8 +151,8 @@ fn put_line(label: Option<(&str, AnsiColor)>, text: &str) {
         Some((label, _)) => format!("{label} {text}"),
         None => text,
     };
-    let mut line = match width() {
-        Some(width) => wrapped(&line, indent_of(&line), width),
+    let mut line = match terminal_width(io::stderr()) {
+        Some(width) => wrapped(&line, indent_of(&line), width.into()),
         None => line,
     };
     if let Some((label, colour)) = label
@@ -161,18 +161,6 @@ fn put_line(label: Option<(&str, AnsiColor)>, text: &str) {
         line.replace_range(..label.len(), &painted(label, colour));
     }
     put(&line);
-}
-
-/// The width of the terminal that standard error is, in columns.
-#[cfg(unix)]
-fn width() -> Option<usize> {
-    let size = rustix::termios::tcgetwinsize(io::stderr()).ok()?;
-    (size.ws_col > 0).then_some(size.ws_col.into())
-}
-
-#[cfg(not(unix))]
-fn width() -> Option<usize> {
-    None
 }
 
 fn put(text: &str) {
