@@ -81,6 +81,7 @@ fn row(entry: &Entry, plan: &Plan, now: Timestamp) -> Vec<String> {
     };
     let due = match plan.what {
         What::Refresh => "refresh due",
+        What::LogIn => "login required",
         What::Finish => "rotation incomplete",
         _ => "rotation due",
     };

@@ -187,6 +187,7 @@ mod tests {
             classified(TokenError::Busy {
                 status: 503,
                 code: None,
+                description: None,
                 retry_after: Some(u64::MAX)
             }),
             "later"

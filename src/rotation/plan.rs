@@ -1,7 +1,7 @@
 //! What is due: a pure decision over the index and the catalogue, which takes `now`.
 
 use super::policy::Policy;
-use crate::credential::{Entry, Kind, Name};
+use crate::credential::{Entry, ErrorCode, Kind, Name};
 use crate::provider::{Caller, Recipe, RotationKind, Row};
 use crate::time::is_from_future;
 use jiff::tz::TimeZone;
@@ -20,6 +20,8 @@ pub enum What {
     Nothing,
     /// Refresh a login, so that it does not expire for lack of use.
     Refresh,
+    /// Log in again, which only the user can do.
+    LogIn,
     /// Finish an earlier rotation.
     Finish,
     /// Rotate the key.
@@ -66,6 +68,18 @@ pub fn plan(entry: &Entry, row: Option<&Row>, policy: &Policy, now: Timestamp) -
 }
 
 fn login(entry: &Entry, row: Option<&Row>, now: Timestamp) -> Option<Plan> {
+    let failure = entry.login.last_error.as_ref();
+    if let Some(over) = failure.filter(|failure| failure.code == ErrorCode::LoginRequired) {
+        return Some(Plan {
+            name: entry.name.clone(),
+            what: What::LogIn,
+            due: Some(over.at),
+            is_due: true,
+            how: "log in again".into(),
+            generation: entry.generation,
+            waits_until: None,
+        });
+    }
     if !entry.login.refreshable {
         return None;
     }

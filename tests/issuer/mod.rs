@@ -33,6 +33,8 @@ pub enum Misbehaviour {
     SlowRefusal(Duration),
     /// Acts, and answers with this JSON value for `expires_in`; `None` leaves it out.
     ExpiresIn(Option<&'static str>),
+    /// Acts, and answers in another form: its status, its headers and its body.
+    Form(fn(&serde_json::Value) -> (u16, &'static str, Vec<u8>)),
     /// Acts, and puts this behind each token.
     Tokens(&'static str),
     /// Acts, and puts this behind the access token alone.

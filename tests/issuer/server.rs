@@ -142,6 +142,10 @@ impl Issuer {
                     &vec![b' '; 8 * 1024 * 1024],
                 );
             }
+            Some(Misbehaviour::Form(form)) => {
+                let (status, headers, bytes) = form(&body);
+                return answer(stream, status, "application/json", headers, &bytes);
+            }
             Some(Misbehaviour::ExpiresIn(None)) => drop(
                 body.as_object_mut()
                     .and_then(|body| body.remove("expires_in")),

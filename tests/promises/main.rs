@@ -11,6 +11,7 @@
 #[path = "../issuer/mod.rs"]
 mod issuer;
 
+mod answers;
 mod daily;
 mod disk;
 mod hostile;

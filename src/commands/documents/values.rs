@@ -43,6 +43,8 @@ pub(in crate::commands) enum Action {
     Finish,
     /// Refresh the login.
     Refresh,
+    /// Log in again, with `authctl login`.
+    LogIn,
     /// Nothing.
     Nothing,
 }

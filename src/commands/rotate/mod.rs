@@ -250,6 +250,10 @@ fn many(app: &App, plans: &[Plan], damaged: Vec<Line>, args: &RotateArgs) -> Res
     let progress = app.ui.progress(plans.len() as u64);
     for plan in plans {
         progress.step(&plan.name.to_string());
+        if plan.what == What::LogIn {
+            lines.push(Line::over(&plan.name));
+            continue;
+        }
         let stores = stores(app, &plan.name);
         // A store that is locked is not asked again for each of its credentials.
         if let Some((_, failure)) = closed.iter().find(|(kind, _)| stores.contains(kind)) {

@@ -4,6 +4,7 @@
 use super::super::documents::{Action, RotationOutcome, RotationResult, RotationStep, word};
 use super::super::words::{count, relative};
 use crate::app::App;
+use crate::code::Code;
 use crate::config::Paths;
 use crate::credential::Name;
 use crate::failure::Failure;
@@ -72,6 +73,11 @@ impl Line {
         }
     }
 
+    pub(super) fn over(name: &Name) -> Self {
+        let message = format!("the login is no longer valid; run `authctl login {name}`");
+        Self::failed(name, &Failure::new(Code::LoginRequired, message))
+    }
+
     pub(super) fn failed(name: &Name, failure: &Failure) -> Self {
         Self {
             name: name.to_string(),
@@ -131,6 +137,7 @@ pub(super) fn action(what: What) -> Action {
     match what {
         What::Nothing => Action::Nothing,
         What::Refresh => Action::Refresh,
+        What::LogIn => Action::LogIn,
         What::Finish => Action::Finish,
         What::Rotate(_) => Action::Rotate,
     }

@@ -104,12 +104,18 @@ pub enum TokenError {
     #[error("{0}")]
     Lost(String),
     /// The server is overloaded or has an internal error.
-    #[error("the server returned status {status}{}", code.as_ref().map(|code| format!(" ({code})")).unwrap_or_default())]
+    #[error(
+        "the server returned status {status}{}{}",
+        code.as_ref().map(|code| format!(" ({code})")).unwrap_or_default(),
+        description.as_ref().map(|text| format!(": {text}")).unwrap_or_default()
+    )]
     Busy {
         /// HTTP status.
         status: u16,
         /// Its error code, if any.
         code: Option<String>,
+        /// What it says about it, in printable characters.
+        description: Option<String>,
         /// The seconds after which it allows a retry.
         retry_after: Option<u64>,
     },
@@ -118,7 +124,7 @@ pub enum TokenError {
     Denied {
         /// The error code, or `status NNN` when it gave none.
         code: String,
-        /// Its description, plain ASCII.
+        /// What it says about it, in printable characters.
         description: Option<String>,
     },
     /// A successful response that must not be used.
@@ -242,10 +248,12 @@ fn scrub(error: TokenError, client: &Client, grant: &Grant) -> TokenError {
         TokenError::Busy {
             status,
             code,
+            description,
             retry_after,
         } => TokenError::Busy {
             status,
             code: code.map(clean),
+            description: description.map(clean),
             retry_after,
         },
         TokenError::Unusable { reason, successor } => TokenError::Unusable {

@@ -110,17 +110,19 @@ fn refusal(reply: &Reply, fields: &Fields, dialect: &Dialect) -> Option<TokenErr
             description: words.description,
         });
     }
+    let quoted = || {
+        Some(first_words(&reply.body)).filter(|text| fields.all().is_empty() && !text.is_empty())
+    };
+    let description = words.description.or_else(quoted);
     let transient = ["temporarily_unavailable", "server_error", "slow_down"];
     if transient.into_iter().any(says) || matches!(reply.status, 408 | 425 | 429 | 500..) {
         return Some(TokenError::Busy {
             status: reply.status,
             code: words.code,
+            description,
             retry_after: reply.retry_after,
         });
     }
-    let quoted = || {
-        Some(first_words(&reply.body)).filter(|text| fields.all().is_empty() && !text.is_empty())
-    };
     let status = || match &reply.location {
         // It is not followed: a secret would go there.
         Some(place) if (300..400).contains(&reply.status) => format!(
@@ -132,7 +134,7 @@ fn refusal(reply: &Reply, fields: &Fields, dialect: &Dialect) -> Option<TokenErr
     };
     Some(TokenError::Denied {
         code: words.code.unwrap_or_else(status),
-        description: words.description.or_else(quoted),
+        description,
     })
 }
 
