@@ -1,6 +1,6 @@
 //! One key, as its provider's row describes it.
 
-use super::dotenv::Variable;
+use super::dotenv::{Place, Variable};
 use super::found::RecognizedKey;
 use super::leftover::is_placeholder;
 use super::paste::pasted;
@@ -35,8 +35,8 @@ pub(super) fn names(variable: &Variable, row: &Row) -> bool {
         .filter_map(|name| words(name).into_iter().next());
     own.extend(firsts);
     let mut given = words(&variable.name);
-    if variable.place.starts_with('/') {
-        given.extend(words(&variable.place));
+    if let Place::Path(path) = &variable.place {
+        given.extend(words(path));
     }
     let joined = given.concat();
     given.iter().any(|word| own.contains(word)) || joined.contains(&row.name.replace('-', ""))
@@ -100,7 +100,7 @@ pub(super) fn describe(
     };
     let places = held
         .iter()
-        .map(|variable| (variable.name.clone(), variable.place.clone()))
+        .map(|variable| (variable.name.clone(), variable.place.to_string()))
         .collect();
     Ok(RecognizedKey {
         name,

@@ -2,7 +2,8 @@
 
 use crate::secret::Secret;
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::HashMap;
+use std::fmt;
 
 /// A variable in a file.
 #[derive(Clone, Debug)]
@@ -11,12 +12,30 @@ pub struct Variable {
     pub name: String,
     /// Its value.
     pub value: Secret,
-    /// `line 3`, or the path in a JSON document.
-    pub place: String,
+    /// Where it is.
+    pub place: Place,
     /// The object that contains it: the parts of a key are in the same object.
     pub inside: String,
     /// Why the value may not be what a shell would read.
     pub problem: Option<&'static str>,
+}
+
+/// A place in a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// A line, counted from 1.
+    Line(usize),
+    /// The path in a JSON document.
+    Path(String),
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Line(number) => write!(formatter, "line {number}"),
+            Self::Path(path) => formatter.write_str(path),
+        }
+    }
 }
 
 /// What a file contains.
@@ -28,7 +47,7 @@ pub struct Contents {
     /// later line replaces. A key in them is not stored.
     pub others: Vec<Other>,
     /// The variables whose quotes are never closed, with their places.
-    pub open: Vec<(String, String)>,
+    pub open: Vec<(String, Place)>,
 }
 
 /// A line without a variable.
@@ -36,8 +55,8 @@ pub struct Contents {
 pub struct Other {
     /// Its text.
     pub text: Secret,
-    /// `line 3`.
-    pub place: String,
+    /// Where it is.
+    pub place: Place,
 }
 
 impl Contents {
@@ -73,7 +92,7 @@ fn walk(value: &Value, name: &str, path: &str, found: &mut Vec<Variable>) {
             found.push(Variable {
                 name: name.to_owned(),
                 value: Secret::new(text.as_str()),
-                place: path.to_owned(),
+                place: Place::Path(path.to_owned()),
                 inside,
                 problem: None,
             });
@@ -93,7 +112,8 @@ fn lines(text: &str) -> Contents {
     let lines: Vec<&str> = text.lines().collect();
     let mut contents = Contents::default();
     // The last assignment counts, as in a shell.
-    let mut last: BTreeMap<&str, Variable> = BTreeMap::new();
+    let mut last: HashMap<&str, usize> = HashMap::with_capacity(lines.len());
+    let mut variables: Vec<Option<Variable>> = Vec::with_capacity(lines.len());
     let other = |number: usize, text: &str| Other {
         text: Secret::new(text),
         place: place(number),
@@ -123,37 +143,31 @@ fn lines(text: &str) -> Contents {
                 contents.open.push((name.to_owned(), place(here)));
             }
         }
-        let variable = Variable {
-            name: name.to_owned(),
-            value: Secret::new(value),
-            place: place(here),
-            inside: String::new(),
-            problem,
-        };
-        let is_same = |earlier: &Variable| earlier.value.same_as(value);
-        if let Some(earlier) = last.insert(name, variable).filter(|found| !is_same(found)) {
+        let earlier = last.insert(name, variables.len());
+        let earlier = earlier.and_then(|at| variables.get_mut(at)?.take());
+        if let Some(earlier) = earlier.filter(|earlier| !earlier.value.same_as(value)) {
             contents.others.push(Other {
                 text: earlier.value,
                 place: earlier.place,
             });
         }
+        variables.push(Some(Variable {
+            name: name.to_owned(),
+            value: Secret::new(value),
+            place: place(here),
+            inside: String::new(),
+            problem,
+        }));
     }
-    contents.variables = last
-        .into_values()
+    let variables = variables.into_iter().flatten();
+    contents.variables = variables
         .filter(|variable| variable.value.len() > 0)
         .collect();
     contents
-        .variables
-        .sort_by_cached_key(|variable| line_of(&variable.place));
-    contents
 }
 
-fn place(number: usize) -> String {
-    format!("line {}", number + 1)
-}
-
-fn line_of(place: &str) -> Option<usize> {
-    place.strip_prefix("line ")?.parse().ok()
+fn place(number: usize) -> Place {
+    Place::Line(number + 1)
 }
 
 /// The line on which a quote is closed that is still open at the end of the line before `from`. A
@@ -170,22 +184,26 @@ fn closing(lines: &[&str], from: usize, quote: char) -> Option<usize> {
 }
 
 /// `export NAME=…`, where `export` is optional, or `NAME: …`.
-fn assignment(line: &str) -> Option<(&str, &str)> {
+fn assignment<'a>(line: &'a str) -> Option<(&'a str, &'a str)> {
     let line = line.trim();
+    if line.starts_with('#') {
+        return None;
+    }
     let line = line.strip_prefix("- ").unwrap_or(line);
     let line = line
         .strip_prefix("export")
         .filter(|rest| rest.starts_with([' ', '\t']))
         .unwrap_or(line);
     let is_name = |name: &str| {
-        !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+        let mut bytes = name.bytes();
+        !name.is_empty() && bytes.all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
     };
-    let split = |separator: &str| {
-        let (name, value) = line.split_once(separator)?;
+    let named = |(name, value): (&'a str, &'a str)| {
         let name = name.trim();
         is_name(name).then_some((name, value))
     };
-    split("=").or_else(|| split(": "))
+    let colon = || line.split_once(": ").and_then(named);
+    line.split_once('=').and_then(named).or_else(colon)
 }
 
 /// The value, what is odd about it, and the quote that is still open at the end of the line.
@@ -208,16 +226,23 @@ fn value_of(text: &str) -> (&str, Option<&'static str>, Option<char>) {
         return (inner, odd.or(escaped), None);
     }
     // A comment begins after a space only: a key may contain `#`.
-    let end = text
-        .char_indices()
-        .zip(std::iter::once(' ').chain(text.chars()))
-        .find(|((_, c), before)| *c == '#' && before.is_whitespace());
+    let end = text.match_indices('#').find(|(at, _)| {
+        let before = text.get(..*at).unwrap_or_default();
+        before.is_empty() || before.ends_with(char::is_whitespace)
+    });
     let value = text
-        .get(..end.map_or(text.len(), |((at, _), _)| at))
+        .get(..end.map_or(text.len(), |(at, _)| at))
         .unwrap_or_default()
         .trim();
+    let is_odd = |byte| {
+        matches!(
+            byte,
+            b' ' | b'\t' | b'"' | b'\'' | b'\\' | b'$' | b'`' | b';' | b'&' | b'|' | b'('
+        )
+    };
     let odd = value
-        .contains([' ', '\t', '"', '\'', '\\', '$', '`', ';', '&', '|', '('])
+        .bytes()
+        .any(is_odd)
         .then_some("its value contains characters that a shell would interpret");
     (value, odd, None)
 }
@@ -232,7 +257,10 @@ mod tests {
             .unwrap()
             .variables
             .into_iter()
-            .map(|found| (found.name, found.value.expose().to_owned(), found.place))
+            .map(|found| {
+                let place = found.place.to_string();
+                (found.name, found.value.expose().to_owned(), place)
+            })
             .collect()
     }
 
@@ -322,19 +350,13 @@ mod tests {
                 .collect();
             (names.join(" "), contents.open)
         };
-        let open = |name: &str, place: &str| vec![(name.to_owned(), place.to_owned())];
-        assert_eq!(
-            read("A=1\nM=\"hi\nB=2\n"),
-            ("A M B".into(), open("M", "line 2"))
-        );
-        assert_eq!(read("A='x\nB='y'\n"), ("A B".into(), open("A", "line 1")));
+        let open = |name: &str, line| vec![(name.to_owned(), Place::Line(line))];
+        assert_eq!(read("A=1\nM=\"hi\nB=2\n"), ("A M B".into(), open("M", 2)));
+        assert_eq!(read("A='x\nB='y'\n"), ("A B".into(), open("A", 1)));
         assert_eq!(read("A='x\n\nC=3\nB='y'\n").0, "A C B");
         assert_eq!(
             read("A=\"x\nB=\"y"),
-            (
-                "A B".into(),
-                vec![("A".into(), "line 1".into()), ("B".into(), "line 2".into())]
-            )
+            ("A B".into(), [open("A", 1), open("B", 2)].concat())
         );
         let pem = Contents::of("P=\"-----BEGIN\nabc\n-----END\"\nB=2").unwrap();
         assert_eq!(
@@ -346,10 +368,10 @@ mod tests {
     #[test]
     fn every_other_line_is_kept() {
         let contents = Contents::of("# K=1\nnot a line\n\nA=1\nA=2\n- B: 3\n").unwrap();
-        let others: Vec<&str> = contents
+        let others: Vec<String> = contents
             .others
             .iter()
-            .map(|other| other.place.as_str())
+            .map(|other| other.place.to_string())
             .collect();
         assert_eq!(others, ["line 1", "line 2", "line 4"]);
         let variables: Vec<(&str, &str)> = contents

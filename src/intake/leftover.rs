@@ -1,7 +1,7 @@
 //! Secrets that are not keys of a provider in the catalogue, so that nobody believes that they were
 //! stored.
 
-use super::misplaced::may_be_secret;
+use super::misplaced::{RUN, may_be_secret};
 
 /// How the secrets of providers without a row begin, and what they are.
 const KNOWN: [(&str, &str); 16] = [
@@ -58,37 +58,66 @@ const PUBLIC_WORDS: [&str; 12] = [
 
 /// What a value may be, if it may be a secret. `name` is the variable that contains it.
 pub(super) fn suspicion(name: Option<&str>, value: &str) -> Option<String> {
-    if is_placeholder(value) {
+    // Most values are settings, which are shorter than a secret.
+    if value.len() < REST {
         return None;
     }
-    let words = value.split(|c: char| c.is_whitespace() || "\"'`=,;()[]{}<>".contains(c));
-    let known = words.clone().find_map(|word| {
-        let (_, what) = KNOWN.iter().find(|(beginning, _)| {
-            word.strip_prefix(beginning)
-                .is_some_and(|rest| rest.len() >= REST)
-        })?;
-        Some(format!("looks like {what}"))
-    });
-    let is_pem = value.trim_start().starts_with("-----BEGIN");
-    let names: Vec<String> = name
-        .unwrap_or_default()
-        .split(|c: char| !c.is_ascii_alphanumeric())
-        .map(str::to_ascii_lowercase)
-        .collect();
-    let is_named = |list: &[&str]| names.iter().any(|word| list.contains(&word.as_str()));
-    let unknown = || {
-        let is_random = words.clone().any(may_be_secret);
-        let is_secret = match name {
-            Some(_) if is_named(&PUBLIC_WORDS) => false,
-            Some(_) if is_named(&SECRET_WORDS) => is_secret_value(value),
-            Some(_) => is_random && !value.contains("://"),
-            None => false,
-        };
-        is_secret.then(|| "looks like a secret".to_owned())
+    let is_random = || value.len() >= RUN && words(value).any(may_be_secret);
+    let what = if let Some(what) = words(value).find_map(known) {
+        what
+    } else if value.trim_start().starts_with("-----BEGIN") {
+        "a PEM file"
+    } else if name.is_some_and(|name| is_secret_in(name, value, is_random())) {
+        "a secret"
+    } else {
+        return None;
     };
-    known
-        .or_else(|| is_pem.then(|| "looks like a PEM file".to_owned()))
-        .or_else(unknown)
+    (!is_placeholder(value)).then(|| format!("looks like {what}"))
+}
+
+/// The words of a text, which white space, quotes and punctuation separate.
+pub(super) fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|c: char| match c {
+        '"' | '\'' | '`' | '=' | ',' | ';' | ':' | '(' | ')' | '[' | ']' | '{' | '}' | '<'
+        | '>' => true,
+        c => c.is_whitespace(),
+    })
+}
+
+/// What a word is, if it begins like a secret of a provider without a row.
+fn known(word: &str) -> Option<&'static str> {
+    // The shortest beginning has three letters.
+    if word.len() < REST + 3 {
+        return None;
+    }
+    let first = word.bytes().next();
+    let (_, what) = KNOWN.iter().find(|(beginning, _)| {
+        beginning.bytes().next() == first
+            && word
+                .strip_prefix(beginning)
+                .is_some_and(|rest| rest.len() >= REST)
+    })?;
+    Some(what)
+}
+
+/// Whether the value of a variable is a secret, judged by its name, too.
+fn is_secret_in(name: &str, value: &str, is_random: bool) -> bool {
+    let is_value = is_secret_value(value);
+    if !is_value && !is_random {
+        return false;
+    }
+    let names = name.split(|c: char| !c.is_ascii_alphanumeric());
+    let is_named = |list: &[&str]| {
+        let mut names = names.clone();
+        names.any(|word| list.iter().any(|known| known.eq_ignore_ascii_case(word)))
+    };
+    if is_named(&PUBLIC_WORDS) {
+        false
+    } else if is_named(&SECRET_WORDS) {
+        is_value
+    } else {
+        is_random && !value.contains("://")
+    }
 }
 
 /// Whether the value of a variable that is named after a secret is one, and not a setting.

@@ -16,7 +16,7 @@ const PUBLIC: [&str; 2] = ["--client-id", "--id"];
 const SHOWN: usize = 4;
 
 /// The shortest run of letters and digits that may be a secret.
-const RUN: usize = 20;
+pub(super) const RUN: usize = 20;
 
 /// Whether a word may be a secret: it has a long run of letters and digits that nobody would choose
 /// as a name, or is a UUID, as some keys are.
@@ -34,12 +34,9 @@ pub(super) fn may_be_secret(word: &str) -> bool {
 
 /// Whether a word has the form of a UUID (RFC 9562 section 4).
 fn is_uuid(word: &str) -> bool {
-    let groups: Vec<&str> = word.split('-').collect();
-    let lengths = groups.iter().map(|group| group.len());
-    lengths.eq([8, 4, 4, 4, 12])
-        && groups
-            .iter()
-            .all(|group| group.bytes().all(|byte| byte.is_ascii_hexdigit()))
+    let groups = || word.split('-');
+    groups().map(str::len).eq([8, 4, 4, 4, 12])
+        && groups().all(|group| group.bytes().all(|byte| byte.is_ascii_hexdigit()))
 }
 
 /// Checks the name of a credential that is about to be stored, unless there is one of that name,

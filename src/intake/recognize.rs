@@ -5,16 +5,16 @@ use super::apart::name_apart;
 use super::describe::{bare, describe, names};
 use super::dotenv::{Contents, Other, Variable};
 use super::found::{Leftover, Recognized, RecognizedKey};
-use super::leftover::suspicion;
+use super::leftover::{suspicion, words};
 use crate::failure::Failure;
-use crate::provider::{Catalogue, KeySpec, Prefixes, Row};
-use std::collections::{BTreeMap, BTreeSet};
+use crate::provider::{Candidates, Catalogue, KeySpec, Prefixes, Row};
+use std::collections::{BTreeSet, HashMap};
 
 /// The variables, and which of them are taken by a key already.
 struct Search<'a> {
     variables: &'a [Variable],
-    /// The positions of the variables of each name.
-    by_name: BTreeMap<&'a str, Vec<usize>>,
+    /// The positions of the variables of each name that a row has.
+    by_name: HashMap<&'a str, Vec<usize>>,
     taken: BTreeSet<usize>,
     /// The keys, with the position of the first variable of each.
     found: Vec<(usize, RecognizedKey)>,
@@ -25,11 +25,23 @@ struct Search<'a> {
 /// # Errors
 /// A row of the catalogue has an invalid name.
 pub fn recognize(catalogue: &Catalogue, contents: &Contents) -> Result<Recognized, Failure> {
-    among(&catalogue.rows()?, contents)
+    let mut candidates = Candidates::new(catalogue);
+    for variable in &contents.variables {
+        candidates.see_variable(&variable.name);
+        candidates.see_value(bare(variable.value.expose()));
+    }
+    for word in contents
+        .others
+        .iter()
+        .flat_map(|other| words(other.text.expose()))
+    {
+        candidates.see_value(word);
+    }
+    among(&candidates.rows()?, contents)
 }
 
 fn among(rows: &[Row], contents: &Contents) -> Result<Recognized, Failure> {
-    let mut search = Search::of(&contents.variables);
+    let mut search = Search::of(rows, &contents.variables);
     for row in rows {
         let Some(key) = &row.key else { continue };
         for (number, group) in key.variable_groups().into_iter().enumerate() {
@@ -48,10 +60,18 @@ fn among(rows: &[Row], contents: &Contents) -> Result<Recognized, Failure> {
 }
 
 impl<'a> Search<'a> {
-    fn of(variables: &'a [Variable]) -> Self {
-        let mut by_name: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    fn of(rows: &'a [Row], variables: &'a [Variable]) -> Self {
+        let keys = rows.iter().filter_map(|row| row.key.as_ref());
+        let names = keys.flat_map(|key| {
+            let groups = key.variable_groups().into_iter().flatten();
+            groups.chain(&key.companions)
+        });
+        let mut by_name: HashMap<&str, Vec<usize>> =
+            names.map(|name| (name.as_str(), Vec::new())).collect();
         for (position, variable) in variables.iter().enumerate() {
-            by_name.entry(&variable.name).or_default().push(position);
+            if let Some(positions) = by_name.get_mut(variable.name.as_str()) {
+                positions.push(position);
+            }
         }
         Self {
             variables,
@@ -94,7 +114,7 @@ impl<'a> Search<'a> {
             self.taken.extend(companion);
             found
                 .places
-                .push((variable.name.clone(), variable.place.clone()));
+                .push((variable.name.clone(), variable.place.to_string()));
             found.problem = Some(format!(
                 "not stored: it is temporary, and only valid together with {}",
                 variable.name
@@ -197,7 +217,7 @@ impl<'a> Search<'a> {
     fn left(&self, prefixes: &Prefixes<'_>, contents: &Contents) -> Vec<Leftover> {
         let open = contents.open.iter().map(|(name, place)| Leftover {
             variable: Some(name.clone()),
-            place: place.clone(),
+            place: place.to_string(),
             problem: "its quotes are never closed".into(),
         });
         let is_open = |variable: &Variable| {
@@ -212,14 +232,14 @@ impl<'a> Search<'a> {
             .filter_map(|(_, variable)| {
                 Some(Leftover {
                     variable: Some(variable.name.clone()),
-                    place: variable.place.clone(),
+                    place: variable.place.to_string(),
                     problem: suspicion(Some(&variable.name), variable.value.expose())?,
                 })
             });
         let others = contents.others.iter().filter_map(|other| {
             Some(Leftover {
                 variable: None,
-                place: other.place.clone(),
+                place: other.place.to_string(),
                 problem: in_other(prefixes, other)?,
             })
         });
@@ -235,8 +255,7 @@ impl<'a> Search<'a> {
 /// What a line without a variable may contain.
 fn in_other(prefixes: &Prefixes<'_>, other: &Other) -> Option<String> {
     let text = other.text.expose();
-    let mut words = text.split(|c: char| c.is_whitespace() || "\"'`=,;:()[]{}<>".contains(c));
-    words
+    words(text)
         .find_map(|word| {
             let row = prefixes.owner(word)?;
             let key = row.key.as_ref()?;

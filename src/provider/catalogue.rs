@@ -2,7 +2,7 @@
 //! name.
 
 use super::builtin::BUILTIN;
-use super::{Prefixes, ProviderError, Row};
+use super::{ProviderError, Row};
 use crate::config::{Paths, read_toml};
 use crate::credential::check_part;
 use crate::disk;
@@ -96,7 +96,7 @@ impl Catalogue {
     /// # Errors
     /// The folder with the user's rows cannot be read.
     pub fn names(&self) -> Result<Vec<String>, ProviderError> {
-        let own = crate::config::provider_files(&self.folder)?;
+        let own = self.own_names()?;
         let mut names: Vec<String> = BUILTIN
             .iter()
             .map(|(name, _)| (*name).to_owned())
@@ -105,6 +105,14 @@ impl Catalogue {
         names.sort();
         names.dedup();
         Ok(names)
+    }
+
+    /// The names of the user's rows.
+    ///
+    /// # Errors
+    /// The folder with them cannot be read.
+    pub fn own_names(&self) -> Result<Vec<String>, ProviderError> {
+        Ok(crate::config::provider_files(&self.folder)?)
     }
 
     /// Stores a row of the user.
@@ -138,15 +146,6 @@ impl Catalogue {
         Ok(names
             .filter_map(|name| self.find(&name).ok().flatten())
             .collect())
-    }
-
-    /// The provider whose keys start with the longest prefix of `key`.
-    ///
-    /// # Errors
-    /// As for [`Catalogue::names`].
-    pub fn recognize(&self, key: &str) -> Result<Option<Row>, ProviderError> {
-        let rows = self.rows()?;
-        Ok(Prefixes::of(&rows).owner(key).cloned())
     }
 }
 
@@ -182,18 +181,6 @@ mod tests {
             );
             assert_eq!(catalogue.get(name).unwrap().title, row.title);
         }
-    }
-
-    #[test]
-    fn keys_are_recognized_by_their_longest_prefix() {
-        let (_home, catalogue) = catalogue();
-        let name = |key: &str| catalogue.recognize(key).unwrap().map(|row| row.name);
-        assert_eq!(name("sk-ant-api03-x").as_deref(), Some("anthropic"));
-        assert_eq!(name("sk-proj-x").as_deref(), Some("openai"));
-        assert_eq!(name("rk_live_x").as_deref(), Some("stripe"));
-        assert_eq!(name("github_pat_x").as_deref(), Some("github"));
-        assert_eq!(name("glpat-x").as_deref(), Some("gitlab"));
-        assert_eq!(name("0123456789abcdef"), None);
     }
 
     #[test]

@@ -236,16 +236,40 @@ fn a_key_matches_its_pattern_and_is_put_into_its_header() {
             ));
         }
     }
-    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/snapshots/headers.txt");
+    compare("tests/snapshots/headers.txt", &shown);
+}
+
+#[test]
+fn the_outlines_are_those_of_the_rows() {
+    let mut lines = String::new();
+    for (row, _) in rows() {
+        let Some(key) = &row.key else { continue };
+        let names = key.variable_groups().into_iter().flatten();
+        let mut variables: Vec<&str> = names.chain(&key.companions).map(String::as_str).collect();
+        variables.sort_unstable();
+        variables.dedup();
+        let prefixes = key.prefixes.join(" ");
+        lines.push_str(&format!(
+            "{}\t{}\t{prefixes}\n",
+            row.name,
+            variables.join(" ")
+        ));
+    }
+    compare("src/provider/catalogue/outlines.txt", &lines);
+}
+
+/// Compares a generated file with the committed one; with `AUTHCTL_REWRITE` set, writes it.
+fn compare(path: &str, expected: &str) {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
     if std::env::var_os("AUTHCTL_REWRITE").is_some() {
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(&path, &shown).unwrap();
+        std::fs::write(&path, expected).unwrap();
     }
     assert_eq!(
         std::fs::read_to_string(&path)
             .unwrap_or_default()
             .replace("\r\n", "\n"),
-        shown,
+        expected,
         "AUTHCTL_REWRITE=1 cargo test writes it"
     );
 }

@@ -8,6 +8,7 @@ mod catalogue;
 mod facts;
 mod key;
 mod oauth;
+mod outline;
 #[cfg(test)]
 mod page;
 mod prefixes;
@@ -26,6 +27,7 @@ pub use key::{Check, KeySpec, Part};
 pub use oauth::{
     OAuthSpec, Pkce, Redirect, RevokeSpec, RevokeStyle, SecretRule, TokenBody, WhoAmI,
 };
+pub use outline::Candidates;
 #[cfg(test)]
 pub use page::page;
 pub use prefixes::Prefixes;

@@ -106,3 +106,40 @@ fn t1_t2_keys_in_every_form_that_is_issued_are_recognized() {
         assert_eq!(owner.as_deref(), Some(provider), "{value}");
     }
 }
+
+/// The rows that are read because of what is in the file find what all rows find.
+#[test]
+fn no_row_is_missed() {
+    let home = tempfile::tempdir().unwrap();
+    let catalogue = Catalogue::new(&Paths::in_one(home.path()));
+    let rows = catalogue.rows().unwrap();
+    let mut text =
+        String::from("# a comment: PATH=/usr/bin\nLOG=debug\nDB_PASSWORD=horse-battery\n");
+    for (number, row) in rows.iter().enumerate() {
+        let Some(key) = &row.key else { continue };
+        for group in key.variable_groups() {
+            text.extend(group.iter().map(|name| format!("{name}=value-{number}\n")));
+        }
+        for prefix in &key.prefixes {
+            let value = format!("{prefix}0123456789abcdefABCD{number}");
+            text.push_str(&format!("{}_{number}={value}\n", row.name.to_uppercase()));
+            text.push_str(&format!("# unset: {value}\nX{number}='Bearer {value}'\n"));
+        }
+    }
+    let shown = |found: Recognized| -> Vec<String> {
+        let keys = found.keys.into_iter();
+        let keys = keys.map(|key| format!("{} {:?} {:?}", key.name, key.places, key.problem));
+        let left = found.left.into_iter();
+        keys.chain(left.map(|left| format!("{:?} {} {}", left.variable, left.place, left.problem)))
+            .collect()
+    };
+    for line in text.lines().chain([text.as_str()]) {
+        let contents = Contents::of(line).unwrap();
+        let all = shown(among(&rows, &contents).unwrap());
+        assert_eq!(
+            shown(recognize(&catalogue, &contents).unwrap()),
+            all,
+            "{line}"
+        );
+    }
+}
