@@ -17,6 +17,9 @@ pub struct Entry {
     pub kind: Kind,
     /// The one store that holds the record.
     pub store: StoreKind,
+    /// The program that provided the keychain when it took the record (Linux, where there are
+    /// several), for people to read and to be compared.
+    pub provided_by: Option<String>,
     /// Where the credential is in its life.
     pub state: State,
     /// The generation of the record that this entry describes. A record with a higher generation is
@@ -89,6 +92,7 @@ impl Entry {
             id: record.id.clone(),
             kind,
             store,
+            provided_by: None,
             state: State::Adding {
                 earlier: None,
                 may_land_until: None,

@@ -29,6 +29,8 @@ pub(super) struct EntryFile {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     key_since: Option<Timestamp>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    provided_by: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     refreshed_at: Option<Timestamp>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     last_error: Option<LastError>,
@@ -81,6 +83,19 @@ enum StateName {
     Renaming,
 }
 
+impl StateName {
+    /// The name of a state, and the successor that it names.
+    fn of(state: &State) -> (Self, Option<Other>) {
+        match state {
+            State::Active => (Self::Active, None),
+            State::Adding { .. } => (Self::Adding, None),
+            State::Removing { .. } => (Self::Removing, None),
+            State::Forgetting { .. } => (Self::Forgetting, None),
+            State::Renaming { successor } => (Self::Renaming, Some(successor.clone())),
+        }
+    }
+}
+
 fn yes() -> bool {
     true
 }
@@ -94,6 +109,7 @@ impl From<&Entry> for EntryFile {
             id,
             kind,
             store,
+            provided_by,
             state,
             generation,
             created_at,
@@ -124,13 +140,7 @@ impl From<&Entry> for EntryFile {
             bound,
         } = entry.clone();
         let may_land_until = state.may_land_until();
-        let (state_name, successor) = match &state {
-            State::Active => (StateName::Active, None),
-            State::Adding { .. } => (StateName::Adding, None),
-            State::Removing { .. } => (StateName::Removing, None),
-            State::Forgetting { .. } => (StateName::Forgetting, None),
-            State::Renaming { successor } => (StateName::Renaming, Some(successor.clone())),
-        };
+        let (state_name, successor) = StateName::of(&state);
         let earlier = state
             .into_earlier()
             .map(|earlier| Box::new(Self::from(&*earlier)));
@@ -140,6 +150,7 @@ impl From<&Entry> for EntryFile {
             id,
             kind,
             store,
+            provided_by,
             state: state_name,
             generation,
             created_at,
@@ -192,6 +203,7 @@ impl From<EntryFile> for Entry {
             id: file.id,
             kind: file.kind,
             store: file.store,
+            provided_by: file.provided_by,
             state,
             generation: file.generation,
             created_at: file.created_at,

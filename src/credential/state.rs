@@ -214,4 +214,7 @@ pub struct Leftover {
     /// A store write that timed out may create it until this time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<Timestamp>,
+    /// The program that provided the keychain when it took the item.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provided_by: Option<String>,
 }

@@ -34,6 +34,9 @@ fn hint(error: &Error) -> Option<&'static str> {
         } => {
             "check that DBUS_SESSION_BUS_ADDRESS is set, and that a Secret Service is running and has a keyring (create one in your keychain application)"
         }
+        Error::OtherKeychain { .. } => {
+            "start the program that has the item in place of the other one; if the item is gone for good, store the credential again"
+        }
         _ => return None,
     })
 }

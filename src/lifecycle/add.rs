@@ -30,6 +30,10 @@ pub fn add(
     let context = &claim.context;
     // An entry that cannot be read cannot be kept either.
     let earlier = context.index.find(&record.name).ok().flatten();
+    let entry = &Entry {
+        provided_by: context.stores.provider(entry.store),
+        ..entry.clone()
+    };
     let adding = |earlier: Option<Entry>, may_land_until| Entry {
         state: State::Adding {
             earlier: earlier.map(Box::new),
@@ -50,6 +54,7 @@ pub fn add(
                     name: record.name.clone(),
                     id: record.id.clone(),
                     until: Some(until),
+                    provided_by: entry.provided_by.clone(),
                 });
                 let _ = Sealed::delete(&context.paths.sealed(), &record.id);
                 let _ = context.index.write(&earlier);

@@ -10,8 +10,7 @@ use jiff::Timestamp;
 
 /// Deletes the item of an entry from its store.
 pub(super) fn delete_item(context: &Context<'_>, entry: &Entry) -> Result<(), Error> {
-    let slot = Slot::record(&entry.name, &entry.id);
-    Ok(context.stores.delete(entry.store, &slot)?)
+    Ok(context.stores.delete(entry.store, &Slot::of(entry))?)
 }
 
 /// Deletes the item, the sealed file and the entry of a name that is given up, in this order.
@@ -57,6 +56,7 @@ pub(super) fn clear(context: &Context<'_>, earlier: &Entry) -> (Vec<String>, Vec
                 name: entry.name.clone(),
                 id: entry.id.clone(),
                 until: None,
+                provided_by: entry.provided_by.clone(),
             });
         }
         warnings.extend(
@@ -75,7 +75,7 @@ pub(super) fn sweep(context: &Context<'_>, entry: Entry) -> Result<(), Error> {
         return Ok(());
     }
     let stays = |left: &Leftover| {
-        let slot = Slot::record(&left.name, &left.id);
+        let slot = Slot::left(left);
         let deleted = context.stores.delete(left.store, &slot);
         deleted.is_err() || left.until.is_some_and(|until| Timestamp::now() < until)
     };

@@ -41,7 +41,7 @@ fn update_store(claim: &Claim<'_>, found: &mut Found) -> Result<(), Error> {
         kind: entry.kind,
         reason: error.to_string(),
     })?;
-    let slot = Slot::record(&entry.name, &entry.id);
+    let slot = Slot::of(entry);
     let text = store_text(&found.record, entry.store);
     match context.stores.write(entry.store, &slot, &text) {
         Ok(()) => found.store_is_behind = false,

@@ -169,12 +169,15 @@ impl From<IndexError> for Error {
 }
 
 impl Error {
-    /// Whether replacing the credential is how a person gets out of this: something was edited or
-    /// damaged.
+    /// Whether replacing the credential is how a person gets out of this: something was edited,
+    /// damaged, or is in a keychain that is not there any more.
     pub fn is_mended_by_replacing(&self) -> bool {
         matches!(
             self,
-            Self::Refused { .. } | Self::Swapped { .. } | Self::Damaged { .. }
+            Self::Refused { .. }
+                | Self::Swapped { .. }
+                | Self::Damaged { .. }
+                | Self::Store(store::Error::OtherKeychain { .. })
         )
     }
 

@@ -99,10 +99,7 @@ pub(super) fn read_record(context: &Context<'_>, entry: Entry) -> Result<Option<
         kind: entry.kind,
         reason,
     };
-    let text = match context
-        .stores
-        .read(entry.store, &Slot::record(name, &entry.id))
-    {
+    let text = match context.stores.read(entry.store, &Slot::of(&entry)) {
         Ok(Some(text)) => text,
         Ok(None) => return Ok(None),
         Err(store::Error::Damaged { reason, .. }) => return Err(damaged(reason)),
@@ -169,7 +166,7 @@ fn newest(stored: Record, sealed: &Sealed) -> (Record, bool) {
 /// # Errors
 /// The store cannot be read.
 pub fn can_read(context: &Context<'_>, entry: &Entry) -> Result<bool, store::Error> {
-    let slot = Slot::record(&entry.name, &entry.id);
+    let slot = Slot::of(entry);
     Ok(context.stores.read(entry.store, &slot)?.is_some())
 }
 

@@ -74,7 +74,7 @@ pub fn remove(claim: &Claim<'_>, entry: Entry, revoke: bool) -> Result<Revocatio
     };
     delete_item(context, &entry)?;
     for left in &entry.leftovers {
-        let slot = Slot::record(&left.name, &left.id);
+        let slot = Slot::left(left);
         context.stores.delete(left.store, &slot)?;
     }
     Sealed::delete(&context.paths.sealed(), &entry.id)?;

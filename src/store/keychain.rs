@@ -10,6 +10,8 @@ use super::Error;
 use super::secret_service;
 use crate::credential::StoreKind;
 use crate::secret::Secret;
+#[cfg(target_os = "linux")]
+use crate::text::harmless;
 use keyring_core::api::CredentialStore;
 use keyring_core::{Entry, Error as KeyringError};
 use std::cell::{Cell, OnceCell};
@@ -61,7 +63,12 @@ impl Keychain {
         self.patience
     }
 
-    pub(super) fn read(&self, user: &str) -> Result<Option<Secret>, Error> {
+    /// `provided_by` is the program that took the item, if that is known.
+    pub(super) fn read(
+        &self,
+        user: &str,
+        provided_by: Option<&str>,
+    ) -> Result<Option<Secret>, Error> {
         #[cfg(target_os = "linux")]
         if let Some(secret) = self.quick(|until| secret_service::read(SERVICE, user, until)) {
             return Ok(Some(secret));
@@ -69,7 +76,7 @@ impl Keychain {
         let user = user.to_owned();
         let bytes = match self.call(move |store| entry(store, &user)?.get_secret()) {
             Ok(bytes) => bytes,
-            Err(Outcome::Absent) => return self.check_open().map(|()| None),
+            Err(Outcome::Absent) => return self.check_absent(provided_by).map(|()| None),
             Err(Outcome::Failed(error)) => return Err(error),
         };
         let text = String::from_utf8(bytes).map_err(|_| Error::Damaged {
@@ -113,13 +120,14 @@ impl Keychain {
     /// after it has answered, and a new item is left empty if KWallet exits before then.
     #[cfg(target_os = "linux")]
     pub(super) fn settle(&self) {
-        if self.quick(secret_service::writes_late) == Some(true) {
+        if self.provider().as_deref() == Some(secret_service::KWALLET) {
             tracing::info!("waiting until KWallet has written its file");
             std::thread::sleep(KWALLET_WRITES);
         }
     }
 
-    pub(super) fn delete(&self, user: &str) -> Result<(), Error> {
+    /// `provided_by` is the program that took the item, if that is known.
+    pub(super) fn delete(&self, user: &str, provided_by: Option<&str>) -> Result<(), Error> {
         #[cfg(target_os = "linux")]
         if let Some(()) = self.quick(|until| secret_service::delete(SERVICE, user, until)) {
             return Ok(());
@@ -127,20 +135,35 @@ impl Keychain {
         let user = user.to_owned();
         match self.call(move |store| entry(store, &user)?.delete_credential()) {
             Ok(()) => Ok(()),
-            Err(Outcome::Absent) => self.check_open(),
+            Err(Outcome::Absent) => self.check_absent(provided_by),
             Err(Outcome::Failed(error)) => Err(error),
         }
     }
 
-    /// Whether an item that was not found is really absent. A keychain that is locked, or that has no
-    /// keyring yet, may not be the one that took the item.
+    /// The program that provides the keychain, where there are several.
+    #[cfg(target_os = "linux")]
+    pub(super) fn provider(&self) -> Option<String> {
+        self.quick(secret_service::provider)
+    }
+
+    /// Whether an item that was not found is really absent. A keychain that is locked, that has no
+    /// keyring yet, or that another program provides now, may not be the one that took the item.
     ///
     /// # Errors
     /// Nobody knows.
     #[cfg(target_os = "linux")]
-    fn check_open(&self) -> Result<(), Error> {
+    fn check_absent(&self, provided_by: Option<&str>) -> Result<(), Error> {
         use secret_service::Collection;
         let store = StoreKind::Keychain;
+        let now = provided_by.and_then(|_| self.provider());
+        if let (Some(then), Some(now)) = (provided_by, now)
+            && then != now
+        {
+            return Err(Error::OtherKeychain {
+                now,
+                then: harmless(then),
+            });
+        }
         match self.quick(secret_service::default_collection) {
             Some(Collection::Locked) => Err(Error::Locked {
                 store,
@@ -162,7 +185,7 @@ impl Keychain {
         clippy::unused_self,
         reason = "the same signature on every system"
     )]
-    fn check_open(&self) -> Result<(), Error> {
+    fn check_absent(&self, _provided_by: Option<&str>) -> Result<(), Error> {
         Ok(())
     }
 
@@ -174,8 +197,8 @@ impl Keychain {
         let random = Secret::random().map_err(|error| odd(&error.to_string()))?;
         let user = format!("probe@{}", random.expose());
         self.write(&user, &random)?;
-        let found = self.read(&user);
-        self.delete(&user)?;
+        let found = self.read(&user, None);
+        self.delete(&user, None)?;
         match found? {
             Some(found) if found.same_as(random.expose()) => Ok(()),
             _ => Err(Error::Unreliable {

@@ -10,7 +10,7 @@ mod transfer;
 mod vault;
 
 use crate::config::CacheTimes;
-use crate::credential::{Id, Name, StoreKind};
+use crate::credential::{Entry, Id, Leftover, Name, StoreKind};
 use crate::disk;
 use crate::keeper::Opened;
 use crate::secret::Secret;
@@ -31,6 +31,8 @@ use keychain::Keychain;
 pub struct Slot {
     user: String,
     id: Id,
+    /// The program that took the text, if that is known and the store has several.
+    provided_by: Option<String>,
 }
 
 impl Slot {
@@ -39,6 +41,23 @@ impl Slot {
         Self {
             user: format!("{name}@{id}"),
             id: id.clone(),
+            provided_by: None,
+        }
+    }
+
+    /// The slot of the record that an entry names.
+    pub fn of(entry: &Entry) -> Self {
+        Self {
+            provided_by: entry.provided_by.clone(),
+            ..Self::record(&entry.name, &entry.id)
+        }
+    }
+
+    /// The slot of an item that is still to be deleted.
+    pub fn left(left: &Leftover) -> Self {
+        Self {
+            provided_by: left.provided_by.clone(),
+            ..Self::record(&left.name, &left.id)
         }
     }
 
@@ -47,6 +66,7 @@ impl Slot {
         Self {
             user: format!("client:{provider}@{id}"),
             id: id.clone(),
+            provided_by: None,
         }
     }
 }
@@ -75,6 +95,18 @@ pub enum Error {
         store: StoreKind,
         /// The reason.
         reason: String,
+    },
+    /// Another program provides the keychain than the one that took the item.
+    #[cfg_attr(
+        not(target_os = "linux"),
+        expect(dead_code, reason = "other systems have one keychain")
+    )]
+    #[error("{now} provides the keychain now, and {then} has the item")]
+    OtherKeychain {
+        /// The program that provides it now.
+        now: String,
+        /// The program that took the item.
+        then: String,
     },
     /// The store did not answer in time. A write may still take effect later.
     #[error("the {store} did not answer within {} seconds", patience.as_secs())]
@@ -137,6 +169,7 @@ impl Error {
             | Self::Damaged { store, .. }
             | Self::Tampered { store, .. } => *store,
             Self::NoVault { .. } => StoreKind::Vault,
+            Self::OtherKeychain { .. } => StoreKind::Keychain,
         }
     }
 
@@ -228,7 +261,7 @@ impl Stores {
     pub fn read(&self, store: StoreKind, slot: &Slot) -> Result<Option<Secret>, Error> {
         tracing::debug!(%store, "reading an item");
         match store {
-            StoreKind::Keychain => self.keychain.read(&slot.user),
+            StoreKind::Keychain => self.keychain.read(&slot.user, slot.provided_by.as_deref()),
             StoreKind::Vault => self.vault.read(&slot.id),
         }
     }
@@ -253,7 +286,7 @@ impl Stores {
         let same = match store {
             StoreKind::Keychain => self
                 .keychain
-                .read(&slot.user)?
+                .read(&slot.user, None)?
                 .is_some_and(|found| found.same_as(text.expose())),
             // A locked vault can be written to without its passphrase, but not read.
             StoreKind::Vault if !self.vault.opens_without_asking()? => return Ok(()),
@@ -280,13 +313,26 @@ impl Stores {
         let _ = store;
     }
 
+    /// The program that provides a store now, if there are several for it.
+    pub fn provider(&self, store: StoreKind) -> Option<String> {
+        #[cfg(target_os = "linux")]
+        if store == StoreKind::Keychain {
+            return self.keychain.provider();
+        }
+        let _ = store;
+        None
+    }
+
     /// Deletes a text. A missing text is no error.
     ///
     /// # Errors
     /// The text may still be there.
     pub fn delete(&self, store: StoreKind, slot: &Slot) -> Result<(), Error> {
         match store {
-            StoreKind::Keychain => self.keychain.delete(&slot.user),
+            StoreKind::Keychain => {
+                let provided_by = slot.provided_by.as_deref();
+                self.keychain.delete(&slot.user, provided_by)
+            }
             StoreKind::Vault => self.vault.delete(&slot.id),
         }
     }

@@ -135,3 +135,33 @@ def test_o8_no_session_is_negotiated_once_the_wallet_is_unlocked(kwallet, folder
         ):
             assert "using the keychain library" not in ran.err, ran
     say("KWallet: 80 commands without a negotiated session")
+
+
+def test_o6_what_another_program_may_have_is_not_gone(kwallet, folder):
+    """KWallet took the item; GNOME Keyring, with a keyring of its own that is open, has its place later."""
+    home = keychain_home(folder, kwallet)
+    for name in ("acme", "acme/two"):
+        home.run("key", "add", name, *ORIGIN, input="first-key\n").done()
+    time.sleep(6)
+    kwallet.end()
+    Keyring.start_daemon(kwallet, "pw")
+    home.run("vault", "init", "--unattended").done()
+    says = "GNOME Keyring provides the keychain now, and KWallet has the item"
+    for command in (
+        ("token", "acme"),
+        ("header", "acme", "--format", "raw"),
+        ("key", "set", "acme", "--rotate-every", "10d"),
+        ("rename", "acme", "acme/new"),
+        ("move", "acme", "--to", "vault"),
+        ("key", "remove", "acme"),
+        ("status", "acme", "--check"),
+    ):
+        ran = home.run(*command, "--no-input")
+        assert ran.code in (5, 8) and says in ran.out + ran.err, (command, ran)
+    # What is stored now is found there, and only the old item stays behind.
+    home.run("key", "add", "acme/two", "--replace", *ORIGIN, input="second-key\n").done()
+    assert home.run("token", "acme/two").done().out == "second-key\n"
+    kwallet.stop_daemon()
+    kwallet.serve()
+    assert home.run("token", "acme").done().out == "first-key\n"
+    ran = home.run("token", "acme/two").failed(5, "KWallet provides the keychain now")

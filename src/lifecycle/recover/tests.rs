@@ -118,6 +118,7 @@ fn leftovers_are_deleted_and_stay_listed_while_a_write_may_land() {
         name: other.entry.name.clone(),
         id: other.entry.id.clone(),
         until,
+        provided_by: None,
     };
     home.leave(&name(), |entry| {
         entry.leftovers = vec![left(None), left(Some(soon())), left(Some(over()))];

@@ -62,6 +62,7 @@ fn a_removal_says_so_first_and_takes_the_leftovers_along() {
             name: other.entry.name.clone(),
             id: other.entry.id.clone(),
             until: None,
+            provided_by: None,
         });
     });
     for (revoke, state) in [(true, "removing"), (false, "forgetting")] {

@@ -16,6 +16,7 @@ mod bus;
 mod socket;
 
 use crate::secret::Secret;
+use crate::text::harmless;
 use bus::Bus;
 use serde::Serialize;
 use std::collections::HashMap;
@@ -142,19 +143,29 @@ pub(super) fn default_collection(deadline: Instant) -> Option<Collection> {
     })
 }
 
-/// Whether the service is KWallet, which answers before it writes its file (kwalletd5, kwalletd6 and
-/// ksecretd); `None` if the bus does not say before the deadline.
-pub(super) fn writes_late(deadline: Instant) -> Option<bool> {
+/// KWallet, which answers before it writes its file.
+pub(super) const KWALLET: &str = "KWallet";
+
+/// The programs that provide the Secret Service, as the kernel and as people call them.
+const PROGRAMS: [(&str, &str); 4] = [
+    ("gnome-keyring-d", "GNOME Keyring"),
+    ("keepassxc", "KeePassXC"),
+    ("kwalletd", KWALLET),
+    ("ksecretd", KWALLET),
+];
+
+/// The program that provides the Secret Service; `None` if the bus does not say before the deadline.
+pub(super) fn provider(deadline: Instant) -> Option<String> {
     on_bus(deadline, async |bus| {
         greet(bus).await?;
         let process = call_bus(bus, "GetConnectionUnixProcessID", &(DESTINATION,)).await?;
         let process: u32 = process.body().deserialize()?;
         let program = std::fs::read_to_string(format!("/proc/{process}/comm"))?;
-        Ok(Some(
-            ["kwalletd", "ksecretd"]
-                .iter()
-                .any(|name| program.starts_with(name)),
-        ))
+        let known = PROGRAMS.iter().find(|(name, _)| program.starts_with(name));
+        Ok(Some(known.map_or_else(
+            || harmless(program.trim_end()),
+            |(_, name)| (*name).to_owned(),
+        )))
     })
 }
 
