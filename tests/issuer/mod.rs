@@ -58,6 +58,8 @@ pub struct Settings {
     pub sends_iss: Option<String>,
     /// Who logs in.
     pub subject: String,
+    /// Whether it still knows its clients.
+    pub knows_clients: bool,
 }
 
 impl Default for Settings {
@@ -68,6 +70,7 @@ impl Default for Settings {
             rotates: true,
             sends_iss: None,
             subject: "alice".into(),
+            knows_clients: true,
         }
     }
 }

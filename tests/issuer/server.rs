@@ -55,6 +55,9 @@ impl Issuer {
             return fail(stream, "PKCE with S256 is required");
         }
         let mut books = self.books();
+        if !books.settings.knows_clients {
+            return fail(stream, "Unknown client");
+        }
         books.counter += 1;
         let code = format!("code-{}-{}", books.counter, books.counter * 7919);
         let scope = get("scope")
@@ -173,6 +176,9 @@ impl Issuer {
 
     fn grant(&self, request: &Request) -> Result<Value, (u16, &'static str)> {
         let client_id = client(request)?;
+        if !self.books().settings.knows_clients {
+            return Err((401, "invalid_client"));
+        }
         let get = |name: &str| request.form.get(name).map(String::as_str);
         let mut books = self.books();
         // What the refresh asked for, if it named a scope.

@@ -689,3 +689,31 @@ fn b2_the_hint_keeps_what_was_given() {
     let ran = home.login_as(&issuer, "op/work", &more).failed(6, "later");
     assert!(!ran.stderr.contains("provider show"), "{ran:#?}");
 }
+
+#[test]
+fn c6_a_client_that_the_server_no_longer_knows_is_said_before_a_browser_opens() {
+    let issuer = Issuer::start();
+    let home = Home::logged_in(&issuer);
+    issuer.set(|settings| settings.knows_clients = false);
+    home.run(&["refresh", "op"]).failed(1, "invalid_client");
+    let ran = home.run(&["status", "op"]);
+    assert!(
+        ran.code == 8 && ran.stdout.contains("invalid_client"),
+        "{ran:#?}"
+    );
+    let began = Instant::now();
+    let ran = home.run(&["login", "op", "--no-browser"]);
+    assert!(began.elapsed().as_secs() < 20, "{ran:#?}");
+    let ran = ran.failed(
+        1,
+        "no longer accepts the client `tool` (status 400: Unknown client)",
+    );
+    assert!(
+        ran.stderr.contains("run `authctl login op --client-id ID`"),
+        "{ran:#?}"
+    );
+    // A server that knows it again is asked by the browser, as always.
+    issuer.set(|settings| settings.knows_clients = true);
+    home.login(&issuer, &[]).done();
+    home.run(&["refresh", "op"]).done();
+}

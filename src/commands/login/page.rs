@@ -3,8 +3,10 @@
 use super::args::LoginArgs;
 use crate::app::{App, has_display};
 use crate::failure::{Code, Failure};
-use crate::oauth::{Arrival, Callback, Flow, Listener};
+use crate::lifecycle::{Found, Registration};
+use crate::oauth::{Arrival, Callback, Flow, Listener, refused_page};
 use crate::signals::shield;
+use crate::text::harmless;
 use crate::ui::{is_wsl, launcher, open_browser, speaks_to_a_terminal, ssh_session};
 use std::io::{BufRead, IsTerminal, Read};
 use std::sync::Arc;
@@ -62,6 +64,33 @@ fn invisible(reason: &str, again: &str) -> Failure {
     Failure::new(Code::LoginRequired, message).hint(format!(
         "run `authctl login {again}` in a terminal, or add `--no-browser` to print the URL"
     ))
+}
+
+/// Where the last refresh was refused because the server did not know the client: tries the page
+/// first, which would not redirect.
+pub(super) fn check_client(
+    app: &App,
+    args: &LoginArgs,
+    before: Option<&Found>,
+    client: &Registration,
+    flow: &Flow,
+) -> Result<(), Failure> {
+    let failure = before.and_then(|found| found.entry.login.last_error.as_ref());
+    let is_doubted = failure.is_some_and(|failure| failure.reason.contains("invalid_client"));
+    if !is_doubted || client.is_new {
+        return Ok(());
+    }
+    let Some(said) = app.network.run(refused_page(&app.network, &flow.url))? else {
+        return Ok(());
+    };
+    let message = format!(
+        "the server no longer accepts the client `{}` ({said})",
+        harmless(&client.id)
+    );
+    Err(Failure::new(Code::Failed, message).hint(format!(
+        "register the app again, then run `authctl login {}`",
+        args.again(Some("ID"), client.secret.is_some())
+    )))
 }
 
 /// Shows the page and waits for its answer.

@@ -7,6 +7,7 @@ mod refusal;
 mod reply;
 
 pub use refusal::is_over;
+pub(super) use refusal::said;
 #[cfg(any(test, fuzzing))]
 pub use reply::fuzz;
 
@@ -202,17 +203,13 @@ const SHORTEST: usize = 6;
 /// What a server says about a refusal, after a colon, without the secrets that were sent; empty if
 /// that is nothing.
 pub(super) fn explain(reply: &Reply, client: &Client, token: &Secret) -> String {
-    let fields = fields::Fields::read(&reply.body, None);
-    let words = refusal::words(&fields, &[]);
-    let said: Vec<String> = [words.code, words.description]
-        .into_iter()
-        .flatten()
-        .collect();
     let said = [Some(token), client.secret.as_ref()]
         .into_iter()
         .flatten()
         .filter(|secret| secret.len() >= SHORTEST)
-        .fold(said.join(", "), |said, secret| secret.removed_from(&said));
+        .fold(said(reply).join(", "), |said, secret| {
+            secret.removed_from(&said)
+        });
     if said.is_empty() {
         return said;
     }

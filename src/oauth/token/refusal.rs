@@ -2,6 +2,7 @@
 //! same words elsewhere.
 
 use super::fields::{Fields, get};
+use crate::http::Reply;
 use crate::oauth::plain::plain;
 use serde_json::{Map, Value};
 
@@ -133,8 +134,30 @@ pub(super) fn describe(body: &[u8], content_type: Option<&str>, fields: &Fields)
     }
 }
 
+/// What a server says about a refusal: its code, its sentence, or its first words.
+pub(in crate::oauth) fn said(reply: &Reply) -> Vec<String> {
+    let fields = Fields::read(&reply.body, None);
+    let said = words(&fields, &[]);
+    let said: Vec<String> = [said.code, said.description]
+        .into_iter()
+        .flatten()
+        .collect();
+    if said.is_empty() && fields.all().is_empty() {
+        return text_words(&reply.body).into_iter().collect();
+    }
+    said
+}
+
+/// The first words of a body that is not JSON, whose words are in its fields.
+pub(super) fn text_words(body: &[u8]) -> Option<String> {
+    if serde_json::from_slice::<serde::de::IgnoredAny>(body).is_ok() {
+        return None;
+    }
+    Some(first_words(body)).filter(|words| !words.is_empty())
+}
+
 /// The first words of a text, without markup.
-pub(super) fn first_words(body: &[u8]) -> String {
+fn first_words(body: &[u8]) -> String {
     let text = String::from_utf8_lossy(body);
     let mut without_markup = String::new();
     for (number, piece) in text.split('<').enumerate() {

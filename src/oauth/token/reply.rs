@@ -6,7 +6,7 @@
 
 use super::fields::Fields;
 use super::lifetime::{lifetime, refresh_lifetime};
-use super::refusal::{describe, first_words, is_over, words};
+use super::refusal::{describe, is_over, text_words, words};
 use super::{Dialect, TokenError, TokenReply};
 use crate::credential::scope_words;
 use crate::http::Reply;
@@ -110,9 +110,7 @@ fn refusal(reply: &Reply, fields: &Fields, dialect: &Dialect) -> Option<TokenErr
             description: words.description,
         });
     }
-    let quoted = || {
-        Some(first_words(&reply.body)).filter(|text| fields.all().is_empty() && !text.is_empty())
-    };
+    let quoted = || text_words(&reply.body).filter(|_| fields.all().is_empty());
     let description = words.description.or_else(quoted);
     let transient = ["temporarily_unavailable", "server_error", "slow_down"];
     if transient.into_iter().any(says) || matches!(reply.status, 408 | 425 | 429 | 500..) {
