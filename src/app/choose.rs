@@ -33,9 +33,7 @@ fn find_store(app: &App) -> Result<StoreKind, Failure> {
     }
     let trouble = match app.stores.probe(StoreKind::Keychain) {
         Ok(()) => {
-            tracing::info!(
-                "storing new credentials in the keychain: a test item was written, read and deleted"
-            );
+            tracing::info!("storing new credentials in the keychain, which works");
             return Ok(StoreKind::Keychain);
         }
         Err(error) => error,

@@ -129,8 +129,16 @@ impl Keychain {
     /// `provided_by` is the program that took the item, if that is known.
     pub(super) fn delete(&self, user: &str, provided_by: Option<&str>) -> Result<(), Error> {
         #[cfg(target_os = "linux")]
-        if let Some(()) = self.quick(|until| secret_service::delete(SERVICE, user, until)) {
-            return Ok(());
+        {
+            // What is deleted there stays readable in a recycle bin.
+            if self.provider().as_deref() == Some(secret_service::KEEPASSXC)
+                && self.read(user, None).is_ok_and(|found| found.is_some())
+            {
+                let _ = self.write(user, &Secret::new("deleted by authctl"));
+            }
+            if let Some(()) = self.quick(|until| secret_service::delete(SERVICE, user, until)) {
+                return Ok(());
+            }
         }
         let user = user.to_owned();
         match self.call(move |store| entry(store, &user)?.delete_credential()) {
@@ -189,7 +197,21 @@ impl Keychain {
         Ok(())
     }
 
+    /// Checks that new items can be stored. A service that is open and has taken items of ours is
+    /// not tried with one more: some keep what is deleted in a recycle bin.
     pub(super) fn probe(&self) -> Result<(), Error> {
+        #[cfg(target_os = "linux")]
+        if self.quick(|until| secret_service::holds(SERVICE, until)) == Some(true)
+            && self.quick(secret_service::default_collection)
+                == Some(secret_service::Collection::Open)
+        {
+            return Ok(());
+        }
+        self.try_item()
+    }
+
+    /// Writes, reads and deletes an item.
+    pub(super) fn try_item(&self) -> Result<(), Error> {
         let odd = |reason: &str| Error::Refused {
             store: StoreKind::Keychain,
             reason: reason.into(),

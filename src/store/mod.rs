@@ -337,8 +337,9 @@ impl Stores {
         }
     }
 
-    /// Tries the store with a text of no value: write, read, delete. A locked keychain also
-    /// "opens", so this is the only way to know before a browser opens.
+    /// Checks that the store can take new credentials, with a text of no value where that is not
+    /// known: write, read, delete. A locked keychain also "opens", so this is the only way to know
+    /// before a browser opens.
     ///
     /// # Errors
     /// The store cannot take new credentials now.
@@ -347,6 +348,14 @@ impl Stores {
             StoreKind::Keychain => self.keychain.probe(),
             StoreKind::Vault => self.vault.probe(),
         }
+    }
+
+    /// Writes, reads and deletes an item of the keychain.
+    ///
+    /// # Errors
+    /// One of these does not work.
+    pub fn try_keychain(&self) -> Result<(), Error> {
+        self.keychain.try_item()
     }
 
     /// The largest text of an item, in bytes; `None` if there is no limit that matters.

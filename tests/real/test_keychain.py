@@ -13,7 +13,7 @@ import threading
 import time
 
 import pytest
-from conftest import AUTHCTL, BROWSER, PATH, Home, keychain_home, say, vault_home
+from conftest import AUTHCTL, BROWSER, PATH, Home, keychain_home, say, vault_home, wait_for
 
 
 class Deaf:
@@ -532,6 +532,25 @@ def test_o6_what_may_be_in_another_keyring_is_not_gone(folder, keyring, server):
     # What is really gone is still said to be.
     home.run("key", "remove", "acme").done()
     home.run("token", "acme").failed(3)
+
+
+def test_o10_an_open_keychain_with_our_items_is_not_tried_with_another(folder, keyring):
+    """Some services keep what is deleted, test items too."""
+    home = keychain_home(folder, keyring)
+    with open(f"{folder}/calls", "w") as calls:
+        monitor = subprocess.Popen(
+            ["dbus-monitor", "--session", "member='CreateItem'"], env=keyring.env, stdout=calls
+        )
+        wait_for(lambda: pathlib.Path(calls.name).stat().st_size > 0)
+        for name in ("acme", "acme/two", "acme/three"):
+            home.run(
+                "key", "add", name, "--header", "X: {key}", "--origin", "https://a.test", input="k1"
+            ).done()
+        counted = pathlib.Path(calls.name).read_text().count("member=CreateItem")
+        monitor.kill()
+        monitor.wait()
+    # A test item and a key, then keys alone.
+    assert counted == 4, pathlib.Path(calls.name).read_text()
 
 
 CLONE = """

@@ -97,7 +97,7 @@ pub(super) fn bus() -> Option<Check> {
 
 /// Whether the keychain takes, returns and deletes an item.
 pub(super) fn keychain(app: &App) -> Check {
-    match app.stores.probe(StoreKind::Keychain) {
+    match app.stores.try_keychain() {
         Ok(()) => ok("keychain", "a test item was written, read and deleted"),
         Err(error) => {
             let failure = Failure::from(error);

@@ -62,7 +62,7 @@ pub(super) fn read(service: &str, user: &str, deadline: Instant) -> Option<Secre
 /// deadline, or if an item is locked or differs.
 pub(super) fn write(service: &str, user: &str, text: &Secret, deadline: Instant) -> Option<()> {
     on_bus(deadline, async |bus| {
-        let found = search(bus, service, user).await?;
+        let found = search(bus, of(service, user)).await?;
         let (unlocked, locked) = &found;
         let session = open_session(bus).await?;
         let no_parameters: &[u8] = &[];
@@ -81,11 +81,10 @@ pub(super) fn write(service: &str, user: &str, text: &Secret, deadline: Instant)
                 Ok(Some(()))
             }
             ([], []) => {
-                let attributes = HashMap::from([("service", service), ("username", user)]);
                 let properties = HashMap::from([
                     // The label that `keyring` gives its items.
                     (LABEL, Value::from(format!("keyring:{user}@{service}"))),
-                    (ATTRIBUTES, Value::from(attributes)),
+                    (ATTRIBUTES, Value::from(of(service, user))),
                 ]);
                 // An item with these attributes that appeared meanwhile is replaced.
                 let item = (properties, secret, true);
@@ -143,13 +142,26 @@ pub(super) fn default_collection(deadline: Instant) -> Option<Collection> {
     })
 }
 
+/// Whether the service holds unlocked items of `service`, and none that is locked; `None` if it
+/// does not say before the deadline.
+pub(super) fn holds(service: &str, deadline: Instant) -> Option<bool> {
+    on_bus(deadline, async |bus| {
+        let attributes = HashMap::from([("service", service)]);
+        let (unlocked, locked) = search(bus, attributes).await?;
+        Ok(Some(!unlocked.is_empty() && locked.is_empty()))
+    })
+}
+
 /// KWallet, which answers before it writes its file.
 pub(super) const KWALLET: &str = "KWallet";
+
+/// KeePassXC, which moves a deleted item to its recycle bin.
+pub(super) const KEEPASSXC: &str = "KeePassXC";
 
 /// The programs that provide the Secret Service, as the kernel and as people call them.
 const PROGRAMS: [(&str, &str); 4] = [
     ("gnome-keyring-d", "GNOME Keyring"),
-    ("keepassxc", "KeePassXC"),
+    ("keepassxc", KEEPASSXC),
     ("kwalletd", KWALLET),
     ("ksecretd", KWALLET),
 ];
@@ -241,7 +253,7 @@ async fn delete_all(bus: &Connection, items: &[OwnedObjectPath]) -> zbus::Result
 
 /// The items with these attributes; none if one of them is locked.
 async fn find(bus: &Connection, service: &str, user: &str) -> zbus::Result<Vec<OwnedObjectPath>> {
-    let (unlocked, locked) = search(bus, service, user).await?;
+    let (unlocked, locked) = search(bus, of(service, user)).await?;
     Ok(if locked.is_empty() {
         unlocked
     } else {
@@ -249,17 +261,19 @@ async fn find(bus: &Connection, service: &str, user: &str) -> zbus::Result<Vec<O
     })
 }
 
+/// The attributes that `keyring` gives its items.
+fn of<'a>(service: &'a str, user: &'a str) -> HashMap<&'a str, &'a str> {
+    HashMap::from([("service", service), ("username", user)])
+}
+
 /// The items with these attributes: the unlocked ones, and the locked ones.
 async fn search(
     bus: &Connection,
-    service: &str,
-    user: &str,
+    attributes: HashMap<&str, &str>,
 ) -> zbus::Result<(Vec<OwnedObjectPath>, Vec<OwnedObjectPath>)> {
-    // The attributes are those that `keyring` gives its items. The search is sent and answered
-    // before the session is opened, and not only because the session may turn out not to be needed:
-    // gnome-keyring 42 may abort if opening a session is the first call, or comes while it is still
-    // working on the first call.
-    let attributes = HashMap::from([("service", service), ("username", user)]);
+    // It is sent and answered before the session is opened, and not only because the session may
+    // turn out not to be needed: gnome-keyring 42 may abort if opening a session is the first call,
+    // or comes while it is still working on the first call.
     // The bus has to be greeted first, but need not have answered.
     let greeting = greet(bus);
     let search = (attributes,);
