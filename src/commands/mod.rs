@@ -12,6 +12,7 @@ mod curl;
 mod doctor;
 mod documents;
 mod exec;
+mod first_step;
 mod header;
 mod help;
 mod keep;
@@ -50,6 +51,7 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use cli::Cli;
+use first_step::first_step;
 use report::{report, report_usage};
 
 #[cfg(any(test, fuzzing))]
@@ -100,6 +102,11 @@ fn run_command(cli: Cli, arguments: &[OsString]) -> Result<(), Failure> {
         schedule::report_failed_run(&app);
     }
     let result = command.run(&app).map_err(|failure| {
+        let failure = match &event {
+            // What is to be removed or changed is not stored first.
+            Some(_) => failure,
+            None => first_step(&app, failure),
+        };
         Misplaced::among(arguments, |text| is_known(&app, text)).conceal(failure)
     });
     if let Some((event, name)) = event.filter(|_| !app.is_logged.get()) {

@@ -26,6 +26,8 @@ pub struct Failure {
     pub message: String,
     /// What to do about it, with the command to type.
     pub hint: Option<String>,
+    /// The credential that was named and is not there.
+    pub missing: Option<Name>,
 }
 
 impl Failure {
@@ -35,6 +37,7 @@ impl Failure {
             code,
             message: message.into(),
             hint: None,
+            missing: None,
         }
     }
 
@@ -134,8 +137,11 @@ impl From<IndexError> for Failure {
         let message = error.to_string();
         match error {
             IndexError::Disk(error) => error.into(),
-            IndexError::NotFound(_) => Self::new(Code::NotFound, message)
-                .hint("run `authctl list` to see the stored credentials"),
+            IndexError::NotFound(name) => Self {
+                missing: Some(name),
+                ..Self::new(Code::NotFound, message)
+                    .hint("run `authctl list` to see the stored credentials")
+            },
             IndexError::Damaged { .. } => Self::new(Code::Failed, message).hint(
                 "delete the file, then log in or add the key again; the old item of the credential remains in the store",
             ),
@@ -250,9 +256,8 @@ impl From<keeper::Error> for Failure {
 impl From<keeper::Reported> for Failure {
     fn from(reported: keeper::Reported) -> Self {
         Self {
-            code: reported.code,
-            message: reported.message,
             hint: reported.hint,
+            ..Self::new(reported.code, reported.message)
         }
     }
 }

@@ -44,9 +44,8 @@ impl From<Error> for Failure {
                 ),
             ),
             Error::Refused { hint, .. } => Self {
-                code: Code::Refused,
-                message,
                 hint,
+                ..Self::new(Code::Refused, message)
             },
             Error::Unreachable { .. } => {
                 with(Code::Unreachable, "nothing was changed; retry later".into())

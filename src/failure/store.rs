@@ -52,6 +52,7 @@ impl From<Error> for Failure {
             code,
             hint: hint(&error).map(str::to_owned),
             message: error.to_string(),
+            missing: None,
         }
     }
 }

@@ -104,8 +104,14 @@ fn lines(count: usize, from: impl Read) -> Result<Vec<Secret>, Failure> {
         } else {
             format!("{count} lines, one for each part")
         };
+        let is_pem = text.trim_start().starts_with("-----BEGIN");
+        let what = if is_pem {
+            "; a private key (PEM) is not an API key and cannot be stored"
+        } else {
+            ""
+        };
         return Err(usage(format!(
-            "standard input must contain {expected}, not {}",
+            "standard input must contain {expected}, not {}{what}",
             values.len()
         )));
     }
@@ -135,6 +141,8 @@ mod tests {
         assert_eq!(read(2, b"key\n\napp").unwrap(), ["key", "app"]);
         assert!(read(1, b"key\nother\n").unwrap_err().contains("one line"));
         assert!(read(2, b"key\n").unwrap_err().contains("2 lines"));
+        let pem = b"-----BEGIN PRIVATE KEY-----\nabc\n-----END PRIVATE KEY-----\n";
+        assert!(read(1, pem).unwrap_err().contains("private key (PEM)"));
         assert!(read(1, b"").unwrap().is_empty() && read(1, b"\n").unwrap().is_empty());
         assert!(read(1, b"\xff").unwrap_err().contains("ASCII"));
         assert!(

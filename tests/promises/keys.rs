@@ -1,9 +1,9 @@
 //! API keys.
 
 use crate::issuer::Issuer;
-use crate::support::Home;
+use crate::support::{Home, Ran};
 
-fn acme(home: &Home, issuer: &Issuer, more: &[&str], key: &str) -> crate::support::Ran {
+fn acme(home: &Home, issuer: &Issuer, more: &[&str], key: &str) -> Ran {
     let mut arguments = vec![
         "key",
         "add",
@@ -550,4 +550,43 @@ fn d5_an_expiry_date_can_be_removed_and_one_in_the_past_is_a_warning() {
     )
     .done();
     assert!(expires().is_null());
+}
+
+#[test]
+fn k3_a_first_command_without_a_credential_says_how_to_store_it() {
+    let home = Home::new();
+    let says = |name: &str, hint: &str| {
+        for command in ["token", "refresh"] {
+            let ran = home
+                .command(&[command, name])
+                .env("OPENAI_API_KEY", "sk-proj-0123456789")
+                .env("GROQ_API_KEY", "")
+                .output()
+                .unwrap();
+            Ran::from(ran).failed(3, &format!("hint: {hint}\n"));
+        }
+    };
+    says(
+        "openai",
+        "OPENAI_API_KEY is set: run `authctl key add openai --from-env OPENAI_API_KEY`",
+    );
+    says("groq/work", "run `authctl key add groq/work`");
+    says(
+        "github",
+        "run `authctl login github`, or `authctl key add github`",
+    );
+    says("dropbox", "run `authctl login dropbox`");
+    says(
+        "unheard-of",
+        "run `authctl list` to see the stored credentials",
+    );
+    home.run_with_input(
+        &["key", "add", "groq/home", "--no-verify"],
+        b"gsk_0123456789",
+    )
+    .done();
+    says(
+        "groq/work",
+        "run `authctl list` to see the stored credentials",
+    );
 }
