@@ -22,6 +22,7 @@ mod lock;
 mod login;
 mod logout;
 mod manual;
+mod own_provider;
 mod pager;
 mod provider;
 mod refresh;

@@ -717,3 +717,50 @@ fn c6_a_client_that_the_server_no_longer_knows_is_said_before_a_browser_opens() 
     home.login(&issuer, &[]).done();
     home.run(&["refresh", "op"]).done();
 }
+
+/// P1: the definition and the client of a login by URL are renamed with it.
+#[test]
+fn p1_the_name_of_a_login_by_url_may_change() {
+    let issuer = Issuer::start();
+    let home = Home::new();
+    let log_in = |arguments: &[&str]| {
+        let secret = home.file("secret");
+        std::fs::write(&secret, CLIENT_SECRET).unwrap();
+        let mut command = home.command(&[&["login", "--no-browser"], arguments].concat());
+        command.stdin(std::fs::File::open(secret).unwrap());
+        let mut login = home.begin(command);
+        http::get(&login.authorize()).unwrap();
+        login.end().done();
+    };
+    for client in [
+        &["--client-id", "tool"][..],
+        &["--client-id", "confidential", "--client-secret-stdin"],
+    ] {
+        log_in(&[&[issuer.url.as_str(), "--as", "dev"], client].concat());
+        for (old, new) in [("dev", "job"), ("job", "job/two"), ("job/two", "dev/one")] {
+            home.run(&["rename", old, new]).done();
+            home.run(&["refresh", new]).done();
+            home.run(&["token", old]).failed(3, "no credential named");
+        }
+        let clients = home.json(&["client", "list"]);
+        assert_eq!(clients.as_array().unwrap().len(), 1, "{clients}");
+        assert_eq!(clients[0]["provider"], "dev", "{clients}");
+        home.run(&["provider", "show", "job"])
+            .failed(3, "no provider named `job`");
+        // Another login keeps the old definition and its client.
+        log_in(&["dev/other"]);
+        home.run(&["rename", "dev/one", "job"]).done();
+        home.run(&["refresh", "job"]).done();
+        home.run(&["refresh", "dev/other"]).done();
+        // A name that is in use stays with its server.
+        home.run(&["rename", "job", "dev/more"])
+            .failed(2, "the provider of a credential cannot be changed");
+        for name in ["job", "dev/other"] {
+            home.run(&["logout", name]).done();
+        }
+        for name in ["job", "dev"] {
+            home.run(&["client", "remove", name]).done();
+            home.run(&["provider", "remove", name]).done();
+        }
+    }
+}
