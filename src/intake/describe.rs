@@ -12,6 +12,12 @@ use std::collections::BTreeMap;
 
 /// A value without `Bearer`, or the value of an option, as documents for other programs have them.
 pub(super) fn bare(value: &str) -> &str {
+    // Nothing is around a single word.
+    let is_word =
+        |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'/' | b'+');
+    if value.bytes().all(is_word) && !value.starts_with('-') {
+        return value;
+    }
     let value = pasted(value, true).value;
     value
         .strip_prefix("--")

@@ -102,22 +102,16 @@ fn known(word: &str) -> Option<&'static str> {
 
 /// Whether the value of a variable is a secret, judged by its name, too.
 fn is_secret_in(name: &str, value: &str, is_random: bool) -> bool {
-    let is_value = is_secret_value(value);
-    if !is_value && !is_random {
-        return false;
-    }
-    let names = name.split(|c: char| !c.is_ascii_alphanumeric());
     let is_named = |list: &[&str]| {
-        let mut names = names.clone();
-        names.any(|word| list.iter().any(|known| known.eq_ignore_ascii_case(word)))
+        let mut words = name.split(|c: char| !c.is_ascii_alphanumeric());
+        words.any(|word| list.iter().any(|known| known.eq_ignore_ascii_case(word)))
     };
-    if is_named(&PUBLIC_WORDS) {
-        false
-    } else if is_named(&SECRET_WORDS) {
-        is_value
+    let is_secret = if is_named(&SECRET_WORDS) {
+        is_secret_value(value)
     } else {
         is_random && !value.contains("://")
-    }
+    };
+    is_secret && !is_named(&PUBLIC_WORDS)
 }
 
 /// Whether the value of a variable that is named after a secret is one, and not a setting.

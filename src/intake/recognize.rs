@@ -230,17 +230,20 @@ impl<'a> Search<'a> {
             .enumerate()
             .filter(|(position, variable)| self.is_free(*position) && !is_open(variable))
             .filter_map(|(_, variable)| {
+                // First: most variables are no secret.
+                let problem = suspicion(Some(&variable.name), variable.value.expose())?;
                 Some(Leftover {
                     variable: Some(variable.name.clone()),
                     place: variable.place.to_string(),
-                    problem: suspicion(Some(&variable.name), variable.value.expose())?,
+                    problem,
                 })
             });
         let others = contents.others.iter().filter_map(|other| {
+            let problem = in_other(prefixes, other)?;
             Some(Leftover {
                 variable: None,
                 place: other.place.to_string(),
-                problem: in_other(prefixes, other)?,
+                problem,
             })
         });
         let mut left: Vec<Leftover> = open.chain(variables).chain(others).collect();
