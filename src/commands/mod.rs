@@ -22,7 +22,6 @@ mod lock;
 mod login;
 mod logout;
 mod manual;
-mod own_provider;
 mod pager;
 mod provider;
 mod refresh;

@@ -1,4 +1,4 @@
-use super::{Profile, Run, answer, complete, documents, own_provider};
+use super::{Profile, Run, answer, complete, documents};
 use crate::app::App;
 use crate::credential::Name;
 use crate::failure::{Code, Failure};
@@ -7,9 +7,7 @@ use crate::lifecycle::rename;
 
 /// Rename a credential
 ///
-/// The account, the part after the slash, can change; the first word only if it is yours: of a key
-/// with a header of its own, or of a login by URL, whose definition and client are renamed with it.
-/// The old name can then be reused.
+/// Only the account, the part after the slash, can change. The old name can then be reused.
 #[derive(clap::Args, Debug)]
 #[command(
     after_help = "Examples:\n  authctl rename github github/work\n  authctl rename stripe/test stripe"
@@ -44,8 +42,7 @@ fn run(app: &App, args: &RenameArgs) -> Result<(), Failure> {
     let entry = app.index.entry(old)?;
     // The first word of a key with a header of its own is the user's choice.
     let is_own = !entry.bound.headers.is_empty() && !app.catalogue.has(new.provider());
-    let is_moved = old.provider() != new.provider() && !is_own;
-    if is_moved && !own_provider::can_be_copied(app, old.provider(), new.provider())? {
+    if old.provider() != new.provider() && !is_own {
         return Err(
             Failure::usage("the provider of a credential cannot be changed").hint(format!(
                 "choose another account: `authctl rename {old} {}/ACCOUNT`",
@@ -62,25 +59,11 @@ fn run(app: &App, args: &RenameArgs) -> Result<(), Failure> {
         .hint("choose another name, or remove that credential first"));
     }
     app.stores.open_now(entry.store)?;
-    if is_moved {
-        own_provider::copy(app, &entry, new)
-            .inspect_err(|_| own_provider::remove_unused(app, new.provider()))?;
-    }
-    let renamed = {
+    let saved = {
         let _spinner = app.ui.spinner(&format!("renaming {old}"));
-        rename(app.context(), old, new)
+        rename(app.context(), old, new)?
     };
-    if is_moved {
-        // Whichever of the two is not used any more, or was not used at all.
-        own_provider::remove_unused(
-            app,
-            match &renamed {
-                Ok(_) => old.provider(),
-                Err(_) => new.provider(),
-            },
-        );
-    }
-    app.ui.warn_all(&renamed?.warnings);
+    app.ui.warn_all(&saved.warnings);
     app.ui.say(&format!("renamed {old} to {new}"));
     let document = || documents::Renamed {
         name: new.to_string(),

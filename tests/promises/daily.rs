@@ -312,7 +312,7 @@ fn a_renamed_credential_has_only_its_new_name() {
     home.login_as(&issuer, "op/other", &[]).done();
     home.run(&["rename", "op/other", "op/work"])
         .failed(7, "a credential named `op/work` already exists");
-    home.run(&["rename", "op/other", "stripe"])
+    home.run(&["rename", "op/other", "acme"])
         .failed(2, "the provider of a credential cannot be changed");
     home.run(&["rename", "op/other", "op/other"])
         .failed(2, "the credential is already named");
