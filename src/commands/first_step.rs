@@ -10,8 +10,8 @@ pub(super) fn first_step(app: &App, failure: Failure) -> Failure {
     };
     let provider = name.provider();
     let has_others = app.index.all().is_ok_and(|entries| {
-        let mut entries = entries.readable.iter();
-        entries.any(|entry| entry.name.provider() == provider)
+        let mut readable = entries.readable.iter();
+        !entries.damaged.is_empty() || readable.any(|entry| entry.name.provider() == provider)
     });
     let row = app.catalogue.find(provider).ok().flatten();
     let Some(row) = row.filter(|_| !has_others) else {

@@ -91,6 +91,8 @@ fn command_line() -> clap::Command {
 /// Runs a command, and writes its outcome to the audit log. A secret that was typed as an argument
 /// is repeated neither there nor in the terminal.
 fn run_command(cli: Cli, arguments: &[OsString]) -> Result<(), Failure> {
+    // A key is of no use to it.
+    let is_refresh = matches!(cli.command, cli::Command::Refresh(_));
     let command = cli.command.into_run();
     let Profile {
         prompts,
@@ -103,9 +105,9 @@ fn run_command(cli: Cli, arguments: &[OsString]) -> Result<(), Failure> {
     }
     let result = command.run(&app).map_err(|failure| {
         let failure = match &event {
+            None if !is_refresh => first_step(&app, failure),
             // What is to be removed or changed is not stored first.
-            Some(_) => failure,
-            None => first_step(&app, failure),
+            _ => failure,
         };
         Misplaced::among(arguments, |text| is_known(&app, text)).conceal(failure)
     });

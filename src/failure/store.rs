@@ -35,7 +35,7 @@ fn hint(error: &Error) -> Option<&'static str> {
             "check that DBUS_SESSION_BUS_ADDRESS is set, and that a Secret Service is running and has a keyring (create one in your keychain application)"
         }
         Error::OtherKeychain { .. } => {
-            "start the program that has the item in place of the other one; if the item is gone for good, store the credential again"
+            "stop the program that provides the keychain now, and start the one that has the item; if that is gone for good, store the credential again with `--replace`"
         }
         _ => return None,
     })

@@ -78,8 +78,7 @@ pub(super) fn suspicion(name: Option<&str>, value: &str) -> Option<String> {
 /// The words of a text, which white space, quotes and punctuation separate.
 pub(super) fn words(text: &str) -> impl Iterator<Item = &str> {
     text.split(|c: char| match c {
-        '"' | '\'' | '`' | '=' | ',' | ';' | ':' | '(' | ')' | '[' | ']' | '{' | '}' | '<'
-        | '>' => true,
+        '"' | '\'' | '`' | '=' | ',' | ';' | '(' | ')' | '[' | ']' | '{' | '}' | '<' | '>' => true,
         c => c.is_whitespace(),
     })
 }

@@ -33,7 +33,7 @@ pub fn recognize(catalogue: &Catalogue, contents: &Contents) -> Result<Recognize
     for word in contents
         .others
         .iter()
-        .flat_map(|other| words(other.text.expose()))
+        .flat_map(|other| keys_in(other.text.expose()))
     {
         candidates.see_value(word);
     }
@@ -255,10 +255,15 @@ impl<'a> Search<'a> {
     }
 }
 
+/// The words of a line that may be a key, also behind a name and a colon.
+fn keys_in(text: &str) -> impl Iterator<Item = &str> {
+    words(text).flat_map(|word| word.split(':'))
+}
+
 /// What a line without a variable may contain.
 fn in_other(prefixes: &Prefixes<'_>, other: &Other) -> Option<String> {
     let text = other.text.expose();
-    words(text)
+    keys_in(text)
         .find_map(|word| {
             let row = prefixes.owner(word)?;
             let key = row.key.as_ref()?;

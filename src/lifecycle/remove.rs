@@ -9,7 +9,7 @@ use crate::credential::{Entry, Kind, Record, SecretPart, State};
 use crate::oauth::{self, RevokeError};
 use crate::provider::RevokeStyle;
 use crate::sealed::Sealed;
-use crate::store::Slot;
+use crate::store::{self, Slot};
 
 /// Whether the credential was revoked at the provider.
 #[derive(Debug)]
@@ -74,8 +74,13 @@ pub fn remove(claim: &Claim<'_>, entry: Entry, revoke: bool) -> Result<Revocatio
     };
     delete_item(context, &entry)?;
     for left in &entry.leftovers {
-        let slot = Slot::left(left);
-        context.stores.delete(left.store, &slot)?;
+        match context.stores.delete(left.store, &Slot::left(left)) {
+            // It would block the removal for as long as that program does not come back.
+            Err(error @ store::Error::OtherKeychain { .. }) => {
+                tracing::info!(%error, "an old item stays where it is");
+            }
+            deleted => deleted?,
+        }
     }
     Sealed::delete(&context.paths.sealed(), &entry.id)?;
     if let Some(earlier) = entry.state.earlier() {

@@ -161,7 +161,9 @@ def test_o6_what_another_program_may_have_is_not_gone(kwallet, folder):
     # What is stored now is found there, and only the old item stays behind.
     home.run("key", "add", "acme/two", "--replace", *ORIGIN, input="second-key\n").done()
     assert home.run("token", "acme/two").done().out == "second-key\n"
+    # The old item does not block its removal.
+    home.run("key", "remove", "acme/two").done()
+    home.run("token", "acme/two").failed(3)
     kwallet.stop_daemon()
     kwallet.serve()
     assert home.run("token", "acme").done().out == "first-key\n"
-    ran = home.run("token", "acme/two").failed(5, "KWallet provides the keychain now")

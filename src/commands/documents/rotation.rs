@@ -52,7 +52,7 @@ documents! {
     PlannedRotation {
         /// The credential.
         name: String,
-        /// `rotate`, `finish`, `refresh` or `nothing`.
+        /// `rotate`, `finish`, `refresh`, `log_in` or `nothing`.
         action: Action,
         /// How it would be done.
         how: String,

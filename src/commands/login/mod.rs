@@ -116,7 +116,7 @@ fn log_in(
         &attempt.redirect_uri,
         &attempt.scopes,
     )?);
-    page::check_client(app, args, before.as_deref(), &attempt.client, &flow)?;
+    page::warn_of_client(app, args, before.as_deref(), &attempt.client, &flow)?;
     let arrived = page::wait(app, args, listener, &flow, &attempt.redirect_uri)?;
     let store = attempt.store;
     let finished = finish::finish(app, args, attempt, &flow, arrived.callback());

@@ -67,8 +67,8 @@ fn invisible(reason: &str, again: &str) -> Failure {
 }
 
 /// Where the last refresh was refused because the server did not know the client: tries the page
-/// first, which would not redirect.
-pub(super) fn check_client(
+/// first, which would not redirect. Only a warning: a page may also be refused to a program.
+pub(super) fn warn_of_client(
     app: &App,
     args: &LoginArgs,
     before: Option<&Found>,
@@ -80,17 +80,14 @@ pub(super) fn check_client(
     if !is_doubted || client.is_new {
         return Ok(());
     }
-    let Some(said) = app.network.run(refused_page(&app.network, &flow.url))? else {
-        return Ok(());
-    };
-    let message = format!(
-        "the server no longer accepts the client `{}` ({said})",
-        harmless(&client.id)
-    );
-    Err(Failure::new(Code::Failed, message).hint(format!(
-        "register the app again, then run `authctl login {}`",
-        args.again(Some("ID"), client.secret.is_some())
-    )))
+    if let Some(said) = app.network.run(refused_page(&app.network, &flow.url))? {
+        app.ui.warn(&format!(
+            "the server may no longer know the client `{}`: its page answers with {said}. If the browser shows an error, register the app again, then run `authctl login {}`",
+            harmless(&client.id),
+            args.again(Some("ID"), client.secret.is_some())
+        ));
+    }
+    Ok(())
 }
 
 /// Shows the page and waits for its answer.
