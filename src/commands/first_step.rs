@@ -9,7 +9,7 @@ pub(super) fn first_step(app: &App, failure: Failure) -> Failure {
         return failure;
     };
     let provider = name.provider();
-    let has_others = app.index.all().is_ok_and(|entries| {
+    let has_others = app.index.all().map_or(true, |entries| {
         let mut readable = entries.readable.iter();
         !entries.damaged.is_empty() || readable.any(|entry| entry.name.provider() == provider)
     });

@@ -2,7 +2,7 @@
 //! no login is lost, nothing complete is asked for twice, and the server's words are shown.
 
 use crate::issuer::{Issuer, Misbehaviour};
-use crate::support::{Home, Ran};
+use crate::support::{Home, Ran, expired};
 use serde_json::Value;
 use std::io::Write;
 use std::process::Stdio;
@@ -323,15 +323,6 @@ const NOT_OVER: [(u16, &str, &str, i32, &str); 7] = [
         "Not from here",
     ),
 ];
-
-/// A login whose access token is too old to be used.
-fn expired(issuer: &Issuer) -> Home {
-    issuer.set(|settings| settings.access_lifetime = 1);
-    let home = Home::logged_in(issuer);
-    issuer.set(|settings| settings.access_lifetime = 3600);
-    std::thread::sleep(Duration::from_millis(1100));
-    home
-}
 
 /// `count` processes that want a token at once.
 fn tokens(home: &Home, count: usize) -> Vec<Ran> {

@@ -1,18 +1,9 @@
 //! Refreshing: the promise that nobody is logged out.
 
 use crate::issuer::{Issuer, Misbehaviour};
-use crate::support::{Home, Ran, copy_folder};
+use crate::support::{Home, Ran, copy_folder, expired};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
-
-/// A login whose cached access token is too old to be used.
-fn expired(issuer: &Issuer) -> Home {
-    issuer.set(|settings| settings.access_lifetime = 1);
-    let home = Home::logged_in(issuer);
-    issuer.set(|settings| settings.access_lifetime = 3600);
-    std::thread::sleep(Duration::from_millis(1100));
-    home
-}
 
 #[test]
 fn promise_01_one_refresh_for_twenty_processes_at_once() {

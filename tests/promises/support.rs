@@ -256,6 +256,15 @@ impl Login {
     }
 }
 
+/// A login whose cached access token is too old to be used.
+pub fn expired(issuer: &Issuer) -> Home {
+    issuer.set(|settings| settings.access_lifetime = 1);
+    let home = Home::logged_in(issuer);
+    issuer.set(|settings| settings.access_lifetime = 3600);
+    std::thread::sleep(std::time::Duration::from_millis(1100));
+    home
+}
+
 /// Copies the files of a folder, with their modes.
 pub fn copy_folder(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).unwrap();
